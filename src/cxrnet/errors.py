@@ -1,0 +1,46 @@
+"""Everything that a user can cause: one clear line, no traceback.
+
+Form of a message: `<thing>: <what is wrong, with the value>; <what is accepted, or what to do>`.
+The command line prints the line, a service answers 4xx. Any other exception is a bug and keeps its traceback.
+"""
+
+
+class CxrNetError(Exception):
+    """Parent of all that a user can cause."""
+
+
+class RadiographError(CxrNetError):
+    """An input that is not a readable radiograph; `code` says why (see `cxrnet.imaging.radiograph.Fault`).
+
+    Args:
+        code: Machine-readable reason, for example `MULTI_FRAME`.
+        message: The line for people, beginning with the name of the input.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BundleError(CxrNetError):
+    """A model on disk that is missing, damaged, or not what was asked for."""
+
+
+class WeightsError(CxrNetError):
+    """A file of published weights that is not one of those known."""
+
+
+class ExportError(CxrNetError):
+    """A network that has no ONNX form, or whose graph differs from it."""
+
+
+class MissingExtraError(CxrNetError):
+    """A feature whose libraries are not installed; the message names the extra."""
+
+
+class OutputError(CxrNetError):
+    """Results that could not be written."""
+
+
+class UsageError(CxrNetError):
+    """A call that cannot be carried out as it was written."""

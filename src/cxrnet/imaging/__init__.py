@@ -1,0 +1,1 @@
+"""From any file to a `Radiograph`, and from a `Radiograph` to a prepared image."""

@@ -1,0 +1,1 @@
+"""Running a bundle on radiographs: graph, gate, heat maps, findings."""
