@@ -1,0 +1,63 @@
+"""Lungs, Covid scores and heat maps from chest radiographs: CXR-Net as software. Research use only.
+
+    from cxrnet import Pipeline
+
+    with Pipeline.load("published-v7") as pipeline:
+        finding = pipeline.screen("chest.dcm")
+
+Names are loaded when they are first used: importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cxrnet.bundle.catalogue import open_bundle
+    from cxrnet.bundle.folder import Bundle
+    from cxrnet.errors import CxrNetError, RadiographError
+    from cxrnet.imaging.decoding import read_radiograph
+    from cxrnet.imaging.radiograph import Limits, Radiograph
+    from cxrnet.screening.finding import Finding
+    from cxrnet.screening.heatmap import HeatMaps
+    from cxrnet.screening.pipeline import Pipeline, Segmentation
+
+_HOMES = {
+    "Bundle": "cxrnet.bundle.folder",
+    "CxrNetError": "cxrnet.errors",
+    "Finding": "cxrnet.screening.finding",
+    "HeatMaps": "cxrnet.screening.heatmap",
+    "Limits": "cxrnet.imaging.radiograph",
+    "Pipeline": "cxrnet.screening.pipeline",
+    "Radiograph": "cxrnet.imaging.radiograph",
+    "RadiographError": "cxrnet.errors",
+    "Segmentation": "cxrnet.screening.pipeline",
+    "open_bundle": "cxrnet.bundle.catalogue",
+    "read_radiograph": "cxrnet.imaging.decoding",
+}
+
+__all__ = [
+    "Bundle",
+    "CxrNetError",
+    "Finding",
+    "HeatMaps",
+    "Limits",
+    "Pipeline",
+    "Radiograph",
+    "RadiographError",
+    "Segmentation",
+    "open_bundle",
+    "read_radiograph",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,2 +1,47 @@
-"""The command line: one verb a file."""
-def main() -> None: ...
+"""The command line: one verb a file.
+
+Exit code: 0 all done, 1 some inputs failed (the rest are done), 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cxrnet.cli import inspect, screen, segment, weights
+from cxrnet.errors import CxrNetError, OutputError
+
+app = typer.Typer(
+    name="cxrnet",
+    help="Lungs, Covid scores and heat maps from chest radiographs. Research use only: not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("screen")(screen.screen)
+app.command("segment")(segment.segment)
+app.command("inspect")(inspect.inspect)
+app.add_typer(weights.app, name="weights")
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+    """Lungs, Covid scores and heat maps from chest radiographs. Research use only: not a medical device."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(installed("cxrnet"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; what a user caused is one line on standard error."""
+    try:
+        app()
+    except CxrNetError as error:
+        typer.echo(f"ERROR {error}", err=True)
+        sys.exit(1 if isinstance(error, OutputError) else 2)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,237 @@
+"""What a bundle says of its model: architecture, preparation, classes; the paper's presets as constants.
+
+Every class is frozen, refuses unknown keys and wrong types, and reads back from JSON what it wrote.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+LUNGS = "lungs"
+"""Name of the segmentation class whose probability is the lung mask."""
+
+OddKernel = Annotated[int, Field(ge=1, le=31, multiple_of=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """A strict, immutable record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def check_names(names: tuple[str, ...], *, at_least: int = 2, what: str = "classes") -> None:
+    """Raise ValueError unless `names` are at least so many, not empty and all different."""
+    if len(names) < at_least or len(set(names)) != len(names) or not all(names):
+        msg = f"{what} are {names!r}; at least {at_least} different names are needed"
+        raise ValueError(msg)
+
+
+class Branch(Frozen):
+    """One parallel branch of a residual block: an odd square `kernel` and its `dilation`, in pixels."""
+
+    kernel: OddKernel
+    dilation: Positive
+
+    @model_validator(mode="after")
+    def _kernel_is_odd(self) -> Self:
+        if self.kernel % 2 == 0:
+            msg = f"kernel is {self.kernel}; only odd kernels keep the size of a map"
+            raise ValueError(msg)
+        return self
+
+
+class SegmenterConfig(Frozen):
+    """Module 1, the lung segmenter (paper 2.1.2.4, Fig. 1).
+
+    Attributes:
+        classes: Names of the output channels in order; one of them is `lungs`.
+        filters: Filters of each branch; the shortcut has `filters` times the number of branches.
+        branches: Kernel and dilation of each parallel branch.
+        blocks: Residual blocks, the stem included.
+        recurrent_blocks: Res-CR-Net's recurrent residual blocks after them (0 in the paper).
+        merge: How a block joins its branches.
+        dropout: Rate of the spatial dropout behind every block but the last, in training.
+    """
+
+    classes: tuple[str, ...] = (LUNGS, "background")
+    filters: Positive = 16
+    branches: tuple[Branch, ...] = (
+        Branch(kernel=3, dilation=1),
+        Branch(kernel=5, dilation=3),
+        Branch(kernel=7, dilation=5),
+    )
+    blocks: Positive = 6
+    recurrent_blocks: Annotated[int, Field(ge=0)] = 0
+    merge: Literal["concatenate", "add"] = "concatenate"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+
+    @model_validator(mode="after")
+    def _has_lungs(self) -> Self:
+        check_names(self.classes)
+        if LUNGS not in self.classes:
+            msg = f"classes are {', '.join(self.classes)}; one of them must be {LUNGS}"
+            raise ValueError(msg)
+        return self
+
+
+class ScatteringConfig(Frozen):
+    """The wavelet scattering transform (paper 2.2.3, Fig. 2): `J` scales, `L` angles, orders 0 to `order`."""
+
+    J: Annotated[int, Field(ge=1, le=6)] = 2
+    L: Annotated[int, Field(ge=1, le=16)] = 6
+    order: Annotated[int, Field(ge=0, le=2)] = 2
+
+    @property
+    def channels(self) -> int:
+        """Number of output channels: 1 + J L + J (J - 1) L^2 / 2 at order 2."""
+        first = self.J * self.L if self.order >= 1 else 0
+        second = self.J * (self.J - 1) * self.L**2 // 2 if self.order == 2 else 0
+        return 1 + first + second
+
+
+class AttentionConfig(Frozen):
+    """Multi-head attention on rows and on columns: number of `heads` and `size` of each (paper 3.2.1)."""
+
+    heads: Positive = 2
+    size: Positive = 64
+
+
+class PoolingConfig(Frozen):
+    """What the class maps are multiplied with before the global average (paper 2.2.3, 3.2.2, Table 3).
+
+    Attributes:
+        mask_threshold: A position is lung where the pooled lung mask is above this (published code: 0.3).
+        regions: `lungs` averages over the lung mask; `threshold` leaves out regions of the image at or below
+            `intensity_threshold` as well; `intensity` multiplies the maps by the image rescaled to [0, 1].
+        intensity_threshold: Grey value in [0, 1], used with `threshold` only.
+    """
+
+    mask_threshold: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    regions: Literal["lungs", "threshold", "intensity"] = "lungs"
+    intensity_threshold: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class PatientConfig(Frozen):
+    """The third input of Module 2 (paper 4): named patient `features` and the width of the dense layer."""
+
+    features: tuple[str, ...]
+    hidden: Positive = 8
+
+    @model_validator(mode="after")
+    def _has_features(self) -> Self:
+        check_names(self.features, at_least=1, what="patient features")
+        return self
+
+
+class ClassifierConfig(Frozen):
+    """One fold of Module 2, the classifier (paper 2.2.3, Fig. 3).
+
+    Attributes:
+        classes: Class names in the order of the scores.
+        scattering: The fixed front end.
+        attention: Cross-attention on rows and columns; None leaves the channel out.
+        filters: Filters of each branch in all blocks but the last, which has one a class.
+        branches: Kernel and dilation of each parallel branch.
+        blocks: Residual blocks, the stem included; the last adds its branches.
+        pooling: How class maps become scores.
+        patient: Patient data as a further input, or None.
+        dropout: Rate of the spatial dropout, in training.
+    """
+
+    classes: tuple[str, ...] = ("covid", "non-covid")
+    scattering: ScatteringConfig = ScatteringConfig()
+    attention: AttentionConfig | None = AttentionConfig()
+    filters: Positive = 17
+    branches: tuple[Branch, ...] = (
+        Branch(kernel=3, dilation=1),
+        Branch(kernel=3, dilation=2),
+        Branch(kernel=3, dilation=3),
+    )
+    blocks: Annotated[int, Field(ge=2)] = 3
+    pooling: PoolingConfig = PoolingConfig()
+    patient: PatientConfig | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> Self:
+        check_names(self.classes)
+        return self
+
+
+class PreparationConfig(Frozen):
+    """From a radiograph to the image that the networks see (paper 2.1.2.1).
+
+    `interpolation` is `bilinear`, without antialiasing, for the published weights, which saw such images, and
+    `area` for models trained here.
+    """
+
+    height: Annotated[int, Field(ge=32, le=4096)] = 300
+    width: Annotated[int, Field(ge=32, le=4096)] = 340
+    interpolation: Literal["bilinear", "area"] = "area"
+
+
+class LungMaskConfig(Frozen):
+    """From the lung probability of Module 1 to the mask that Module 2 takes.
+
+    Attributes:
+        levels: The probability is rounded to this many steps (255 in the published code, which keeps masks as
+            8-bit files between its modules); None keeps it as it is.
+        window: Lowest and highest grey value of the prepared image that is kept in the mask (6 and 225 in the
+            published code); None keeps all.
+    """
+
+    levels: Positive | None = None
+    window: tuple[int, int] | None = None
+
+
+class Standardisation(Frozen):
+    """Mean and standard deviation, in grey values 0 to 255, of the training images (paper 2.2.2.1)."""
+
+    mean: float
+    std: Annotated[float, Field(gt=0)]
+
+
+class BundleConfig(Frozen):
+    """All that is needed to run a bundle beside its weights.
+
+    Attributes:
+        format: Version of the layout of the folder.
+        name: Short name, as in `--bundle NAME`.
+        version: Version of the model.
+        description: One line for people.
+        lungs_include_heart: Whether the lung mask runs behind the heart (V7 convention) or leaves it out
+            (JMS).
+        preparation: How a radiograph is prepared.
+        segmenter: Module 1.
+        lung_mask: What happens to its output before Module 2.
+        classifier: Module 2, or None in a bundle that only finds lungs.
+        folds: Networks of Module 2 in the ensemble; 0 without a classifier.
+        standardisation: Grey values of the training images; None without a classifier.
+    """
+
+    format: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")]
+    description: str
+    lungs_include_heart: bool
+    preparation: PreparationConfig = PreparationConfig()
+    segmenter: SegmenterConfig = SegmenterConfig()
+    lung_mask: LungMaskConfig = LungMaskConfig()
+    classifier: ClassifierConfig | None = None
+    folds: Annotated[int, Field(ge=0, le=64)] = 0
+    standardisation: Standardisation | None = None
+
+    @model_validator(mode="after")
+    def _classifier_is_whole(self) -> Self:
+        parts = (self.classifier is not None, self.folds > 0, self.standardisation is not None)
+        if len(set(parts)) != 1:
+            msg = "classifier, folds and standardisation go together; give all three or none"
+            raise ValueError(msg)
+        return self
+
+
+PUBLISHED_PREPARATION = PreparationConfig(interpolation="bilinear")
+PUBLISHED_LUNG_MASK = LungMaskConfig(levels=255, window=(6, 225))

@@ -1,0 +1,187 @@
+"""A model on disk: one folder, read strictly, written whole.
+
+    config.json          what the model is (`BundleConfig`)
+    weights.safetensors  the weights, for training and research
+    segmenter.onnx       Module 1 alone, for images of any size
+    graph.onnx           everything, from prepared image to scores (where there is a classifier)
+    card.md              what the model was made from, what it can and cannot do
+    checksums.json       sha256 of each of these
+
+Nothing in a bundle is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cxrnet.bundle.config import BundleConfig
+from cxrnet.errors import BundleError, OutputError
+from cxrnet.writing import write_whole
+
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+SEGMENTER = "segmenter.onnx"
+GRAPH = "graph.onnx"
+CARD = "card.md"
+CHECKSUMS = "checksums.json"
+PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".h5", ".keras", ".bin", ".npy"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A checked bundle: its `folder`, its `config`, and the `sha256` that names it, that of its checksums."""
+
+    folder: Path
+    config: BundleConfig
+    sha256: str
+
+    @property
+    def label(self) -> str:
+        """Name, version and the first digits of the sha256, for people."""
+        return f"{self.config.name} {self.config.version} ({self.sha256[:8]})"
+
+    @property
+    def card(self) -> str:
+        """The card, in Markdown."""
+        return (self.folder / CARD).read_text(encoding="utf-8")
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Return the bundle in `folder` after checking every file.
+
+    Raises:
+        BundleError: A file is missing, changed, or not listed, or the config is not of this version's form.
+    """
+    checksums = _read_checksums(folder)
+    _refuse_others(folder, checksums)
+    content = {name: _read_checked(folder, name, expected) for name, expected in checksums.items()}
+    config = _parse_config(folder, content[CONFIG])
+    for name in needed_files(config):
+        if name not in content:
+            msg = f"{folder.name}: {name} is missing; import or build the bundle again"
+            raise BundleError(msg)
+    return Bundle(folder=folder, config=config, sha256=_sha256((folder / CHECKSUMS).read_bytes()))
+
+
+def write_bundle(
+    folder: Path, config: BundleConfig, files: Mapping[str, bytes], *, overwrite: bool = False
+) -> Bundle:
+    """Write a bundle whole: `files` holds all but the config and the checksums.
+
+    Raises:
+        BundleError: The folder exists and `overwrite` is not set, or it is not a bundle, or `files` are not
+            those that the config needs.
+        OutputError: It cannot be written; what stood there before still does.
+    """
+    content = {CONFIG: config.model_dump_json(indent=2).encode(), **files}
+    if set(content) != set(needed_files(config)):
+        msg = f"{config.name}: got {', '.join(sorted(content))}; needs {', '.join(needed_files(config))}"
+        raise BundleError(msg)
+    if folder.exists() and not overwrite:
+        msg = f"{folder}: exists already; choose another folder or say --overwrite"
+        raise BundleError(msg)
+    if folder.exists() and not (folder / CHECKSUMS).is_file():
+        msg = f"{folder}: is not a bundle; it will not be overwritten"
+        raise BundleError(msg)
+    checksums = {name: _sha256(data) for name, data in sorted(content.items())}
+    content[CHECKSUMS] = json.dumps({"sha256": checksums}, indent=2).encode()
+    _replace_folder(folder, content)
+    return read_bundle(folder)
+
+
+def needed_files(config: BundleConfig) -> tuple[str, ...]:
+    """Return the names of the files that a bundle of this config holds, without the checksums."""
+    always = (CONFIG, WEIGHTS, SEGMENTER, CARD)
+    return always if config.classifier is None else (*always, GRAPH)
+
+
+def _replace_folder(folder: Path, content: Mapping[str, bytes]) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        msg = f"{folder}: cannot be written ({error.strerror}); choose another folder"
+        raise OutputError(msg) from error
+    try:
+        for name, data in content.items():
+            write_whole(aside / name, data)
+        aside.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.rename(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _read_checksums(folder: Path) -> dict[str, str]:
+    path = folder / CHECKSUMS
+    try:
+        listed: Any = json.loads(path.read_bytes())["sha256"]
+    except FileNotFoundError as error:
+        msg = f"{folder}: is not a bundle, it has no {CHECKSUMS}; give the folder or the name of a bundle"
+        raise BundleError(msg) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{folder.name}: {CHECKSUMS} cannot be read; import or build the bundle again"
+        raise BundleError(msg) from error
+    if (
+        not isinstance(listed, dict)
+        or CONFIG not in listed
+        or any(Path(name).name != name for name in listed)
+    ):
+        msg = f"{folder.name}: {CHECKSUMS} is not of this version's form; import or build the bundle again"
+        raise BundleError(msg)
+    return {str(name): str(value) for name, value in listed.items()}
+
+
+def _refuse_others(folder: Path, checksums: Mapping[str, str]) -> None:
+    """A file that nobody vouches for may be an old weight or worse: say so instead of passing it by."""
+    for path in sorted(folder.iterdir()):
+        if path.name in checksums or path.name == CHECKSUMS or path.name.startswith("."):
+            continue
+        if path.suffix.lower() in PICKLES:
+            msg = (
+                f"{folder.name}: holds {path.name}, a format that can run code when loaded; "
+                "bundles hold safetensors"
+            )
+            raise BundleError(msg)
+        msg = f"{folder.name}: holds {path.name}, which {CHECKSUMS} does not list; remove it"
+        raise BundleError(msg)
+
+
+def _read_checked(folder: Path, name: str, expected: str) -> bytes:
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        msg = f"{folder.name}: {name} cannot be read ({error.strerror}); import or build the bundle again"
+        raise BundleError(msg) from error
+    if _sha256(data) != expected:
+        msg = f"{folder.name}: {name} has changed since the bundle was written; import or build it again"
+        raise BundleError(msg)
+    return data
+
+
+def _parse_config(folder: Path, data: bytes) -> BundleConfig:
+    try:
+        return BundleConfig.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "config"
+        msg = (
+            f"{folder.name}: {where} in {CONFIG}: {first['msg']}; "
+            "the bundle was made by another version of cxrnet"
+        )
+        raise BundleError(msg) from error
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,61 @@
+"""`cxrnet inspect`: what the reader did with one file, and what the gate says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from cxrnet.cli.screen import BUNDLE
+
+
+def inspect(
+    source: str = typer.Argument(..., metavar="INPUT", help="One file."),
+    bundle: str = BUNDLE,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Print how a file was read, step by step, and whether it would be scored."""
+    from cxrnet.bundle.catalogue import open_bundle
+    from cxrnet.errors import BundleError
+    from cxrnet.imaging import read_radiograph
+    from cxrnet.imaging.radiograph import describe_size, printable
+    from cxrnet.screening.gate import judge, judge_tags
+    from cxrnet.screening.pipeline import Pipeline
+
+    radiograph = read_radiograph(source)
+    try:
+        with Pipeline(open_bundle(bundle)) as pipeline:
+            area = pipeline.segment(radiograph).area_fraction
+        reasons, note = judge(radiograph.tags, area), f"lungs cover {area:.0%} of the image (bundle {bundle})"
+    except BundleError as error:
+        reasons, note = judge_tags(radiograph.tags), f"lungs were not looked for: {error}"
+    spacing = radiograph.spacing_mm
+    told: dict[str, Any] = {
+        "input": printable(source),
+        "format": radiograph.format,
+        "size": f"{describe_size(radiograph.pixels)} pixels",
+        "spacing": "not known" if spacing is None else f"{spacing[0]:g} x {spacing[1]:g} mm",
+        "sha256": radiograph.sha256,
+        "tags": dict(radiograph.tags),
+        "history": list(radiograph.history),
+        "warnings": list(radiograph.warnings),
+        "lungs": note,
+        "gate": [f"{reason.code}: {reason.text}" for reason in reasons] or ["passes"],
+    }
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _lines(told))
+
+
+def _lines(told: dict[str, Any]) -> str:
+    lines = []
+    for name, value in told.items():
+        match value:
+            case dict():
+                value = [f"{key} = {item}" for key, item in value.items()] or ["none"]
+            case []:
+                value = ["none"]
+        if isinstance(value, list):
+            lines += [f"{name:<9} {value[0]}", *(f"{'':<9} {item}" for item in value[1:])]
+        else:
+            lines.append(f"{name:<9} {value}")
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""DICOM attributes, read with suspicion: what a header says may be absent, of the wrong kind, or hostile."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from pydicom.datadict import dictionary_description
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from cxrnet.imaging.radiograph import Fault, fault
+
+KEPT_TAGS = (
+    "Modality",
+    "BodyPartExamined",
+    "ViewPosition",
+    "PhotometricInterpretation",
+    "PresentationIntentType",
+    "PatientOrientation",
+    "BurnedInAnnotation",
+)
+# PS3.5 6.2, value representation CS, in either case because some devices write lower case.
+_CODE_STRING = re.compile(r"[A-Za-z0-9_ ]{1,16}")
+
+
+def label(keyword: str) -> str:
+    """The attribute as the standard names it, for example "Rescale Slope (0028,1053)"."""
+    tag = Tag(keyword)
+    return f"{dictionary_description(tag)} ({tag.group:04x},{tag.element:04x})"
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
+    """The values of a numeric attribute: () where there are none, None where they are not finite numbers."""
+    try:
+        value = dataset.get(keyword)
+        if value is None or value == "":
+            return ()
+        values = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
+        result = tuple(float(each) for each in values)
+    except (TypeError, ValueError, OverflowError, ArithmeticError):
+        return None
+    return result if all(math.isfinite(each) for each in result) else None
+
+
+def number(dataset: Dataset, keyword: str, name: str, *, default: float) -> float:
+    """The only value of a numeric attribute, `default` where it has none.
+
+    Raises:
+        RadiographError: UNREADABLE where it is not one finite number.
+    """
+    values = numbers(dataset, keyword)
+    if values == ():
+        return default
+    if values is None or len(values) > 1:
+        raise fault(Fault.UNREADABLE, name, f"{label(keyword)} is not a number", "a single number is needed")
+    return values[0]
+
+
+def integer(dataset: Dataset, keyword: str, name: str, *, default: int | None = None) -> int:
+    """The only value of an integer attribute, `default` where it has none.
+
+    Raises:
+        RadiographError: UNREADABLE where it is not one whole number, or has no value and no `default`.
+    """
+    values = numbers(dataset, keyword)
+    if values == () and default is not None:
+        return default
+    if not values or len(values) > 1 or not values[0].is_integer():
+        problem = (
+            f"{label(keyword)} is missing" if values == () else f"{label(keyword)} is not a whole number"
+        )
+        raise fault(Fault.UNREADABLE, name, problem, "pixels cannot be read without it")
+    return int(values[0])
+
+
+def code(dataset: Dataset, keyword: str) -> str:
+    """The code string of an attribute, several joined by a backslash, "" where there is none.
+
+    What is not a code string comes back as "?": free text can hold anything, a patient's name too.
+    """
+    try:
+        value = dataset.get(keyword)
+    except (TypeError, ValueError, NotImplementedError):
+        return "?"
+    if value is None:
+        return ""
+    parts = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else ["?"]
+    texts = [part.strip() if isinstance(part, str) else "?" for part in parts]
+    if not any(texts):
+        return ""
+    return "\\".join(texts) if all(_CODE_STRING.fullmatch(text) for text in texts) else "?"
+
+
+def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
+    """The attributes that a `Radiograph` carries along, and a warning for each that is not a code string."""
+    codes = {keyword: code(dataset, keyword) for keyword in KEPT_TAGS}
+    warnings = [f"{label(key)} is not a code string and was left out" for key in codes if codes[key] == "?"]
+    return {key: text for key, text in codes.items() if text not in ("", "?")}, warnings
+
+
+def spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, list[str], list[str]]:
+    """Distance between pixel centres in mm (row, column), the steps taken and the warnings.
+
+    Pixel Spacing (0028,0030), calibrated to the patient, goes before Imager Pixel Spacing (0018,1164), which
+    is measured at the detector and divided by the magnification (0018,1114) where that is known
+    (PS3.3 10.7.1.3 and C.8.7.10).
+    """
+    warnings: list[str] = []
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+        values = numbers(dataset, keyword)
+        if values == ():
+            continue
+        if values is None or len(values) != 2 or min(values) <= 0:
+            given = " x ".join(f"{each:g}" for each in values or ())
+            warnings.append(
+                f"{label(keyword)} {given + ' mm ' if given else ''}is not usable and was ignored"
+            )
+            continue
+        steps = [f"spacing {values[0]:g} x {values[1]:g} mm from {label(keyword)}"]
+        magnification = 1.0
+        if keyword == "ImagerPixelSpacing":
+            magnification = _magnification(dataset, steps, warnings)
+        return (values[0] / magnification, values[1] / magnification), steps, warnings
+    return None, [], warnings
+
+
+def _magnification(dataset: Dataset, steps: list[str], warnings: list[str]) -> float:
+    """Estimated Radiographic Magnification Factor (0018,1114), 1 where it is not known."""
+    keyword = "EstimatedRadiographicMagnificationFactor"
+    values = numbers(dataset, keyword)
+    if values == ():
+        return 1.0
+    if values is None or len(values) != 1 or values[0] <= 0:
+        warnings.append(f"{label(keyword)} is not usable and was ignored")
+        return 1.0
+    steps.append(f"spacing divided by {label(keyword)} {values[0]:g}")
+    return values[0]

@@ -1,0 +1,96 @@
+"""The process that decodes: one request, one answer, until its standard input ends.
+
+Started by `decoding`; it is killed when a file takes too long and replaced when a codec crashes it, so
+nothing here needs to survive.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+from typing import Any, BinaryIO
+
+from cxrnet.errors import RadiographError
+from cxrnet.imaging import dicom, raster  # noqa: F401  (imported before memory is limited and time is taken)
+from cxrnet.imaging.files import read_file
+from cxrnet.imaging.protocol import receive, send
+from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
+
+_GRACE_SECONDS = 5
+
+
+def main() -> None:
+    """Serve requests on standard input and output; anything else that is printed goes to standard error."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what codecs print must not reach the protocol
+    if hasattr(signal, "SIGINT"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    try:
+        limits = Limits(**receive(requests))
+        limit_memory(limits.memory_bytes)
+        send(answers, {"ready": True})
+        while answer(receive(requests), answers, limits):
+            pass
+    except (EOFError, BrokenPipeError):  # the parent is done, or dead
+        sys.exit(0)
+
+
+def limit_memory(allowance: int) -> None:
+    """Limit the address space to what is used now and `allowance` bytes more; no core dumps.
+
+    Does nothing where there is no `resource` module, or no /proc to learn the present use from.
+    """
+    try:
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as status:
+            used = int(status.read().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = used + allowance if most == resource.RLIM_INFINITY else min(used + allowance, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def answer(request: dict[str, Any], answers: BinaryIO, limits: Limits) -> bool:
+    """Read the file that `request` names and send the outcome; false where the process should be replaced."""
+    is_sound, name = True, request["name"]
+    _set_alarm(math.ceil(limits.seconds) + _GRACE_SECONDS)
+    try:
+        radiograph = read_file(request["path"], name=name, limits=limits)
+        _send_radiograph(answers, radiograph)
+    except RadiographError as error:
+        send(answers, {"code": error.code, "line": str(error)})
+    except MemoryError:
+        is_sound, problem = False, f"decoding needs more than {limits.memory_bytes / 2**20:.0f} MiB"
+        _send_fault(answers, Fault.DECODER_MEMORY, name, problem, "the file is damaged or far too large")
+    except Exception as error:
+        problem = f"reading failed with {type(error).__name__}"
+        _send_fault(answers, Fault.UNREADABLE, name, problem, "this is a fault of cxrnet, please report it")
+    except BaseException as error:  # a panic in a codec written in Rust
+        is_sound, problem = False, f"the decoder gave up with {type(error).__name__}"
+        _send_fault(answers, Fault.DECODER_DIED, name, problem, "the file is damaged")
+    _set_alarm(0)
+    return is_sound
+
+
+def _set_alarm(seconds: int) -> None:
+    """End this process after `seconds`, in the middle of a codec if need be, should the parent be dead."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
+
+
+def _send_radiograph(answers: BinaryIO, radiograph: Radiograph) -> None:
+    """All fields but the pixels as JSON, then the pixels."""
+    fields = {key: getattr(radiograph, key) for key in radiograph.__dataclass_fields__ if key != "pixels"}
+    send(answers, {"shape": radiograph.pixels.shape, "fields": fields}, radiograph.pixels)
+
+
+def _send_fault(answers: BinaryIO, code: Fault, name: str, problem: str, remedy: str) -> None:
+    """The refusal that the parent raises."""
+    error = fault(code, name, problem, remedy)
+    send(answers, {"code": error.code, "line": str(error)})

@@ -1,0 +1,156 @@
+"""DICOM files to radiographs: Modality LUT, VOI LUT, polarity last (PS3.3 C.11.1, C.11.2, C.7.6.3.1.2)."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
+
+from cxrnet.imaging.attributes import KEPT_TAGS, code, integer, kept_tags, label, spacing
+from cxrnet.imaging.frame import PIXEL_KEYWORDS, read_frame, syntax_name
+from cxrnet.imaging.greyscale import apply_modality, apply_voi, find_padding, is_inverted
+from cxrnet.imaging.radiograph import (
+    Fault,
+    Limits,
+    Radiograph,
+    describe_size,
+    fault,
+    refusing,
+    scale,
+    scaling_step,
+)
+
+# Nothing else is parsed: less for a hostile file to reach, and no identifier enters the program.
+_TAGS_READ = (
+    *KEPT_TAGS,
+    *PIXEL_KEYWORDS,
+    "DirectoryRecordSequence",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PlanarConfiguration",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "ModalityLUTSequence",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "VOILUTSequence",
+    "WindowCenter",
+    "WindowWidth",
+    "VOILUTFunction",
+    "PresentationLUTShape",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "EstimatedRadiographicMagnificationFactor",
+)
+_COLOUR = ("RGB", "PALETTE COLOR", "HSV", "ARGB", "CMYK", "XYB")
+
+
+def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits) -> Radiograph:
+    """The radiograph in a DICOM file.
+
+    Args:
+        source: The file, open at its beginning.
+        name: What messages call it.
+        sha256: Of its bytes.
+        limits: The sizes that are accepted.
+
+    Raises:
+        RadiographError: NO_PIXELS, MULTI_FRAME, COLOUR, CONSTANT, TOO_SMALL, TOO_LARGE, or UNREADABLE for
+            everything that is damaged, contradicts itself or has no decoder.
+    """
+    warnings: list[str] = []
+    dataset = _read_dataset(source, name, warnings)
+    _refuse_other_objects(dataset, name)
+    stored = read_frame(dataset, name, limits)
+    syntax = syntax_name(dataset.file_meta.TransferSyntaxUID)
+    history = [f"read DICOM, {describe_size(stored)}, {_depth(dataset)}, {syntax}"]
+
+    padding = find_padding(stored, dataset, history)
+    grey = apply_modality(stored.astype(np.float64), dataset, name, history)
+    grey = apply_voi(grey, dataset, name, history, warnings)
+    if is_inverted(dataset, warnings):
+        grey = grey.max() + grey.min() - grey  # within its own range
+        history.append("inverted once for MONOCHROME1 (0028,0004)")
+    pixels = scale(name, grey, background=padding)
+    history += scaling_step(grey, background=padding)
+
+    spacing_mm, steps, spacing_warnings = spacing(dataset)
+    tags, tag_warnings = kept_tags(dataset)
+    if tags.get("BurnedInAnnotation", "").upper() == "YES":
+        tag_warnings.append(f"{label('BurnedInAnnotation')} is YES: text is part of the picture")
+    return Radiograph(
+        pixels=pixels,
+        name=name,
+        sha256=sha256,
+        format="DICOM",
+        spacing_mm=spacing_mm,
+        history=(*history, *steps),
+        warnings=(*warnings, *spacing_warnings, *tag_warnings),
+        tags=tags,
+    )
+
+
+def _read_dataset(source: BinaryIO, name: str, warnings: list[str]) -> Dataset:
+    """The attributes that matter, with a transfer syntax."""
+    with refusing(name, "reading the DICOM header"):
+        dataset = pydicom.dcmread(source, force=True, specific_tags=list(_TAGS_READ))
+        syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        dataset.file_meta.TransferSyntaxUID = _guess_syntax(dataset, name)
+        guessed = syntax_name(dataset.file_meta.TransferSyntaxUID)
+        warnings.append(f"{label('TransferSyntaxUID')} is missing; read as {guessed}")
+    return dataset
+
+
+def _guess_syntax(dataset: Dataset, name: str) -> UID:
+    """The transfer syntax of a file that does not say, where the bytes leave only one.
+
+    Raises:
+        RadiographError: UNREADABLE where the pixels are compressed or in big-endian order.
+    """
+    is_implicit, is_little_endian = dataset.original_encoding
+    is_compressed = "PixelData" in dataset and dataset["PixelData"].is_undefined_length
+    if is_compressed or not is_little_endian:
+        problem = f"{label('TransferSyntaxUID')} is missing and the pixels are not plain little endian"
+        raise fault(Fault.UNREADABLE, name, problem, "export the file again with its file meta information")
+    return ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
+
+
+def _refuse_other_objects(dataset: Dataset, name: str) -> None:
+    """Refuse what is DICOM but not one grey picture, before its pixels are looked at."""
+    is_directory = dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+    if is_directory or "DirectoryRecordSequence" in dataset:
+        problem = "the file is a DICOMDIR, an index of other files"
+        raise fault(Fault.NO_PIXELS, name, problem, "give the image files themselves")
+    present = [keyword for keyword in PIXEL_KEYWORDS if keyword in dataset]
+    if not present or not dataset[present[0]].value:
+        problem = "the DICOM file holds no pixel data"
+        raise fault(Fault.NO_PIXELS, name, problem, "it is truncated, or not an image")
+    frames = integer(dataset, "NumberOfFrames", name, default=1)
+    if frames > 1:
+        raise fault(Fault.MULTI_FRAME, name, f"the file holds {frames} frames", "give one image a file")
+    photometric = code(dataset, "PhotometricInterpretation").upper()
+    accepted = "a chest radiograph is MONOCHROME1 or MONOCHROME2"
+    if photometric in _COLOUR or photometric.startswith("YBR_"):
+        problem = f"photometric interpretation is {photometric}"
+        raise fault(Fault.COLOUR, name, problem, accepted)
+    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        problem = f"{label('PhotometricInterpretation')} is missing or not known"
+        raise fault(Fault.UNREADABLE, name, problem, accepted)
+
+
+def _depth(dataset: Dataset) -> str:
+    """How the values are stored, for people."""
+    if "PixelData" not in dataset:
+        return "floating point"
+    sign = "signed " if dataset.get("PixelRepresentation") == 1 else ""
+    return f"{dataset.BitsStored}-bit {sign}{code(dataset, 'PhotometricInterpretation').upper()}"

@@ -1,0 +1,80 @@
+"""Any file to a radiograph, in this process. Codecs can crash or hang: outside tests, use `decoding`."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
+
+_ACCEPTED = "DICOM, PNG, JPEG, TIFF, WebP, BMP and still GIF files are accepted"
+_RASTER_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"BM": "BMP",
+    b"GIF8": "GIF",
+}
+# The first elements of a data set written without preamble: group 2 or 8, little endian.
+_BARE_DICOM = (
+    b"\x02\0\0\0",
+    b"\x02\0\x10\0",
+    b"\x08\0\0\0",
+    b"\x08\0\x01\0",
+    b"\x08\0\x05\0",
+    b"\x08\0\x08\0",
+)
+
+
+def read_file(path: str | os.PathLike[str], *, name: str | None = None, limits: Limits) -> Radiograph:
+    """The radiograph in a file, whatever its format; the first bytes decide, not the name.
+
+    Args:
+        path: A regular file.
+        name: What messages call it; the last part of `path` if not given.
+        limits: Sizes that are accepted; time and memory are not watched here.
+
+    Raises:
+        RadiographError: The file is not a readable radiograph.
+    """
+    name = Path(path).name if name is None else name
+    try:
+        with open(path, "rb") as source, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's quote values of the header
+            sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+            source.seek(0)
+            return _read_source(source, name=name, sha256=sha256, limits=limits)
+    except OSError as error:
+        reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        problem = "permission denied" if isinstance(error, PermissionError) else f"cannot be read ({reason})"
+        raise fault(Fault.UNREADABLE, name, problem, "a readable file is needed") from error
+
+
+def _read_source(source: BinaryIO, *, name: str, sha256: str, limits: Limits) -> Radiograph:
+    """The radiograph in an open file, by the reader for its format."""
+    beginning = source.read(132)
+    source.seek(0)
+    picture = _sniff_raster(beginning)
+    if beginning[128:] == b"DICM" or (picture is None and beginning.startswith(_BARE_DICOM)):
+        from cxrnet.imaging.dicom import read_dicom  # each reader's libraries load when it is needed
+
+        return read_dicom(source, name=name, sha256=sha256, limits=limits)
+    if picture is None:
+        raise fault(Fault.UNREADABLE, name, "the file is not in a known image format", _ACCEPTED)
+    from cxrnet.imaging.raster import read_raster
+
+    return read_raster(source, picture, name=name, sha256=sha256, limits=limits)
+
+
+def _sniff_raster(beginning: bytes) -> str | None:
+    """Pillow's name for the format that a file begins like, None for no picture."""
+    if beginning[:4] == b"RIFF" and beginning[8:12] == b"WEBP":
+        return "WEBP"
+    return next((kind for mark, kind in _RASTER_SIGNATURES.items() if beginning.startswith(mark)), None)

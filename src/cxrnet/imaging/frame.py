@@ -1,0 +1,140 @@
+"""The stored values of a DICOM image: the header is judged first, then one frame is decoded."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import (
+    UID,
+    JPEG2000TransferSyntaxes,
+    JPEGExtended12Bit,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    RLELossless,
+)
+
+from cxrnet.imaging.attributes import integer, label
+from cxrnet.imaging.codestream import FrameHeader, decode_extended, read_frame_header
+from cxrnet.imaging.radiograph import Fault, Limits, check_size, fault, refusing
+
+PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_BITS_ALLOCATED = {"PixelData": (8, 16, 32), "FloatPixelData": (32,), "DoubleFloatPixelData": (64,)}
+_WITH_FRAME_HEADER = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes)
+
+
+def read_frame(dataset: Dataset, name: str, limits: Limits) -> NDArray[Any]:
+    """Stored values [height, width] of a single-frame monochrome image, any real type.
+
+    Bits outside Bits Stored (0028,0101), where old files keep overlays, are dropped.
+
+    Raises:
+        RadiographError: UNREADABLE, MULTI_FRAME, TOO_SMALL or TOO_LARGE.
+    """
+    keyword = next(keyword for keyword in PIXEL_KEYWORDS if keyword in dataset)
+    height, width = (integer(dataset, each, name) for each in ("Rows", "Columns"))
+    check_size(name, height, width, limits)
+    samples = integer(dataset, "SamplesPerPixel", name)
+    allocated = integer(dataset, "BitsAllocated", name)
+    _require(samples == 1, name, f"{label('SamplesPerPixel')} is {samples}", "a grey image has 1")
+    accepted = " or ".join(str(bits) for bits in _BITS_ALLOCATED[keyword])
+    problem = f"{label('BitsAllocated')} is {allocated}"
+    _require(allocated in _BITS_ALLOCATED[keyword], name, problem, f"{accepted} is accepted")
+    if keyword == "PixelData":
+        _check_bits(dataset, name, allocated)
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    with refusing(name, f"reading the {syntax_name(syntax)} frame"):
+        if syntax in _WITH_FRAME_HEADER:
+            frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+            header = read_frame_header(frame)
+            _check_frame_header(header, height, width, name)
+            if syntax == JPEGExtended12Bit and header is not None and header.bits == 12:
+                return decode_extended(frame, height, width)
+        elif not syntax.is_encapsulated:
+            _check_length(len(dataset[keyword].value), height * width * allocated // 8, name)
+        return _decode(dataset, syntax, name)
+
+
+def syntax_name(syntax: str) -> str:
+    """A transfer syntax as PS3.6 names it; its number, or "an unknown transfer syntax", where it does not."""
+    if UID(syntax).is_transfer_syntax and not UID(syntax).is_private:
+        return UID(syntax).name
+    return syntax if re.fullmatch(r"[0-9.]{1,64}", syntax) else "an unknown transfer syntax"
+
+
+def _check_bits(dataset: Dataset, name: str, allocated: int) -> None:
+    """Bits Stored and High Bit within Bits Allocated, and a sign that is known (PS3.3 C.7.6.3.1)."""
+    stored = integer(dataset, "BitsStored", name)
+    high = integer(dataset, "HighBit", name, default=stored - 1)
+    sign = integer(dataset, "PixelRepresentation", name)
+    problem = f"{label('BitsStored')} is {stored} of {allocated} allocated"
+    _require(1 <= stored <= allocated, name, problem, "it cannot be more")
+    problem = f"{label('HighBit')} is {high} for {stored} bits stored of {allocated}"
+    _require(stored - 1 <= high < allocated, name, problem, "it is usually one less than the bits stored")
+    _require(sign in (0, 1), name, f"{label('PixelRepresentation')} is {sign}", "0 or 1 is accepted")
+
+
+def _check_frame_header(header: FrameHeader | None, height: int, width: int, name: str) -> None:
+    """The compressed frame is of the size that the DICOM header says, and grey."""
+    if header is None:
+        problem = "the compressed frame has no valid header"
+        raise fault(Fault.UNREADABLE, name, problem, "the file is damaged")
+    problem = f"the compressed frame is {header.width} x {header.height}, the header says {width} x {height}"
+    _require((header.height, header.width) == (height, width), name, problem, "the two must agree")
+    problem = f"the compressed frame has {header.components} components"
+    _require(header.components == 1, name, problem, "a grey image has 1")
+
+
+def _check_length(actual: int, expected: int, name: str) -> None:
+    """Uncompressed pixels are all there."""
+    problem = f"the pixel data is {actual} bytes of {expected}"
+    _require(actual >= expected, name, problem, "the file is truncated or its header is wrong")
+
+
+def _decode(dataset: Dataset, syntax: UID, name: str) -> NDArray[Any]:
+    """Stored values [height, width] from pydicom and the decoders behind it."""
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        decoder = None
+    if decoder is None or not decoder.is_available:
+        remedy = "send it uncompressed, or as JPEG, JPEG-LS, JPEG 2000 or RLE"
+        raise fault(Fault.UNREADABLE, name, f"no decoder for {syntax_name(syntax)}", remedy)
+    # With the lower edge of the stored bits moved to bit 0, pydicom drops what lies above them.
+    shift = 0
+    if "HighBit" in dataset and not (syntax in _WITH_FRAME_HEADER or "PixelData" not in dataset):
+        shift = int(dataset.HighBit) + 1 - int(dataset.BitsStored)
+        dataset.BitsStored = int(dataset.HighBit) + 1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The decoded RLE segment")  # too long: a damaged frame
+        plugin = _choose_plugin(syntax, decoder.available_plugins)
+        values, _ = decoder.as_array(dataset, decoding_plugin=plugin)
+    if values.ndim != 2:
+        problem = f"the pixel data holds {values.shape[0]} frames"
+        raise fault(Fault.MULTI_FRAME, name, problem, "give one image a file")
+    return np.asarray(np.right_shift(values, shift) if shift else values)
+
+
+def _choose_plugin(syntax: UID, available: tuple[str, ...]) -> str:
+    """The decoder for `syntax`, the same wherever the program runs, "" for any where it is not installed.
+
+    pydicom's own RLE decoder cannot panic as pylibjpeg-rle does; GDCM takes half again as long for JPEG 2000.
+    """
+    wanted = "gdcm"
+    if syntax == RLELossless:
+        wanted = "pydicom"
+    elif syntax in JPEG2000TransferSyntaxes:
+        wanted = "pylibjpeg"
+    return wanted if wanted in available else ""
+
+
+def _require(condition: bool, name: str, problem: str, remedy: str) -> None:
+    """Refuse the file as UNREADABLE unless `condition` holds."""
+    if not condition:
+        raise fault(Fault.UNREADABLE, name, problem, remedy)

@@ -1,0 +1,208 @@
+"""The radiograph as the rest of the program sees it, and the words for why a file is not one."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.errors import RadiographError
+
+_LONGEST_NAME = 255
+
+
+class Fault(enum.StrEnum):
+    """Why an input is not a readable radiograph: the `code` of a `RadiographError`."""
+
+    NOT_FOUND = "NOT_FOUND"
+    NOT_A_FILE = "NOT_A_FILE"
+    UNREADABLE = "UNREADABLE"
+    NO_PIXELS = "NO_PIXELS"
+    MULTI_FRAME = "MULTI_FRAME"
+    COLOUR = "COLOUR"
+    CONSTANT = "CONSTANT"
+    TOO_SMALL = "TOO_SMALL"
+    TOO_LARGE = "TOO_LARGE"
+    DECODER_TIME = "DECODER_TIME"
+    DECODER_MEMORY = "DECODER_MEMORY"
+    DECODER_DIED = "DECODER_DIED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one file may cost; the defaults hold every radiograph that is made today with room to spare.
+
+    Args:
+        pixels: Most pixels in a radiograph (height x width).
+        side: Fewest pixels along either side.
+        seconds: Wall-clock time to read one file.
+        memory_bytes: Address space that the decoder may add to what it has after its imports. Needs the
+            `resource` module: on Windows only the time is limited.
+        files_per_child: Files after which the decoder is replaced, because codecs leak.
+        file_bytes: Largest file that is opened.
+    """
+
+    pixels: int = 50_000_000
+    side: int = 64
+    seconds: float = 10.0
+    memory_bytes: int = 1536 * 2**20
+    files_per_child: int = 200
+    file_bytes: int = 512 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Radiograph:
+    """One radiograph, upright, and what was done to get it. Holds no names, numbers or dates of a patient.
+
+    Args:
+        pixels: float32 [height, width], 0..255, brighter = denser (bone white). 8-bit pictures keep their
+            values; everything else is scaled so that its minimum is 0 and its maximum 255, never clipped.
+        name: File name as the user knows it.
+        sha256: Of the bytes of the file, hexadecimal.
+        format: "DICOM", "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF" or "array".
+        spacing_mm: Distance between the centres of neighbouring (rows, columns), or None where not known.
+        history: The steps taken, in order, for people.
+        warnings: What is odd about the input but did not stop the reading, for people.
+        tags: DICOM attributes about the view and the kind of image, by keyword; empty for other formats.
+    """
+
+    pixels: NDArray[np.float32]
+    name: str
+    sha256: str
+    format: str
+    spacing_mm: tuple[float, float] | None = None
+    history: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_array(
+        cls, pixels: NDArray[Any], *, name: str = "array", spacing_mm: tuple[float, float] | None = None
+    ) -> Self:
+        """A radiograph of an array that the caller has already made upright.
+
+        Args:
+            pixels: uint8, uint16 or floating point [height, width], brighter = denser. uint8 keeps its
+                values; everything else is scaled to 0..255 from its own minimum and maximum.
+            name: What messages and results call it.
+            spacing_mm: Distance between the centres of neighbouring (rows, columns).
+
+        Raises:
+            RadiographError: It is not two-dimensional, not of these types, too small, too large, constant,
+                or holds values that are not finite.
+        """
+        if pixels.ndim != 2:
+            problem = f"the array has {pixels.ndim} axes"
+            raise fault(Fault.UNREADABLE, name, problem, "give one grey image [height, width]")
+        if pixels.dtype not in (np.uint8, np.uint16) and pixels.dtype.kind != "f":
+            problem = f"the array is {pixels.dtype}"
+            raise fault(Fault.UNREADABLE, name, problem, "uint8, uint16 and floating point are accepted")
+        check_size(name, pixels.shape[0], pixels.shape[1], Limits())
+        return cls(
+            pixels=scale(name, pixels),
+            name=name,
+            sha256=hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest(),
+            format="array",
+            spacing_mm=spacing_mm,
+            history=(f"given as an array, {describe_size(pixels)}, {pixels.dtype}", *scaling_step(pixels)),
+        )
+
+
+def fault(code: Fault, name: str, problem: str, remedy: str) -> RadiographError:
+    """The error for the input `name`: one printable line, `<name>: <problem>; <remedy>`."""
+    return RadiographError(code, f"{printable(name)}: {problem}; {remedy}")
+
+
+@contextmanager
+def refusing(name: str, task: str) -> Iterator[None]:
+    """Turn what a library raises during `task` into UNREADABLE.
+
+    Only the class of the exception is told: its text can quote values that identify a patient.
+    """
+    try:
+        yield
+    except (RadiographError, MemoryError):
+        raise
+    except Exception as error:
+        problem = f"{task} failed ({type(error).__name__})"
+        raise fault(
+            Fault.UNREADABLE, name, problem, "the file is damaged or of an unsupported kind"
+        ) from error
+
+
+def printable(text: str) -> str:
+    """`text` fit for a terminal: control characters and what turns the writing direction are escaped."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text[:_LONGEST_NAME]
+    )
+
+
+def describe_size(pixels: NDArray[Any]) -> str:
+    """The size of `pixels` [height, width, ...] as people say it, width x height, for example "920 x 978"."""
+    return f"{pixels.shape[1]} x {pixels.shape[0]}"
+
+
+def check_size(name: str, height: int, width: int, limits: Limits) -> None:
+    """Refuse an image of more pixels, or a shorter side, than `limits` allow.
+
+    Raises:
+        RadiographError: TOO_SMALL or TOO_LARGE.
+    """
+    size = f"{width} x {height} pixels"
+    if min(height, width) < limits.side:
+        remedy = f"each side must be at least {limits.side} pixels"
+        raise fault(Fault.TOO_SMALL, name, f"the image is {size}", remedy)
+    if height * width > limits.pixels:
+        raise fault(Fault.TOO_LARGE, name, f"the image is {size}", f"at most {limits.pixels} pixels are read")
+
+
+def scale(
+    name: str, values: NDArray[Any], *, background: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """float32 [height, width] in 0..255: uint8 as it is, everything else from its own minimum and maximum.
+
+    Args:
+        name: The input, for messages.
+        values: Any real type [height, width].
+        background: bool [height, width], true where there is no image; becomes 0 and does not count.
+
+    Raises:
+        RadiographError: UNREADABLE where a value is not finite, CONSTANT where all are equal.
+    """
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        remedy = "every pixel must be a finite number"
+        raise fault(Fault.UNREADABLE, name, "some pixels are NaN or infinite", remedy)
+    low, high = _range(values if background is None else values[~background])
+    # Halved first: the distance between two float64 values can be larger than the largest float64.
+    half = high / 2 - low / 2
+    if half == 0:
+        remedy = "a radiograph has contrast"
+        raise fault(Fault.CONSTANT, name, f"every pixel has the same value, {low:g}", remedy)
+    if values.dtype == np.uint8 and background is None:
+        return values.astype(np.float32)
+    scaled = (values.astype(np.float64) / 2 - low / 2) / half * 255
+    if background is not None:
+        scaled[background] = 0
+    return np.clip(scaled, 0, 255).astype(np.float32)  # only what rounding puts beyond the ends
+
+
+def scaling_step(values: NDArray[Any], *, background: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
+    """The line of history for `scale`, nothing where it leaves the values alone."""
+    if values.dtype == np.uint8 and background is None:
+        return ()
+    low, high = _range(values if background is None else values[~background])
+    return (f"scaled from {low:g}..{high:g} to 0..255",)
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest of `values`, (0, 0) where there are none."""
+    if values.size == 0:
+        return 0.0, 0.0
+    return float(values.min()), float(values.max())

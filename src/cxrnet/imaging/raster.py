@@ -1,0 +1,197 @@
+"""PNG, JPEG, TIFF, WebP, BMP and still GIF to radiographs."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from cxrnet.errors import RadiographError
+from cxrnet.imaging.radiograph import (
+    Fault,
+    Limits,
+    Radiograph,
+    check_size,
+    fault,
+    refusing,
+    scale,
+    scaling_step,
+)
+
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow's own conversion to grey
+_ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 0x0112, 258, 262  # EXIF and TIFF tags
+_DEEP_GREY = {"I;16": "16-bit grey", "I;16B": "16-bit grey", "I": "32-bit grey", "F": "floating-point grey"}
+_DEPTHS = {"1": "1-bit grey", "L": "8-bit grey", "LA": "8-bit grey", "P": "palette", **_DEEP_GREY}
+
+# The colour test looks at about 256 x 256 pixels. Chroma is what is left of Cb and Cr when the tint, their
+# median over the pixels of like luma, is taken away. Films, tinted ones and ones with coloured letters
+# included, have under 1.3 % of pixels beyond 24 levels, a portrait photograph has 22 %.
+_SAMPLED_SIDE = 256
+_LUMA_BINS = 32
+_CHROMA_LEVELS = 24
+_COLOURED_FRACTION = 0.05
+
+
+def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: Limits) -> Radiograph:
+    """The radiograph in a picture file; brighter is taken to be denser, for nothing in the file can tell.
+
+    Args:
+        source: The file, open at its beginning.
+        kind: Pillow's name of the only format that is tried.
+        name: What messages call it.
+        sha256: Of its bytes.
+        limits: The sizes that are accepted.
+
+    Raises:
+        RadiographError: MULTI_FRAME, COLOUR, CONSTANT, TOO_SMALL, TOO_LARGE, or UNREADABLE for everything
+            that is damaged.
+    """
+    warnings: list[str] = []
+    image = _open(source, kind, name, limits)
+    _check_frames(image, name, warnings)
+    check_size(name, image.height, image.width, limits)
+    orientation = _find_orientation(image, warnings)
+    is_deep_colour = _is_deep_colour(source, image)
+    depth = "16-bit colour" if is_deep_colour else _DEPTHS.get(image.mode, "8-bit colour")
+    history = [f"read {kind}, {image.width} x {image.height}, {depth}"]
+    with refusing(name, f"decoding the {kind} picture"):
+        image.load()
+        values: NDArray[Any]
+        if is_deep_colour:
+            values = _read_deep_colour(source, name)
+        elif image.mode in _DEEP_GREY:
+            values = _read_deep_grey(image)
+        else:
+            values = _read_shallow(image, name, warnings)
+    if orientation != 1:
+        history.append(f"turned upright, EXIF orientation {orientation}")
+        if kind != "TIFF":  # the decoders have turned a TIFF already
+            values = _turn(values, orientation)
+    return Radiograph(
+        pixels=scale(name, values),
+        name=name,
+        sha256=sha256,
+        format=kind,
+        history=(*history, *scaling_step(values)),
+        warnings=tuple(warnings),
+    )
+
+
+def _open(source: BinaryIO, kind: str, name: str, limits: Limits) -> Image.Image:
+    """The picture with its header read and its pixels not yet decoded."""
+    Image.MAX_IMAGE_PIXELS = limits.pixels  # for what Pillow decodes before `check_size` has its turn
+    try:
+        with refusing(name, f"reading the {kind} header"):
+            return Image.open(source, formats=(kind,))
+    except RadiographError as error:
+        if isinstance(error.__cause__, Image.DecompressionBombError):
+            problem = f"the image has more than {2 * limits.pixels} pixels"
+            raise fault(Fault.TOO_LARGE, name, problem, f"at most {limits.pixels} are read") from error
+        raise
+
+
+def _check_frames(image: Image.Image, name: str, warnings: list[str]) -> None:
+    """Refuse pages and animations. The further pictures of a camera's MPO file are previews or depth maps."""
+    with refusing(name, "counting the pictures in the file"):
+        frames = getattr(image, "n_frames", 1)
+    if image.format == "MPO":
+        warnings.append(f"the file holds {frames} pictures; the first was read")
+    elif frames > 1:
+        raise fault(Fault.MULTI_FRAME, name, f"the file holds {frames} pictures", "give one image a file")
+
+
+def _find_orientation(image: Image.Image, warnings: list[str]) -> int:
+    """The EXIF orientation, 1 (upright) to 8, 1 where there is none."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # whatever Pillow raises on damaged EXIF data
+        orientation = None
+    if orientation in range(1, 9):
+        return int(orientation)
+    warnings.append("the EXIF orientation is not readable and was ignored")
+    return 1
+
+
+def _turn(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """`values` [height, width] upright; an EXIF orientation above 4 is a transposition and then a flip."""
+    if orientation > 4:
+        values = values.T
+    is_mirrored = orientation in (2, 3, 6, 7)
+    is_flipped = orientation in (3, 4, 7, 8)
+    return values[:: -1 if is_flipped else 1, :: -1 if is_mirrored else 1]
+
+
+def _is_deep_colour(source: BinaryIO, image: Image.Image) -> bool:
+    """Whether a colour has more than 8 bits in the file, which Pillow does not tell."""
+    if image.mode in _DEEP_GREY:
+        return False
+    if image.format == "PNG":
+        source.seek(24)  # bit depth in the IHDR chunk, always the first
+        return source.read(1) == b"\x10"
+    return bool(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))) > 8)
+
+
+def _read_deep_grey(image: Image.Image) -> NDArray[Any]:
+    """Values [height, width] of a 16-bit, 32-bit or floating-point picture, in its own range."""
+    values = np.asarray(image)
+    tags = getattr(image, "tag_v2", {})
+    # Pillow inverts white-is-zero for 8 bits only.
+    return -values.astype(np.float64) if tags.get(_PHOTOMETRIC) == 0 else values
+
+
+def _read_deep_colour(source: BinaryIO, name: str) -> NDArray[np.float64]:
+    """Luma [height, width] of a colour picture of more than 8 bits, in its own range.
+
+    Pillow keeps the high byte only, which is next to nothing where 12 bits are stored in 16.
+    """
+    import cv2  # here because such pictures are rare and the import takes a tenth of a second
+
+    source.seek(0)
+    decoded = cv2.imdecode(np.frombuffer(source.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.ndim != 3 or decoded.shape[2] < 3:
+        problem = "the picture has more than 8 bits a colour in a layout that is not supported"
+        raise fault(Fault.UNREADABLE, name, problem, "save it as grey")
+    rgb = decoded[..., 2::-1]
+    _refuse_colour(rgb * (255 / max(int(rgb.max()), 1)), name)
+    red, green, blue = (rgb[..., channel].astype(np.float64) for channel in range(3))
+    return _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+
+
+def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> NDArray[np.uint8]:
+    """uint8 [height, width] of an 8-bit picture of any kind; alpha is dropped."""
+    if image.has_transparency_data:
+        least = image.convert("RGBA").getchannel("A").getextrema()[0]
+        if least != 255:
+            warnings.append("parts of the picture are transparent; the values stored there were used")
+    if image.mode == "LAB":
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
+    if image.mode not in ("1", "L", "LA"):
+        image = image.convert("RGB")
+        _refuse_colour(np.asarray(image), name)
+    return np.asarray(image.convert("L"))
+
+
+def _refuse_colour(rgb: NDArray[Any], name: str) -> None:
+    """Refuse a picture in colours; a tint, and letters or arrows in colour, are no such thing.
+
+    Args:
+        rgb: Any type [height, width, 3], 0..255.
+        name: The input, for messages.
+
+    Raises:
+        RadiographError: COLOUR.
+    """
+    step = max(1, max(rgb.shape) // _SAMPLED_SIDE)
+    red, green, blue = rgb[::step, ::step].reshape(-1, 3).astype(np.float32).T
+    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    chroma = np.stack([0.564 * (blue - luma), 0.713 * (red - luma)])
+    bins = (luma * (_LUMA_BINS / 256)).astype(np.intp)
+    for each in np.unique(bins):
+        chroma[:, bins == each] -= np.median(chroma[:, bins == each], axis=1, keepdims=True)
+    coloured = float(np.mean(np.hypot(*chroma) > _CHROMA_LEVELS))
+    if coloured > _COLOURED_FRACTION:
+        problem = f"{coloured:.0%} of the picture is in colour"
+        raise fault(Fault.COLOUR, name, problem, "a radiograph is grey, or grey with a tint")

@@ -1,0 +1,45 @@
+"""From a network in memory to a bundle on disk, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.torch import load_file, save
+
+from cxrnet.bundle.folder import CARD, GRAPH, SEGMENTER, WEIGHTS, Bundle, write_bundle
+from cxrnet.errors import BundleError
+from cxrnet.nn.graph import export_network, export_segmenter
+from cxrnet.nn.network import Network
+
+
+def build_bundle(network: Network, folder: Path, *, card: str, overwrite: bool = False) -> Bundle:
+    """Write `network` as a bundle: config, weights, graphs, `card` (Markdown) and checksums.
+
+    Raises:
+        ExportError: The network has no ONNX form.
+        BundleError: The folder exists and `overwrite` is not set.
+        OutputError: It cannot be written.
+    """
+    if folder.exists() and not overwrite:  # said before the export, which takes half a minute
+        msg = f"{folder}: exists already; choose another folder or say --overwrite"
+        raise BundleError(msg)
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    files = {WEIGHTS: save(state), SEGMENTER: export_segmenter(network.segmenter), CARD: card.encode()}
+    if network.config.classifier is not None:
+        files[GRAPH] = export_network(network)
+    return write_bundle(folder, network.config, files, overwrite=overwrite)
+
+
+def load_network(bundle: Bundle) -> Network:
+    """Return the network of a bundle with its weights, in evaluation mode.
+
+    Raises:
+        BundleError: Weights and config do not fit each other.
+    """
+    network = Network(bundle.config)
+    try:
+        network.load_state_dict(load_file(bundle.folder / WEIGHTS), strict=True)
+    except RuntimeError as error:
+        msg = f"{bundle.config.name}: {' '.join(str(error).split())}; build the bundle again"
+        raise BundleError(msg) from error
+    return network.eval()

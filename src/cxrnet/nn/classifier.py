@@ -1,0 +1,143 @@
+"""Module 2: from scattering coefficients and lung mask to class maps and scores (paper 2.2.3, Figs. 3 and 5).
+
+    x = concat(scattering, mask, query * rows * columns)
+    x = batch norm -> stem block -> residual blocks -> last block, one channel a class -> LeakyReLU
+    class map = x * (mask > 0.3)            logits = mean of the class map over all positions
+
+The published fold has 20,467 parameters. An ensemble averages the class maps of its folds, not their scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cxrnet.bundle.config import ClassifierConfig, PatientConfig, PoolingConfig
+from cxrnet.nn.attention import CrossAttention
+from cxrnet.nn.blocks import ResidualBlock, batch_norm, leaky
+
+
+class FoldOutput(NamedTuple):
+    """What one fold says: `maps` float [batch, class, rows, columns], `logits` float [batch, class]."""
+
+    maps: Tensor
+    logits: Tensor
+
+
+class EnsembleOutput(NamedTuple):
+    """What the ensemble says, folds along axis 1.
+
+    `fold_maps` float [batch, fold, class, rows, columns], `fold_scores` float [batch, fold, class] in [0, 1],
+    `maps` float [batch, class, rows, columns], `logits` and `scores` float [batch, class].
+    """
+
+    fold_maps: Tensor
+    fold_scores: Tensor
+    maps: Tensor
+    logits: Tensor
+    scores: Tensor
+
+
+class PatientData(nn.Module):
+    """A small dense network from patient data (age, sex, chemistry) to logits (paper 4)."""
+
+    def __init__(self, config: PatientConfig, classes: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(len(config.features), config.hidden)
+        self.output = nn.Linear(config.hidden, classes)
+
+    def forward(self, patient: Tensor) -> Tensor:
+        """Return float [batch, class] of float [batch, feature], standardised by whoever made it."""
+        logits: Tensor = self.output(leaky(self.hidden(patient)))
+        return logits
+
+
+class Fold(nn.Module):
+    """One network of Module 2; `config` holds its sizes, classes and options."""
+
+    def __init__(self, config: ClassifierConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ClassifierConfig()
+        classes = len(config.classes)
+        self.attention = None if config.attention is None else CrossAttention(config.attention)
+        channels = config.scattering.channels + 1 + (self.attention is not None)
+        self.norm = batch_norm(channels)
+        self.blocks = nn.ModuleList()
+        for index in range(config.blocks - 1):
+            block = ResidualBlock(channels, config.filters, config.branches, is_stem=index == 0)
+            self.blocks.append(block)
+            channels = block.out_channels
+        self.blocks.append(ResidualBlock(channels, classes, config.branches, merge="add"))
+        self.dropout = nn.Dropout2d(config.dropout)
+        self.patient = None if config.patient is None else PatientData(config.patient, classes)
+
+    def forward(
+        self, scattering: Tensor, mask: Tensor, *, image: Tensor | None = None, patient: Tensor | None = None
+    ) -> FoldOutput:
+        """Return class maps and logits.
+
+        Args:
+            scattering: float [batch, channel, rows, columns], coefficients of the standardised image.
+            mask: float [batch, rows, columns], lung probability averaged over each position, in [0, 1].
+            image: float [batch, rows, columns], the prepared image averaged likewise and divided by 255, in
+                [0, 1]; needed when `pooling.regions` is not `lungs`.
+            patient: float [batch, feature]; needed when the config names patient features.
+
+        Raises:
+            ValueError: An input that the config asks for is missing.
+        """
+        lungs = (mask > self.config.pooling.mask_threshold).to(mask.dtype)
+        features = [scattering, mask.unsqueeze(1)]
+        if self.attention is not None:
+            features.append(self.attention(scattering[:, 0], lungs, mask).unsqueeze(1))
+        x = self.norm(self.dropout(torch.cat(features, dim=1)))
+        for block in self.blocks[:-1]:
+            x = self.dropout(block(x))
+        x = leaky(self.blocks[-1](x))
+        maps = x * (lungs * regions(self.config.pooling, image)).unsqueeze(1)
+        logits = maps.mean(dim=(2, 3))
+        if self.patient is not None:
+            if patient is None:
+                msg = f"patient data is missing; give {', '.join(self.config.patient.features)}"  # type: ignore[union-attr]
+                raise ValueError(msg)
+            logits = logits + self.patient(patient)
+        return FoldOutput(maps, logits)
+
+
+def regions(config: PoolingConfig, image: Tensor | None) -> Tensor | float:
+    """Return float [batch, rows, columns] in [0, 1], what each position counts beside the lungs."""
+    if config.regions == "lungs":
+        return 1.0
+    if image is None:
+        msg = f"image is missing; pooling over regions by {config.regions} needs it"
+        raise ValueError(msg)
+    if config.regions == "intensity":
+        return image
+    return (image > config.intensity_threshold).to(image.dtype)
+
+
+class Ensemble(nn.Module):
+    """Several folds side by side on one scattering transform (paper Fig. 5)."""
+
+    def __init__(self, folds: Sequence[Fold]) -> None:
+        super().__init__()
+        self.folds = nn.ModuleList(folds)
+
+    def forward(
+        self, scattering: Tensor, mask: Tensor, *, image: Tensor | None = None, patient: Tensor | None = None
+    ) -> EnsembleOutput:
+        """Return maps, logits and scores of the folds and of their mean; arguments as in `Fold.forward`."""
+        outputs = [fold(scattering, mask, image=image, patient=patient) for fold in self.folds]
+        fold_maps = torch.stack([output.maps for output in outputs], dim=1)
+        fold_logits = torch.stack([output.logits for output in outputs], dim=1)
+        logits = fold_logits.mean(dim=1)
+        return EnsembleOutput(
+            fold_maps=fold_maps,
+            fold_scores=fold_logits.softmax(dim=2),
+            maps=fold_maps.mean(dim=1),
+            logits=logits,
+            scores=logits.softmax(dim=1),
+        )

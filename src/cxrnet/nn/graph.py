@@ -1,0 +1,137 @@
+"""Export to ONNX: the whole network as one graph, and Module 1 alone for images of any size."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cxrnet.errors import ExportError, MissingExtraError
+from cxrnet.nn.network import Network, NetworkOutput
+from cxrnet.nn.segmenter import Segmenter
+
+OPSET = 18
+TOLERANCE = 1e-4
+"""Largest difference between graph and network, as part of the largest value of an output."""
+
+
+def export_network(network: Network) -> bytes:
+    """Return the ONNX model from `image` uint8 [batch, height, width] to the fields of `NetworkOutput`.
+
+    The batch is free, height and width are those of the bundle's preparation. The graph is run once against
+    the network before it is returned.
+
+    Raises:
+        ExportError: The network has no ONNX form, or the graph says something else than the network.
+    """
+    _refuse_recurrence(network.segmenter)
+    if network.config.classifier is not None and network.config.classifier.patient is not None:
+        msg = f"{network.config.name}: patient data has no input in the graph; export a classifier without it"
+        raise ExportError(msg)
+    size = (network.config.preparation.height, network.config.preparation.width)
+    image = torch.randint(0, 256, (2, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return _export(network, image, {0: "batch"}, NetworkOutput._fields)
+
+
+def export_segmenter(segmenter: Segmenter) -> bytes:
+    """Return the ONNX model from `image` to `probability` of each class.
+
+    `image` is float [batch, 1, height, width] in [0, 1], `probability` float [batch, class, height, width];
+    batch, height and width are free.
+
+    Raises:
+        ExportError: The segmenter has recurrent blocks, or the graph says something else than the network.
+    """
+    _refuse_recurrence(segmenter)
+    image = torch.rand((2, 1, 48, 56), generator=torch.Generator().manual_seed(0))
+    return _export(segmenter, image, {0: "batch", 2: "height", 3: "width"}, ("probability",))
+
+
+def _refuse_recurrence(segmenter: Segmenter) -> None:
+    if segmenter.config.recurrent_blocks:
+        count = segmenter.config.recurrent_blocks
+        msg = (
+            f"segmenter: {count} recurrent blocks have no ONNX form; run it in PyTorch or train without them"
+        )
+        raise ExportError(msg)
+
+
+def _export(network: nn.Module, image: Tensor, free: Mapping[int, str], outputs: Sequence[str]) -> bytes:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        msg = "export: onnx and onnxscript are not installed; pip install 'cxrnet[train]'"
+        raise MissingExtraError(msg) from error
+    was_training = network.training
+    network.eval()
+    try:
+        with quiet_exporter():
+            program = torch.onnx.export(
+                network,
+                (image,),
+                dynamo=True,
+                verbose=False,
+                opset_version=OPSET,
+                input_names=["image"],
+                output_names=list(outputs),
+                dynamic_shapes=({axis: torch.export.Dim(name) for axis, name in free.items()},),
+            )
+        assert program is not None
+        model = _bare(program.model_proto)
+        _compare(network, image[:1], model, outputs)
+    finally:
+        network.train(was_training)
+    return model
+
+
+@contextmanager
+def quiet_exporter() -> Iterator[None]:
+    """Silence what the exporter says of its own internals and of libraries that are not used here."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _bare(model: object) -> bytes:
+    """Return the model without the exporter's notes: two thirds of the file, with paths of this machine."""
+    import onnx
+
+    assert isinstance(model, onnx.ModelProto)
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for item in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _compare(network: nn.Module, image: Tensor, model: bytes, outputs: Sequence[str]) -> None:
+    from onnxruntime import InferenceSession
+
+    with torch.inference_mode():
+        expected = network(image)
+    expected = (expected,) if isinstance(expected, Tensor) else expected
+    session = InferenceSession(model, providers=["CPUExecutionProvider"])
+    got: list[NDArray[np.float32]] = session.run(list(outputs), {"image": image.numpy()})
+    for name, want, have in zip(outputs, expected, got, strict=True):
+        difference = float(np.abs(have - want.numpy()).max())
+        allowed = TOLERANCE * max(1.0, float(want.abs().max()))
+        if not difference <= allowed:
+            msg = f"{name}: graph and network differ by {difference:.2g}; at most {allowed:.2g} is allowed"
+            raise ExportError(msg)

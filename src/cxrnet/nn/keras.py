@@ -1,0 +1,192 @@
+"""Reading the published Keras weights (HDF5) into the networks, without TensorFlow.
+
+Layer names follow from the order of construction: separable convolutions, 1x1 convolutions and batch norms
+are each numbered through the network, the first without a suffix. A layer is found by the name of its outer
+group and the last part of a weight's path; the scopes between them differ from file to file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cxrnet.errors import WeightsError
+from cxrnet.nn.attention import MultiHeadAttention
+from cxrnet.nn.blocks import ResidualBlock, ResidualBranch, SeparableConv2d
+from cxrnet.nn.classifier import Fold
+from cxrnet.nn.segmenter import Segmenter
+
+Layers = dict[str, dict[str, NDArray[np.float32]]]
+
+
+def read_layers(path: Path) -> Layers:
+    """Return the arrays of a Keras file: layer name -> weight name -> float32 array.
+
+    Both kinds of file are read: weights only, and whole models, which keep them in the group `model_weights`.
+
+    Raises:
+        WeightsError: The file is not HDF5, or holds no Keras weights.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            root = file.get("model_weights", file)
+            names = [_text(name) for name in root.attrs.get("layer_names", ())]
+            layers = {name: _read_layer(root[name]) for name in names}
+    except (OSError, KeyError) as error:
+        msg = f"{path.name}: not a readable Keras weights file; give the .h5 files of the published CXR-Net"
+        raise WeightsError(msg) from error
+    layers = {name: weights for name, weights in layers.items() if weights}
+    if not layers:
+        msg = f"{path.name}: holds no Keras layers; give the .h5 files of the published CXR-Net"
+        raise WeightsError(msg)
+    return layers
+
+
+def digest(layers: Layers) -> str:
+    """Return the sha256 of all arrays in the order of their names: the same however they are stored."""
+    sha = hashlib.sha256()
+    for layer, weights in sorted(layers.items()):
+        for name, array in sorted(weights.items()):
+            sha.update(f"{layer}/{name}{array.shape}".encode())
+            sha.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+    return sha.hexdigest()
+
+
+def load_segmenter(segmenter: Segmenter, layers: Layers) -> None:
+    """Copy published Module 1 weights into a segmenter of the published architecture.
+
+    Raises:
+        WeightsError: A layer is missing, left over, or has another shape.
+    """
+    _load(segmenter, _segmenter_layers(segmenter), layers)
+
+
+def load_fold(fold: Fold, layers: Layers) -> None:
+    """Copy one fold of published Module 2 weights into a fold of the published architecture.
+
+    Raises:
+        WeightsError: A layer is missing, left over, or has another shape.
+    """
+    _load(fold, _fold_layers(fold), layers)
+
+
+def _segmenter_layers(segmenter: Segmenter) -> Iterator[tuple[str, nn.Module]]:
+    separable, pointwise, norm = (
+        numbered("separable_conv2d"),
+        numbered("conv2d"),
+        numbered("batch_normalization"),
+    )
+    for block in segmenter.blocks:
+        yield from _block_layers(block, separable, pointwise, norm)
+    if segmenter.head is not None:
+        yield next(pointwise), segmenter.head
+
+
+def _fold_layers(fold: Fold) -> Iterator[tuple[str, nn.Module]]:
+    separable, pointwise, norm = (
+        numbered("separable_conv2d"),
+        numbered("conv2d"),
+        numbered("batch_normalization"),
+    )
+    if fold.attention is not None:
+        attention = numbered("multi_head_attention")
+        yield next(attention), fold.attention.rows
+        yield next(attention), fold.attention.columns
+    yield next(norm), fold.norm
+    for block in fold.blocks:
+        yield from _block_layers(block, separable, pointwise, norm)
+
+
+def _block_layers(
+    block: nn.Module, separable: Iterator[str], pointwise: Iterator[str], norm: Iterator[str]
+) -> Iterator[tuple[str, nn.Module]]:
+    assert isinstance(block, ResidualBlock)
+    if block.norm is not None:
+        yield next(norm), block.norm
+    for branch in block.branches:
+        assert isinstance(branch, ResidualBranch)
+        yield next(separable), branch.first
+        yield next(norm), branch.norm
+        yield next(separable), branch.second
+    yield next(pointwise), block.shortcut
+    yield next(norm), block.shortcut_norm
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield `name`, `name_1`, `name_2` and so on, as Keras names its layers."""
+    return (name if index == 0 else f"{name}_{index}" for index in count())
+
+
+def _load(network: nn.Module, names: Iterator[tuple[str, nn.Module]], layers: Layers) -> None:
+    left = dict(layers)
+    state: dict[str, Tensor] = {}
+    prefixes = {id(module): prefix for prefix, module in network.named_modules()}
+    for name, module in names:
+        if name not in left:
+            msg = f"weights: layer {name} is missing; the network needs {len(layers)} others and this one"
+            raise WeightsError(msg)
+        for key, tensor in _tensors(module, left.pop(name)).items():
+            state[f"{prefixes[id(module)]}.{key}"] = tensor
+    if left:
+        msg = f"weights: layers {', '.join(sorted(left))} are left over; the network is another one"
+        raise WeightsError(msg)
+    try:
+        network.load_state_dict(state | _counters(network), strict=True)
+    except RuntimeError as error:
+        msg = f"weights: {' '.join(str(error).split())}"
+        raise WeightsError(msg) from error
+
+
+def _counters(network: nn.Module) -> dict[str, Tensor]:
+    """Return the batch counters of the batch norms, which Keras does not keep."""
+    return {key: value for key, value in network.state_dict().items() if key.endswith("num_batches_tracked")}
+
+
+def _tensors(module: nn.Module, weights: dict[str, NDArray[np.float32]]) -> dict[str, Tensor]:
+    match module:
+        case SeparableConv2d():
+            arrays = {
+                "depthwise.weight": weights["depthwise_kernel"].transpose(2, 3, 0, 1),
+                "pointwise.weight": weights["pointwise_kernel"].transpose(3, 2, 0, 1),
+                "pointwise.bias": weights["bias"],
+            }
+        case nn.Conv2d():
+            arrays = {"weight": weights["kernel"].transpose(3, 2, 0, 1), "bias": weights["bias"]}
+        case nn.BatchNorm2d():
+            arrays = {
+                "weight": weights["gamma"],
+                "bias": weights["beta"],
+                "running_mean": weights["moving_mean"],
+                "running_var": weights["moving_variance"],
+            }
+        case MultiHeadAttention():
+            arrays = {
+                "query": weights["query_kernel"],
+                "key": weights["key_kernel"],
+                "value": weights["value_kernel"],
+                "projection": weights["projection_kernel"],
+                "bias": weights["projection_bias"].reshape(1),
+            }
+        case _:
+            raise TypeError(type(module).__name__)
+    return {key: torch.from_numpy(np.ascontiguousarray(array)) for key, array in arrays.items()}
+
+
+def _read_layer(group: h5py.Group) -> dict[str, NDArray[np.float32]]:
+    paths = [_text(name) for name in group.attrs.get("weight_names", ())]
+    return {
+        path.rsplit("/", 1)[-1].removesuffix(":0"): np.asarray(group[path], dtype=np.float32)
+        for path in paths
+    }
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name

@@ -1,0 +1,104 @@
+"""The whole network, from prepared image to scores: both modules, the mask between them, the scattering.
+
+This is what a bundle's graph is exported from.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cxrnet.bundle.config import BundleConfig, LungMaskConfig
+from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold
+from cxrnet.nn.scattering import Scattering
+from cxrnet.nn.segmenter import Segmenter
+
+
+class NetworkOutput(NamedTuple):
+    """All that the network says of a batch, in the order of the graph's outputs.
+
+    `lung_probability` and `lung_mask` float [batch, height, width] in [0, 1], the mask being what Module 2
+    takes; `scattering` float [batch, channel, rows, columns]; then as in `EnsembleOutput`.
+    """
+
+    lung_probability: Tensor
+    lung_mask: Tensor
+    scattering: Tensor
+    fold_maps: Tensor
+    fold_scores: Tensor
+    class_maps: Tensor
+    logits: Tensor
+    scores: Tensor
+
+
+def lung_mask(probability: Tensor, image: Tensor, config: LungMaskConfig) -> Tensor:
+    """Return the lung mask that Module 2 takes, from the lung probability and the prepared image.
+
+    Args:
+        probability: float [batch, height, width] in [0, 1].
+        image: float [batch, height, width], grey values 0 to 255.
+        config: Number of levels and window of grey values; the published code has both, the paper neither.
+
+    Returns:
+        float [batch, height, width] in [0, 1].
+    """
+    mask = probability
+    if config.levels is not None:
+        mask = (mask * config.levels).round() / config.levels
+    if config.window is not None:
+        low, high = config.window
+        mask = mask * ((image >= low) & (image <= high)).to(mask.dtype)
+    return mask
+
+
+class Network(nn.Module):
+    """Segmenter, scattering transform and ensemble as one network; `config` is that of a bundle."""
+
+    def __init__(self, config: BundleConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.segmenter = Segmenter(config.segmenter)
+        if config.classifier is not None:
+            self.scattering = Scattering(config.classifier.scattering)
+            self.ensemble = Ensemble([Fold(config.classifier) for _ in range(config.folds)])
+
+    def classify(
+        self, image: Tensor, mask: Tensor, patient: Tensor | None = None
+    ) -> tuple[Tensor, EnsembleOutput]:
+        """Return the scattering coefficients and what the ensemble makes of image and lung mask.
+
+        Args:
+            image: float [batch, height, width], grey values 0 to 255 of prepared images.
+            mask: float [batch, height, width] in [0, 1], as `lung_mask` returns it.
+            patient: float [batch, feature] when the classifier takes patient data.
+        """
+        grey = self.config.standardisation
+        if grey is None or self.config.classifier is None:
+            msg = f"{self.config.name}: has no classifier"
+            raise ValueError(msg)
+        size = 2**self.config.classifier.scattering.J
+        pooled_mask, pooled_image = (
+            functional.avg_pool2d(plane.unsqueeze(1), size).squeeze(1) for plane in (mask, image / 255)
+        )
+        scattering = self.scattering((image - grey.mean) / grey.std)
+        return scattering, self.ensemble(scattering, pooled_mask, image=pooled_image, patient=patient)
+
+    def forward(self, image: Tensor, patient: Tensor | None = None) -> NetworkOutput:
+        """Return all stages for uint8 [batch, height, width], prepared images."""
+        grey = image.to(torch.float32)
+        probability = self.segmenter.lung_probability((grey / 255).unsqueeze(1))
+        mask = lung_mask(probability, grey, self.config.lung_mask)
+        scattering, ensemble = self.classify(grey, mask, patient)
+        return NetworkOutput(
+            lung_probability=probability,
+            lung_mask=mask,
+            scattering=scattering,
+            fold_maps=ensemble.fold_maps,
+            fold_scores=ensemble.fold_scores,
+            class_maps=ensemble.maps,
+            logits=ensemble.logits,
+            scores=ensemble.scores,
+        )

@@ -1,0 +1,70 @@
+"""Module 1: Res-CR-Net that turns a radiograph of any size into class probabilities (paper 2.1.2.4, Fig. 1).
+
+    stem block -> residual blocks -> 1x1 convolution -> LeakyReLU -> softmax
+
+The published network has six blocks (the paper counts five) and 59,941 parameters. With recurrent blocks the
+last 1x1 convolution and its LeakyReLU are those of the first recurrent block.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cxrnet.bundle.config import LUNGS, SegmenterConfig
+from cxrnet.nn.blocks import ResidualBlock, leaky
+from cxrnet.nn.recurrent import RecurrentBlock
+
+
+class Segmenter(nn.Module):
+    """The lung segmenter; `config` holds its sizes and its classes."""
+
+    def __init__(self, config: SegmenterConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or SegmenterConfig()
+        self.blocks = nn.ModuleList()
+        channels = 1
+        for index in range(config.blocks):
+            block = ResidualBlock(
+                channels, config.filters, config.branches, is_stem=index == 0, merge=config.merge
+            )
+            self.blocks.append(block)
+            channels = block.out_channels
+        self.dropout = nn.Dropout2d(config.dropout)
+        classes = len(config.classes)
+        self.recurrent = nn.ModuleList(
+            RecurrentBlock(channels if index == 0 else classes, classes)
+            for index in range(config.recurrent_blocks)
+        )
+        self.head = nn.Conv2d(channels, classes, 1) if not config.recurrent_blocks else None
+
+    @property
+    def lung_channel(self) -> int:
+        """Index of the lung class among the output channels."""
+        return self.config.classes.index(LUNGS)
+
+    def logits(self, image: Tensor) -> Tensor:
+        """Return float [batch, class, height, width], what enters the softmax; see `forward`."""
+        x = image
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index < len(self.blocks) - 1:
+                x = self.dropout(x)
+        for block in self.recurrent:
+            x = block(x)
+        return x if self.head is None else leaky(self.head(x))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the probability of each class at each pixel.
+
+        Args:
+            image: float [batch, 1, height, width], equalised grey values divided by 255, in [0, 1]; any size.
+
+        Returns:
+            float [batch, class, height, width] in [0, 1], summing to 1 over the classes.
+        """
+        return self.logits(image).softmax(dim=1)
+
+    def lung_probability(self, image: Tensor) -> Tensor:
+        """Return float [batch, height, width] in [0, 1], the channel of the lungs."""
+        probability: Tensor = self(image)
+        return probability[:, self.lung_channel]

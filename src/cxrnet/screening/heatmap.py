@@ -1,0 +1,112 @@
+"""Heat maps in closed form from the class maps (paper 3.2.2, Figs. 12 to 14).
+
+Scores are softmax(mean over all positions of the class maps A), so the gradient of score c with respect to A_k is
+the same everywhere, s_c (1[c = k] - s_k) / positions, and Grad-CAM of class c is, up to a positive factor,
+
+    cam_c = sum over k of s_c (1[c = k] - s_k) A_k  ~  sum over k != c of w_k (A_c - A_k),   w = softmax(logits without c)
+
+With two classes that is the difference of their maps. The second form holds where a score saturates and the first
+divides 0 by 0. As published there is no ReLU, and a map is scaled to 0..1 within the lungs of its own image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeatMaps:
+    """The heat maps of one image, at any size.
+
+    Attributes:
+        classes: Class names.
+        class_maps: float32 [class, rows, columns], of the ensemble.
+        fold_maps: float32 [fold, class, rows, columns].
+        logits: float32 [class].
+        lung_mask: float32 [height, width] in [0, 1], at the size of the prepared image.
+        mask_threshold: The maps end where the mask is at or below this.
+    """
+
+    classes: tuple[str, ...]
+    class_maps: Floats
+    fold_maps: Floats
+    logits: Floats
+    lung_mask: Floats
+    mask_threshold: float
+
+    def maps(self, height: int | None = None, width: int | None = None) -> dict[str, Floats]:
+        """Return the heat map of each class: float32 [height, width], 0 weakest to 1 strongest, NaN outside the lungs.
+
+        Without a size it is that of the prepared image. Other sizes keep the scale of that one.
+        """
+        lungs = self._lungs(height, width)
+        raw = resize(self._activations, *lungs.shape)
+        return {
+            name: np.where(lungs, np.clip((raw[index] - low) / span, 0, 1), np.float32(np.nan))
+            for index, (name, (low, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
+        }
+
+    def difference(self, height: int | None = None, width: int | None = None) -> Floats | None:
+        """Return first minus second heat map, -1 to 1, NaN outside the lungs; None unless there are two classes."""
+        if len(self.classes) != 2:
+            return None
+        first, second = self.maps(height, width).values()
+        return first - second
+
+    def spread(self, height: int | None = None, width: int | None = None) -> dict[str, Floats]:
+        """Return where the folds disagree: their standard deviation in units of the heat map, NaN outside the lungs.
+
+        0.1 means that the folds differ there by a tenth of what lies between the map's weakest and strongest spot.
+        """
+        lungs = self._lungs(height, width)
+        per_fold = np.stack([contrast(maps, self.logits) for maps in self.fold_maps])
+        raw = resize(per_fold.std(axis=0), *lungs.shape)
+        return {
+            name: np.where(lungs, raw[index] / span, np.float32(np.nan))
+            for index, (name, (_, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
+        }
+
+    @cached_property
+    def _activations(self) -> Floats:
+        return contrast(self.class_maps, self.logits)
+
+    @cached_property
+    def _ranges(self) -> list[tuple[np.float32, np.float32]]:
+        """Lowest value and span of each class within the lungs, at the size of the prepared image."""
+        inside = resize(self._activations, *self.lung_mask.shape)[:, self._lungs(None, None)]
+        if not inside.size:
+            return [(np.float32(0), np.float32(1))] * len(self.classes)
+        return [(low, max(high - low, np.float32(1e-30))) for low, high in zip(inside.min(1), inside.max(1), strict=True)]
+
+    def _lungs(self, height: int | None, width: int | None) -> NDArray[np.bool_]:
+        mask = self.lung_mask
+        if height is not None and width is not None:
+            mask = resize(mask[None], height, width)[0]
+        return mask > self.mask_threshold
+
+
+def contrast(class_maps: Floats, logits: Floats) -> Floats:
+    """Return each class map against the others, float32 [class, rows, columns]: Grad-CAM up to a positive factor."""
+    if len(class_maps) == 2:
+        return np.stack([class_maps[0] - class_maps[1], class_maps[1] - class_maps[0]])
+    against = []
+    for index, own in enumerate(class_maps):
+        others = np.delete(logits, index)
+        weights = np.exp(others - others.max())
+        rivals = np.tensordot(weights / weights.sum(), np.delete(class_maps, index, axis=0), axes=1)
+        against.append(own - rivals)
+    return np.stack(against).astype(np.float32)
+
+
+def resize(maps: Floats, height: int, width: int) -> Floats:
+    """Return float32 [map, height, width] of [map, rows, columns]: bilinear, half-pixel centres, edges repeated."""
+    if maps.shape[1:] == (height, width):
+        return maps
+    return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in maps])

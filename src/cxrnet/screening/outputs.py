@@ -1,0 +1,142 @@
+"""What is written for one image: record, pictures, arrays; each file whole or not there."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.errors import UsageError
+from cxrnet.figures.panel import PanelContent, draw_panel
+from cxrnet.imaging.radiograph import Radiograph
+from cxrnet.screening.finding import Finding
+from cxrnet.screening.pipeline import Segmentation, lungs_at
+from cxrnet.writing import write_whole
+
+SAVES = {
+    "json": "finding.json: the record",
+    "png": "lungs.png, the mask at the radiograph's own size, and panel.png, the picture that explains the score",
+    "npz": "maps.npz: lung probability, class maps, heat maps and their spread at the size of the prepared image",
+    "npz-full": "maps.npz with the heat maps at the radiograph's own size as well, as float16",
+}
+"""What `--save` takes, and what it writes."""
+
+VIEW = 800
+"""Longest side in pixels of what a panel is drawn from; its tiles are half as wide."""
+
+
+def parse_saves(text: str) -> frozenset[str]:
+    """Return the kinds named in a comma-separated list.
+
+    Raises:
+        UsageError: One is not known.
+    """
+    kinds = frozenset(part.strip() for part in text.split(",") if part.strip())
+    for kind in sorted(kinds - SAVES.keys()):
+        msg = f"--save {kind}: is not known; choose from {', '.join(SAVES)}"
+        raise UsageError(msg)
+    return kinds
+
+
+def write_finding(finding: Finding, folder: Path, save: Collection[str]) -> None:
+    """Write what `save` names of `SAVES` for one finding; the record comes last, when all else is there.
+
+    Raises:
+        OutputError: The disk cannot take it.
+    """
+    if finding.radiograph is not None and finding.lung_probability is not None:
+        if "png" in save:
+            write_whole(folder / "lungs.png", lungs_png(finding.lung_probability, finding.radiograph))
+            write_whole(folder / "panel.png", encode_png(draw_panel(panel_content(finding))))
+        if {"npz", "npz-full"} & set(save):
+            write_whole(folder / "maps.npz", encode_npz(arrays(finding, full="npz-full" in save)))
+    if "json" in save:
+        write_whole(folder / "finding.json", finding.to_json().encode())
+
+
+def write_segmentation(segmentation: Segmentation, folder: Path, save: Collection[str]) -> None:
+    """Write the lung mask as `lungs.png` and, with `npz`, the lung probability as `maps.npz`.
+
+    Raises:
+        OutputError: The disk cannot take it.
+    """
+    if "npz" in save:
+        write_whole(folder / "maps.npz", encode_npz({"lung_probability": segmentation.probability}))
+    write_whole(folder / "lungs.png", lungs_png(segmentation.probability, segmentation.radiograph))
+
+
+def lungs_png(probability: NDArray[np.float32], radiograph: Radiograph) -> bytes:
+    """Return the lung mask, 0 or 255, at the size of the radiograph, as PNG."""
+    return encode_png(lungs_at(probability, *radiograph.pixels.shape).astype(np.uint8) * 255)
+
+
+def panel_content(finding: Finding) -> PanelContent:
+    """Return what the panel of a scored or refused finding shows."""
+    assert finding.radiograph is not None
+    assert finding.lung_probability is not None
+    assert finding.status != "failed"
+    view = shrink(finding.radiograph.pixels, VIEW)
+    height, width = view.shape
+    maps = finding.heatmaps
+    warnings = tuple(("INPUT", text) for text in finding.warnings)
+    return PanelContent(
+        name=finding.radiograph.name,
+        radiograph=view,
+        lungs=lungs_at(finding.lung_probability, height, width),
+        status=finding.status,
+        reasons=(*finding.reasons, *warnings),
+        scores=finding.scores,
+        folds=finding.folds,
+        heatmaps={} if maps is None else maps.maps(height, width),
+        difference=None if maps is None else maps.difference(height, width),
+        model=f"{finding.model['name']} {finding.model['version']} ({finding.model['sha256'][:8]})",
+        lung_area_fraction=finding.lung_area_fraction or 0.0,
+        is_calibrated=finding.is_calibrated,
+    )
+
+
+def shrink(pixels: NDArray[np.float32], longest: int) -> NDArray[np.uint8]:
+    """Return uint8 [height, width] of float32 0 to 255, with its longest side at most `longest`, for viewing."""
+    factor = longest / max(pixels.shape)
+    if factor < 1:
+        size = [max(1, round(side * factor)) for side in pixels.shape]
+        pixels = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    return np.rint(pixels).clip(0, 255).astype(np.uint8)
+
+
+def arrays(finding: Finding, *, full: bool) -> dict[str, NDArray[Any]]:
+    """Return the arrays of `maps.npz` by name; see the glossary."""
+    assert finding.radiograph is not None
+    assert finding.lung_probability is not None
+    found: dict[str, NDArray[Any]] = {"lung_probability": finding.lung_probability}
+    if finding.heatmaps is None:
+        return found
+    maps = finding.heatmaps
+    found |= {"lung_mask": maps.lung_mask, "class_maps": maps.class_maps, "fold_maps": maps.fold_maps}
+    found |= {f"heatmap_{name}": one for name, one in maps.maps().items()}
+    found |= {f"spread_{name}": one for name, one in maps.spread().items()}
+    if full:
+        size = finding.radiograph.pixels.shape
+        found |= {f"heatmap_{name}_full": one.astype(np.float16) for name, one in maps.maps(*size).items()}
+    return found
+
+
+def encode_npz(content: dict[str, NDArray[Any]]) -> bytes:
+    """Return arrays as a compressed .npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **content)  # type: ignore[arg-type]  # numpy's stub takes the names for options
+    return buffer.getvalue()
+
+
+def encode_png(picture: NDArray[np.uint8]) -> bytes:
+    """Return a grey [height, width] or RGB [height, width, 3] picture as PNG."""
+    done, data = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
+    if not done:
+        msg = f"picture {picture.shape} could not be encoded"
+        raise ValueError(msg)
+    return data.tobytes()

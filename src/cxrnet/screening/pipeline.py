@@ -1,0 +1,199 @@
+"""The way of a radiograph: file, prepared image, graph, gate, finding. No step goes through disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from os import PathLike
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from cxrnet.bundle.catalogue import open_bundle
+from cxrnet.bundle.folder import Bundle
+from cxrnet.imaging.decoding import Decoder
+from cxrnet.imaging.preprocess import prepare
+from cxrnet.imaging.radiograph import Limits, Radiograph
+from cxrnet.screening.finding import Finding, identity
+from cxrnet.screening.gate import judge
+from cxrnet.screening.heatmap import HeatMaps, resize
+from cxrnet.screening.runtime import Floats, Image, Runtime, Stages
+
+DEFAULT_BUNDLE = "published-v7"
+
+Source = str | PathLike[str] | Radiograph
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segmentation:
+    """The lungs of one radiograph: `probability` float32 [height, width] in [0, 1] at the size of the prepared image."""
+
+    radiograph: Radiograph
+    probability: Floats
+
+    @property
+    def area_fraction(self) -> float:
+        """Share of the image that is lung, 0 to 1."""
+        return lung_area_fraction(self.probability)
+
+    @property
+    def area_cm2(self) -> float | None:
+        """Area of the lungs in the plane of the detector; None where the pixel spacing is not known."""
+        if self.radiograph.spacing_mm is None:
+            return None
+        row, column = self.radiograph.spacing_mm
+        return self.area_fraction * self.radiograph.pixels.size * row * column / 100
+
+
+class Pipeline:
+    """Radiographs in, findings out. Close it, or use it in a `with` statement, to end its readers.
+
+    It can be called from several threads; each reads through a child process of its own.
+
+    Args:
+        bundle: The model.
+        threads: Threads of the network; None takes all cores.
+        limits: What one file may cost.
+
+    Example:
+        >>> with Pipeline.load("published-v7") as pipeline:  # doctest: +SKIP
+        ...     finding = pipeline.screen("chest.dcm")
+        ...     finding.scores["covid"]
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, limits: Limits | None = None) -> None:
+        self.bundle = bundle
+        self.limits = limits or Limits()
+        self._runtime = Runtime(bundle, threads=threads)
+        self._local = threading.local()
+        self._decoders: list[Decoder] = []
+
+    @classmethod
+    def load(cls, bundle: str | PathLike[str] = DEFAULT_BUNDLE, *, threads: int | None = None) -> Self:
+        """Return a pipeline for the bundle of this name, or in this folder.
+
+        Raises:
+            BundleError: There is none, or it is damaged.
+        """
+        return cls(open_bundle(str(bundle)), threads=threads)
+
+    def screen(self, source: Source) -> Finding:
+        """Return the finding for a file or a `Radiograph`.
+
+        Raises:
+            RadiographError: The file is not a readable radiograph.
+            BundleError: The bundle has no classifier.
+        """
+        timing: dict[str, float] = {}
+        with stopwatch(timing, "read"):
+            radiograph = self._read(source)
+        with stopwatch(timing, "prepare"):
+            image = self.prepare(radiograph)
+        with stopwatch(timing, "network"):
+            stages = self._runtime.screen(image)
+        return self._find(str(source) if not isinstance(source, Radiograph) else source.name, radiograph, stages, timing)
+
+    def segment(self, source: Source) -> Segmentation:
+        """Return the lungs in a file or a `Radiograph`.
+
+        Raises:
+            RadiographError: The file is not a readable radiograph.
+        """
+        radiograph = self._read(source)
+        return Segmentation(
+            radiograph=radiograph, probability=self._runtime.lung_probability(self.prepare(radiograph))
+        )
+
+    def prepare(self, radiograph: Radiograph) -> Image:
+        """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
+        how = self.bundle.config.preparation
+        return prepare(
+            radiograph.pixels,
+            height=how.height,
+            width=how.width,
+            interpolation=how.interpolation,
+            name=radiograph.name,
+        )
+
+    def close(self) -> None:
+        """End the readers' child processes."""
+        while self._decoders:
+            self._decoders.pop().close()
+        self._local = threading.local()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self, source: Source) -> Radiograph:
+        if isinstance(source, Radiograph):
+            return source
+        if not hasattr(self._local, "decoder"):
+            self._local.decoder = Decoder(self.limits)
+            self._decoders.append(self._local.decoder)
+        radiograph: Radiograph = self._local.decoder.read(source)
+        return radiograph
+
+    def _find(self, name: str, radiograph: Radiograph, stages: Stages, timing: dict[str, float]) -> Finding:
+        config = self.bundle.config.classifier
+        assert config is not None  # the runtime has refused such a bundle
+        area = lung_area_fraction(stages.lung_probability)
+        reasons = judge(radiograph.tags, area)
+        found = Finding(
+            input=name,
+            status="refused" if reasons else "scored",
+            reasons=reasons,
+            warnings=radiograph.warnings,
+            model=identity(self.bundle),
+            lung_area_fraction=area,
+            timing_ms={stage: round(milliseconds, 2) for stage, milliseconds in timing.items()},
+            radiograph=radiograph,
+            lung_probability=stages.lung_probability,
+        )
+        if reasons:
+            return found
+        heatmaps = HeatMaps(
+            classes=config.classes,
+            class_maps=stages.class_maps,
+            fold_maps=stages.fold_maps,
+            logits=stages.logits,
+            lung_mask=stages.lung_mask,
+            mask_threshold=config.pooling.mask_threshold,
+        )
+        return replace(
+            found,
+            scores=dict(zip(config.classes, map(float, stages.scores), strict=True)),
+            folds={
+                name: tuple(map(float, stages.fold_scores[:, index]))
+                for index, name in enumerate(config.classes)
+            },
+            spread=float(stages.fold_scores.std(axis=0).max()),
+            heatmaps=heatmaps,
+        )
+
+
+def lung_area_fraction(probability: Floats) -> float:
+    """Return the share of pixels whose lung probability is above 0.5."""
+    return float((probability > 0.5).mean())
+
+
+def lungs_at(probability: Floats, height: int, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Return the lung mask, bool [height, width], at another size: resized probability above 0.5."""
+    mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = resize(probability[None], height, width)[0] > 0.5
+    return mask
+
+
+@contextmanager
+def stopwatch(timing: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the milliseconds that the block took to `timing`."""
+    start = perf_counter()
+    yield
+    timing[stage] = (perf_counter() - start) * 1000
