@@ -75,9 +75,7 @@ def test_spacing_prefers_the_calibrated_one():
 
 
 def test_spacing_at_the_detector_is_divided_by_the_magnification():
-    found, steps, _ = spacing(
-        dataset_of(ImagerPixelSpacing=[0.22, 0.22], EstimatedRadiographicMagnificationFactor=1.1)
-    )
+    found, steps, _ = spacing(dataset_of(ImagerPixelSpacing=[0.22, 0.22], EstimatedRadiographicMagnificationFactor=1.1))
     assert found == pytest.approx((0.2, 0.2))
     assert steps[1].endswith("(0018,1114) 1.1")
 
@@ -91,8 +89,6 @@ def test_spacing_is_ignored_with_a_warning_when_unusable(value):
 
 
 def test_spacing_ignores_a_magnification_of_0():
-    found, _, warnings = spacing(
-        dataset_of(ImagerPixelSpacing=[0.2, 0.2], EstimatedRadiographicMagnificationFactor=0)
-    )
+    found, _, warnings = spacing(dataset_of(ImagerPixelSpacing=[0.2, 0.2], EstimatedRadiographicMagnificationFactor=0))
     assert found == (0.2, 0.2)
     assert len(warnings) == 1

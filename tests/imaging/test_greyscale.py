@@ -53,17 +53,13 @@ def test_modality_tells_its_step():
 
 
 def test_modality_refuses_a_slope_of_0():
-    with pytest.raises(
-        RadiographError, match=r"film: Rescale Slope \(0028,1053\) is 0; the slope must not be 0"
-    ):
+    with pytest.raises(RadiographError, match=r"film: Rescale Slope \(0028,1053\) is 0; the slope must not be 0"):
         modality(header(RescaleSlope=0, RescaleIntercept=0))
 
 
 def test_modality_table_of_12_bits_is_looked_up():
     data = (np.arange(16, dtype="<u2") ** 2).tobytes()
-    looked_up = modality(
-        header(ModalityLUTSequence=table(16, 0, 12, data)), np.arange(-4.0, 20).reshape(4, 6)
-    )
+    looked_up = modality(header(ModalityLUTSequence=table(16, 0, 12, data)), np.arange(-4.0, 20).reshape(4, 6))
     np.testing.assert_array_equal(looked_up.ravel(), np.clip(np.arange(-4, 20), 0, 15) ** 2)
 
 
@@ -75,9 +71,7 @@ def test_voi_table_starts_at_a_negative_value():
 
 def test_voi_table_of_8_bits_may_have_more_than_256_entries():
     entries = np.arange(1024) // 4
-    looked_up = voi(
-        header(VOILUTSequence=table(1024, 0, 8, entries.tolist(), vr="US")), np.arange(1024.0)[None]
-    )
+    looked_up = voi(header(VOILUTSequence=table(1024, 0, 8, entries.tolist(), vr="US")), np.arange(1024.0)[None])
     np.testing.assert_array_equal(looked_up[0], entries)
 
 
@@ -97,9 +91,7 @@ def test_voi_table_that_is_too_short_is_refused():
 
 
 def test_voi_table_without_descriptor_is_refused():
-    with pytest.raises(
-        RadiographError, match=r"reading VOI LUT Sequence \(0028,3010\) failed \(AttributeError\)"
-    ):
+    with pytest.raises(RadiographError, match=r"reading VOI LUT Sequence \(0028,3010\) failed \(AttributeError\)"):
         voi(header(VOILUTSequence=Sequence([Dataset()])))
 
 
@@ -110,7 +102,9 @@ def test_voi_table_without_descriptor_is_refused():
 )
 def test_voi_window_equals_pydicom_after_scaling(centre, width, function):
     dataset = header(WindowCenter=centre, WindowWidth=width, VOILUTFunction=function)
-    ours, theirs = voi(dataset), pydicom.pixels.apply_windowing(VALUES, dataset)
+    ours = voi(dataset)
+    with np.errstate(over="ignore"):
+        theirs = pydicom.pixels.apply_windowing(VALUES, dataset)
     if ours.min() == ours.max():
         return
     if function == "LINEAR" and width == 1:

@@ -33,11 +33,7 @@ def test_from_array_scales_16_bits_from_their_own_range():
     assert radiograph.history[-1] == "scaled from 100..4180 to 0..255"
 
 
-@given(
-    arrays(
-        np.float64, (64, 64), elements=st.floats(-1e300, 1e300, allow_subnormal=False), fill=st.floats(-5, 5)
-    )
-)
+@given(arrays(np.float64, (64, 64), elements=st.floats(-1e300, 1e300, allow_subnormal=False), fill=st.floats(-5, 5)))
 def test_from_array_fills_0_to_255_whatever_the_values(pixels):
     if pixels.min() == pixels.max():
         return

@@ -24,9 +24,7 @@ def bundle_folders() -> dict[str, Path]:
     """Return name -> folder of every named bundle, sorted by name; the bundles are not read."""
     folder = bundles_folder()
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {
-        path.name: path for path in found if (path / CHECKSUMS).is_file() and not path.name.startswith(".")
-    }
+    return {path.name: path for path in found if (path / CHECKSUMS).is_file() and not path.name.startswith(".")}
 
 
 def open_bundle(name_or_path: str | Path) -> Bundle:

@@ -72,9 +72,7 @@ def read_bundle(folder: Path) -> Bundle:
     return Bundle(folder=folder, config=config, sha256=_sha256((folder / CHECKSUMS).read_bytes()))
 
 
-def write_bundle(
-    folder: Path, config: BundleConfig, files: Mapping[str, bytes], *, overwrite: bool = False
-) -> Bundle:
+def write_bundle(folder: Path, config: BundleConfig, files: Mapping[str, bytes], *, overwrite: bool = False) -> Bundle:
     """Write a bundle whole: `files` holds all but the config and the checksums.
 
     Raises:
@@ -105,22 +103,34 @@ def needed_files(config: BundleConfig) -> tuple[str, ...]:
 
 
 def _replace_folder(folder: Path, content: Mapping[str, bytes]) -> None:
+    aside = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        msg = f"{folder}: cannot be written ({error.strerror}); choose another folder"
-        raise OutputError(msg) from error
-    try:
         for name, data in content.items():
             write_whole(aside / name, data)
         aside.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
+        _swap(aside, folder)
+    except OSError as error:
+        msg = f"{folder}: cannot be written ({error.strerror}); choose another folder"
+        raise OutputError(msg) from error
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _swap(aside: Path, folder: Path) -> None:
+    """Put `aside` in the place of `folder`; what stood there is removed last, and comes back on failure."""
+    if not folder.exists():
+        aside.rename(folder)
+        return
+    old = folder.rename(aside.with_name(f"{aside.name}.old"))
+    try:
         aside.rename(folder)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        old.rename(folder)
         raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _read_checksums(folder: Path) -> dict[str, str]:
@@ -133,11 +143,7 @@ def _read_checksums(folder: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"{folder.name}: {CHECKSUMS} cannot be read; import or build the bundle again"
         raise BundleError(msg) from error
-    if (
-        not isinstance(listed, dict)
-        or CONFIG not in listed
-        or any(Path(name).name != name for name in listed)
-    ):
+    if not isinstance(listed, dict) or CONFIG not in listed or any(Path(name).name != name for name in listed):
         msg = f"{folder.name}: {CHECKSUMS} is not of this version's form; import or build the bundle again"
         raise BundleError(msg)
     return {str(name): str(value) for name, value in listed.items()}
@@ -149,10 +155,7 @@ def _refuse_others(folder: Path, checksums: Mapping[str, str]) -> None:
         if path.name in checksums or path.name == CHECKSUMS or path.name.startswith("."):
             continue
         if path.suffix.lower() in PICKLES:
-            msg = (
-                f"{folder.name}: holds {path.name}, a format that can run code when loaded; "
-                "bundles hold safetensors"
-            )
+            msg = f"{folder.name}: holds {path.name}, a format that can run code when loaded; bundles hold safetensors"
             raise BundleError(msg)
         msg = f"{folder.name}: holds {path.name}, which {CHECKSUMS} does not list; remove it"
         raise BundleError(msg)
@@ -176,10 +179,7 @@ def _parse_config(folder: Path, data: bytes) -> BundleConfig:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "config"
-        msg = (
-            f"{folder.name}: {where} in {CONFIG}: {first['msg']}; "
-            "the bundle was made by another version of cxrnet"
-        )
+        msg = f"{folder.name}: {where} in {CONFIG}: {first['msg']}; the bundle was made by another version of cxrnet"
         raise BundleError(msg) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ LISTED = 20
 """Runs of at most so many inputs are listed input by input."""
 
 
-def follow(outcomes: Iterator[Outcome], *, total: int, table: Path) -> int:
+def follow(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:
     """Show outcomes as they come and return the exit code: 1 if an input failed, else 0.
 
     Failures are said at once, one line each, on standard error; the summary goes to standard output.
@@ -31,7 +31,10 @@ def follow(outcomes: Iterator[Outcome], *, total: int, table: Path) -> int:
     counts: Counter[str] = Counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with closing(outcomes), Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:  # type: ignore[type-var]
+        with (
+            closing(outcomes),
+            Progress(*columns, console=errors, disable=not errors.is_terminal) as progress,
+        ):
             bar = progress.add_task("images", total=total)
             for outcome in outcomes:
                 counts[outcome.status] += 1
@@ -59,7 +62,14 @@ def _summarise(done: list[Outcome], counts: Counter[str], total: int, table: Pat
 def _listing(done: list[Outcome]) -> Table:
     scores = list(dict.fromkeys(name for outcome in done for name in outcome.row if name.startswith("score_")))
     table = Table(box=None, pad_edge=False)
-    for title in ("input", "status", *(name.removeprefix("score_") for name in scores), "fold sd", "lungs", ""):
+    for title in (
+        "input",
+        "status",
+        *(name.removeprefix("score_") for name in scores),
+        "fold sd",
+        "lungs",
+        "",
+    ):
         table.add_column(title, overflow="fold")
     for outcome in done:
         row = outcome.row

@@ -63,18 +63,14 @@ class Canvas:
         words = ellipsise(words, pixels, room * self.scale)
         shift = {"left": 0.0, "centre": 0.5, "right": 1.0}[align] * text_width(words, pixels)
         coverage, column, row = text_coverage(words, pixels)
-        self._blend(
-            coverage, round(left * self.scale - shift) + column, round(baseline * self.scale) + row, colour
-        )
+        self._blend(coverage, round(left * self.scale - shift) + column, round(baseline * self.scale) + row, colour)
 
     def _blend(self, coverage: Bytes, left: int, top: int, colour: Colour) -> None:
         bottom, right = top + coverage.shape[0], left + coverage.shape[1]
         rows = slice(max(top, 0), max(bottom, 0))
         columns = slice(max(left, 0), max(right, 0))
         under = self.pixels[rows, columns]
-        seen = coverage[max(-top, 0) :, max(-left, 0) :][
-            : under.shape[0], : under.shape[1], None
-        ] / np.float32(255)
+        seen = coverage[max(-top, 0) :, max(-left, 0) :][: under.shape[0], : under.shape[1], None] / np.float32(255)
         under[:] = under + (np.array(colour, dtype=np.float32) - under) * seen + np.float32(0.5)
 
     def measure(self, words: str, *, size: float = SMALL) -> float:

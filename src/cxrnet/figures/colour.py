@@ -54,9 +54,7 @@ def diverging_scale() -> Bytes:
     """
     places = [place for place, _ in _DIVERGING_STOPS]
     steps = np.linspace(0.0, 1.0, 256)
-    channels = [
-        np.interp(steps, places, [stop[channel] for _, stop in _DIVERGING_STOPS]) for channel in range(3)
-    ]
+    channels = [np.interp(steps, places, [stop[channel] for _, stop in _DIVERGING_STOPS]) for channel in range(3)]
     return np.stack(channels, axis=1).round().astype(np.uint8)
 
 

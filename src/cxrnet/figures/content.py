@@ -28,6 +28,7 @@ class PanelContent:
         scores: Probability in [0, 1] of each class, in the order of the model; empty when refused.
         folds: Per class one probability a fold; the classes of `scores`.
         heatmaps: Per class float32 [height, width], 0 to 1, NaN outside the lungs; the classes of `scores`.
+        source_size: Height and width of the image in the file, where `radiograph` is a reduced view of it.
         difference: float32 [height, width], first class minus second, -1 to 1, NaN outside; two classes only.
         model: Name, version and checksum of the model.
         lung_area_fraction: Share of the image that is lung, 0 to 1.
@@ -49,6 +50,7 @@ class PanelContent:
     folds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     heatmaps: Mapping[str, Floats] = field(default_factory=dict)
     difference: Floats | None = None
+    source_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.radiograph.ndim != 2 or self.radiograph.dtype != np.uint8:
@@ -70,9 +72,7 @@ class PanelContent:
     def _check_classes(self) -> None:
         count = len(self.scores)
         if (self.status == "scored") != (count > 0):
-            raise ValueError(
-                f"scores: {count} classes when {self.status}; a scored image has some, a refused none"
-            )
+            raise ValueError(f"scores: {count} classes when {self.status}; a scored image has some, a refused none")
         for name, classes in (("folds", self.folds), ("heatmaps", self.heatmaps)):
             if set(classes) != set(self.scores):
                 raise ValueError(f"{name}: classes are {list(classes)}; {list(self.scores)} is accepted")
@@ -85,9 +85,7 @@ class PanelContent:
                 raise ValueError(f"folds of {name}: are none; a model has one or more")
             for probability in (score, *self.folds[name]):
                 if not -_SLACK <= probability <= 1 + _SLACK:
-                    raise ValueError(
-                        f"score of {name}: is {probability}; a probability in [0, 1] is accepted"
-                    )
+                    raise ValueError(f"score of {name}: is {probability}; a probability in [0, 1] is accepted")
 
     @property
     def size(self) -> tuple[int, int]:

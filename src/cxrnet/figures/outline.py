@@ -43,9 +43,7 @@ def draw_outline(tile: Bytes, lungs: Mask, *, thickness: int) -> None:
 
 def dashes_of(contours: list[Contour]) -> list[Contour]:
     """The contours cut into dashes of even length, with gaps as long."""
-    return [
-        contour[start : start + _DASH] for contour in contours for start in range(0, len(contour), 2 * _DASH)
-    ]
+    return [contour[start : start + _DASH] for contour in contours for start in range(0, len(contour), 2 * _DASH)]
 
 
 def draw_level(tile: Bytes, above: Mask, *, is_dashed: bool, opacity: float, thickness: int) -> Bytes:

@@ -79,8 +79,8 @@ def _draw_header(content: PanelContent, *, width: int) -> Bytes:
     taken = max(canvas.measure(verdict, size=VERDICT), canvas.measure(note))
     room = _INNER - min(taken, _INNER * 0.55) - 60
     canvas.text(content.name, MARGIN, 70, size=TITLE, room=room)
-    rows, columns = content.size
-    canvas.text(f"chest radiograph, {columns} pixels wide, {rows} high", MARGIN, 104, colour=QUIET, room=room)
+    rows, columns = content.source_size or content.size
+    canvas.text(f"{columns} pixels wide, {rows} high", MARGIN, 104, colour=QUIET, room=room)
     return canvas.pixels
 
 
@@ -97,10 +97,7 @@ def _draw_warning(reason: tuple[str, str], *, width: int) -> Bytes:
 
 def _draw_refusal(content: PanelContent, *, width: int) -> Bytes:
     room_for_text = UNITS - MARGIN - _REASONS
-    reasons = [
-        (code, lines_of(text, width=width, size=_REASON, room=room_for_text))
-        for code, text in content.reasons
-    ]
+    reasons = [(code, lines_of(text, width=width, size=_REASON, room=room_for_text)) for code, text in content.reasons]
     high = fitted_size(content.size, (_REFUSED_TILE, _REFUSED_TILE))[0]
     listed = sum(_CODE_LINE + _REASON_LINE * len(lines) for _, lines in reasons)
     canvas = Canvas(max(high + 46, listed) + 20, width=width)

@@ -135,9 +135,7 @@ def difference_tile(film: Film, difference: Floats, *, opacity: float, thickness
     colours = colourise(values, DIVERGING, low=-1.0, high=1.0)
     tile = _laid_over(film.picture, colours, share * np.float32(opacity))
     for beyond, is_dashed in ((values > DIFFERENCE_LEVEL, False), (values < -DIFFERENCE_LEVEL, True)):
-        tile = draw_level(
-            tile, beyond, is_dashed=is_dashed, opacity=opacity / MOST_OPAQUE, thickness=thickness
-        )
+        tile = draw_level(tile, beyond, is_dashed=is_dashed, opacity=opacity / MOST_OPAQUE, thickness=thickness)
     return tile
 
 

@@ -56,9 +56,7 @@ def export_segmenter(segmenter: Segmenter) -> bytes:
 def _refuse_recurrence(segmenter: Segmenter) -> None:
     if segmenter.config.recurrent_blocks:
         count = segmenter.config.recurrent_blocks
-        msg = (
-            f"segmenter: {count} recurrent blocks have no ONNX form; run it in PyTorch or train without them"
-        )
+        msg = f"segmenter: {count} recurrent blocks have no ONNX form; run it in PyTorch or train without them"
         raise ExportError(msg)
 
 

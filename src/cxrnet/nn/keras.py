@@ -182,10 +182,7 @@ def _tensors(module: nn.Module, weights: dict[str, NDArray[np.float32]]) -> dict
 
 def _read_layer(group: h5py.Group) -> dict[str, NDArray[np.float32]]:
     paths = [_text(name) for name in group.attrs.get("weight_names", ())]
-    return {
-        path.rsplit("/", 1)[-1].removesuffix(":0"): np.asarray(group[path], dtype=np.float32)
-        for path in paths
-    }
+    return {path.rsplit("/", 1)[-1].removesuffix(":0"): np.asarray(group[path], dtype=np.float32) for path in paths}
 
 
 def _text(name: str | bytes) -> str:

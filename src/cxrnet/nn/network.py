@@ -65,9 +65,7 @@ class Network(nn.Module):
             self.scattering = Scattering(config.classifier.scattering)
             self.ensemble = Ensemble([Fold(config.classifier) for _ in range(config.folds)])
 
-    def classify(
-        self, image: Tensor, mask: Tensor, patient: Tensor | None = None
-    ) -> tuple[Tensor, EnsembleOutput]:
+    def classify(self, image: Tensor, mask: Tensor, patient: Tensor | None = None) -> tuple[Tensor, EnsembleOutput]:
         """Return the scattering coefficients and what the ensemble makes of image and lung mask.
 
         Args:

@@ -39,9 +39,7 @@ FOLDS = {
 }
 """Digests of the published arrays, as `cxrnet.nn.keras.digest` makes them."""
 
-NEEDED = (
-    "the .h5 files (weights or whole models) of Module 1 and the six folds, and the standardisation .json"
-)
+NEEDED = "the .h5 files (weights or whole models) of Module 1 and the six folds, and the standardisation .json"
 
 
 @dataclass
@@ -189,7 +187,7 @@ CONVENTIONS = {
         "name": "published-jms",
         "data": "904 films of the JSRT, Montgomery and Shenzhen sets, manual masks",
         "convention": "leave the heart and the large vessels out",
-        "note": "The classifier was trained on masks of the other convention (published-v7); its scores shift.",
+        "note": "The classifier was trained on masks of the other convention (published-v7); scores shift.",
     },
 }
 

@@ -63,9 +63,7 @@ class Scattering(nn.Module):
         super().__init__()
         self.config = config = config or ScatteringConfig()
         self.paths = paths(config)
-        by_level = sorted(
-            self.paths, key=lambda path: (path.scales[-1:], path.order, path.scales, path.angles)
-        )
+        by_level = sorted(self.paths, key=lambda path: (path.scales[-1:], path.order, path.scales, path.angles))
         self._order = [by_level.index(path) for path in self.paths]
         self._is_sorted = self._order == sorted(self._order)
         for level in range(config.J):
@@ -90,9 +88,7 @@ class Scattering(nn.Module):
             raise ValueError(msg)
         padded = reflect(image.unsqueeze(1), size)
         sampled: list[list[Tensor]] = [[padded], *([] for _ in range(1, self.config.J))]
-        first = [
-            self._modulus(padded, scale, 0) for scale in range(self.config.J if self.config.order else 0)
-        ]
+        first = [self._modulus(padded, scale, 0) for scale in range(self.config.J if self.config.order else 0)]
         for scale, moduli in enumerate(first):
             sampled[scale].append(moduli)
         for scale, moduli in enumerate(first[:-1] if self.config.order == 2 else []):
@@ -100,9 +96,7 @@ class Scattering(nn.Module):
             for j2 in range(scale + 1, self.config.J):
                 second = self._modulus(single, j2, scale)
                 sampled[j2].append(second.view(image.shape[0], -1, *second.shape[2:]))
-        averaged = [
-            self._average(torch.cat(maps, dim=1), level) for level, maps in enumerate(sampled) if maps
-        ]
+        averaged = [self._average(torch.cat(maps, dim=1), level) for level, maps in enumerate(sampled) if maps]
         coefficients = torch.cat(averaged, dim=1)
         return coefficients if self._is_sorted else coefficients[:, self._order]
 
@@ -160,8 +154,8 @@ def averaging(scales: int, level: int, length: int) -> NDArray[np.float64]:
     """Return the low-pass of one axis, for maps sampled each 2^level pixels, as a matrix [kept, length].
 
     It convolves circularly with the Gaussian of scale 2^scales, samples each 2^(scales - level), and drops
-    the first and last sample. A matrix, since the Gaussian, cut off at the highest frequency of a sampled map,
-    falls only as 1/n^2: no short kernel holds it, and the matrix is exact.
+    the first and last sample. A matrix, since the Gaussian, cut off at the highest frequency of a sampled
+    map, falls only as 1/n^2: no short kernel holds it, and the matrix is exact.
     """
     sigma, full = 0.8 * 2 ** (scales - 1), length << level
     distance = np.arange(full)[:, None] - full * np.arange(-2, 3)

@@ -24,16 +24,13 @@ class Segmenter(nn.Module):
         self.blocks = nn.ModuleList()
         channels = 1
         for index in range(config.blocks):
-            block = ResidualBlock(
-                channels, config.filters, config.branches, is_stem=index == 0, merge=config.merge
-            )
+            block = ResidualBlock(channels, config.filters, config.branches, is_stem=index == 0, merge=config.merge)
             self.blocks.append(block)
             channels = block.out_channels
         self.dropout = nn.Dropout2d(config.dropout)
         classes = len(config.classes)
         self.recurrent = nn.ModuleList(
-            RecurrentBlock(channels if index == 0 else classes, classes)
-            for index in range(config.recurrent_blocks)
+            RecurrentBlock(channels if index == 0 else classes, classes) for index in range(config.recurrent_blocks)
         )
         self.head = nn.Conv2d(channels, classes, 1) if not config.recurrent_blocks else None
 

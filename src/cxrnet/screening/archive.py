@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Outcome:
 
 def screen_archive(
     pipeline: Pipeline, items: Sequence[Input], out: Path, *, save: Collection[str], jobs: int
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Screen `items` into `out`, and yield each outcome in their order.
 
     `out/findings.csv` has a row an input; `out/<folder>/` holds what `save` names.
@@ -62,7 +62,7 @@ def screen_archive(
 
 def segment_archive(
     pipeline: Pipeline, items: Sequence[Input], out: Path, *, save: Collection[str], jobs: int
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Find the lungs of `items` into `out`, and yield each outcome in their order.
 
     `out/lungs.csv` has a row an input; `out/<folder>/` holds `lungs.png` and, with `npz`, `maps.npz`.
@@ -73,10 +73,15 @@ def segment_archive(
     model = identity(pipeline.bundle)
 
     def task(item: Input) -> Outcome:
-        row: dict[str, Any] = {"input": item.path, "folder": item.folder, "status": "segmented", **_model(model)}
+        row: dict[str, Any] = {
+            "input": item.path,
+            "folder": item.folder,
+            "status": "segmented",
+            **_model(model),
+        }
         try:
             segmentation = pipeline.segment(item.path)
-        except Exception as error:  # noqa: BLE001 - one input must not end the run
+        except Exception as error:
             reason = explain(error)
             row |= {"status": "failed", "reasons": f"{reason.code}: {reason.text}"}
             return Outcome(item=item, status="failed", reasons=(reason,), row=row)
@@ -99,7 +104,17 @@ def finding_columns(classes: Iterable[str]) -> tuple[str, ...]:
     """Return the columns of `findings.csv`."""
     scores = (f"score_{name}" for name in classes)
     rest = ("calibrated", "spread", "lung_area_fraction", "warnings", "folder", "model", "model_version")
-    return ("input", "status", "reasons", *scores, *rest, "model_sha256", "read_ms", "prepare_ms", "network_ms")
+    return (
+        "input",
+        "status",
+        "reasons",
+        *scores,
+        *rest,
+        "model_sha256",
+        "read_ms",
+        "prepare_ms",
+        "network_ms",
+    )
 
 
 def finding_row(finding: Finding, item: Input) -> dict[str, Any]:
@@ -161,7 +176,7 @@ def default_jobs() -> int:
 def _screen(pipeline: Pipeline, item: Input) -> Finding:
     try:
         return pipeline.screen(item.path)
-    except Exception as error:  # noqa: BLE001 - one input must not end the run
+    except Exception as error:
         return Finding.failure(str(item.path), explain(error), pipeline.bundle)
 
 

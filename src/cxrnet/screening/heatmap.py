@@ -3,7 +3,8 @@
 Scores are softmax(mean over all positions of the class maps A), so the gradient of score c with respect to A_k is
 the same everywhere, s_c (1[c = k] - s_k) / positions, and Grad-CAM of class c is, up to a positive factor,
 
-    cam_c = sum over k of s_c (1[c = k] - s_k) A_k  ~  sum over k != c of w_k (A_c - A_k),   w = softmax(logits without c)
+    cam_c = sum over k of s_c (1[c = k] - s_k) A_k
+          ~ sum over k != c of w_k (A_c - A_k)        w = softmax(logits without c)
 
 With two classes that is the difference of their maps. The second form holds where a score saturates and the first
 divides 0 by 0. As published there is no ReLU, and a map is scaled to 0..1 within the lungs of its own image.
@@ -83,7 +84,9 @@ class HeatMaps:
         inside = resize(self._activations, *self.lung_mask.shape)[:, self._lungs(None, None)]
         if not inside.size:
             return [(np.float32(0), np.float32(1))] * len(self.classes)
-        return [(low, max(high - low, np.float32(1e-30))) for low, high in zip(inside.min(1), inside.max(1), strict=True)]
+        return [
+            (low, max(high - low, np.float32(1e-30))) for low, high in zip(inside.min(1), inside.max(1), strict=True)
+        ]
 
     def _lungs(self, height: int | None, width: int | None) -> NDArray[np.bool_]:
         mask = self.lung_mask

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from cxrnet.errors import UsageError
 
-IMAGES = frozenset({".dcm", ".dicom", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"})
+IMAGES = frozenset(
+    {".dcm", ".dicom", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
+)
 """Endings of the files that are taken from a folder, beside files without an ending (DICOM files often have none)."""
 
 
@@ -58,7 +60,9 @@ def folder_names(paths: Iterable[Path]) -> list[str]:
     stems = [safe_name(path.stem) for path in paths]
     count = Counter(stem.casefold() for stem in stems)
     return [
-        stem if count[stem.casefold()] == 1 else f"{stem}-{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+        stem
+        if count[stem.casefold()] == 1
+        else f"{stem}-{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
         for stem, path in zip(stems, paths, strict=True)
     ]
 

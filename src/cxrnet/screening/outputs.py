@@ -83,13 +83,13 @@ def panel_content(finding: Finding) -> PanelContent:
     view = shrink(finding.radiograph.pixels, VIEW)
     height, width = view.shape
     maps = finding.heatmaps
-    warnings = tuple(("INPUT", text) for text in finding.warnings)
     return PanelContent(
         name=finding.radiograph.name,
+        source_size=(finding.radiograph.pixels.shape[0], finding.radiograph.pixels.shape[1]),
         radiograph=view,
         lungs=lungs_at(finding.lung_probability, height, width),
         status=finding.status,
-        reasons=(*finding.reasons, *warnings),
+        reasons=finding.reasons,
         scores=finding.scores,
         folds=finding.folds,
         heatmaps={} if maps is None else maps.maps(height, width),
@@ -102,11 +102,9 @@ def panel_content(finding: Finding) -> PanelContent:
 
 def shrink(pixels: NDArray[np.float32], longest: int) -> NDArray[np.uint8]:
     """Return uint8 [height, width] of float32 0 to 255, with its longest side at most `longest`, for viewing."""
-    factor = longest / max(pixels.shape)
-    if factor < 1:
-        size = [max(1, round(side * factor)) for side in pixels.shape]
-        pixels = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_AREA)
-    return np.rint(pixels).clip(0, 255).astype(np.uint8)
+    factor = min(1.0, longest / max(pixels.shape))
+    height, width = (max(1, round(side * factor)) for side in pixels.shape)
+    return np.rint(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)).clip(0, 255).astype(np.uint8)
 
 
 def arrays(finding: Finding, *, full: bool) -> dict[str, NDArray[Any]]:

@@ -30,7 +30,7 @@ Source = str | PathLike[str] | Radiograph
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Segmentation:
-    """The lungs of one radiograph: `probability` float32 [height, width] in [0, 1] at the size of the prepared image."""
+    """The lungs of one radiograph: `probability` float32 [height, width] in [0, 1], of the prepared image's size."""
 
     radiograph: Radiograph
     probability: Floats
@@ -95,7 +95,9 @@ class Pipeline:
             image = self.prepare(radiograph)
         with stopwatch(timing, "network"):
             stages = self._runtime.screen(image)
-        return self._find(str(source) if not isinstance(source, Radiograph) else source.name, radiograph, stages, timing)
+        return self._find(
+            str(source) if not isinstance(source, Radiograph) else source.name, radiograph, stages, timing
+        )
 
     def segment(self, source: Source) -> Segmentation:
         """Return the lungs in a file or a `Radiograph`.
@@ -104,9 +106,7 @@ class Pipeline:
             RadiographError: The file is not a readable radiograph.
         """
         radiograph = self._read(source)
-        return Segmentation(
-            radiograph=radiograph, probability=self._runtime.lung_probability(self.prepare(radiograph))
-        )
+        return Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(self.prepare(radiograph)))
 
     def prepare(self, radiograph: Radiograph) -> Image:
         """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
@@ -171,10 +171,7 @@ class Pipeline:
         return replace(
             found,
             scores=dict(zip(config.classes, map(float, stages.scores), strict=True)),
-            folds={
-                name: tuple(map(float, stages.fold_scores[:, index]))
-                for index, name in enumerate(config.classes)
-            },
+            folds={name: tuple(map(float, stages.fold_scores[:, index])) for index, name in enumerate(config.classes)},
             spread=float(stages.fold_scores.std(axis=0).max()),
             heatmaps=heatmaps,
         )

@@ -1,0 +1,95 @@
+"""Fixtures of several rooms. PyTorch is imported where it is used, so that tests without it start at once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark as `shared` whatever needs the folder of that name, through any fixture."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of the published weights, golden arrays and radiographs, beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(
+            "needs ../shared (published weights, golden arrays, radiographs), "
+            "which is not part of the repository"
+        )
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared):
+    """Function from the name of a golden file to its arrays: `golden("hfhs_002130-004-1")["scores"]`."""
+
+    @cache
+    def arrays(name):
+        with np.load(shared / "reference" / "golden" / f"{name}.npz", allow_pickle=False) as file:
+            return dict(file)
+
+    return arrays
+
+
+@pytest.fixture(scope="session")
+def two_threads():
+    """PyTorch on two threads, deterministic."""
+    import torch
+
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+
+
+@pytest.fixture(scope="session")
+def published(shared, two_threads):
+    """The published networks as PyTorch modules in evaluation mode: `v7` and `jms`."""
+    from cxrnet.nn.published import collect, published_network, weight_files
+
+    weights = collect(weight_files([shared / "reference" / "weights"]))
+    return {name: published_network(weights, name) for name in weights.segmenters}
+
+
+@pytest.fixture(scope="session")
+def small_network(two_threads):
+    """`tests.material.small_network()`: 64 x 72, two folds; its segmenter finds the lungs of `material.film`.
+
+    One network for the whole session: look, do not change; `copy.deepcopy` gives one of your own.
+    """
+    from tests.material import small_network
+
+    return small_network()
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_network, tmp_path_factory) -> Path:
+    """Folder of the bundle `small 0.1`, built from `small_network`: `read_bundle(small_bundle)` opens it.
+
+    Prepared films are 64 x 72; classes `covid` and `non-covid`, two folds, 49 scattering channels of 16 x 18.
+    On `tests.material.film(seed)` it finds about a third of the picture, with a Dice of 0.9 against the lungs
+    drawn there. One folder for the whole session: copy it before changing it.
+    """
+    from cxrnet.nn.build import build_bundle
+
+    folder = tmp_path_factory.mktemp("bundles") / "small"
+    card = "# small\n\nMade from drawings, for tests.\n"
+    return build_bundle(small_network, folder, card=card).folder
+
+
+@pytest.fixture(scope="session")
+def published_bundle(published, tmp_path_factory) -> Path:
+    """Folder of the bundle `published-v7`; building it takes half a minute, so tests with it are `slow`."""
+    from cxrnet.nn.build import build_bundle
+
+    folder = tmp_path_factory.mktemp("bundles") / "published-v7"
+    return build_bundle(published["v7"], folder, card="# published-v7\n").folder

@@ -1,0 +1,56 @@
+import hashlib
+import os
+
+import pytest
+from PIL import Image
+
+from cxrnet.errors import RadiographError
+from cxrnet.imaging.radiograph import Fault
+
+from .conftest import read
+
+
+def test_content_decides_and_not_the_name(tmp_path, write_dicom, ramp):
+    path = write_dicom(ramp).rename(tmp_path / "film.png")
+    assert read(path).format == "DICOM"
+
+
+def test_name_and_checksum_are_of_the_file(tmp_path):
+    Image.linear_gradient("L").save(tmp_path / "film.png")
+    radiograph = read(tmp_path / "film.png")
+    assert radiograph.name == "film.png"
+    assert radiograph.sha256 == hashlib.sha256((tmp_path / "film.png").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "content", [b"x", b"%PDF-1.7 ...", b"<svg></svg>", b"SIMPLE  =", b"\0" * 4096, b"%!PS-Adobe", bytes(range(256))]
+)
+def test_other_formats_are_refused(tmp_path, content):
+    (tmp_path / "film.png").write_bytes(content)
+    with pytest.raises(RadiographError, match=r"film.png: the file is not in a known image format; DICOM, PNG"):
+        read(tmp_path / "film.png")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"BM", b"GIF89a", b"RIFF1234WEBP"]
+    + [bytes(128) + b"DICM", b"\x08\0\x05\0CS\0\0", b"\x02\0\0\0UL\4\0"],
+)
+@pytest.mark.parametrize("rest", [b"", bytes(300), b"\xff" * 300, bytes(range(256))])
+def test_nonsense_behind_a_signature_is_refused(tmp_path, start, rest):
+    (tmp_path / "film").write_bytes(start + rest)
+    with pytest.raises(RadiographError, match="^film: .*; .*$"):
+        read(tmp_path / "film")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_forbidden_file_is_refused(tmp_path):
+    (tmp_path / "film").touch(mode=0)
+    with pytest.raises(RadiographError, match="film: permission denied; a readable file is needed"):
+        read(tmp_path / "film")
+
+
+def test_file_that_vanishes_is_refused(tmp_path):
+    with pytest.raises(RadiographError, match=r"film: cannot be read \(ENOENT\); a readable file") as refused:
+        read(tmp_path / "film")
+    assert refused.value.code == Fault.UNREADABLE
