@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
-SHARED = Path(__file__).parents[1].parent / "shared"
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -177,7 +177,7 @@ def test_dicomdir_is_refused(write_dicom, ramp):
 def test_truncated_file_is_refused(write_dicom, ramp):
     path = write_dicom(ramp)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(RadiographError, match="film.dcm: "):
+    with pytest.raises(RadiographError, match=r"^film\.dcm: .*; "):
         read(path)
 
 
@@ -186,7 +186,7 @@ def test_nested_sequences_do_not_exhaust_the_stack(write_dicom, ramp):
     header = path.read_bytes()
     nested = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff" * 3000
     path.write_bytes(header[: header.index(b"\x28\0\x02\0US")] + nested)
-    with pytest.raises(RadiographError, match="film.dcm: "):
+    with pytest.raises(RadiographError, match=r"^film\.dcm: .*; "):
         read(path)
 
 

@@ -77,8 +77,8 @@ def test_frame_of_another_size_is_refused_before_decoding(ramp):
 
 
 def test_frame_of_several_components_is_refused_before_decoding(ramp):
+    three = b"\xff\xd8\xff\xc0\0\x11\x08\0\x40\0\x50\x03" + b"\1\x11\0" * 3
     with pytest.raises(RadiographError, match="the compressed frame has 3 components; a grey image has 1"):
-        three = b"\xff\xd8\xff\xc0\0\x11\x08\0\x40\0\x50\x03" + b"\1\x11\0" * 3
         compressed(ramp, JPEGBaseline8Bit, three)
 
 

@@ -68,9 +68,7 @@ def integer(dataset: Dataset, keyword: str, name: str, *, default: int | None = 
     if values == () and default is not None:
         return default
     if not values or len(values) > 1 or not values[0].is_integer():
-        problem = (
-            f"{label(keyword)} is missing" if values == () else f"{label(keyword)} is not a whole number"
-        )
+        problem = f"{label(keyword)} is missing" if values == () else f"{label(keyword)} is not a whole number"
         raise fault(Fault.UNREADABLE, name, problem, "pixels cannot be read without it")
     return int(values[0])
 
@@ -114,9 +112,7 @@ def spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, list[str], li
             continue
         if values is None or len(values) != 2 or min(values) <= 0:
             given = " x ".join(f"{each:g}" for each in values or ())
-            warnings.append(
-                f"{label(keyword)} {given + ' mm ' if given else ''}is not usable and was ignored"
-            )
+            warnings.append(f"{label(keyword)} {given + ' mm ' if given else ''}is not usable and was ignored")
             continue
         steps = [f"spacing {values[0]:g} x {values[1]:g} mm from {label(keyword)}"]
         magnification = 1.0

@@ -24,9 +24,7 @@ from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
 
 _START_SECONDS = 60.0
 # The child imports from where the parent does; -P keeps modules of the working directory out of it.
-_PROGRAM = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from cxrnet.imaging.child import main; main()"
-)
+_PROGRAM = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from cxrnet.imaging.child import main; main()"
 _REPLACED_AFTER = (Fault.DECODER_MEMORY, Fault.DECODER_DIED)  # the child ends itself after these
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -89,16 +87,16 @@ class Decoder:
         Raises:
             RadiographError: It is not a readable radiograph; `code` is a `Fault`.
         """
-        name = Path(path).name
+        name = Path(path).name or os.fsdecode(path)
         check_file(path, name, self.limits)
         self.start()
         child = cast(_Child, self._child)
         try:
             if not self._is_ready:
-                _exchange(child, asdict(self.limits), name, _START_SECONDS)
+                _exchange(child, asdict(self.limits), name, _START_SECONDS, self.limits)
                 self._is_ready = True
             request = {"path": os.path.abspath(os.fsdecode(path)), "name": name}
-            answer = _exchange(child, request, name, self.limits.seconds)
+            answer = _exchange(child, request, name, self.limits.seconds, self.limits)
         except BaseException:  # an interrupted exchange leaves half an answer behind
             self.close()
             raise
@@ -182,7 +180,7 @@ def _launch() -> _Child:
     return _Child(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))
 
 
-def _exchange(child: _Child, message: dict[str, Any], name: str, seconds: float) -> dict[str, Any]:
+def _exchange(child: _Child, message: dict[str, Any], name: str, seconds: float, limits: Limits) -> dict[str, Any]:
     """The child's answer, pixels included, within `seconds`.
 
     The clock kills the child, which ends the blocking read: this works on the pipes of every platform.
@@ -193,7 +191,7 @@ def _exchange(child: _Child, message: dict[str, Any], name: str, seconds: float)
             send(child.requests, message)
             answer = receive(child.answers)
             if "shape" in answer:
-                answer["pixels"] = receive_pixels(child.answers, tuple(answer["shape"]))
+                answer["pixels"] = receive_pixels(child.answers, answer["shape"], most=limits.pixels)
     except (EOFError, OSError, ValueError) as error:
         if clock.has_struck:
             problem = f"decoding took longer than {seconds:g} s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -22,15 +23,8 @@ _RASTER_SIGNATURES = {
     b"BM": "BMP",
     b"GIF8": "GIF",
 }
-# The first elements of a data set written without preamble: group 2 or 8, little endian.
-_BARE_DICOM = (
-    b"\x02\0\0\0",
-    b"\x02\0\x10\0",
-    b"\x08\0\0\0",
-    b"\x08\0\x01\0",
-    b"\x08\0\x05\0",
-    b"\x08\0\x08\0",
-)
+# The first element of a data set without preamble: group 2 or 8, then a value representation or a short length.
+_BARE_DICOM = re.compile(rb"[\x02\x08]\0.\0([A-Z]{2}|..\0\0)", re.DOTALL)
 
 
 def read_file(path: str | os.PathLike[str], *, name: str | None = None, limits: Limits) -> Radiograph:
@@ -62,7 +56,7 @@ def _read_source(source: BinaryIO, *, name: str, sha256: str, limits: Limits) ->
     beginning = source.read(132)
     source.seek(0)
     picture = _sniff_raster(beginning)
-    if beginning[128:] == b"DICM" or (picture is None and beginning.startswith(_BARE_DICOM)):
+    if beginning[128:] == b"DICM" or (picture is None and _BARE_DICOM.match(beginning)):
         from cxrnet.imaging.dicom import read_dicom  # each reader's libraries load when it is needed
 
         return read_dicom(source, name=name, sha256=sha256, limits=limits)

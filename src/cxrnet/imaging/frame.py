@@ -62,10 +62,8 @@ def read_frame(dataset: Dataset, name: str, limits: Limits) -> NDArray[Any]:
 
 
 def syntax_name(syntax: str) -> str:
-    """A transfer syntax as PS3.6 names it; its number, or "an unknown transfer syntax", where it does not."""
-    if UID(syntax).is_transfer_syntax and not UID(syntax).is_private:
-        return UID(syntax).name
-    return syntax if re.fullmatch(r"[0-9.]{1,64}", syntax) else "an unknown transfer syntax"
+    """A transfer syntax as PS3.6 names it, its number where it does not; other text is not repeated."""
+    return UID(syntax).name if re.fullmatch(r"[0-9.]{1,64}", syntax) else "an unknown transfer syntax"
 
 
 def _check_bits(dataset: Dataset, name: str, allocated: int) -> None:
@@ -106,7 +104,8 @@ def _decode(dataset: Dataset, syntax: UID, name: str) -> NDArray[Any]:
     if decoder is None or not decoder.is_available:
         remedy = "send it uncompressed, or as JPEG, JPEG-LS, JPEG 2000 or RLE"
         raise fault(Fault.UNREADABLE, name, f"no decoder for {syntax_name(syntax)}", remedy)
-    # With the lower edge of the stored bits moved to bit 0, pydicom drops what lies above them.
+    # pydicom drops what lies above Bits Stored but takes no note of High Bit: told of the lower bits as stored
+    # ones too, it drops the right ones, and the shift below removes the rest.
     shift = 0
     if "HighBit" in dataset and not (syntax in _WITH_FRAME_HEADER or "PixelData" not in dataset):
         shift = int(dataset.HighBit) + 1 - int(dataset.BitsStored)

@@ -65,9 +65,7 @@ def apply_voi(values: Grey, dataset: Dataset, name: str, history: list[str], war
     centres, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
     if centres is None or widths is None:
         keyword = "WindowCenter" if centres is None else "WindowWidth"
-        raise fault(
-            Fault.UNREADABLE, name, f"{label(keyword)} is not a number", "remove or correct the window"
-        )
+        raise fault(Fault.UNREADABLE, name, f"{label(keyword)} is not a number", "remove or correct the window")
     if not centres or not widths:
         if centres or widths:
             warnings.append(f"{label('WindowCenter')} and Window Width do not come together and were ignored")

@@ -64,9 +64,7 @@ def _check(pixels: NDArray[np.float32], name: str) -> None:
         raise fault(Fault.UNREADABLE, name, problem, "0..255 is accepted, see Radiograph.from_array")
 
 
-def _resize(
-    pixels: NDArray[np.float32], height: int, width: int, interpolation: Interpolation
-) -> NDArray[np.float32]:
+def _resize(pixels: NDArray[np.float32], height: int, width: int, interpolation: Interpolation) -> NDArray[np.float32]:
     """float32 [height, width]; OpenCV wants (width, height)."""
     if interpolation == "bilinear":
         resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)

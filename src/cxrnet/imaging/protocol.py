@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -40,13 +41,16 @@ def receive(stream: BinaryIO) -> dict[str, Any]:
     return message
 
 
-def receive_pixels(stream: BinaryIO, shape: tuple[int, int]) -> NDArray[np.float32]:
+def receive_pixels(stream: BinaryIO, shape: Sequence[int], *, most: int) -> NDArray[np.float32]:
     """Read the float32 [height, width] pixels that follow a message.
 
     Raises:
-        EOFError: The other side is gone.
+        EOFError: The other side is gone, or announces more than `most` pixels.
     """
-    pixels = np.empty(shape, np.float32)
+    height, width = shape
+    if not 0 < height * width <= most:
+        raise EOFError(f"{height} x {width} pixels")
+    pixels = np.empty((height, width), np.float32)
     view, at = pixels.data.cast("B"), 0
     while at < len(view):
         count = stream.readinto(view[at:])  # type: ignore[attr-defined]

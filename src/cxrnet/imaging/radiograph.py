@@ -131,9 +131,7 @@ def refusing(name: str, task: str) -> Iterator[None]:
         raise
     except Exception as error:
         problem = f"{task} failed ({type(error).__name__})"
-        raise fault(
-            Fault.UNREADABLE, name, problem, "the file is damaged or of an unsupported kind"
-        ) from error
+        raise fault(Fault.UNREADABLE, name, problem, "the file is damaged or of an unsupported kind") from error
 
 
 def printable(text: str) -> str:
@@ -163,9 +161,7 @@ def check_size(name: str, height: int, width: int, limits: Limits) -> None:
         raise fault(Fault.TOO_LARGE, name, f"the image is {size}", f"at most {limits.pixels} pixels are read")
 
 
-def scale(
-    name: str, values: NDArray[Any], *, background: NDArray[np.bool_] | None = None
-) -> NDArray[np.float32]:
+def scale(name: str, values: NDArray[Any], *, background: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
     """float32 [height, width] in 0..255: uint8 as it is, everything else from its own minimum and maximum.
 
     Args:
@@ -187,10 +183,14 @@ def scale(
         raise fault(Fault.CONSTANT, name, f"every pixel has the same value, {low:g}", remedy)
     if values.dtype == np.uint8 and background is None:
         return values.astype(np.float32)
-    scaled = (values.astype(np.float64) / 2 - low / 2) / half * 255
+    scaled = values.astype(np.float64)
+    scaled /= 2  # in place: the largest images take 400 MB at a time here
+    scaled -= low / 2
+    scaled /= half
+    scaled *= 255
     if background is not None:
         scaled[background] = 0
-    return np.clip(scaled, 0, 255).astype(np.float32)  # only what rounding puts beyond the ends
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.float32)  # only what rounding puts beyond the ends
 
 
 def scaling_step(values: NDArray[Any], *, background: NDArray[np.bool_] | None = None) -> tuple[str, ...]:

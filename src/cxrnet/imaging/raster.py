@@ -53,13 +53,12 @@ def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: 
     _check_frames(image, name, warnings)
     check_size(name, image.height, image.width, limits)
     orientation = _find_orientation(image, warnings)
-    is_deep_colour = _is_deep_colour(source, image)
-    depth = "16-bit colour" if is_deep_colour else _DEPTHS.get(image.mode, "8-bit colour")
-    history = [f"read {kind}, {image.width} x {image.height}, {depth}"]
+    history = [f"read {kind}, {image.width} x {image.height}, {_DEPTHS.get(image.mode, 'colour')}"]
     with refusing(name, f"decoding the {kind} picture"):
         image.load()
         values: NDArray[Any]
-        if is_deep_colour:
+        if _is_deep_colour(source, image):
+            history[0] += " of 16 bits"
             values = _read_deep_colour(source, name)
         elif image.mode in _DEEP_GREY:
             values = _read_deep_grey(image)
@@ -154,9 +153,11 @@ def _read_deep_colour(source: BinaryIO, name: str) -> NDArray[np.float64]:
         problem = "the picture has more than 8 bits a colour in a layout that is not supported"
         raise fault(Fault.UNREADABLE, name, problem, "save it as grey")
     rgb = decoded[..., 2::-1]
-    _refuse_colour(rgb * (255 / max(int(rgb.max()), 1)), name)
-    red, green, blue = (rgb[..., channel].astype(np.float64) for channel in range(3))
-    return _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    _refuse_colour(rgb, name, white=max(float(rgb.max()), 1.0))
+    luma = np.zeros(rgb.shape[:2])
+    for channel, weight in enumerate(_LUMA):
+        luma += rgb[..., channel] * weight
+    return luma
 
 
 def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> NDArray[np.uint8]:
@@ -174,18 +175,19 @@ def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> NDArray
     return np.asarray(image.convert("L"))
 
 
-def _refuse_colour(rgb: NDArray[Any], name: str) -> None:
+def _refuse_colour(rgb: NDArray[Any], name: str, *, white: float = 255.0) -> None:
     """Refuse a picture in colours; a tint, and letters or arrows in colour, are no such thing.
 
     Args:
-        rgb: Any type [height, width, 3], 0..255.
+        rgb: Any type [height, width, 3], from 0.
         name: The input, for messages.
+        white: The greatest value of `rgb`.
 
     Raises:
         RadiographError: COLOUR.
     """
     step = max(1, max(rgb.shape) // _SAMPLED_SIDE)
-    red, green, blue = rgb[::step, ::step].reshape(-1, 3).astype(np.float32).T
+    red, green, blue = rgb[::step, ::step].reshape(-1, 3).astype(np.float32).T * (255 / white)
     luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
     chroma = np.stack([0.564 * (blue - luma), 0.713 * (red - luma)])
     bins = (luma * (_LUMA_BINS / 256)).astype(np.intp)

@@ -1,0 +1,5 @@
+"""`python -m cxrnet`: the command line."""
+
+from cxrnet.cli import main
+
+main()

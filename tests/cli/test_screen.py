@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def test_screen_writes_findings_and_says_where(cxrnet, small_bundle, chest, tmp_path):
+    said = cxrnet("screen", chest, "--out", tmp_path / "out", "--bundle", small_bundle)
+    assert said.code == 0
+    assert "1 image: 1 scored" in said.out
+    assert json.loads((tmp_path / "out" / "chest" / "finding.json").read_text())["status"] == "scored"
+    assert (tmp_path / "out" / "findings.csv").is_file()
+
+
+def test_screen_does_the_rest_when_one_fails(cxrnet, small_bundle, chest, tmp_path):
+    said = cxrnet("screen", "nix.dcm", chest, "--out", tmp_path / "out", "--bundle", small_bundle)
+    assert said.code == 1
+    assert said.err.splitlines() == ["ERROR NOT_FOUND nix.dcm: no such file; give an existing file"]
+    assert "1 failed, 1 scored" in said.out
+
+
+def test_screen_exits_0_when_a_film_is_refused(cxrnet, small_bundle, dicom, tmp_path):
+    said = cxrnet("screen", dicom(BodyPartExamined="FOOT"), "-o", tmp_path / "out", "-b", small_bundle)
+    assert said.code == 0
+    assert "refused" in said.out
+    assert "NOT_CHEST" in said.out
+
+
+def test_screen_saves_what_is_asked_for(cxrnet, small_bundle, chest, tmp_path):
+    cxrnet("screen", chest, "--out", tmp_path / "out", "--bundle", small_bundle, "--save", "npz")
+    assert [path.name for path in (tmp_path / "out" / "chest").iterdir()] == ["maps.npz"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--save", "gif"), "ERROR --save gif: is not known"),
+        (("--bundle", "nix"), "ERROR nix: no bundle of this name"),
+    ],
+)
+def test_screen_exits_2_for_wrong_usage(cxrnet, small_bundle, chest, tmp_path, words, line):
+    said = cxrnet("screen", chest, "--out", tmp_path / "out", "--bundle", small_bundle, *words)
+    assert said.code == 2
+    assert said.err.startswith(line)
+    assert len(said.err.splitlines()) == 1
+
+
+def test_screen_exits_2_without_out(cxrnet, chest):
+    assert cxrnet("screen", chest).code == 2
+
+
+def test_screen_exits_1_when_the_folder_cannot_be_written(cxrnet, small_bundle, chest, tmp_path):
+    (tmp_path / "out").write_text("in the way")
+    said = cxrnet("screen", chest, "--out", tmp_path / "out", "--bundle", small_bundle)
+    assert said.code == 1
+    assert "cannot be written" in said.err
+
+
+def test_screen_never_imports_pytorch(small_bundle, chest, tmp_path):
+    program = (
+        "import sys\n"
+        "class Guard:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'h5py', 'onnx', 'onnxscript', 'matplotlib', 'scipy'):\n"
+        "            raise ImportError(f'{name} must not be imported')\n"
+        "sys.meta_path.insert(0, Guard())\n"
+        "from cxrnet.cli import main\n"
+        "main()\n"
+    )
+    words = ["screen", str(chest), "--out", str(tmp_path / "out"), "--bundle", str(small_bundle)]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "chest" / "panel.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_ctrl_c_leaves_complete_files_only(small_bundle, chest, tmp_path):
+    films = tmp_path / "films"
+    films.mkdir()
+    for index in range(300):
+        (films / f"{index:03}.png").write_bytes(chest.read_bytes())
+    out = tmp_path / "out"
+    words = [sys.executable, "-m", "cxrnet", "screen", str(films), "--out", str(out), "--bundle", str(small_bundle)]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (out / "020" / "finding.json").is_file():
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    told, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "stopped after" in told
+    assert not list(out.rglob("*.part"))
+    for record in out.glob("*/finding.json"):
+        assert json.loads(record.read_text())["status"] == "scored"
+        assert (record.parent / "panel.png").read_bytes().endswith(b"IEND\xaeB`\x82")
+    rows = (out / "findings.csv").read_text().splitlines()
+    assert 20 < len(rows) < 300

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_list_says_when_there_is_none(cxrnet, home):
+    said = cxrnet("weights", "list")
+    assert said.code == 0
+    assert said.out.startswith(f"no bundles in {home / 'bundles'}")
+
+
+def test_list_prints_named_bundles_and_damaged_ones(cxrnet, home, small_bundle):
+    shutil.copytree(small_bundle, home / "bundles" / "small")
+    shutil.copytree(small_bundle, home / "bundles" / "torn")
+    (home / "bundles" / "torn" / "graph.onnx").write_bytes(b"x")
+    small, torn = cxrnet("weights", "list").out.splitlines()
+    assert small.startswith("small  small 0.1 (")
+    assert "damaged: torn: graph.onnx has changed" in torn
+
+
+def test_show_prints_the_card(cxrnet, small_bundle):
+    said = cxrnet("weights", "show", small_bundle)
+    assert said.code == 0
+    assert "# small" in said.out
+
+
+def test_show_prints_the_config_as_json(cxrnet, small_bundle):
+    assert json.loads(cxrnet("weights", "show", small_bundle, "--json").out)["name"] == "small"
+
+
+def test_import_says_what_is_missing(cxrnet, home, tmp_path):
+    (tmp_path / "empty").mkdir()
+    said = cxrnet("weights", "import", tmp_path / "empty")
+    assert said.code == 2
+    assert "lacks Module 2 fold 0" in said.err
+
+
+def test_import_names_the_extra_when_pytorch_is_missing(cxrnet, home, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.startswith("cxrnet.nn")]:
+        monkeypatch.delitem(sys.modules, name)
+    said = cxrnet("weights", "import", tmp_path)
+    assert said.code == 2
+    assert "torch is not installed; pip install 'cxrnet[train]'" in said.err
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_import_makes_both_published_bundles(cxrnet, home, shared):
+    assert cxrnet("weights", "import", shared / "reference" / "weights").code == 0
+    assert sorted(path.name for path in (home / "bundles").iterdir()) == ["published-jms", "published-v7"]

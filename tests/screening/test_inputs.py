@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxrnet.errors import UsageError
+from cxrnet.screening.inputs import folder_names, gather, is_image_name, safe_name
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.dcm", "sub/a.dcm", "sub/1.2.840.5", "IM0001", "notes.txt", "DICOMDIR", ".hidden.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+def names(inputs):
+    return [item.path.name for item in inputs.items]
+
+
+def test_folder_is_searched_for_images(folder):
+    found = gather([str(folder)])
+    assert sorted(names(found)) == ["1.2.840.5", "IM0001", "a.dcm", "a.dcm", "b.png"]
+    assert found.skipped == 2
+
+
+def test_pattern_is_expanded_in_order(folder):
+    assert names(gather([str(folder / "*.[dp][cn]*")])) == ["a.dcm", "b.png"]
+
+
+def test_file_is_taken_whatever_its_ending(folder):
+    assert names(gather([str(folder / "notes.txt")])) == ["notes.txt"]
+
+
+def test_missing_file_keeps_its_place(folder):
+    assert names(gather([str(folder / "nix.dcm"), str(folder / "b.png")])) == ["nix.dcm", "b.png"]
+
+
+def test_file_named_twice_is_done_once(folder):
+    assert names(gather([str(folder / "b.png"), str(folder / "b.png")])) == ["b.png"]
+
+
+def test_file_with_brackets_in_its_name_is_no_pattern(tmp_path):
+    (tmp_path / "film[1].png").write_bytes(b"x")
+    assert names(gather([str(tmp_path / "film[1].png")])) == ["film[1].png"]
+
+
+def test_manifest_paths_are_relative_to_it(folder):
+    manifest = folder / "sub" / "films.csv"
+    manifest.write_text("image,label\n../b.png,covid\na.dcm,non-covid\n")
+    assert [item.path.resolve() for item in gather([str(manifest)]).items] == [folder / "b.png", folder / "sub/a.dcm"]
+
+
+def test_manifest_column_can_be_named(folder):
+    manifest = folder / "films.csv"
+    manifest.write_text("file\nb.png\n")
+    assert names(gather([str(manifest)], image_column="file")) == ["b.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path\na.png\n", r"has no column image; its columns are path"),
+        ("image,label\na.png,x\n,y\n", r"line 3 has no image; give a path in every row"),
+        ("", r"has no column image"),
+    ],
+)
+def test_manifest_faults_are_told(tmp_path, text, words):
+    manifest = tmp_path / "films.csv"
+    manifest.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        gather([str(manifest)])
+
+
+def test_manifest_of_bytes_is_refused(tmp_path):
+    manifest = tmp_path / "films.csv"
+    manifest.write_bytes(b"image\n\xff\xfe\x00\n")
+    with pytest.raises(UsageError, match=r"is not a readable CSV file \(UnicodeDecodeError\)"):
+        gather([str(manifest)])
+
+
+def test_pattern_without_match_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"\*.dcm: matches no file; give files, folders"):
+        gather([str(tmp_path / "*.dcm")])
+
+
+def test_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no image; endings taken from a folder are .bmp"):
+        gather([str(tmp_path)])
+
+
+def test_nothing_named_is_refused():
+    with pytest.raises(UsageError, match="nothing: no images"):
+        gather([])
+
+
+def test_folders_of_equal_names_are_told_apart(folder):
+    found = gather([str(folder / "a.dcm"), str(folder / "sub" / "a.dcm"), str(folder / "b.png")])
+    first, second, third = (item.folder for item in found.items)
+    assert first != second
+    assert first.startswith("a-")
+    assert third == "b"
+
+
+@given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=8, unique=True))
+def test_folder_names_are_safe_and_unique(stems):
+    from pathlib import Path
+
+    found = folder_names(Path("films") / f"{index}" / (stem.replace("/", "") or "x") for index, stem in enumerate(stems))
+    assert len({name.casefold() for name in found}) == len(stems)
+    assert not any("/" in name or name.startswith(".") for name in found)
+
+
+@pytest.mark.parametrize("text", ["../../etc", "a/b", "", "...", "\x1b[31m", "x" * 500])
+def test_safe_name_stays_in_its_folder(text):
+    name = safe_name(text)
+    assert 0 < len(name) <= 100
+    assert not set(name) & set("/\\\x1b")
+    assert not name.startswith(".")
+
+
+def test_dicomdir_is_no_image():
+    from pathlib import Path
+
+    assert not is_image_name(Path("DICOMDIR"))

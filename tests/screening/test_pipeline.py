@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from cxrnet import Pipeline, Radiograph, RadiographError
+from cxrnet.errors import BundleError
+from tests.material import film
+
+
+def test_pipeline_scores_a_film(pipeline, chest):
+    finding = pipeline.screen(chest)
+    assert finding.status == "scored"
+    assert sum(finding.scores.values()) == pytest.approx(1)
+
+
+def test_pipeline_finds_the_lungs(pipeline, chest):
+    found = pipeline.segment(chest).probability > 0.5
+    lungs = film(3)[1]
+    assert 2 * (found & lungs).sum() / (found.sum() + lungs.sum()) > 0.8
+
+
+def test_pipeline_takes_an_array(pipeline):
+    radiograph = Radiograph.from_array(film(3, height=130, width=150)[0])
+    assert pipeline.screen(radiograph).input == "array"
+
+
+def test_pipeline_gives_the_same_finding_for_a_file_and_its_array(pipeline, chest):
+    radiograph = Radiograph.from_array(film(3, height=130, width=150)[0])
+    assert pipeline.screen(radiograph).scores == pipeline.screen(chest).scores
+
+
+def test_pipeline_scores_monochrome1_like_its_twin(pipeline, dicom):
+    upright = film(3, height=130, width=150)[0]
+    twin = dicom("inverted.dcm", PhotometricInterpretation="MONOCHROME1", PixelData=(255 - upright).tobytes())
+    assert pipeline.screen(twin).scores == pipeline.screen(dicom()).scores
+
+
+def test_pipeline_shows_no_score_of_a_refused_film(pipeline, dicom):
+    finding = pipeline.screen(dicom(BodyPartExamined="HAND"))
+    assert finding.status == "refused"
+    assert not finding.scores
+    assert not finding.folds
+    assert finding.heatmaps is None
+
+
+def test_pipeline_raises_for_a_file_that_is_not_there(pipeline, tmp_path):
+    with pytest.raises(RadiographError, match=r"nix.dcm: no such file") as caught:
+        pipeline.screen(tmp_path / "nix.dcm")
+    assert caught.value.code == "NOT_FOUND"
+
+
+def test_pipeline_is_safe_in_several_threads(small_bundle, chest):
+    with Pipeline.load(small_bundle, threads=1) as pipeline, ThreadPoolExecutor(3) as pool:
+        scores = list(pool.map(lambda _: pipeline.screen(chest).scores["covid"], range(6)))
+    assert len(set(scores)) == 1
+
+
+def test_pipeline_reads_again_after_it_was_closed(small_bundle, chest):
+    pipeline = Pipeline.load(small_bundle)
+    for _ in range(2):
+        assert pipeline.screen(chest).status == "scored"
+        pipeline.close()
+
+
+def test_load_names_the_known_bundles_when_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
+    with pytest.raises(BundleError, match=r"nix: no bundle of this name in .*known names: none yet"):
+        Pipeline.load("nix")
+
+
+def test_lung_area_is_in_square_centimetres_where_spacing_is_known(pipeline, dicom):
+    segmentation = pipeline.segment(dicom(PixelSpacing=[2.0, 1.0]))
+    assert segmentation.area_cm2 == pytest.approx(segmentation.area_fraction * 130 * 150 * 2 / 100)
+
+
+def test_lung_area_is_unknown_without_spacing(pipeline, chest):
+    assert pipeline.segment(chest).area_cm2 is None
+
+
+def test_finding_record_has_what_the_contract_names(pipeline, chest):
+    record = json.loads(pipeline.screen(chest).to_json())
+    contract = "schema input status reasons scores calibrated folds spread lung_area_fraction model timing_ms"
+    assert set(contract.split()) <= set(record)
+    assert record["schema"] == "cxrnet.finding/1"
+    assert set(record["model"]) == {"name", "version", "sha256"}
+
+
+def test_finding_spread_is_the_standard_deviation_of_the_folds(pipeline, chest):
+    finding = pipeline.screen(chest)
+    assert finding.spread == pytest.approx(np.std(finding.folds["covid"]), abs=1e-6)
+
+
+def test_finding_record_of_a_refused_film_has_no_score(pipeline, dicom):
+    record = pipeline.screen(dicom(Modality="CT")).record()
+    assert record["scores"] is None
+    assert record["folds"] is None
+    assert record["reasons"][0]["code"] == "NOT_CHEST"
+
+
+def test_finding_tells_how_the_file_was_read(pipeline, dicom):
+    history = pipeline.screen(dicom(PhotometricInterpretation="MONOCHROME1")).record()["radiograph"]["history"]
+    assert "inverted once for MONOCHROME1 (0028,0004)" in history
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_whole_way_of_the_published_sample_is_0_9387(published_bundle, golden):
+    image = golden("hfhs_002130-004-1")["input_uint8"]
+    with Pipeline.load(published_bundle) as pipeline:
+        stages = pipeline._runtime.screen(image)
+    assert stages.scores[0] == pytest.approx(0.93870723, abs=1e-4)
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_lossless_transfer_syntaxes_of_rg1_give_equal_findings(published_bundle):
+    from importlib.metadata import files
+
+    films = {file.name: file.locate() for file in files("pydicom-data") if file.name.startswith("RG1_")}
+    with Pipeline.load(published_bundle) as pipeline:
+        plain, compressed = (pipeline.screen(films[name]) for name in ("RG1_UNCR.dcm", "RG1_J2KR.dcm"))
+        lossy = pipeline.screen(films["RG1_J2KI.dcm"])
+    assert plain.scores == compressed.scores
+    assert plain.folds == compressed.folds
+    assert lossy.scores["covid"] == pytest.approx(plain.scores["covid"], abs=0.01)
