@@ -99,9 +99,10 @@ def kymatio():
         (2, 6, 2, (61, 83), 1e-6),
         (2, 8, 1, (64, 64), 1e-6),
         (1, 6, 2, (33, 47), 1e-6),
-        (3, 6, 2, (96, 104), 1e-5),
-        (3, 4, 2, (75, 101), 1e-5),
-        (4, 3, 2, (128, 96), 1e-5),
+        # from three scales on, wavelets for sampled maps are band-limited, so they fall slowly, and are cut
+        (3, 6, 2, (96, 104), 4e-5),
+        (3, 4, 2, (75, 101), 4e-5),
+        (4, 3, 2, (128, 96), 4e-5),
     ],
 )
 def test_scattering_is_that_of_kymatio(kymatio, scales, angles, order, size, tolerance):

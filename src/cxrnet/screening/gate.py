@@ -70,5 +70,5 @@ def judge_lungs(lung_area_fraction: float) -> tuple[Reason, ...]:
     """Return what is wrong with the size of the lungs."""
     if LEAST_LUNG <= lung_area_fraction <= MOST_LUNG:
         return ()
-    text = f"lungs cover {lung_area_fraction:.0%} of the image; {LEAST_LUNG:.0%} to {MOST_LUNG:.0%} is plausible"
+    text = f"lungs cover {lung_area_fraction:.1%} of the image; {LEAST_LUNG:.0%} to {MOST_LUNG:.0%} is plausible"
     return (Reason(Code.LUNG_AREA, text.replace("%", " %")),)

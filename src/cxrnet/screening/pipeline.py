@@ -90,7 +90,7 @@ class Pipeline:
         """
         timing: dict[str, float] = {}
         with stopwatch(timing, "read"):
-            radiograph = self._read(source)
+            radiograph = self.read(source)
         with stopwatch(timing, "prepare"):
             image = self.prepare(radiograph)
         with stopwatch(timing, "network"):
@@ -105,8 +105,22 @@ class Pipeline:
         Raises:
             RadiographError: The file is not a readable radiograph.
         """
-        radiograph = self._read(source)
+        radiograph = self.read(source)
         return Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(self.prepare(radiograph)))
+
+    def read(self, source: Source) -> Radiograph:
+        """Return the radiograph in a file; a `Radiograph` comes back as it is.
+
+        Raises:
+            RadiographError: The file is not a readable radiograph.
+        """
+        if isinstance(source, Radiograph):
+            return source
+        if not hasattr(self._local, "decoder"):
+            self._local.decoder = Decoder(self.limits)
+            self._decoders.append(self._local.decoder)
+        radiograph: Radiograph = self._local.decoder.read(source)
+        return radiograph
 
     def prepare(self, radiograph: Radiograph) -> Image:
         """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
@@ -132,15 +146,6 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _read(self, source: Source) -> Radiograph:
-        if isinstance(source, Radiograph):
-            return source
-        if not hasattr(self._local, "decoder"):
-            self._local.decoder = Decoder(self.limits)
-            self._decoders.append(self._local.decoder)
-        radiograph: Radiograph = self._local.decoder.read(source)
-        return radiograph
 
     def _find(self, name: str, radiograph: Radiograph, stages: Stages, timing: dict[str, float]) -> Finding:
         config = self.bundle.config.classifier
