@@ -38,6 +38,10 @@ class MissingExtraError(CxrNetError):
     """A feature whose libraries are not installed; the message names the extra."""
 
 
+class ManifestError(CxrNetError):
+    """A manifest, pack or public collection that cannot be used as it is; the message names the line or file."""
+
+
 class OutputError(CxrNetError):
     """Results that could not be written."""
 

@@ -14,14 +14,6 @@ from cxrnet.imaging.radiograph import Limits, Radiograph
 Write = Callable[..., Path]
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    folder = Path(__file__).parents[3] / "shared"
-    if not folder.exists():
-        pytest.skip(f"{folder} is not there")
-    return folder
-
-
 @pytest.fixture
 def ramp() -> np.ndarray:
     """uint16 [64, 80], 0..5119: every value once."""

@@ -13,9 +13,7 @@ from cxrnet.nn.network import Network
 from tests.material import SMALL, randomised
 from tests.nn.test_graph import TINY
 
-LUNGS_ONLY = BundleConfig(
-    name="lungs-only", version="1.0", description="", lungs_include_heart=False, segmenter=TINY
-)
+LUNGS_ONLY = BundleConfig(name="lungs-only", version="1.0", description="", lungs_include_heart=False, segmenter=TINY)
 
 
 def _bundle(folder, weights, config=SMALL):
@@ -57,7 +55,7 @@ def test_weights_of_another_shape_are_refused(tmp_path, small_network):
     state = copy.deepcopy(small_network.state_dict())
     state["ensemble.folds.0.norm.weight"] = torch.zeros(7)
     bundle = _bundle(tmp_path / "bundle", save(state))
-    with pytest.raises(BundleError, match="small: .*size mismatch for ensemble.folds.0.norm.weight"):
+    with pytest.raises(BundleError, match=r"small: .*size mismatch for ensemble\.folds\.0\.norm\.weight"):
         load_network(bundle)
 
 
@@ -69,7 +67,7 @@ def test_missing_weights_are_refused(tmp_path, small_network):
 
 
 def test_weights_that_are_no_safetensors_are_refused(tmp_path):
-    with pytest.raises(BundleError, match="small: .*; build the bundle again"):
+    with pytest.raises(BundleError, match=r"small: .*; build the bundle again"):
         load_network(_bundle(tmp_path / "bundle", b"not safetensors"))
 
 

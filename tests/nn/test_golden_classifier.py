@@ -66,9 +66,7 @@ def test_attention_is_that_of_the_published_implementation(golden, published, im
             "product": attention(query, lungs, mask),
         }
     for name, tensor in ours.items():
-        np.testing.assert_allclose(
-            tensor[0], recorded[f"fold_attention_{name}"][fold], rtol=0, atol=1e-5, err_msg=name
-        )
+        np.testing.assert_allclose(tensor[0], recorded[f"fold_attention_{name}"][fold], rtol=0, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -96,9 +94,7 @@ def test_fold_maps_hold_through_our_own_scattering(golden, from_mask, image):
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_fold_scores_are_those_of_the_published_implementation(golden, from_mask, image):
-    np.testing.assert_allclose(
-        from_mask(image)[1].fold_scores[0], golden(image)["fold_scores"], rtol=0, atol=1e-5
-    )
+    np.testing.assert_allclose(from_mask(image)[1].fold_scores[0], golden(image)["fold_scores"], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -125,9 +121,7 @@ def test_scores_follow_the_mask_as_in_the_published_implementation(
     np.testing.assert_allclose(ensemble.scores[0], arrays[recorded], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "image", [IMAGES[0], *(pytest.param(image, marks=pytest.mark.slow) for image in IMAGES[1:])]
-)
+@pytest.mark.parametrize("image", [IMAGES[0], *(pytest.param(image, marks=pytest.mark.slow) for image in IMAGES[1:])])
 def test_scores_hold_from_image_to_end(golden, published, image):
     with torch.inference_mode():
         output = published["v7"](_tensor(golden(image)["input_uint8"]))

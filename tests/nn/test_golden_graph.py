@@ -5,11 +5,9 @@ import pytest
 from onnxruntime import InferenceSession
 
 from cxrnet.bundle.folder import GRAPH, SEGMENTER
-from tests.nn.test_golden_segmenter import IMAGES
+from tests.nn.test_golden_segmenter import IMAGES, SIZES
 
 pytestmark = pytest.mark.slow
-
-SIZES = ("module1_size_61x83", "module1_size_256x256", "module1_size_512x416")
 
 
 def _session(path):

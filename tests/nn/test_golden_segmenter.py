@@ -14,11 +14,16 @@ IMAGES = (
     "v7_train_1676192",
     "v7_val_1676231",
 )
-SIZES = (
-    "module1_size_61x83",
-    "module1_size_256x256",
-    pytest.param("module1_size_512x416", marks=pytest.mark.slow),
-)
+SIZES = ("module1_size_61x83", "module1_size_256x256", "module1_size_512x416")
+
+
+def _case(name, image):
+    """A set of weights and an image; what takes long and proves little more than the others is slow."""
+    is_slow = image == SIZES[2] or (name == "jms" and image in IMAGES[2:])
+    return pytest.param(name, image, marks=[pytest.mark.slow] if is_slow else [])
+
+
+CASES = [_case(name, image) for name in ("v7", "jms") for image in IMAGES]
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +41,22 @@ def lungs(published, golden):
     return probability
 
 
-@pytest.mark.parametrize("name", ["v7", "jms"])
-@pytest.mark.parametrize("image", [*IMAGES, *SIZES])
+@pytest.mark.parametrize(("name", "image"), [*CASES, *(_case(name, size) for name in ("v7", "jms") for size in SIZES)])
 def test_lung_probability_is_that_of_the_published_implementation(lungs, golden, name, image):
-    np.testing.assert_allclose(
-        lungs(name, image)[0], golden(image)[f"module1_{name}_prob"], rtol=0, atol=1e-5
-    )
+    np.testing.assert_allclose(lungs(name, image)[0], golden(image)[f"module1_{name}_prob"], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["v7", "jms"])
-@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize(("name", "image"), CASES)
 def test_lung_mask_differs_in_a_few_one_step_pixels_at_most(published, lungs, golden, name, image):
     # the recorded run itself moves by 1e-6 with its maths library, enough to round a pixel the other way
-    steps = lung_mask(lungs(name, image), torch.zeros(1), published[name].config.lung_mask.model_copy(
-        update={"window": None}
-    ))[0].mul(255).round().numpy()
+    steps = (
+        lung_mask(
+            lungs(name, image), torch.zeros(1), published[name].config.lung_mask.model_copy(update={"window": None})
+        )[0]
+        .mul(255)
+        .round()
+        .numpy()
+    )
     difference = np.abs(steps - golden(image)[f"mask_png_{name}_uint8"].astype(float))
     assert difference.max() <= 1
     assert np.count_nonzero(difference) <= 5
@@ -81,9 +87,7 @@ def stages(published, golden):
     return {name: tensor[0].permute(1, 2, 0).numpy() for name, tensor in ours.items()}
 
 
-@pytest.mark.parametrize(
-    "stage", [*(f"block{number}_out" for number in range(1, 7)), "logits_after_leaky", "softmax"]
-)
+@pytest.mark.parametrize("stage", [*(f"block{number}_out" for number in range(1, 7)), "logits_after_leaky", "softmax"])
 def test_every_stage_is_that_of_the_published_implementation(stages, golden, stage):
     recorded = golden("unit_module1_v7_blocks_32x40")[stage]
     np.testing.assert_allclose(stages[stage], recorded, rtol=0, atol=2e-6 * np.abs(recorded).max())

@@ -49,9 +49,7 @@ def test_graph_says_what_the_network_says_for_any_batch(small_network, whole, ba
     images = np.stack([film(seed)[0] for seed in range(50, 50 + batch)])
     with torch.inference_mode():
         expected = small_network(torch.from_numpy(images))
-    for name, want, have in zip(
-        NetworkOutput._fields, expected, whole.run(None, {"image": images}), strict=True
-    ):
+    for name, want, have in zip(NetworkOutput._fields, expected, whole.run(None, {"image": images}), strict=True):
         scale = max(1.0, float(want.abs().max()))
         np.testing.assert_allclose(have, want, rtol=0, atol=1e-5 * scale, err_msg=name)
 
@@ -116,7 +114,7 @@ def test_graph_that_says_something_else_is_refused(monkeypatch, small_bundle):
     other = (small_bundle / SEGMENTER).read_bytes()
     monkeypatch.setattr(graph, "_bare", lambda model: other)
     segmenter = randomised(Segmenter(SMALL.segmenter), seed=1)
-    with pytest.raises(ExportError, match="probability: graph and network differ by .*; at most 0.0001 is"):
+    with pytest.raises(ExportError, match=r"probability: graph and network differ by .*; at most 0.0001 is"):
         export_segmenter(segmenter)
 
 

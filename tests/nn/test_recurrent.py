@@ -15,9 +15,7 @@ def _naive(lstm, sequence):
         hidden = cell = torch.zeros_like(picture[0])
         states = []
         for step in picture:
-            gates = torch.nn.functional.conv2d(
-                torch.stack([step, hidden])[None], kernel, lstm.input.bias, padding=1
-            )[0]
+            gates = torch.nn.functional.conv2d(torch.stack([step, hidden])[None], kernel, lstm.input.bias, padding=1)[0]
             cell = torch.sigmoid(gates[1]) * cell + torch.sigmoid(gates[0]) * torch.tanh(gates[2])
             hidden = torch.sigmoid(gates[3]) * torch.tanh(cell)
             states.append(hidden)

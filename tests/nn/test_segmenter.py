@@ -34,9 +34,7 @@ def test_probabilities_sum_to_one_for_every_option(changes):
 def test_lung_probability_is_the_channel_of_that_name(classes):
     segmenter = randomised(Segmenter(_small(classes=classes)))
     image = torch.rand(1, 1, 9, 9)
-    torch.testing.assert_close(
-        segmenter.lung_probability(image), segmenter(image)[:, classes.index("lungs")]
-    )
+    torch.testing.assert_close(segmenter.lung_probability(image), segmenter(image)[:, classes.index("lungs")])
 
 
 def test_logits_pass_a_leaky_relu_before_the_softmax():
@@ -45,9 +43,7 @@ def test_logits_pass_a_leaky_relu_before_the_softmax():
     x = image
     for block in segmenter.blocks:
         x = block(x)
-    torch.testing.assert_close(
-        segmenter.logits(image), torch.nn.functional.leaky_relu(segmenter.head(x), 0.1)
-    )
+    torch.testing.assert_close(segmenter.logits(image), torch.nn.functional.leaky_relu(segmenter.head(x), 0.1))
 
 
 def test_segmenter_with_recurrent_blocks_has_no_other_head():

@@ -109,7 +109,9 @@ def test_folders_of_equal_names_are_told_apart(folder):
 def test_folder_names_are_safe_and_unique(stems):
     from pathlib import Path
 
-    found = folder_names(Path("films") / f"{index}" / (stem.replace("/", "") or "x") for index, stem in enumerate(stems))
+    found = folder_names(
+        Path("films") / f"{index}" / (stem.replace("/", "") or "x") for index, stem in enumerate(stems)
+    )
     assert len({name.casefold() for name in found}) == len(stems)
     assert not any("/" in name or name.startswith(".") for name in found)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ SEGMENTER = "segmenter.onnx"
 GRAPH = "graph.onnx"
 CARD = "card.md"
 CHECKSUMS = "checksums.json"
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".h5", ".keras", ".bin", ".npy"})
 
 
@@ -140,10 +142,10 @@ def _read_checksums(folder: Path) -> dict[str, str]:
     except FileNotFoundError as error:
         msg = f"{folder}: is not a bundle, it has no {CHECKSUMS}; give the folder or the name of a bundle"
         raise BundleError(msg) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"{folder.name}: {CHECKSUMS} cannot be read; import or build the bundle again"
         raise BundleError(msg) from error
-    if not isinstance(listed, dict) or CONFIG not in listed or any(Path(name).name != name for name in listed):
+    if not isinstance(listed, dict) or CONFIG not in listed or not all(map(FILE_NAME.fullmatch, listed)):
         msg = f"{folder.name}: {CHECKSUMS} is not of this version's form; import or build the bundle again"
         raise BundleError(msg)
     return {str(name): str(value) for name, value in listed.items()}
@@ -152,11 +154,11 @@ def _read_checksums(folder: Path) -> dict[str, str]:
 def _refuse_others(folder: Path, checksums: Mapping[str, str]) -> None:
     """A file that nobody vouches for may be an old weight or worse: say so instead of passing it by."""
     for path in sorted(folder.iterdir()):
-        if path.name in checksums or path.name == CHECKSUMS or path.name.startswith("."):
-            continue
         if path.suffix.lower() in PICKLES:
             msg = f"{folder.name}: holds {path.name}, a format that can run code when loaded; bundles hold safetensors"
             raise BundleError(msg)
+        if path.name in checksums or path.name == CHECKSUMS or path.name.startswith("."):
+            continue
         msg = f"{folder.name}: holds {path.name}, which {CHECKSUMS} does not list; remove it"
         raise BundleError(msg)
 

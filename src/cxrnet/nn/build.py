@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from cxrnet.bundle.folder import CARD, GRAPH, SEGMENTER, WEIGHTS, Bundle, write_bundle
@@ -39,7 +40,7 @@ def load_network(bundle: Bundle) -> Network:
     network = Network(bundle.config)
     try:
         network.load_state_dict(load_file(bundle.folder / WEIGHTS), strict=True)
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         msg = f"{bundle.config.name}: {' '.join(str(error).split())}; build the bundle again"
         raise BundleError(msg) from error
     return network.eval()

@@ -40,7 +40,7 @@ def read_layers(path: Path) -> Layers:
             root = file.get("model_weights", file)
             names = [_text(name) for name in root.attrs.get("layer_names", ())]
             layers = {name: _read_layer(root[name]) for name in names}
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         msg = f"{path.name}: not a readable Keras weights file; give the .h5 files of the published CXR-Net"
         raise WeightsError(msg) from error
     layers = {name: weights for name, weights in layers.items() if weights}
@@ -133,8 +133,14 @@ def _load(network: nn.Module, names: Iterator[tuple[str, nn.Module]], layers: La
         if name not in left:
             msg = f"weights: layer {name} is missing; the network needs {len(layers)} others and this one"
             raise WeightsError(msg)
-        for key, tensor in _tensors(module, left.pop(name)).items():
-            state[f"{prefixes[id(module)]}.{key}"] = tensor
+        weights = left.pop(name)
+        try:
+            tensors = _tensors(module, weights)
+        except (KeyError, ValueError) as error:  # a weight is missing, or has another number of axes
+            shapes = ", ".join(f"{key} {array.shape}" for key, array in sorted(weights.items()))
+            msg = f"weights: layer {name} holds {shapes}; the network is another one"
+            raise WeightsError(msg) from error
+        state |= {f"{prefixes[id(module)]}.{key}": tensor for key, tensor in tensors.items()}
     if left:
         msg = f"weights: layers {', '.join(sorted(left))} are left over; the network is another one"
         raise WeightsError(msg)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from cxrnet.bundle.folder import Bundle
+from cxrnet.bundle.runtime import Floats
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.heatmap import HeatMaps
-from cxrnet.screening.runtime import Floats
 
 SCHEMA = "cxrnet.finding/1"
 NOTICE = "Research use only. Not a medical device; not for diagnosis."

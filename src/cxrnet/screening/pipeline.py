@@ -15,13 +15,13 @@ import numpy as np
 
 from cxrnet.bundle.catalogue import open_bundle
 from cxrnet.bundle.folder import Bundle
+from cxrnet.bundle.runtime import Floats, Image, Runtime, Stages
 from cxrnet.imaging.decoding import Decoder
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.imaging.radiograph import Limits, Radiograph
 from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import judge
 from cxrnet.screening.heatmap import HeatMaps, resize
-from cxrnet.screening.runtime import Floats, Image, Runtime, Stages
 
 DEFAULT_BUNDLE = "published-v7"
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from cxrnet.bundle.folder import Bundle, read_bundle
+from cxrnet.bundle.runtime import Runtime
 from cxrnet.errors import BundleError
-from cxrnet.screening.runtime import Runtime
 from tests.material import film
 
 
