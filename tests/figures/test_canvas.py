@@ -48,9 +48,7 @@ def test_text_is_clipped_at_the_edge(left, baseline):
 @pytest.mark.parametrize("width", [800, 1600, 3200])
 def test_measure_is_in_units_at_every_width(width):
     words = "6 folds, 0.81 to 0.99"
-    assert Canvas(10, width=width).measure(words) == pytest.approx(
-        Canvas(10, width=UNITS).measure(words), rel=0.08
-    )
+    assert Canvas(10, width=width).measure(words) == pytest.approx(Canvas(10, width=UNITS).measure(words), rel=0.08)
 
 
 def test_lines_are_the_same_at_every_width():
