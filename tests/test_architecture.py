@@ -19,7 +19,7 @@ FLOORS = {
     "imaging": 3,
     "figures": 3,
     "nn": 3,
-    "data": 3,
+    "data": 3.5,
     "screening": 4,
     "training": 4,
     "hospital": 5,

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cxrnet.cli import inspect, screen, segment, weights
+from cxrnet.cli import data, evaluate, inspect, screen, segment, weights
 from cxrnet.errors import CxrNetError, OutputError
 
 app = typer.Typer(
@@ -22,7 +22,9 @@ app = typer.Typer(
 app.command("screen")(screen.screen)
 app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(weights.app, name="weights")
+app.add_typer(data.app, name="data")
 
 
 @app.callback(invoke_without_command=True)

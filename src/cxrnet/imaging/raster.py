@@ -80,7 +80,7 @@ def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: 
 
 def _open(source: BinaryIO, kind: str, name: str, limits: Limits) -> Image.Image:
     """The picture with its header read and its pixels not yet decoded."""
-    Image.MAX_IMAGE_PIXELS = limits.pixels  # for what Pillow decodes before `check_size` has its turn
+    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limits.pixels  # until `check_size` has its turn
     try:
         with refusing(name, f"reading the {kind} header"):
             return Image.open(source, formats=(kind,))
@@ -89,6 +89,8 @@ def _open(source: BinaryIO, kind: str, name: str, limits: Limits) -> Image.Image
             problem = f"the image has more than {2 * limits.pixels} pixels"
             raise fault(Fault.TOO_LARGE, name, problem, f"at most {limits.pixels} are read") from error
         raise
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
 
 
 def _check_frames(image: Image.Image, name: str, warnings: list[str]) -> None:
