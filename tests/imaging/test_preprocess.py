@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from cxrnet.errors import RadiographError
-from cxrnet.imaging.preprocess import _resize, equalise, prepare
+from cxrnet.imaging.preprocess import equalise, prepare, resize
 from cxrnet.imaging.radiograph import Fault
 
 RNG = np.random.default_rng(3)
@@ -57,20 +57,20 @@ def test_prepare_equals_the_published_program(shared, name):
 def test_bilinear_has_half_pixel_centres_and_replicated_edges(shape):
     pixels = RNG.random(shape, np.float32) * 255
     np.testing.assert_allclose(
-        _resize(pixels, 300, 340, "bilinear"), resize_in_numpy(pixels.astype(np.float64), 300, 340), atol=1e-4
+        resize(pixels, 300, 340, "bilinear"), resize_in_numpy(pixels.astype(np.float64), 300, 340), atol=1e-4
     )
 
 
 def test_area_averages_when_shrinking():
     pixels = RNG.random((600, 1020), np.float32) * 255
     expected = pixels.reshape(300, 2, 340, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(_resize(pixels, 300, 340, "area"), expected, atol=1e-3)
+    np.testing.assert_allclose(resize(pixels, 300, 340, "area"), expected, atol=1e-3)
 
 
 def test_area_averages_along_the_axis_that_shrinks_only():
     pixels = RNG.random((600, 170), np.float32) * 255
     expected = resize_in_numpy(pixels.reshape(300, 2, 170).mean(axis=1).astype(np.float64), 300, 340)
-    np.testing.assert_allclose(_resize(pixels, 300, 340, "area"), expected, atol=1e-3)
+    np.testing.assert_allclose(resize(pixels, 300, 340, "area"), expected, atol=1e-3)
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.sampled_from(["bilinear", "area"]))

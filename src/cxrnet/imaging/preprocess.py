@@ -36,7 +36,7 @@ def prepare(
             but one grey is left.
     """
     _check(pixels, name)
-    resized = _resize(pixels, height, width, interpolation)
+    resized = resize(pixels, height, width, interpolation)
     image = np.rint(np.abs(resized)).astype(np.uint8)  # rint rounds half to even
     if image.min() == image.max():
         problem = f"every pixel of the prepared image is {image.flat[0]}"
@@ -64,8 +64,8 @@ def _check(pixels: NDArray[np.float32], name: str) -> None:
         raise fault(Fault.UNREADABLE, name, problem, "0..255 is accepted, see Radiograph.from_array")
 
 
-def _resize(pixels: NDArray[np.float32], height: int, width: int, interpolation: Interpolation) -> NDArray[np.float32]:
-    """float32 [height, width]; OpenCV wants (width, height)."""
+def resize(pixels: NDArray[np.float32], height: int, width: int, interpolation: Interpolation) -> NDArray[np.float32]:
+    """`pixels`, float32 [any height, any width], at another size, float32 [height, width]; as `prepare` does it."""
     if interpolation == "bilinear":
         resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
     else:  # one axis at a time: OpenCV's area is linear on both axes when one of them grows

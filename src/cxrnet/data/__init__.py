@@ -1,0 +1,1 @@
+"""Films to train on: manifests, public collections, checks, folds, packs."""

@@ -1,0 +1,92 @@
+"""What every layout gives: the films it found, and what it left out and why."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.errors import ManifestError
+
+IMAGE_ENDINGS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".dcm", ".dicom"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """One film of a collection as it lies on disk.
+
+    Attributes:
+        image: The file.
+        values: Columns of the manifest beside `image` and `mask`; no value is "".
+        masks: Files that together are the lungs; none where the film has no mask.
+        outlines: Each a list of int32 [point, (x, y)] polygons in pixels of the film; inside of an odd number of
+            them is lung. Several outlines are joined.
+        size: Height and width that `outlines` are drawn for.
+    """
+
+    image: Path
+    values: Mapping[str, str]
+    masks: tuple[Path, ...] = ()
+    outlines: tuple[tuple[NDArray[np.int32], ...], ...] = ()
+    size: tuple[int, int] | None = None
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is a JSRT file, which has no header that tells its size."""
+        return self.image.suffix.lower() == ".img"
+
+
+@dataclass(kw_only=True)
+class Collection:
+    """Films that were found, how many were left out for each reason, and what a user should know."""
+
+    films: list[Film] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+
+def need_folder(folder: Path, *names: str, layout: str) -> Path:
+    """The first of the folders `names` in `folder` that exists.
+
+    Raises:
+        ManifestError: None does.
+    """
+    for name in names:
+        if (folder / name).is_dir():
+            return folder / name
+    msg = f"{folder}: has no folder {' or '.join(names)}; give the folder that the {layout} collection unpacks to"
+    raise ManifestError(msg)
+
+
+def images_in(folder: Path, collection: Collection) -> Iterator[Path]:
+    """Image files directly in `folder` in the order of their names; other files are counted as left out."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() or path.name.startswith(".") or path.name == "Thumbs.db":
+            continue
+        if path.suffix.lower() in IMAGE_ENDINGS:
+            yield path
+        else:
+            collection.left_out["not an image by its name"] += 1
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file by lower-case, trimmed column names.
+
+    Raises:
+        ManifestError: It cannot be read.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file)
+            header = [name.strip().lower() for name in next(rows, [])]
+            return [dict(zip(header, map(str.strip, row), strict=False)) for row in rows if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path}: is not a readable CSV file ({type(error).__name__}); copy it from the collection again"
+        raise ManifestError(msg) from error
