@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cxrnet.bundle.config import Branch
+from cxrnet.nn.depthwise import depthwise
 
 LEAKY_SLOPE = 0.1
 
@@ -51,7 +52,7 @@ class SeparableConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float [batch, out_channels, height, width] of float [batch, in_channels, height, width]."""
-        projected: Tensor = self.pointwise(self.depthwise(x))
+        projected: Tensor = self.pointwise(depthwise(x, self.depthwise.weight, dilation=self.depthwise.dilation[0]))
         return projected
 
 

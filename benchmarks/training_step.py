@@ -1,0 +1,79 @@
+"""One training step of Module 1: the step that `cxrnet train` takes against plain convolutions, in one run.
+
+    python benchmarks/training_step.py [--height 300 --width 340 --batch 2 --runs 3]
+
+Both steps are eager and channels-last, with the loss of the paper. Their gradients are compared as well. Timings are
+noisy: the ratio within one run is what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from statistics import median
+from time import perf_counter
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cxrnet.nn.segmenter import Segmenter
+from cxrnet.training.losses import weighted_tanimoto_loss
+
+
+def plain(x: Tensor, weight: Tensor, *, dilation: int) -> Tensor:
+    """Return the convolution as PyTorch has it."""
+    padding = dilation * (weight.shape[-1] // 2)
+    return functional.conv2d(x, weight, padding=padding, dilation=dilation, groups=x.shape[1])
+
+
+def step(network: Segmenter, image: Tensor, target: Tensor) -> None:
+    """Run forward and backward once."""
+    network.zero_grad()
+    weighted_tanimoto_loss(network(image), target).backward()
+
+
+def seconds(network: Segmenter, image: Tensor, target: Tensor, runs: int) -> list[float]:
+    """Return the seconds a film of each run, sorted, after one that does not count."""
+    step(network, image, target)
+    times = []
+    for _ in range(runs):
+        start = perf_counter()
+        step(network, image, target)
+        times.append((perf_counter() - start) / len(image))
+    return sorted(times)
+
+
+def gradients(network: Segmenter) -> Tensor:
+    """Return all gradients as one vector."""
+    return torch.cat([parameter.grad.flatten() for parameter in network.parameters() if parameter.grad is not None])
+
+
+def main() -> None:
+    """Print both times, their ratio, and how far the gradients differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    for name, value in (("height", 300), ("width", 340), ("batch", 2), ("runs", 3)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    network = Segmenter().train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.dropout.p = 0.0
+    size = (options.batch, 1, options.height, options.width)
+    image = torch.rand(size).contiguous(memory_format=torch.channels_last)
+    lungs = (functional.avg_pool2d(torch.rand(size), 31, stride=1, padding=15) > 0.5).float()
+    target = torch.cat([lungs, 1 - lungs], dim=1)
+    fast = seconds(network, image, target, options.runs)
+    ours = gradients(network).clone()
+    with patch("cxrnet.nn.blocks.depthwise", plain):
+        slow = seconds(network, image, target, options.runs)
+    theirs = gradients(network)
+    print(f"{options.height} x {options.width}, batch {options.batch}, {os.cpu_count()} cores, {options.runs} runs")
+    print(f"plain      {median(slow):.3f} s a film ({slow[0]:.3f} to {slow[-1]:.3f})")
+    print(f"by phases  {median(fast):.3f} s a film ({fast[0]:.3f} to {fast[-1]:.3f})")
+    print(f"ratio      {median(slow) / median(fast):.2f}")
+    print(f"gradients  differ by {(ours - theirs).abs().max():.2g}, the largest is {theirs.abs().max():.2g}")
+
+
+if __name__ == "__main__":
+    main()
