@@ -1,0 +1,1 @@
+"""How good a bundle is: metrics with intervals, and the report."""

@@ -1,0 +1,116 @@
+"""Intervals by resampling whole groups: films of one patient stand or fall together.
+
+A resample draws as many groups as there are, with replacement. It is held as a weight for each image, how often its
+group was drawn, so that a metric is computed for many resamples at once by matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Statistic = Callable[[Floats], Mapping[str, Floats]]
+"""From weights, float64 [resample, image], 0 up, to metrics by name, float64 [resample], NaN where undefined."""
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+LEAST_GROUPS = 10
+"""With fewer groups than this there is no interval: their resamples repeat themselves, and it would be too short."""
+
+AT_ONCE = 4_000_000
+"""Most weights held at a time, which bounds the memory whatever the number of images."""
+
+
+class Estimate(NamedTuple):
+    """A metric with its interval.
+
+    `value` on all `n` images, None where it is undefined; `low` and `high` the percentiles of the resamples, None
+    with fewer than ten groups or where fewer than half the resamples have a value; `skipped` resamples without one.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    skipped: int
+
+
+def estimate(
+    statistic: Statistic,
+    groups: Sequence[str],
+    *,
+    counts: Mapping[str, int] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Return each metric of `statistic` with its 95 % percentile interval over groups.
+
+    Args:
+        statistic: The metrics as a function of weights.
+        groups: Group of each image; images of one group are drawn together.
+        counts: Images behind a metric, where that is not all of them.
+        resamples: How many; 0 gives values without intervals.
+        seed: Of the draw: the same seed and groups give the same intervals.
+
+    Raises:
+        ValueError: There is no image.
+    """
+    if not groups:
+        msg = "no images; a metric needs one or more"
+        raise ValueError(msg)
+    values = statistic(np.ones((1, len(groups))))
+    drawn: dict[str, list[Floats]] = {name: [] for name in values}
+    if len(set(groups)) >= LEAST_GROUPS:
+        for weights in draw_weights(groups, resamples=resamples, seed=seed):
+            for name, replicates in statistic(weights).items():
+                drawn[name].append(replicates)
+    counts = counts or {}
+    return {name: _summarise(value[0], drawn[name], n=counts.get(name, len(groups))) for name, value in values.items()}
+
+
+def draw_weights(groups: Sequence[str], *, resamples: int, seed: int) -> Iterator[Floats]:
+    """Yield float64 [some, image] weights, `resamples` rows in all: how often each image's group was drawn."""
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    chance = np.random.default_rng(seed)
+    even = np.full(len(names), 1 / len(names))
+    step = max(1, AT_ONCE // len(member))
+    for start in range(0, resamples, step):
+        drawn = chance.multinomial(len(names), even, size=min(step, resamples - start))
+        yield drawn[:, member].astype(np.float64)
+
+
+def mean_statistic(values: Mapping[str, Floats]) -> Statistic:
+    """Return the statistic of the means of `values`, float64 [image] each, over the images that have one (not NaN)."""
+    is_there = {name: np.isfinite(each) for name, each in values.items()}
+    filled = {name: np.where(is_there[name], each, 0.0) for name, each in values.items()}
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        return {name: ratio(weights @ filled[name], weights @ is_there[name].astype(np.float64)) for name in values}
+
+    return statistic
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """Return `above / below`, NaN where `below` is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def _summarise(value: float, drawn: Sequence[Floats], *, n: int) -> Estimate:
+    replicates = np.concatenate(drawn) if drawn else np.empty(0)
+    defined = replicates[np.isfinite(replicates)]
+    low = high = None
+    if np.isfinite(value) and 0 < len(replicates) <= 2 * len(defined):
+        tail = 50 * (1 - CONFIDENCE)
+        low, high = (float(end) for end in np.percentile(defined, [tail, 100 - tail]))
+    return Estimate(
+        value=float(value) if np.isfinite(value) else None,
+        low=low,
+        high=high,
+        n=n,
+        skipped=len(replicates) - len(defined),
+    )

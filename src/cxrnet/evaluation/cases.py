@@ -1,0 +1,173 @@
+"""What a bundle makes of each row of a manifest, beside what the row says is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.data.manifest import Sample
+from cxrnet.data.pixels import mask_of, resize_mask
+from cxrnet.evaluation.overlap import Mask, border_distances, overlap
+from cxrnet.screening.archive import explain, map_ordered
+from cxrnet.screening.gate import Reason, judge
+from cxrnet.screening.inputs import Input
+from cxrnet.screening.outputs import shrink
+from cxrnet.screening.pipeline import Pipeline, lungs_at
+
+Made = TypeVar("Made")
+
+VIEW = 360
+"""Longest side in pixels of the films that a report shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A film as the report shows it: `film` uint8 [height, width], `truth` and `found` bool [height, width]."""
+
+    film: NDArray[np.uint8]
+    truth: Mask
+    found: Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterCase:
+    """One film and its lung mask.
+
+    Attributes:
+        sample: Row of the manifest.
+        status: `segmented`, or `failed` where the film or the mask could not be read.
+        reasons: Why it failed.
+        metrics: Metric -> value, NaN where undefined; empty if failed. Distances in mm are NaN without a spacing.
+        gate: What the gate of `cxrnet screen` would have said; such a film would get no score.
+        lung_area_fraction: Share of the prepared image that the model calls lung; None if failed.
+        view: For the report; None if failed.
+    """
+
+    sample: Sample
+    status: str
+    reasons: tuple[Reason, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    gate: tuple[Reason, ...] = ()
+    lung_area_fraction: float | None = None
+    view: View | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierCase:
+    """One film and its class.
+
+    Attributes:
+        sample: Row of the manifest.
+        status: `scored`, `refused` or `failed`.
+        reasons: Why it has no score.
+        scores: Probability of each class, in the order of the bundle; empty unless scored.
+        folds: Per fold the probability of each class; empty unless scored.
+        spread: Largest standard deviation over the folds; None unless scored.
+        lung_area_fraction: Share of the prepared image that is lung; None if failed.
+    """
+
+    sample: Sample
+    status: str
+    reasons: tuple[Reason, ...] = ()
+    scores: tuple[float, ...] = ()
+    folds: tuple[tuple[float, ...], ...] = ()
+    spread: float | None = None
+    lung_area_fraction: float | None = None
+
+
+def segment_samples(pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int) -> Iterator[SegmenterCase]:
+    """Yield the case of each sample, in their order; one that cannot be read is a failed case."""
+    yield from _each(lambda sample: _segment(pipeline, sample), samples, jobs=jobs)
+
+
+def classify_samples(pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int) -> Iterator[ClassifierCase]:
+    """Yield the case of each sample, in their order; one that cannot be read is a failed case."""
+    yield from _each(lambda sample: _classify(pipeline, sample), samples, jobs=jobs)
+
+
+def compare_masks(
+    found: NDArray[np.bool_], truth: NDArray[np.bool_], spacing_mm: tuple[float, float] | None
+) -> dict[str, float]:
+    """Return all metrics of two masks of one size; distances in pixels of the mask and, where it is known, in mm.
+
+    Args:
+        found: bool [height, width], lungs of the model.
+        truth: bool [height, width], lungs of the annotator.
+        spacing_mm: Distance between the centres of neighbouring (rows, columns) of the masks, or None.
+    """
+    pixels = border_distances(found, truth)
+    mm = (np.nan, np.nan) if spacing_mm is None else border_distances(found, truth, spacing=spacing_mm)
+    names = ("hd95_px", "surface_px", "hd95_mm", "surface_mm")
+    return overlap(found, truth) | dict(zip(names, (*pixels, *mm), strict=True))
+
+
+def _segment(pipeline: Pipeline, sample: Sample) -> SegmenterCase:
+    assert sample.mask is not None  # the evaluation has refused such a row
+    try:
+        segmentation = pipeline.segment(sample.image)
+        truth = mask_of(pipeline.read(sample.mask)) > 127
+    except Exception as error:
+        return SegmenterCase(sample=sample, status="failed", reasons=(explain(error),))
+    radiograph = segmentation.radiograph
+    found = lungs_at(segmentation.probability, *truth.shape)
+    spacing = None
+    if radiograph.spacing_mm is not None:
+        row, column = (
+            mm * side / ours
+            for mm, side, ours in zip(radiograph.spacing_mm, radiograph.pixels.shape, truth.shape, strict=True)
+        )
+        spacing = row, column
+    film = shrink(radiograph.pixels, VIEW)
+    seen = resize_mask(truth.astype(np.uint8) * 255, *film.shape) > 127
+    return SegmenterCase(
+        sample=sample,
+        status="segmented",
+        metrics=compare_masks(found, truth, spacing),
+        gate=judge(radiograph.tags, segmentation.area_fraction),
+        lung_area_fraction=segmentation.area_fraction,
+        view=View(film=film, truth=seen, found=lungs_at(segmentation.probability, *film.shape)),
+    )
+
+
+def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
+    try:
+        finding = pipeline.screen(sample.image)
+    except Exception as error:
+        return ClassifierCase(sample=sample, status="failed", reasons=(explain(error),))
+    return ClassifierCase(
+        sample=sample,
+        status=finding.status,
+        reasons=finding.reasons,
+        scores=tuple(finding.scores.values()),
+        folds=tuple(zip(*finding.folds.values(), strict=True)),
+        spread=finding.spread,
+        lung_area_fraction=finding.lung_area_fraction,
+    )
+
+
+def _each(task: Callable[[Sample], Made], samples: Sequence[Sample], *, jobs: int) -> Iterator[Made]:
+    inputs = [Input(path=sample.image, folder=str(place)) for place, sample in enumerate(samples)]
+
+    def run(item: Input) -> Made:
+        return task(samples[int(item.folder)])
+
+    yield from map_ordered(run, inputs, jobs=jobs)
+
+
+def row_of(case: SegmenterCase | ClassifierCase, classes: Sequence[str]) -> dict[str, Any]:
+    """Return the row of `per_image.csv`: the manifest's columns, then what was found; what is undefined is empty."""
+    row: dict[str, Any] = dict(case.sample.values)
+    row |= {"status": case.status, "reasons": " | ".join(f"{reason.code}: {reason.text}" for reason in case.reasons)}
+    if isinstance(case, SegmenterCase):
+        row |= {name: f"{value:.6f}" if np.isfinite(value) else "" for name, value in case.metrics.items()}
+        row["gate"] = " | ".join(reason.code for reason in case.gate)
+    elif case.scores:
+        row |= {f"score_{name}": f"{score:.6f}" for name, score in zip(classes, case.scores, strict=True)}
+        row |= {"answer": classes[int(np.argmax(case.scores))], "spread": f"{case.spread:.4f}"}
+    if case.lung_area_fraction is not None:
+        row["lung_area_fraction"] = f"{case.lung_area_fraction:.4f}"
+    return row

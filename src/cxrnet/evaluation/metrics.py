@@ -1,0 +1,135 @@
+"""Metrics of a classifier as functions of weights, so that a bootstrap costs a matrix product.
+
+Two classes: the first is the positive one. More: each class against the rest, and the mean over the classes (macro).
+A metric that is undefined, as precision where nothing was called positive, is NaN, and so is a mean over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.evaluation.bootstrap import Floats, Statistic, ratio
+
+Labels = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+BINS = 10
+"""Equal steps of the score in which calibration is looked at."""
+
+METRICS = (
+    "accuracy", "precision", "recall", "specificity", "f1", "roc_auc", "average_precision", "brier",
+    "calibration_error",
+)  # fmt: skip
+"""Names of what a classifier's statistic returns."""
+
+
+def classifier_statistic(labels: Labels, scores: Floats) -> Statistic:
+    """Return the statistic of a classifier: binary for two classes, macro over one-versus-rest for more.
+
+    Args:
+        labels: int64 [image], index of the true class.
+        scores: float64 [image, class] in [0, 1], summing to 1; the class with the highest is called.
+
+    Raises:
+        ValueError: Labels and scores do not fit together.
+    """
+    _check(labels, scores)
+    classes = scores.shape[1]
+    if classes == 2:
+        return one_versus_rest(labels, scores, 0)
+    each = [one_versus_rest(labels, scores, index) for index in range(classes)]
+    is_right = (scores.argmax(axis=1) == labels).astype(np.float64)
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        found = [one(weights) for one in each]
+        macro = {name: np.mean([metrics[name] for metrics in found], axis=0) for name in METRICS}
+        return macro | {"accuracy": weights @ is_right / weights.sum(axis=1)}
+
+    return statistic
+
+
+def one_versus_rest(labels: Labels, scores: Floats, index: int) -> Statistic:
+    """Return the statistic of one class against all others; arguments and errors as in `classifier_statistic`."""
+    _check(labels, scores)
+    truth, called = labels == index, scores.argmax(axis=1) == index
+    return binary_statistic(truth, scores[:, index], called)
+
+
+def binary_statistic(truth: Bools, scores: Floats, called: Bools) -> Statistic:
+    """Return the statistic with all of `METRICS` for one class.
+
+    Args:
+        truth: bool [image], whether the image is of the class.
+        scores: float64 [image], its probability in [0, 1].
+        called: bool [image], whether the model says so.
+    """
+    table = np.stack([truth & called, ~truth & called, truth & ~called, ~truth & ~called], axis=1).astype(np.float64)
+    ranks = _Ranks(truth, scores)
+    squares = (scores - truth) ** 2
+    gaps = bin_membership(scores) * (scores - truth)[:, None]
+
+    def statistic(weights: Floats) -> Mapping[str, Floats]:
+        hits, alarms, misses, passes = (weights @ table).T
+        total = weights.sum(axis=1)
+        auc, precision = ranks.areas(weights)
+        return {
+            "accuracy": (hits + passes) / total,
+            "precision": ratio(hits, hits + alarms),
+            "recall": ratio(hits, hits + misses),
+            "specificity": ratio(passes, passes + alarms),
+            "f1": ratio(2 * hits, 2 * hits + alarms + misses),
+            "roc_auc": auc,
+            "average_precision": precision,
+            "brier": weights @ squares / total,
+            "calibration_error": np.abs(weights @ gaps).sum(axis=1) / total,
+        }
+
+    return statistic
+
+
+def bin_membership(scores: Floats, bins: int = BINS) -> Floats:
+    """Return float64 [image, bin], 1 in the bin that a score in [0, 1] falls in; a score of 1 falls in the last."""
+    place = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    return np.eye(bins)[place]
+
+
+class _Ranks:
+    """Scores sorted once, those that tie joined, for the two areas that depend on their order."""
+
+    def __init__(self, truth: Bools, scores: Floats) -> None:
+        self._order = np.argsort(-scores, kind="stable")
+        in_order = scores[self._order]
+        self._starts = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
+        self._truth = truth[self._order].astype(np.float64)
+
+    def areas(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return the area under the ROC curve, ties counting half, and the average precision, float64 [resample].
+
+        Both are NaN where a resample has images of one class only.
+        """
+        ordered = weights[:, self._order]
+        positives = np.add.reduceat(ordered * self._truth, self._starts, axis=1)
+        negatives = np.add.reduceat(ordered, self._starts, axis=1) - positives
+        hits, alarms = positives.cumsum(axis=1), negatives.cumsum(axis=1)
+        pairs = hits[:, -1] * alarms[:, -1]
+        won = (negatives * (hits - positives / 2)).sum(axis=1)
+        called = hits + alarms
+        precision = (positives * hits / np.where(called > 0, called, 1)).sum(axis=1)
+        average = ratio(precision, hits[:, -1])
+        return ratio(won, pairs), np.where(pairs > 0, average, np.nan)
+
+
+def _check(labels: Labels, scores: Floats) -> None:
+    if scores.ndim != 2 or scores.shape[1] < 2 or labels.shape != scores.shape[:1]:
+        shapes = f"labels have shape {list(labels.shape)} and scores {list(scores.shape)}"
+        msg = f"{shapes}; [image] and [image, class] with two classes or more are needed"
+        raise ValueError(msg)
+    if not (np.isfinite(scores).all() and scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 + 1e-6):
+        msg = f"scores range over {scores.min(initial=0):g} to {scores.max(initial=0):g}; 0 to 1 is accepted"
+        raise ValueError(msg)
+    if labels.size and not 0 <= labels.min() <= labels.max() < scores.shape[1]:
+        msg = f"labels range over {labels.min()} to {labels.max()}; 0 to {scores.shape[1] - 1} is accepted"
+        raise ValueError(msg)

@@ -1,0 +1,91 @@
+"""How well two masks agree: pixels in common, and the distance between their borders.
+
+Only the lungs are counted, never the background, which would lift every figure.
+"""
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Points = NDArray[np.float64]
+
+OVERLAPS = ("dice", "jaccard", "precision", "recall", "f1", "pixel_accuracy")
+"""Names of what `overlap` returns."""
+
+
+def overlap(found: Mask, truth: Mask) -> dict[str, float]:
+    """Return the metrics of pixels in common, each in [0, 1], NaN where it is undefined.
+
+    `dice` = `f1` = 2 TP / (2 TP + FP + FN), `jaccard` = TP / (TP + FP + FN), `precision` = TP / (TP + FP), `recall` =
+    TP / (TP + FN) (paper, Table 1), `pixel_accuracy` = the share of pixels that are right, which is what the
+    published program calls Dice, since it pools lungs and background.
+
+    Args:
+        found: bool [height, width], lungs of the model.
+        truth: bool [height, width], lungs of the annotator.
+
+    Raises:
+        ValueError: The sizes differ.
+    """
+    _check(found, truth)
+    both = int(np.count_nonzero(found & truth))
+    extra, missed = int(np.count_nonzero(found)) - both, int(np.count_nonzero(truth)) - both
+    dice = _share(2 * both, 2 * both + extra + missed)
+    return {
+        "dice": dice,
+        "jaccard": _share(both, both + extra + missed),
+        "precision": _share(both, both + extra),
+        "recall": _share(both, both + missed),
+        "f1": dice,
+        "pixel_accuracy": 1 - (extra + missed) / found.size,
+    }
+
+
+def border_distances(found: Mask, truth: Mask, *, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
+    """Return the Hausdorff-95 and the average surface distance, NaN where a mask is empty.
+
+    A border is the pixels of a mask with a neighbour, above, below, left or right, outside it; the edge of the image
+    is outside. Hausdorff-95 is the larger of the two 95th percentiles, from this border to that and back; the
+    average is over the pixels of both borders.
+
+    Args:
+        found: bool [height, width].
+        truth: bool [height, width].
+        spacing: Distance between the centres of neighbouring (rows, columns), in mm; 1 gives pixels.
+
+    Raises:
+        ValueError: The sizes differ.
+    """
+    from sklearn.neighbors import KDTree
+
+    _check(found, truth)
+    if not (found.any() and truth.any()):
+        return nan, nan
+    ours, theirs = (border_points(mask, spacing) for mask in (found, truth))
+    there = KDTree(theirs).query(ours)[0].ravel()
+    back = KDTree(ours).query(theirs)[0].ravel()
+    worst = max(float(np.percentile(there, 95)), float(np.percentile(back, 95)))
+    return worst, float(np.concatenate([there, back]).mean())
+
+
+def border_points(mask: Mask, spacing: tuple[float, float]) -> Points:
+    """Return float64 [point, 2], (row, column) of the border of a mask, in units of `spacing`."""
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    places = np.argwhere(mask & ~inner).astype(np.float64)
+    return places * np.array(spacing, dtype=np.float64)
+
+
+def _check(found: Mask, truth: Mask) -> None:
+    if found.shape != truth.shape or found.dtype != np.bool_ or truth.dtype != np.bool_:
+        masks = f"masks are {found.dtype} {list(found.shape)} and {truth.dtype} {list(truth.shape)}"
+        msg = f"{masks}; both are bool [height, width] of one size"
+        raise ValueError(msg)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else nan

@@ -1,0 +1,157 @@
+"""The blocks of `metrics.json`: the metrics of a set of images, with intervals, and the sets to look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cxrnet.data.manifest import Sample
+from cxrnet.evaluation.bootstrap import Estimate, Floats, Statistic, estimate, mean_statistic, ratio
+from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase
+from cxrnet.evaluation.metrics import Labels, classifier_statistic, one_versus_rest
+
+AnyCase = TypeVar("AnyCase", SegmenterCase, ClassifierCase)
+Block = dict[str, Any]
+
+NOT_GIVEN = "(not given)"
+"""Stands for an empty value of a column."""
+
+OVERLAPS = (
+    "dice", "precision", "recall", "f1", "jaccard", "pixel_accuracy", "hd95_px", "surface_px", "hd95_mm", "surface_mm",
+)  # fmt: skip
+"""Metrics of a segmenter in their order."""
+
+
+def segmenter_block(cases: Sequence[SegmenterCase], *, resamples: int, seed: int) -> Block:
+    """Return the metrics of these cases: means over the films that could be read.
+
+    `failed_as_zero` counts a film without a mask as one with a Dice of 0.
+    """
+    done = [case for case in cases if case.status == "segmented"]
+    block: Block = {"n": len(done), "groups": _groups(done), "failed": len(cases) - len(done)}
+    if done:
+        values = {name: np.array([case.metrics[name] for case in done]) for name in OVERLAPS}
+        counts = {name: int(np.isfinite(each).sum()) for name, each in values.items()}
+        names = [case.sample.group for case in done]
+        block |= as_json(estimate(mean_statistic(values), names, counts=counts, resamples=resamples, seed=seed))
+    if done and len(done) < len(cases):
+        dice = np.array([case.metrics.get("dice", 0.0) for case in cases])
+        statistic = mean_statistic({"dice": dice})
+        every = [case.sample.group for case in cases]
+        block["failed_as_zero"] = {"n": len(cases)} | as_json(
+            estimate(statistic, every, resamples=resamples, seed=seed)
+        )
+    return block
+
+
+def classifier_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *, resamples: int, seed: int) -> Block:
+    """Return the metrics of these cases over the scored films, and those that count a film without a score as wrong."""
+    scored = [case for case in cases if case.scores]
+    labels, scores = labels_of(scored, classes), scores_of(scored, classes)
+    per_class = Counter(case.sample.label for case in cases)
+    block: Block = {
+        "n": len(scored),
+        "groups": _groups(scored),
+        "refused": sum(case.status == "refused" for case in cases),
+        "failed": sum(case.status == "failed" for case in cases),
+        "images": {name: per_class[name] for name in classes},
+    }
+    if scored:
+        groups = [case.sample.group for case in scored]
+
+        def estimates(statistic: Statistic) -> Block:
+            return as_json(estimate(statistic, groups, resamples=resamples, seed=seed))
+
+        block |= estimates(classifier_statistic(labels, scores))
+        if len(classes) > 2:
+            block["per_class"] = {
+                name: {"n": int((labels == index).sum())} | estimates(one_versus_rest(labels, scores, index))
+                for index, name in enumerate(classes)
+            }
+    unscored = unscored_as_wrong(cases, classes)
+    every = [case.sample.group for case in cases]
+    block["unscored_as_wrong"] = {"n": len(cases)} | as_json(estimate(unscored, every, resamples=resamples, seed=seed))
+    return block
+
+
+def unscored_as_wrong(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Statistic:
+    """Return the statistic over all films, where one without a score counts as a wrong answer.
+
+    `coverage` is the share that got a score; `recall` and `specificity` are those of the first of two classes,
+    or with more classes the mean recall, and no specificity.
+    """
+    labels = labels_of(cases, classes)
+    is_scored = np.array([bool(case.scores) for case in cases])
+    answers = np.array([int(np.argmax(case.scores)) if case.scores else -1 for case in cases])
+    is_right = (answers == labels).astype(np.float64)
+    members = np.eye(len(classes))[labels]
+
+    def statistic(weights: Floats) -> Mapping[str, Floats]:
+        total = weights.sum(axis=1)
+        recalls = ratio(weights @ (members * is_right[:, None]), weights @ members)
+        found = {"coverage": weights @ is_scored.astype(np.float64) / total, "accuracy": weights @ is_right / total}
+        if len(classes) == 2:
+            return found | {"recall": recalls[:, 0], "specificity": recalls[:, 1]}
+        return found | {"recall": recalls.mean(axis=1)}
+
+    return statistic
+
+
+def by_column(
+    cases: Sequence[AnyCase], columns: Sequence[str], block: Callable[[Sequence[AnyCase]], Block]
+) -> dict[str, dict[str, Block]]:
+    """Return column -> value -> the block of the cases with that value, in the order of the alphabet."""
+    found: dict[str, dict[str, Block]] = {}
+    for column in columns:
+        members: dict[str, list[AnyCase]] = {}
+        for case in cases:
+            members.setdefault(value_of(case.sample, column), []).append(case)
+        found[column] = {value: block(members[value]) for value in sorted(members)}
+    return found
+
+
+def single_class_values(cases: Sequence[ClassifierCase], columns: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """Return column -> the values under which all images have a `single` class, and those with `both` or more.
+
+    A column of one value is left out. Such a column can betray the class: a model that knows the hospital scores well
+    without seeing the disease.
+    """
+    found = {}
+    for column in columns:
+        labels: dict[str, set[str | None]] = {}
+        for case in cases:
+            labels.setdefault(value_of(case.sample, column), set()).add(case.sample.label)
+        alone = sorted(value for value, those in labels.items() if len(those) == 1)
+        if alone and len(labels) > 1:
+            found[column] = {"single": alone, "both": sorted(set(labels) - set(alone))}
+    return found
+
+
+def labels_of(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Labels:
+    """Return the index of the true class of each case, int64 [case]."""
+    return np.array([classes.index(case.sample.label or "") for case in cases], dtype=np.int64)
+
+
+def scores_of(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Floats:
+    """Return the scores of scored cases, float64 [case, class]."""
+    return np.array([case.scores for case in cases], dtype=np.float64).reshape(len(cases), len(classes))
+
+
+def value_of(sample: Sample, column: str) -> str:
+    """Return the value of a column, `(not given)` where it is empty."""
+    return sample.values[column] or NOT_GIVEN
+
+
+def as_json(estimates: Mapping[str, Estimate]) -> Block:
+    """Return estimates as JSON takes them, to six digits behind the point; None, never NaN, where undefined."""
+    return {
+        name: {key: round(part, 6) if isinstance(part, float) else part for key, part in one._asdict().items()}
+        for name, one in estimates.items()
+    }
+
+
+def _groups(cases: Sequence[SegmenterCase] | Sequence[ClassifierCase]) -> int:
+    return len({case.sample.group for case in cases})

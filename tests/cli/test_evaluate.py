@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tests.evaluation.material import write_films
+
+
+@pytest.fixture
+def films(tmp_path):
+    return write_films(tmp_path / "films", count=4)[0]
+
+
+def test_evaluate_segmenter_writes_the_contract(cxrnet, small_bundle, films, tmp_path):
+    out = tmp_path / "out"
+    words = ("--bundle", small_bundle, "--manifest", films, "--out", out, "--resamples", 20)
+    said = cxrnet("evaluate", "segmenter", *words)
+    assert said.code == 0
+    assert "4 images: 4 segmented" in said.out
+    assert "Dice" in said.out
+    names = {path.name for path in out.iterdir()}
+    assert names == {"metrics.json", "per_image.csv", "report.html", "dice.png", "worst.png"}
+    record = json.loads((out / "metrics.json").read_text())
+    assert record["command"].startswith("cxrnet evaluate segmenter --bundle")
+
+
+def test_evaluate_classifier_takes_rows_and_columns(cxrnet, small_bundle, films, tmp_path):
+    out = tmp_path / "out"
+    words = ("--bundle", small_bundle, "--manifest", films, "--out", out, "--resamples", 20, "--jobs", 2)
+    said = cxrnet("evaluate", "classifier", *words, "--where", "source=north", "--by", "label, view", "--seed", 5)
+    assert said.code == 0
+    record = json.loads((out / "metrics.json").read_text())
+    assert record["manifest"]["where"] == {"source": "north"}
+    assert list(record["by"]) == ["label", "view"]
+    assert record["bootstrap"]["seed"] == 5
+    assert {"confusion.png", "roc.png", "precision_recall.png", "reliability.png", "scores.png"} <= {
+        path.name for path in out.iterdir()
+    }
+
+
+def test_evaluate_exits_1_when_a_film_fails(cxrnet, small_bundle, films, tmp_path):
+    (films.parent / "film2.png").write_bytes(b"nothing")
+    words = ("--bundle", small_bundle, "--manifest", films, "--out", tmp_path / "out", "--resamples", 20)
+    said = cxrnet("evaluate", "segmenter", *words)
+    assert said.code == 1
+    assert "ERROR UNREADABLE film2.png" in said.err
+
+
+def test_evaluate_says_in_one_line_what_does_not_fit(cxrnet, small_bundle, films, tmp_path):
+    words = ("--bundle", small_bundle, "--manifest", films, "--out", tmp_path / "out", "--label-column", "view")
+    said = cxrnet("evaluate", "classifier", *words)
+    assert said.code == 2
+    assert said.err.strip().splitlines()[-1].startswith("ERROR manifest.csv: line 2 and 1 more: no view; give a class")
+
+
+@pytest.mark.parametrize("library", ["sklearn.metrics", "matplotlib.figure", "jinja2"])
+def test_evaluate_names_the_extra_when_a_library_is_missing(cxrnet, films, tmp_path, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    for name in [name for name in sys.modules if name.startswith(("cxrnet.evaluation", "cxrnet.figures"))]:
+        monkeypatch.delitem(sys.modules, name)
+    said = cxrnet("evaluate", "segmenter", "--manifest", films, "--out", tmp_path / "out")
+    assert said.code == 2
+    assert f"ERROR evaluate: {library} is not installed; pip install 'cxrnet[train]'" in said.err
+
+
+def test_screening_loads_no_library_of_evaluation():
+    import subprocess
+
+    program = (
+        "import sys, cxrnet.cli, cxrnet.screening.archive;"
+        "print([name for name in ('sklearn', 'matplotlib', 'jinja2', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,42 @@
+"""Made-up manifests with films, masks and classes on disk."""
+
+from __future__ import annotations
+
+import csv
+
+import cv2
+import numpy as np
+
+from tests.material import film
+
+
+def write_films(folder, count=12):
+    """Write `count` films with masks of another size, and `manifest.csv`; return its path and its rows."""
+    rows = []
+    (folder / "masks").mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        image, lungs = film(number, height=96, width=108)
+        cv2.imwrite(str(folder / f"film{number}.png"), image)
+        mask = cv2.resize(lungs.astype(np.uint8), (216, 192), interpolation=cv2.INTER_NEAREST) * 255
+        cv2.imwrite(str(folder / "masks" / f"film{number}.png"), mask)
+        rows.append(
+            {
+                "image": f"film{number}.png",
+                "mask": f"masks/film{number}.png",
+                "label": ("covid", "non-covid")[number % 2],
+                "group_id": f"g{number}",
+                "source": ("north", "north", "south")[number % 3],
+                "view": "PA" if number % 2 else "",
+            }
+        )
+    return write_rows(folder, rows), rows
+
+
+def write_rows(folder, rows, name="manifest.csv"):
+    """Write rows as a manifest; return its path."""
+    path = folder / name
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+    return path
