@@ -15,6 +15,7 @@ SOURCE = Path(cxrnet.__file__).parent
 FLOORS = {
     "errors": 0,
     "writing": 1,
+    "ordered": 1,
     "bundle": 2,
     "imaging": 3,
     "figures": 3,
@@ -26,7 +27,7 @@ FLOORS = {
     "evaluation": 5,
     "cli": 6,
 }
-WITHOUT_TORCH = {"errors", "writing", "bundle", "imaging", "figures", "screening", "hospital"}
+WITHOUT_TORCH = {"errors", "writing", "ordered", "bundle", "imaging", "figures", "screening", "hospital"}
 MAKERS = {"torch", "cxrnet.nn", "cxrnet.data", "cxrnet.training"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import csv
-import threading
-from pathlib import Path
 
 import pytest
 
 from cxrnet.errors import OutputError, RadiographError
-from cxrnet.screening.archive import explain, map_ordered, screen_archive, segment_archive
-from cxrnet.screening.inputs import Input, gather
+from cxrnet.screening.archive import explain, screen_archive, segment_archive
+from cxrnet.screening.inputs import gather
 
 
 def rows(path):
@@ -67,29 +65,6 @@ def test_archive_row_stays_on_one_line_for_any_file_name(pipeline, chest, tmp_pa
     odd = chest.rename(chest.with_name("two\nlines, \x1b[31mred.png"))
     list(screen_archive(pipeline, gather([str(odd)]).items, tmp_path / "out", save=set(), jobs=1))
     assert len((tmp_path / "out" / "findings.csv").read_text().splitlines()) == 2
-
-
-def test_map_ordered_keeps_the_order_of_its_items():
-    gates = [threading.Event() for _ in range(4)]
-
-    def task(item):
-        index = int(item.folder)
-        if index + 1 < len(gates):
-            gates[index + 1].wait(5)  # later ones end first
-        gates[index].set()
-        return index
-
-    items = [Input(path=Path(str(index)), folder=str(index)) for index in range(4)]
-    assert list(map_ordered(task, items, jobs=4)) == [0, 1, 2, 3]
-
-
-def test_map_ordered_does_not_run_far_ahead():
-    begun = []
-    items = [Input(path=Path(str(index)), folder=str(index)) for index in range(50)]
-    results = map_ordered(lambda item: begun.append(item.folder), items, jobs=2)
-    next(results)
-    assert len(begun) <= 5
-    results.close()
 
 
 def test_explain_gives_the_code_of_a_bad_input():

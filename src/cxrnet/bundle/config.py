@@ -194,6 +194,24 @@ class Standardisation(Frozen):
     std: Annotated[float, Field(gt=0)]
 
 
+class Calibration(Frozen):
+    """From logits to probabilities, fitted on films that the fold behind a logit had not seen.
+
+    probability = softmax(logits / temperature + bias)
+
+    Attributes:
+        temperature: Above 1 where the network is too sure of itself.
+        bias: One number a class, summing to 0; takes back what class weights did to rare classes.
+        films: Number of films that it was fitted on.
+        operating_points: Name -> lowest probability of the first class that counts as one; two classes only.
+    """
+
+    temperature: Annotated[float, Field(gt=0)]
+    bias: tuple[float, ...]
+    films: Positive
+    operating_points: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+
+
 class BundleConfig(Frozen):
     """All that is needed to run a bundle beside its weights.
 
@@ -210,6 +228,7 @@ class BundleConfig(Frozen):
         classifier: Module 2, or None in a bundle that only finds lungs.
         folds: Networks of Module 2 in the ensemble; 0 without a classifier.
         standardisation: Grey values of the training images; None without a classifier.
+        calibration: From logits to probabilities; None where the scores are a plain softmax.
     """
 
     format: Literal[1] = 1
@@ -223,12 +242,16 @@ class BundleConfig(Frozen):
     classifier: ClassifierConfig | None = None
     folds: Annotated[int, Field(ge=0, le=64)] = 0
     standardisation: Standardisation | None = None
+    calibration: Calibration | None = None
 
     @model_validator(mode="after")
     def _classifier_is_whole(self) -> Self:
         parts = (self.classifier is not None, self.folds > 0, self.standardisation is not None)
         if len(set(parts)) != 1:
             msg = "classifier, folds and standardisation go together; give all three or none"
+            raise ValueError(msg)
+        if self.calibration and len(self.calibration.bias) != len(self.classifier.classes if self.classifier else ()):
+            msg = f"calibration has {len(self.calibration.bias)} biases; one for each class of a classifier is needed"
             raise ValueError(msg)
         return self
 

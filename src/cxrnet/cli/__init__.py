@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cxrnet.cli import data, evaluate, inspect, screen, segment, weights
+from cxrnet.cli import data, evaluate, inspect, screen, segment, train, weights
 from cxrnet.errors import CxrNetError, OutputError
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ app.command("inspect")(inspect.inspect)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
+app.command("ensemble")(train.ensemble)
 
 
 @app.callback(invoke_without_command=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from cxrnet.cli.screen import BUNDLE, COLUMN, INPUTS, JOBS, OUT
+from cxrnet.cli.screen import BUNDLE, COLUMN, INPUTS, JOBS, OUT, find_inputs, open_pipeline
 
 
 def segment(
@@ -22,17 +22,12 @@ def segment(
     Writes OUT/lungs.csv, a row an input, and per input OUT/<name>/lungs.png at the radiograph's own size.
     """
     from cxrnet.cli.progress import follow
-    from cxrnet.screening.archive import default_jobs, segment_archive
-    from cxrnet.screening.inputs import gather
+    from cxrnet.screening.archive import segment_archive
     from cxrnet.screening.outputs import parse_saves
-    from cxrnet.screening.pipeline import Pipeline
 
     kinds = parse_saves(save)
-    found = gather(inputs, image_column=image_column)
-    if found.skipped:
-        typer.echo(f"{found.skipped} files in folders are no images by their names and are left out", err=True)
-    jobs = min(jobs or default_jobs(), len(found.items))
-    with Pipeline.load(bundle, threads=max(1, default_jobs() // jobs)) as pipeline:
-        outcomes = segment_archive(pipeline, found.items, out, save=kinds, jobs=jobs)
-        code = follow(outcomes, total=len(found.items), table=out / "lungs.csv")
+    found = find_inputs(inputs, image_column)
+    with open_pipeline(bundle, jobs, found) as (pipeline, jobs):
+        outcomes = segment_archive(pipeline, found, out, save=kinds, jobs=jobs)
+        code = follow(outcomes, total=len(found), table=out / "lungs.csv")
     raise typer.Exit(code)

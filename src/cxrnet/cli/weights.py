@@ -17,15 +17,10 @@ def import_(
 ) -> None:
     """Turn the published Keras weights into the bundles published-v7 and published-jms. Needs cxrnet[train]."""
     from cxrnet.bundle.catalogue import bundles_folder
-    from cxrnet.errors import MissingExtraError
+    from cxrnet.cli.extras import needs_training
 
-    try:
+    with needs_training("weights import"):
         from cxrnet.nn.published import import_published
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("cxrnet"):
-            raise
-        msg = f"weights import: {error.name} is not installed; pip install 'cxrnet[train]'"
-        raise MissingExtraError(msg) from error
     typer.echo("importing; the export of a graph takes half a minute", err=True)
     for bundle in import_published(sources, out or bundles_folder(), overwrite=overwrite):
         typer.echo(f"{bundle.label}: {bundle.folder}")

@@ -89,6 +89,6 @@ def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.ui
 
 
 def warp_mask(mask: NDArray[np.bool_], matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return `mask`, bool [height, width], seen through the same map: a pixel is in where more than half of it is."""
+    """Return `mask`, bool [height, width], seen through the same map: a pixel is in where half of it or more is."""
     moved: NDArray[np.bool_] = warp(mask.astype(np.uint8) * 255, matrix) > 127
     return moved

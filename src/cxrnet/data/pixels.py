@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import queue
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
@@ -17,10 +14,10 @@ from numpy.typing import NDArray
 
 from cxrnet.imaging import Decoder, Radiograph
 from cxrnet.imaging.preprocess import resize
+from cxrnet.ordered import default_jobs, map_ordered
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-_AHEAD = 4  # results held per job, so that memory does not grow with the number of films
 
 
 def read_many(
@@ -39,8 +36,6 @@ def read_many(
         decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
         for _ in range(jobs):
             decoders.put(stack.enter_context(Decoder()))
-        pool = stack.enter_context(ThreadPoolExecutor(jobs))
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
 
         def run(item: Given) -> Made:
             decoder = decoders.get()
@@ -49,18 +44,7 @@ def read_many(
             finally:
                 decoders.put(decoder)
 
-        waiting: deque[Future[Made]] = deque()
-        for item in items:
-            waiting.append(pool.submit(run, item))
-            if len(waiting) > _AHEAD * jobs:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def default_jobs() -> int:
-    """Files read at once where nobody says how many: one a core."""
-    return os.cpu_count() or 1
+        yield from map_ordered(run, items, jobs=jobs)
 
 
 def read_mask(decoder: Decoder, path: Path) -> NDArray[np.uint8]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from cxrnet.data.manifest import Sample
 from cxrnet.data.pixels import mask_of, resize_mask
 from cxrnet.evaluation.overlap import Mask, border_distances, overlap
-from cxrnet.screening.archive import explain, map_ordered
+from cxrnet.ordered import map_ordered
+from cxrnet.screening.archive import explain
 from cxrnet.screening.gate import Reason, judge
 from cxrnet.screening.inputs import Input
 from cxrnet.screening.outputs import shrink

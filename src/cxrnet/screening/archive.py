@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import sys
 import traceback
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from cxrnet.errors import CxrNetError, RadiographError
+from cxrnet.ordered import map_ordered
 from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input
@@ -25,7 +23,6 @@ from cxrnet.screening.outputs import write_finding, write_segmentation
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.writing import write_whole
 
-T = TypeVar("T")
 INTERNAL = "INTERNAL"
 """Code of an input that met a fault of this program, not of its own."""
 
@@ -136,24 +133,6 @@ def finding_row(finding: Finding, item: Input) -> dict[str, Any]:
     return row
 
 
-def map_ordered(task: Callable[[Input], T], items: Iterable[Input], *, jobs: int) -> Iterator[T]:
-    """Yield task(item) in the order of the items from `jobs` threads, few results ahead of the reader.
-
-    When the reader stops, or a task raises, no further task is begun and those under way are waited for.
-    """
-    waiting: deque[Future[T]] = deque()
-    pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="screen")
-    try:
-        for item in items:
-            waiting.append(pool.submit(task, item))
-            if len(waiting) > 2 * jobs:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 def explain(error: Exception) -> Reason:
     """Return why an input failed; a fault of this program keeps its traceback on standard error.
 
@@ -166,11 +145,6 @@ def explain(error: Exception) -> Reason:
         raise error
     traceback.print_exception(error, file=sys.stderr)
     return Reason(INTERNAL, f"a fault of cxrnet, {type(error).__name__}; please report it with the lines above")
-
-
-def default_jobs() -> int:
-    """Return the number of images worked on at once: the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _screen(pipeline: Pipeline, item: Input) -> Finding:

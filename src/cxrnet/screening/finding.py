@@ -30,6 +30,7 @@ class Finding:
         warnings: What is odd about the input but did not stop it.
         scores: Class name -> probability of the ensemble in [0, 1], summing to 1; empty unless scored.
         is_calibrated: Whether the scores were calibrated on images that the folds had not seen.
+        operating_points: Name -> lowest score of the first class that counts as one, for calibrated models of two.
         folds: Class name -> probability of each fold; empty unless scored.
         spread: Largest standard deviation over the folds among the classes; None unless scored.
         lung_area_fraction: Share of the prepared image where the lung probability is above 0.5; None if failed.
@@ -47,6 +48,7 @@ class Finding:
     warnings: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     is_calibrated: bool = False
+    operating_points: Mapping[str, float] = field(default_factory=dict)
     folds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     spread: float | None = None
     lung_area_fraction: float | None = None
@@ -70,6 +72,7 @@ class Finding:
             "warnings": list(self.warnings),
             "scores": dict(self.scores) or None,
             "calibrated": self.is_calibrated,
+            "operating_points": dict(self.operating_points),
             "folds": {name: list(scores) for name, scores in self.folds.items()} or None,
             "spread": self.spread,
             "lung_area_fraction": self.lung_area_fraction,

@@ -19,6 +19,7 @@ from cxrnet.bundle.runtime import Floats, Image, Runtime, Stages
 from cxrnet.imaging.decoding import Decoder
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.imaging.radiograph import Limits, Radiograph
+from cxrnet.screening.calibration import scores_of
 from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import judge
 from cxrnet.screening.heatmap import HeatMaps, resize
@@ -173,11 +174,15 @@ class Pipeline:
             lung_mask=stages.lung_mask,
             mask_threshold=config.pooling.mask_threshold,
         )
+        calibration = self.bundle.config.calibration
+        scores, folds = scores_of(stages, calibration)
         return replace(
             found,
-            scores=dict(zip(config.classes, map(float, stages.scores), strict=True)),
-            folds={name: tuple(map(float, stages.fold_scores[:, index])) for index, name in enumerate(config.classes)},
-            spread=float(stages.fold_scores.std(axis=0).max()),
+            scores=dict(zip(config.classes, map(float, scores), strict=True)),
+            is_calibrated=calibration is not None,
+            operating_points={} if calibration is None else calibration.operating_points,
+            folds={name: tuple(map(float, folds[:, index])) for index, name in enumerate(config.classes)},
+            spread=float(folds.std(axis=0).max()),
             heatmaps=heatmaps,
         )
 

@@ -1,0 +1,1 @@
+"""Training: losses, the two modules, the ensemble. PyTorch."""

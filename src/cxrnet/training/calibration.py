@@ -1,0 +1,99 @@
+"""Calibration on out-of-fold scores only, and the operating points of a two-class model.
+
+Temperature and bias are the maximum-likelihood fit of softmax(logits / temperature + bias): Platt scaling for two
+classes, vector scaling with one temperature for more (Guo et al. 2017).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cxrnet.bundle.config import Calibration
+from cxrnet.errors import UsageError
+
+SENSITIVE, SPECIFIC = 0.95, 0.95
+"""Recall that the operating point `sensitive` keeps, and specificity that `specific` keeps, on out-of-fold films."""
+
+
+def fit_calibration(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> Calibration:
+    """Return the calibration of out-of-fold logits.
+
+    Args:
+        logits: float [film, class], each from a fold that has not seen the film.
+        labels: int64 [film], index of the true class.
+
+    Raises:
+        UsageError: A class has no film.
+    """
+    classes = logits.shape[1]
+    missing = sorted(set(range(classes)) - set(labels.tolist()))
+    if missing:
+        msg = f"calibration: class {missing[0]} has no out-of-fold film; train all folds first"
+        raise UsageError(msg)
+    values, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+    slope = torch.zeros((), dtype=torch.float64, requires_grad=True)  # logarithm of 1 / temperature
+    bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([slope, bias], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-10)
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        entropy = torch.nn.functional.cross_entropy(values * slope.exp() + bias, truth)
+        held = entropy + 1e-6 * (slope.square() + bias.square().sum())  # classes that a line divides have no optimum
+        held.backward()  # type: ignore[no-untyped-call]
+        return held
+
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    inverse, centred = slope.detach().exp(), (bias - bias.mean()).detach()
+    calibration = Calibration(temperature=float(1 / inverse), bias=tuple(centred.tolist()), films=len(labels))
+    if classes != 2:
+        return calibration
+    probability = torch.softmax(values * inverse + centred, dim=1)[:, 0].numpy()
+    return calibration.model_copy(update={"operating_points": operating_points(probability, labels == 0)})
+
+
+def operating_points(probability: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the lowest probability that counts as the first class, for three purposes.
+
+    `balanced` makes recall plus specificity largest; `sensitive` is the highest that keeps 95 % recall; `specific` the
+    lowest that keeps 95 % specificity.
+
+    Args:
+        probability: float [film], of the first class, in [0, 1].
+        is_positive: bool [film].
+    """
+    thresholds = np.unique(np.concatenate([[0.0, 1.0], probability]))
+    recall = np.array([(probability[is_positive] >= threshold).mean() for threshold in thresholds])
+    specificity = np.array([(probability[~is_positive] < threshold).mean() for threshold in thresholds])
+    sensitive = thresholds[recall >= SENSITIVE].max()
+    specific = thresholds[specificity >= SPECIFIC]
+    return {
+        "balanced": float(thresholds[np.argmax(recall + specificity)]),
+        "sensitive": float(sensitive),
+        "specific": float(specific.min()) if len(specific) else 1.0,
+    }
+
+
+def read_out_of_fold(folders: Sequence[Path], classes: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return logits, float64 [film, class], and labels, int64 [film], of the films that each fold has not seen.
+
+    Raises:
+        UsageError: A fold has not ended.
+    """
+    logits: list[list[float]] = []
+    labels: list[int] = []
+    for folder in folders:
+        path = folder / "out_of_fold.csv"
+        if not path.is_file():
+            msg = f"{folder}: has no {path.name}; its training has not ended"
+            raise UsageError(msg)
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                logits.append([float(row[f"logit_{name}"]) for name in classes])
+                labels.append(classes.index(row["label"]))
+    return np.array(logits), np.array(labels, np.int64)

@@ -1,0 +1,117 @@
+"""What a run writes while it trains: history, best weights, and the outcome at the end.
+
+They are written in the process that trains, and only by the first one where there are several.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+from safetensors.torch import save
+
+from cxrnet.writing import write_whole
+
+BEST, LAST, RESULT = "best.safetensors", "last.safetensors", "result.json"
+
+
+class History(Callback):
+    """The quantities of every epoch, kept in the checkpoint and written to `history.csv` and `curves.png`."""
+
+    def __init__(self, folder: Path, draw: Callable[[list[dict[str, float]]], bytes] | None) -> None:
+        self.rows: list[dict[str, float]] = []
+        self._folder, self._draw = folder, draw
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Add the epoch and write the files anew."""
+        values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        self.rows.append({"epoch": trainer.current_epoch, **values})
+        if trainer.is_global_zero:
+            write_whole(self._folder / "history.csv", _table(self.rows).encode())
+            if self._draw is not None:
+                write_whole(self._folder / "curves.png", self._draw(self.rows))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the checkpoint keeps."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the history of a checkpoint."""
+        self.rows = list(state_dict["rows"])
+
+
+class Best(Callback):
+    """The weights of the best epoch, written to `best.safetensors` when a better one comes; an end to waiting for it.
+
+    Whether to stop follows from the epoch and the best one alone, not from a counter: a training that was killed
+    after the epoch that would have ended it ends at once when it is resumed.
+    """
+
+    def __init__(self, folder: Path, monitor: str, *, is_better_higher: bool, patience: int | None) -> None:
+        self.result: dict[str, Any] = {}
+        self._folder, self._monitor, self._sign = folder, monitor, 1 if is_better_higher else -1
+        self._patience = patience
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop before the first epoch if a resumed training has waited long enough."""
+        self._stop_after(trainer, trainer.current_epoch - 1)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Keep the weights if this epoch is the best so far; stop if the best is too long ago."""
+        value = float(trainer.callback_metrics[self._monitor])
+        if self._is_better(value):
+            self.result = {"best_epoch": trainer.current_epoch, self._monitor: value}
+            if trainer.is_global_zero:
+                write_whole(self._folder / BEST, save(_weights(pl_module)))
+        self._stop_after(trainer, trainer.current_epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the checkpoint keeps."""
+        return dict(self.result)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best of a checkpoint."""
+        self.result = dict(state_dict)
+
+    def _is_better(self, value: float) -> bool:
+        so_far = self.result.get(self._monitor, math.nan)
+        return math.isnan(so_far) or self._sign * value > self._sign * so_far
+
+    def _stop_after(self, trainer: lightning.Trainer, epoch: int) -> None:
+        if self._patience is not None and self.result and epoch - self.result["best_epoch"] >= self._patience:
+            trainer.should_stop = True
+
+
+class Outcome(Callback):
+    """The weights of the last epoch and the result, written where the training ran: perhaps in another process."""
+
+    def __init__(self, folder: Path, history: History, best: Best) -> None:
+        self._folder, self._history, self._best = folder, history, best
+
+    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write both; called also where a resumed training has nothing left to train, never after an exception."""
+        if trainer.is_global_zero:
+            result = {"epochs": len(self._history.rows), **self._best.result}
+            write_whole(self._folder / LAST, save(_weights(pl_module)))
+            write_whole(self._folder / RESULT, json.dumps(result, indent=2).encode())
+        trainer.strategy.barrier("outcome")
+
+
+def _weights(module: lightning.LightningModule) -> dict[str, Any]:
+    network: Any = module.network
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _table(rows: list[dict[str, float]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,115 @@
+"""Training of one fold of Module 2 by Lightning (paper 3.2.1, Fig. 11b)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cxrnet.nn.classifier import Fold
+from cxrnet.training.config import ClassifierTraining
+from cxrnet.training.features import Features
+from cxrnet.training.films import EpochOrder, seed_step
+from cxrnet.training.losses import class_weights, weighted_cross_entropy
+from cxrnet.training.segmentation import optimiser_of
+
+Indices = NDArray[np.int64]
+
+
+class FeatureFilms(Dataset[tuple[Tensor, Tensor]]):
+    """Features and labels of some films, asked for by (epoch, index); each epoch shows another moved copy.
+
+    Args:
+        features: Of all films.
+        films: int64 [n], which of them.
+        labels: int64 [all films], index of the class.
+        is_moved: Whether moved copies are shown, or the films as they are.
+    """
+
+    def __init__(self, features: Features, films: Indices, labels: Indices, *, is_moved: bool) -> None:
+        self._features, self._films, self._labels, self._is_moved = features, films, labels, is_moved
+
+    def __len__(self) -> int:
+        """Return the number of films."""
+        return len(self._films)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Return float32 [channel, rows, columns] and int64 []."""
+        epoch, index = key
+        film = int(self._films[index])
+        variant = 1 + (epoch + film) % self._features.variants if self._is_moved else 0
+        return self._features.at(variant, film), torch.tensor(self._labels[film])
+
+
+class FoldModule(lightning.LightningModule):
+    """One fold of Module 2, its loss, its optimiser and its films.
+
+    Args:
+        config: The training.
+        features: Of all films of the cross-validation.
+        labels: int64 [film], index of the class.
+        train: int64 [n], films of this fold's training.
+        validation: int64 [m], films kept out of it.
+    """
+
+    def __init__(
+        self, config: ClassifierTraining, features: Features, labels: Indices, train: Indices, validation: Indices
+    ) -> None:
+        super().__init__()
+        self.config, self._labels, self._features = config, labels, features
+        self._train, self.validation = train, validation
+        self.network = Fold(config.classifier).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        counts = torch.from_numpy(np.bincount(labels[train], minlength=len(config.classifier.classes)))
+        self.register_buffer("_weights", class_weights(counts) if config.has_class_weights else None)
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Return the films of this epoch; asked for anew in every epoch."""
+        films = FeatureFilms(self._features, self._train, self._labels, is_moved=True)
+        order = EpochOrder(
+            len(films),
+            seed=self.config.seed,
+            epoch=self.current_epoch,
+            rank=self.trainer.global_rank,
+            ranks=self.trainer.world_size,
+        )
+        return DataLoader(films, batch_size=self.config.batch, sampler=order)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Return the films that were kept out, as they are."""
+        films = FeatureFilms(self._features, self.validation, self._labels, is_moved=False)
+        order = EpochOrder(len(films), seed=0, epoch=0, is_shuffled=False)
+        return DataLoader(films, batch_size=32, sampler=order)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits, float [batch, class], of features float [batch, channel, rows, columns]."""
+        logits: Tensor = self.network(features[:, :-2], features[:, -2], image=features[:, -1]).logits
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
+        """Return the loss of a batch."""
+        seed_step(self.config.seed, self.current_epoch, step, self.trainer.global_rank)
+        return self._log_step("train", *batch)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        """Log loss and accuracy of films that were kept out."""
+        self._log_step("val", *batch)
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser, and the schedule if it has one."""
+        steps = self.config.epochs * -(-len(self._train) // (self.config.batch * self.trainer.world_size))
+        return optimiser_of(self.config.optimiser, self.network, steps)
+
+    def _log_step(self, part: str, features: Tensor, labels: Tensor) -> Tensor:
+        logits = self(features)
+        weights: Tensor | None = self._weights  # type: ignore[assignment]
+        loss = weighted_cross_entropy(logits, labels, weights=weights)
+        accuracy = (logits.argmax(dim=1) == labels).float().mean()
+        how = {"on_step": False, "on_epoch": True, "prog_bar": True, "batch_size": len(labels), "sync_dist": True}
+        self.log(f"{part}_loss", loss, **how)  # type: ignore[arg-type]
+        self.log(f"{part}_accuracy", accuracy, **how)  # type: ignore[arg-type]
+        return loss

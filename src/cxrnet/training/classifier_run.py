@@ -1,0 +1,203 @@
+"""`cxrnet train classifier`: from a manifest and a segmenter to the folds of a cross-validation.
+
+The run is a folder:
+
+    features/               scattering coefficients and lung masks of films and moved copies, shared by the folds
+    standardisation.json    mean and standard deviation of the films
+    folds.csv               the manifest's rows with their fold
+    fold0/ ...              one run each, with out_of_fold.csv: logits of the films that the fold has not seen
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from cxrnet.bundle.config import Standardisation
+from cxrnet.bundle.folder import Bundle
+from cxrnet.bundle.runtime import Runtime
+from cxrnet.data.folds import assign_folds
+from cxrnet.data.manifest import Manifest, Sample, write_manifest
+from cxrnet.errors import UsageError
+from cxrnet.training.callbacks import LAST
+from cxrnet.training.classification import FoldModule, Indices
+from cxrnet.training.config import ClassifierTraining
+from cxrnet.training.features import Features, open_features
+from cxrnet.training.films import Images, digest, read_films
+from cxrnet.training.run import fit, open_run
+from cxrnet.training.segmenter_run import draw_curves
+from cxrnet.writing import write_whole
+
+FOLD_COLUMN = "fold"
+STANDARDISATION = "standardisation.json"
+
+
+def train_classifier(
+    manifest: Manifest,
+    folder: Path,
+    config: ClassifierTraining,
+    segmenter: Bundle,
+    *,
+    only: Sequence[int] = (),
+    resume: bool = False,
+    trainer_options: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Train the folds of Module 2 on the films of a manifest into `folder`; return the result of each.
+
+    Folds are those of the manifest's column `fold` where it has one, else they are made: stratified by label, never
+    dividing a group. Lung masks come from `segmenter`, once for each film.
+
+    Args:
+        manifest: Films with labels.
+        folder: The run.
+        config: The training.
+        segmenter: A bundle whose Module 1 finds the lungs.
+        only: Folds to train; empty trains all.
+        resume: Go on with what is there.
+        trainer_options: Further options of Lightning's trainer.
+
+    Raises:
+        UsageError: Labels that are no classes, a class that a fold would not see, no such fold, or the folder
+            holds another training.
+        RadiographError: A film cannot be read.
+    """
+    samples = manifest.samples
+    labels = label_indices(samples, config.classifier.classes)
+    folds = fold_numbers(samples, config)
+    check_classes(labels, folds, config.classifier.classes)
+    unknown = sorted(set(only) - set(range(config.folds)))
+    if unknown:
+        msg = f"--only {', '.join(map(str, unknown))}: no such fold; there are 0 to {config.folds - 1}"
+        raise UsageError(msg)
+    record = {
+        "kind": "classifier",
+        "manifest": manifest.path.name,
+        "films": {"all": len(samples), "sha256": digest(samples)},
+        "segmenter": {"name": segmenter.config.name, "version": segmenter.config.version, "sha256": segmenter.sha256},
+        "settings": config.model_dump(mode="json"),
+    }
+    open_run(folder, record, resume=resume)
+    films = read_films(samples, config.preparation, with_masks=False)
+    grey = Standardisation(mean=float(films.images.mean()), std=float(films.images.std()))
+    write_whole(folder / STANDARDISATION, grey.model_dump_json().encode())
+    write_folds(folder / "folds.csv", manifest, folds)
+    probabilities = find_lungs(segmenter, films.images)
+    features = open_features(folder / "features", films.images, probabilities, grey, config)
+    return [
+        train_fold(number, folder / f"fold{number}", config, features, labels, folds, manifest, trainer_options)
+        for number in only or range(config.folds)
+    ]
+
+
+def train_fold(
+    number: int,
+    folder: Path,
+    config: ClassifierTraining,
+    features: Features,
+    labels: Indices,
+    folds: Indices,
+    manifest: Manifest,
+    trainer_options: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Train one fold into its folder and write what it says of the films it has not seen; return its result."""
+    open_run(folder, {"kind": "fold", "fold": number, "settings": config.model_dump(mode="json")}, resume=True)
+    torch.manual_seed(config.seed)  # all folds start from the same weights, as the published ones did
+    module = FoldModule(config, features, labels, np.flatnonzero(folds != number), np.flatnonzero(folds == number))
+    result = fit(
+        module,
+        folder,
+        epochs=config.epochs,
+        monitor="val_loss",
+        is_better_higher=False,
+        patience=config.patience,
+        draw=draw_curves,
+        trainer_options=trainer_options,
+    )
+    module.network.load_state_dict(load_file(folder / LAST))  # it may have been trained in another process, or before
+    write_out_of_fold(folder / "out_of_fold.csv", module, manifest)
+    return result
+
+
+def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Indices:
+    """Return int64 [sample], the index of each label.
+
+    Raises:
+        UsageError: A label is none of the classes.
+    """
+    for sample in samples:
+        if sample.label not in classes:
+            msg = (
+                f"manifest: line {sample.line} has label {sample.label!r}; classes are {', '.join(classes)}; "
+                "name them in the config, or choose rows with --where"
+            )
+            raise UsageError(msg)
+    return np.array([classes.index(str(sample.label)) for sample in samples], np.int64)
+
+
+def fold_numbers(samples: Sequence[Sample], config: ClassifierTraining) -> Indices:
+    """Return int64 [sample], the fold of each.
+
+    Raises:
+        UsageError: The column `fold` holds something else than the numbers of all folds, or divides a group.
+    """
+    given = [sample.values.get(FOLD_COLUMN, "") for sample in samples]
+    if not any(given):
+        return assign_folds(samples, folds=config.folds, seed=config.seed)
+    wanted = {str(number) for number in range(config.folds)}
+    if set(given) != wanted:
+        told = ", ".join(sorted(fold or "nothing" for fold in set(given)))
+        msg = f"manifest: column fold holds {told}; every row needs one of 0 to {config.folds - 1}, and all are needed"
+        raise UsageError(msg)
+    home: dict[str, str] = {}
+    for sample, fold in zip(samples, given, strict=True):
+        if home.setdefault(sample.group, fold) != fold:
+            msg = f"manifest: line {sample.line}: group {sample.group} is in folds {home[sample.group]} and {fold}"
+            raise UsageError(f"{msg}; keep a group in one fold")
+    return np.array([int(fold) for fold in given], np.int64)
+
+
+def check_classes(labels: Indices, folds: Indices, classes: Sequence[str]) -> None:
+    """Hold that every fold is trained on films of every class.
+
+    Raises:
+        UsageError: A fold would not see a class.
+    """
+    for fold in np.unique(folds):
+        missing = [name for index, name in enumerate(classes) if not np.any(labels[folds != fold] == index)]
+        if missing:
+            msg = f"manifest: no film of class {missing[0]} is left to train fold {fold}"
+            raise UsageError(f"{msg}; add films, or name other classes")
+
+
+def find_lungs(segmenter: Bundle, images: Images) -> NDArray[np.float32]:
+    """Return the lung probability of each film, float32 [film, height, width] in [0, 1]."""
+    runtime = Runtime(segmenter)
+    return np.stack([runtime.lung_probability(image) for image in images])
+
+
+def write_folds(path: Path, manifest: Manifest, folds: Indices) -> None:
+    """Write the rows of the manifest with their folds."""
+    fields = [name for name in manifest.fields if name != FOLD_COLUMN]
+    rows = ({**sample.values, FOLD_COLUMN: str(fold)} for sample, fold in zip(manifest.samples, folds, strict=True))
+    write_manifest(path, [*fields, FOLD_COLUMN], rows)
+
+
+def write_out_of_fold(path: Path, module: FoldModule, manifest: Manifest) -> None:
+    """Write the logits of the films that a fold was not trained on."""
+    classes = module.config.classifier.classes
+    columns = [f"logit_{name}" for name in classes]
+    module.eval()
+    with torch.inference_mode():
+        logits = torch.cat([module(features) for features, _ in module.val_dataloader()]).numpy()
+    rows = []
+    for film, values in zip(module.validation, logits, strict=True):
+        sample = manifest.samples[int(film)]
+        told = {column: repr(float(value)) for column, value in zip(columns, values, strict=True)}
+        rows.append({"image": str(sample.image), "label": str(sample.label), "group_id": sample.group, **told})
+    write_manifest(path, ["image", "label", "group_id", *columns], rows)

@@ -1,0 +1,224 @@
+"""How a network is trained: records read from YAML, with the paper's settings and better ones as presets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+
+from cxrnet.bundle.config import (
+    ClassifierConfig,
+    Frozen,
+    LungMaskConfig,
+    Positive,
+    PreparationConfig,
+    SegmenterConfig,
+)
+from cxrnet.data.augment import AUGMENTATIONS, Augmentation
+from cxrnet.errors import MissingExtraError, UsageError
+
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Optimiser(Frozen):
+    """The optimiser and its learning rate.
+
+    Attributes:
+        name: `adam` or `adamw`.
+        learning_rate: Highest rate.
+        amsgrad: Keep the largest second moment.
+        weight_decay: Of `adamw`.
+        schedule: `constant`, or `one-cycle`: up to the rate in a quarter of the steps, then down to nothing.
+    """
+
+    name: Literal["adam", "adamw"] = "adamw"
+    learning_rate: Rate = 1e-2
+    amsgrad: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["constant", "one-cycle"] = "one-cycle"
+
+
+class Phase(Frozen):
+    """Some epochs at one size: films scaled by `scale`, and a random crop of `crop` (height, width) or the whole."""
+
+    epochs: Positive
+    batch: Positive = 8
+    scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    crop: tuple[Positive, Positive] | None = None
+
+
+class SegmenterTraining(Frozen):
+    """Training of Module 1.
+
+    Attributes:
+        segmenter: The network.
+        preparation: How films are prepared.
+        loss: Which loss (paper: weighted-tanimoto).
+        augmentation: How films are moved; None leaves them.
+        optimiser: The optimiser.
+        phases: Sizes in their order; the epochs of all are the epochs of the training.
+        patience: Epochs without a better validation Dice after which it stops; None never stops early.
+        seed: Of everything random.
+    """
+
+    segmenter: SegmenterConfig = SegmenterConfig()
+    preparation: PreparationConfig = PreparationConfig()
+    loss: Literal["weighted-tanimoto", "tanimoto", "dice"] = "weighted-tanimoto"
+    augmentation: Augmentation = AUGMENTATIONS["plausible"]
+    optimiser: Optimiser = Optimiser()
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = (Phase(epochs=20, scale=0.5), Phase(epochs=5, batch=4))
+    patience: Positive | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _has_two_classes(self) -> Self:
+        if len(self.segmenter.classes) != 2 or self.segmenter.recurrent_blocks:
+            msg = "a manifest holds lung masks only: two classes, and no recurrent blocks, which no bundle can hold"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def phase_at(self, epoch: int) -> Phase:
+        """Return the phase of an epoch, counted from 0; beyond the end that of the last."""
+        for phase in self.phases:
+            if epoch < phase.epochs:
+                return phase
+            epoch -= phase.epochs
+        return self.phases[-1]
+
+
+class ClassifierTraining(Frozen):
+    """Training of one fold of Module 2.
+
+    Attributes:
+        classifier: The network.
+        preparation: How films are prepared.
+        lung_mask: What happens to the lung probability before Module 2.
+        augmentation: How films are moved.
+        variants: Moved copies of each film that are made once, with their lung masks and scattering coefficients,
+            and gone through in turn; the copies do not depend on the weights.
+        optimiser: The optimiser.
+        epochs: Passes over the films.
+        batch: Films in a step.
+        has_class_weights: Whether rare classes weigh more, so that all weigh alike.
+        folds: Folds of the cross-validation.
+        patience: Epochs without a lower validation loss after which it stops; None never stops early.
+        seed: Of everything random.
+    """
+
+    classifier: ClassifierConfig = ClassifierConfig()
+    preparation: PreparationConfig = PreparationConfig()
+    lung_mask: LungMaskConfig = LungMaskConfig()
+    augmentation: Augmentation = AUGMENTATIONS["plausible"]
+    variants: Positive = 8
+    optimiser: Optimiser = Optimiser(learning_rate=5e-3)
+    epochs: Positive = 40
+    batch: Positive = 16
+    has_class_weights: bool = True
+    folds: Annotated[int, Field(ge=2, le=64)] = 6
+    patience: Positive | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _reads_no_patient_data(self) -> Self:
+        if self.classifier.patient is not None:
+            msg = "classifier.patient is set; training from a manifest does not read patient data"
+            raise ValueError(msg)
+        return self
+
+
+Training = TypeVar("Training", SegmenterTraining, ClassifierTraining)
+
+SEGMENTER_PRESETS = {
+    "default": SegmenterTraining(),
+    "paper-jms": SegmenterTraining(
+        augmentation=AUGMENTATIONS["paper"],
+        optimiser=Optimiser(name="adam", learning_rate=1e-3, weight_decay=0.0, schedule="constant"),
+        phases=(Phase(epochs=300, batch=8),),
+    ),
+    "paper-v7": SegmenterTraining(
+        augmentation=AUGMENTATIONS["paper"],
+        optimiser=Optimiser(name="adam", learning_rate=1e-3, weight_decay=0.0, schedule="constant"),
+        phases=(Phase(epochs=100, batch=12),),
+    ),
+}
+CLASSIFIER_PRESETS = {
+    "default": ClassifierTraining(),
+    "paper": ClassifierTraining(
+        augmentation=AUGMENTATIONS["paper"],
+        optimiser=Optimiser(name="adam", learning_rate=2e-3, amsgrad=True, weight_decay=0.0, schedule="constant"),
+        epochs=200,
+        batch=13,
+        variants=16,
+    ),
+}
+"""Presets by name; those of the paper are sections 3.1.1, 3.1.2 and 3.2.1."""
+
+
+def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any]) -> Training:
+    """Return `preset` with what a YAML file, and then `changes`, say otherwise.
+
+    Args:
+        preset: Where it starts from.
+        path: YAML file with some of the fields, or None. `augmentation` may be the name of a preset.
+        changes: Field -> value; None leaves a field.
+
+    Raises:
+        UsageError: The file cannot be read, or a field or value is not accepted.
+    """
+    where = path.name if path is not None else "training"
+    told = _read_yaml(path) | {field: value for field, value in changes.items() if value is not None}
+    if isinstance(told.get("augmentation"), str):
+        told["augmentation"] = _augmentation(where, told["augmentation"])
+    content = _merged(preset.model_dump(mode="json"), told)
+    try:
+        return type(preset).model_validate_json(json.dumps(content))
+    except (ValidationError, TypeError) as error:
+        first: Mapping[str, Any] = {"loc": (), "msg": error}
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "content"
+        msg = f"{where}: {field}: {first['msg']}; fields are {', '.join(type(preset).model_fields)}"
+        raise UsageError(msg) from error
+
+
+def _merged(preset: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `preset` with the fields that are told, also inside a record; the rest of the record stays."""
+    both = dict(preset)
+    for field, value in told.items():
+        is_record = isinstance(value, dict) and isinstance(preset.get(field), dict)
+        both[field] = _merged(preset[field], value) if is_record else value
+    return both
+
+
+def _augmentation(where: str, name: str) -> dict[str, Any]:
+    if name not in AUGMENTATIONS:
+        msg = f"{where}: augmentation {name} is not known; choose from {', '.join(AUGMENTATIONS)}"
+        raise UsageError(msg)
+    return AUGMENTATIONS[name].model_dump(mode="json")
+
+
+def _read_yaml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        import yaml
+    except ImportError as error:
+        msg = f"{path.name}: PyYAML is not installed; pip install 'cxrnet[train]'"
+        raise MissingExtraError(msg) from error
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        msg = f"{path}: is not a readable YAML file ({type(error).__name__}); give fields and values"
+        raise UsageError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{path}: holds {type(content).__name__}; give fields and values"
+        raise UsageError(msg)
+    return content

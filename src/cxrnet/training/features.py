@@ -1,0 +1,158 @@
+"""What Module 2 sees of moved films, made once: scattering coefficients and pooled lung masks, kept on disk.
+
+They do not depend on the weights, and the folds of a cross-validation share them. Each film is there as it is
+(variant 0) and in some moved copies, image and lung mask moved alike (paper 2.2.2.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from cxrnet.bundle.config import Standardisation
+from cxrnet.data.augment import draw, warp
+from cxrnet.errors import OutputError
+from cxrnet.nn.network import lung_mask
+from cxrnet.nn.scattering import Scattering
+from cxrnet.training.config import ClassifierTraining
+from cxrnet.training.films import Images
+from cxrnet.training.run import is_first_process
+from cxrnet.writing import write_whole
+
+BATCH = 16
+ARRAY, RECORD = "features.f16", "features.json"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """The features of all films, mapped from disk.
+
+    Attributes:
+        values: float16 [variant, film, channel, rows, columns]: scattering coefficients, then the pooled lung mask,
+            then the pooled image in [0, 1]. Half precision: 5e-4 of a value.
+    """
+
+    values: NDArray[np.float16]
+
+    def __len__(self) -> int:
+        """Return the number of films."""
+        return int(self.values.shape[1])
+
+    @property
+    def variants(self) -> int:
+        """Moved copies of each film, without the film as it is."""
+        return int(self.values.shape[0]) - 1
+
+    def at(self, variant: int, film: int) -> Tensor:
+        """Return float32 [channel, rows, columns]."""
+        return torch.from_numpy(self.values[variant, film].astype(np.float32))
+
+
+def open_features(
+    folder: Path, images: Images, probabilities: NDArray[np.float32], grey: Standardisation, how: ClassifierTraining
+) -> Features:
+    """Return the features of the films, from `folder` if they are there whole and of these films, else made anew.
+
+    Args:
+        folder: Where they are kept.
+        images: uint8 [film, height, width], prepared films.
+        probabilities: float32 [film, height, width], their lung probabilities, in [0, 1].
+        grey: Mean and standard deviation of the training films.
+        how: The training: scattering, lung mask, augmentation, variants and seed are taken from it.
+    """
+    size = 2**how.classifier.scattering.J
+    channels = how.classifier.scattering.channels + 2
+    shape = (how.variants + 1, len(images), channels, images.shape[1] // size, images.shape[2] // size)
+    record = {"shape": shape, "of": _digest(images, probabilities, grey, how)}
+    path = folder / ARRAY
+    if is_first_process():
+        if not _is_recorded(folder, record):
+            _make(folder, images, probabilities, grey, how, record)
+    else:
+        while not _is_recorded(folder, record):
+            time.sleep(1)
+    return Features(values=np.memmap(path, np.float16, "r", shape=shape))
+
+
+def _make(
+    folder: Path,
+    images: Images,
+    probabilities: NDArray[np.float32],
+    grey: Standardisation,
+    how: ClassifierTraining,
+    record: dict[str, Any],
+) -> None:
+    """Write them aside, then under their name, then the record: where it is, they are whole."""
+    aside = folder / f"{ARRAY}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
+        values = np.memmap(aside, np.float16, "w+", shape=record["shape"])
+        _fill(values, images, probabilities, grey, how)
+        values.flush()
+        aside.replace(folder / ARRAY)
+    except OSError as error:
+        msg = f"{folder}: features cannot be written ({error.strerror}); free space or choose another folder"
+        raise OutputError(msg) from error
+    write_whole(folder / RECORD, json.dumps(record).encode())
+
+
+def _fill(
+    values: NDArray[np.float16],
+    images: Images,
+    probabilities: NDArray[np.float32],
+    grey: Standardisation,
+    how: ClassifierTraining,
+) -> None:
+    scattering = Scattering(how.classifier.scattering)
+    size = 2**how.classifier.scattering.J
+    for variant in range(len(values)):
+        for start in range(0, len(images), BATCH):
+            films = range(start, min(start + BATCH, len(images)))
+            pairs = [_moved(images[film], probabilities[film], how, variant, film) for film in films]
+            image = torch.from_numpy(np.stack([pair[0] for pair in pairs])).float()
+            probability = torch.from_numpy(np.stack([pair[1] for pair in pairs])).float() / 255
+            with torch.inference_mode():
+                coefficients = scattering((image - grey.mean) / grey.std)
+                planes = torch.stack([lung_mask(probability, image, how.lung_mask), image / 255], dim=1)
+                pooled = functional.avg_pool2d(planes, size)
+                values[variant, start : films.stop] = torch.cat([coefficients, pooled], dim=1).half().numpy()
+
+
+def _moved(
+    image: NDArray[np.uint8], probability: NDArray[np.float32], how: ClassifierTraining, variant: int, film: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    mask = np.rint(probability * 255).astype(np.uint8)
+    if variant == 0:
+        return image, mask
+    height, width = image.shape
+    matrix = draw(how.augmentation, height=height, width=width, seed=how.seed, epoch=variant, index=film)
+    return warp(image, matrix), warp(mask, matrix)
+
+
+def _digest(images: Images, probabilities: NDArray[np.float32], grey: Standardisation, how: ClassifierTraining) -> str:
+    sha = hashlib.sha256(images.tobytes())
+    sha.update(np.rint(probabilities * 255).astype(np.uint8).tobytes())
+    told = (grey, how.classifier.scattering, how.lung_mask, how.augmentation)
+    sha.update(json.dumps([one.model_dump(mode="json") for one in told] + [how.seed]).encode())
+    return sha.hexdigest()
+
+
+def _is_recorded(folder: Path, record: dict[str, Any]) -> bool:
+    size = np.dtype(np.float16).itemsize * math.prod(record["shape"])
+    try:
+        is_same = json.loads((folder / RECORD).read_bytes()) == json.loads(json.dumps(record))
+        return bool(is_same and (folder / ARRAY).stat().st_size == size)
+    except (OSError, ValueError):
+        return False

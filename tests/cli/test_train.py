@@ -1,0 +1,342 @@
+"""`cxrnet train` and `cxrnet ensemble` on made-up films of 64 x 72 pixels."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from cxrnet import Pipeline
+from cxrnet.bundle.folder import read_bundle
+from cxrnet.cli.extras import needs_training
+from cxrnet.errors import MissingExtraError
+from cxrnet.screening.calibration import calibrate
+from tests.data.conftest import write_film, write_mask, write_rows
+
+SEGMENTER = """
+segmenter: {filters: 4, blocks: 2}
+preparation: {height: 64, width: 72}
+phases: [{epochs: 1, batch: 4, scale: 0.5}, {epochs: 1, batch: 4}]
+"""
+CLASSIFIER = """
+classifier: {filters: 4, blocks: 2}
+preparation: {height: 64, width: 72}
+epochs: 2
+batch: 4
+variants: 2
+folds: 2
+"""
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """PyTorch with the threads it had."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng():
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """Folder with `films.csv`, 12 films of 12 patients, and settings for a segmenter and for a classifier."""
+    folder = tmp_path_factory.mktemp("films")
+    rows = []
+    for seed in range(12):
+        write_mask(folder / f"{seed}m.png", write_film(folder / f"{seed}.png", seed, height=64, width=72))
+        label = ("covid", "non-covid")[seed % 2]
+        rows.append({"image": f"{seed}.png", "mask": f"{seed}m.png", "label": label, "patient_id": f"p{seed}"})
+    write_rows(folder / "films.csv", rows)
+    (folder / "segmenter.yaml").write_text(SEGMENTER)
+    (folder / "classifier.yaml").write_text(CLASSIFIER)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(films):
+    """Function that runs a command in process, for fixtures of the whole file."""
+    from typer.testing import CliRunner
+
+    from cxrnet.cli import app
+
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+def table(path):
+    """Rows of a CSV file."""
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def segmenter_words(films, out, *more):
+    settings = films / "segmenter.yaml"
+    words = ["train", "segmenter", "-m", films / "films.csv", "-o", out, "--config", settings, "--threads", 1]
+    return [*words, *more]
+
+
+def classifier_words(films, out, lungs, *more):
+    settings = films / "classifier.yaml"
+    words = ["train", "classifier", "-m", films / "films.csv", "-o", out, "--config", settings, "--threads", 1]
+    return [*words, "--lungs", lungs, *more]
+
+
+@pytest.fixture(scope="module")
+def segmenter_run(films, run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "segmenter"
+    run(*segmenter_words(films, folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier_run(films, run, small_bundle, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "classifier"
+    run(*classifier_words(films, folder, small_bundle))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def segmenter_bundle(segmenter_run, run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "mine"
+    run("ensemble", segmenter_run, "-o", folder)
+    return folder
+
+
+def refuses(said, words):
+    """Hold that a command said one line with these words and left with code 2."""
+    assert said.code == 2, said
+    assert said.err.startswith("ERROR ")
+    assert said.err.count("\n") == 1
+    assert words in said.err
+
+
+def test_segmenter_run_holds_what_was_asked_and_what_came_out(segmenter_run):
+    left = {path.name for path in segmenter_run.iterdir()}
+    assert left == {
+        "best.safetensors",
+        "checkpoints",
+        "curves.png",
+        "history.csv",
+        "last.safetensors",
+        "result.json",
+        "training.json",
+    }
+    record = json.loads((segmenter_run / "training.json").read_text())
+    assert (record["kind"], record["films"]["train"], record["films"]["val"]) == ("segmenter", 10, 2)
+    assert cv2.imread(str(segmenter_run / "curves.png")) is not None
+
+
+def test_bundle_of_a_segmenter_segments_with_the_trained_weights(segmenter_bundle, films, cxrnet, tmp_path):
+    said = cxrnet("segment", films / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
+    assert said.code == 0, said.err
+    assert cv2.imread(str(tmp_path / "3" / "lungs.png"), cv2.IMREAD_GRAYSCALE).shape == (64, 72)
+
+
+def test_bundle_of_a_segmenter_screens_nothing_and_says_so(segmenter_bundle, films, cxrnet, tmp_path):
+    said = cxrnet("screen", films / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+
+
+def test_segmenter_bundle_carries_name_settings_and_card(segmenter_bundle):
+    bundle = read_bundle(segmenter_bundle)
+    assert (bundle.config.name, bundle.config.lungs_include_heart, bundle.config.folds) == ("mine", True, 0)
+    card = (segmenter_bundle / "card.md").read_text()
+    assert "research only" in card
+    assert "val_dice" in card
+
+
+def test_classifier_run_holds_folds_and_what_they_say_of_unseen_films(classifier_run):
+    rows = table(classifier_run / "folds.csv")
+    assert len(rows) == 12
+    unseen = []
+    for fold in ("0", "1"):
+        told = table(classifier_run / f"fold{fold}" / "out_of_fold.csv")
+        assert list(told[0]) == ["image", "label", "group_id", "logit_covid", "logit_non-covid"]
+        unseen += [row["image"].rpartition("/")[2] for row in told]
+        assert {row["image"] for row in rows if row["fold"] == fold} == set(unseen[-len(told) :])
+    assert sorted(unseen) == sorted(row["image"] for row in rows)
+
+
+def test_ensemble_screens_and_says_what_its_folds_say(classifier_run, small_bundle, films, cxrnet, tmp_path):
+    said = cxrnet("ensemble", classifier_run, "--out", tmp_path / "whole", "--lungs", small_bundle)
+    assert said.code == 0, said.err
+    with Pipeline.load(tmp_path / "whole") as pipeline:
+        calibration = pipeline.bundle.config.calibration
+        found = {film: pipeline.screen(films / f"{film}.png") for film in (0, 1, 2, 3)}
+    for fold in (0, 1):
+        for row in table(classifier_run / f"fold{fold}" / "out_of_fold.csv"):
+            number = int(row["image"].rpartition("/")[2].removesuffix(".png"))
+            if number in found:
+                expected = calibrate(np.array([float(row["logit_covid"]), float(row["logit_non-covid"])]), calibration)
+                assert found[number].folds["covid"][fold] == pytest.approx(expected[0], abs=2e-3)
+
+
+def test_classifier_that_is_resumed_when_done_changes_nothing(classifier_run, films, small_bundle, cxrnet):
+    before = {path: path.read_bytes() for path in classifier_run.rglob("*") if path.is_file()}
+    said = cxrnet(*classifier_words(films, classifier_run, small_bundle, "--resume"))
+    assert said.code == 0, said.err
+    assert {path: path.read_bytes() for path in classifier_run.rglob("*") if path.is_file()} == before
+
+
+def test_single_fold_is_trained_when_asked_for(films, small_bundle, cxrnet, tmp_path):
+    said = cxrnet(*classifier_words(films, tmp_path, small_bundle, "--only", "1"))
+    assert said.out.startswith("fold 1: 2 epochs, best loss ")
+    assert (tmp_path / "fold1").is_dir()
+    assert not (tmp_path / "fold0").exists()
+    refuses(
+        cxrnet("ensemble", tmp_path, "--out", tmp_path / "b", "--lungs", small_bundle),
+        "its training has not come so far",
+    )
+
+
+def test_begun_run_needs_resume(segmenter_run, films, cxrnet):
+    refuses(cxrnet(*segmenter_words(films, segmenter_run)), "holds a training; say --resume")
+
+
+def test_run_is_not_resumed_with_other_settings(segmenter_run, films, cxrnet):
+    said = cxrnet(*segmenter_words(films, segmenter_run, "--resume", "--seed", 5))
+    refuses(said, "was begun with other settings; resume with the same, or begin anew elsewhere")
+
+
+def test_run_is_not_resumed_with_other_films(segmenter_run, films, cxrnet):
+    said = cxrnet(*segmenter_words(films, segmenter_run, "--resume", "--where", "label=covid"))
+    refuses(said, "was begun with other films")
+
+
+def test_begun_classifier_needs_resume(classifier_run, films, small_bundle, cxrnet):
+    refuses(cxrnet(*classifier_words(films, classifier_run, small_bundle)), "holds a training; say --resume")
+
+
+def test_segmenter_without_masks_is_refused(films, cxrnet, tmp_path):
+    shutil.copytree(films, tmp_path / "films")
+    rows = [{"image": f"{seed}.png", "patient_id": f"p{seed}"} for seed in range(12)]
+    write_rows(tmp_path / "films" / "films.csv", rows)
+    refuses(cxrnet(*segmenter_words(tmp_path / "films", tmp_path / "run")), "has no mask")
+
+
+def with_columns(films, folder, columns):
+    """A copy of the films whose manifest has these further columns, functions of the number of a film."""
+    shutil.copytree(films, folder)
+    rows = table(films / "films.csv")
+    for number, row in enumerate(rows):
+        row.update({name: str(value(number)) for name, value in columns.items()})
+    write_rows(folder / "films.csv", rows)
+    return folder
+
+
+CLASSIFIER_FAULTS = {
+    "unknown label": ({"label": lambda n: "measles" if n == 3 else "covid"}, "line 5 has label 'measles'; classes are"),
+    "no label": ({"label": lambda n: "" if n == 3 else "covid"}, "line 5 has label None; classes are"),
+    "one class": ({"label": lambda _: "covid"}, "no film of class non-covid is left to train fold 0"),
+    "missing fold": ({"fold": lambda _: 0}, "column fold holds 0; every row needs one of 0 to 1, and all are needed"),
+    "empty fold": ({"fold": lambda n: n % 2 if n else ""}, "column fold holds 0, 1, nothing; every row needs"),
+    "class in one fold": ({"fold": lambda n: n % 2}, "no film of class covid is left to train fold 0"),
+    "divided group": (
+        {"fold": lambda n: n // 2 % 2, "patient_id": lambda n: f"p{n // 4}"},
+        "group p0 is in folds 0 and 1; keep a group in one fold",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", CLASSIFIER_FAULTS)
+def test_classifier_films_at_fault_are_refused(films, small_bundle, cxrnet, tmp_path, fault):
+    columns, words = CLASSIFIER_FAULTS[fault]
+    folder = with_columns(films, tmp_path / "films", columns)
+    refuses(cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle)), words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_fold_that_does_not_exist_is_refused(films, small_bundle, cxrnet, tmp_path):
+    said = cxrnet(*classifier_words(films, tmp_path / "run", small_bundle, "--only", 7))
+    refuses(said, "--only 7: no such fold; there are 0 to 1")
+
+
+@pytest.mark.parametrize("split", [lambda n: "train", lambda n: "test", lambda n: "val" if n else ""])
+def test_split_without_train_and_val_is_refused(films, cxrnet, tmp_path, split):
+    folder = with_columns(films, tmp_path / "films", {"split": split})
+    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "both train and val are needed, or neither")
+
+
+def test_single_group_is_refused(films, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {"patient_id": lambda _: "p"})
+    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "1 group of films")
+
+
+def test_few_groups_are_divided_as_they_can(films, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {"patient_id": lambda n: f"p{n // 4}"})
+    said = cxrnet(*segmenter_words(folder, tmp_path / "run"))
+    assert said.code == 0, said.err
+    assert json.loads((tmp_path / "run" / "training.json").read_text())["films"]["val"] == 4
+
+
+SETTINGS_AT_FAULT = {
+    "learning_rate: 1": "learning_rate: Extra inputs are not permitted; fields are segmenter, preparation",
+    "phases: []": "phases: Tuple should have at least 1 item",
+    "phases: [{epochs: 0}]": "phases.0.epochs: Input should be greater than or equal to 1",
+    "phases: [{epochs: 1, crop: [0, 5]}]": "phases.0.crop.0: Input should be greater than or equal to 1",
+    "augmentation: wild": "augmentation wild is not known; choose from none, paper, plausible",
+    "optimiser: {schedule: often}": "optimiser.schedule: Input should be 'constant' or 'one-cycle'",
+    "seed: 2020-01-01": "not JSON serializable",
+    "seed: .nan": "seed: ",
+    "- 1": "holds list; give fields and values",
+    "a: b: c": "is not a readable YAML file (ScannerError)",
+    "segmenter: {classes: [lungs, heart, rest]}": "two classes, and no recurrent blocks",
+}
+
+
+@pytest.mark.parametrize("content", SETTINGS_AT_FAULT)
+def test_settings_at_fault_are_refused(films, cxrnet, tmp_path, content):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(content)
+    said = cxrnet("train", "segmenter", "-m", films / "films.csv", "-o", tmp_path / "run", "--config", path)
+    refuses(said, SETTINGS_AT_FAULT[content])
+
+
+def test_preset_that_is_not_known_is_refused(films, cxrnet, tmp_path):
+    said = cxrnet("train", "segmenter", "-m", films / "films.csv", "-o", tmp_path / "run", "--preset", "best")
+    refuses(said, "--preset best: is not known; choose from default, paper-jms, paper-v7")
+
+
+def test_single_fold_is_no_ensemble(classifier_run, cxrnet, tmp_path):
+    said = cxrnet("ensemble", classifier_run / "fold0", "--out", tmp_path / "b")
+    refuses(said, "is a single fold; give the folder above it")
+
+
+def test_ensemble_needs_its_lungs(classifier_run, cxrnet, tmp_path):
+    said = cxrnet("ensemble", classifier_run, "--out", tmp_path / "b")
+    refuses(said, "--lungs is missing; name the bundle that the classifier was trained with")
+
+
+def test_ensemble_refuses_another_segmenter(classifier_run, segmenter_bundle, cxrnet, tmp_path):
+    said = cxrnet("ensemble", classifier_run, "--out", tmp_path / "b", "--lungs", segmenter_bundle)
+    refuses(said, "was trained on the lung masks of small 0.1, not of mine 1.0")
+
+
+def test_ensemble_of_weights_that_are_not_known_is_refused(segmenter_run, cxrnet, tmp_path):
+    said = cxrnet("ensemble", segmenter_run, "--out", tmp_path / "b", "--weights", "first")
+    refuses(said, "--weights first: is not known; choose last or best")
+
+
+def test_ensemble_of_no_run_is_refused(cxrnet, tmp_path):
+    refuses(cxrnet("ensemble", tmp_path, "--out", tmp_path / "b"), "holds no training")
+
+
+def test_bundle_that_is_there_is_not_replaced(segmenter_run, segmenter_bundle, cxrnet):
+    said = cxrnet("ensemble", segmenter_run, "--out", segmenter_bundle)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+
+
+def test_missing_library_is_named_with_the_extra():
+    words = r"train: no_such is not installed; pip install 'cxrnet\[train\]'"
+    with pytest.raises(MissingExtraError, match=words), needs_training("train"):
+        import no_such  # noqa: F401
+
+
+def test_missing_module_of_the_program_itself_is_a_bug():
+    with pytest.raises(ModuleNotFoundError), needs_training("train"):
+        import cxrnet.no_such  # noqa: F401

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cxrnet.errors import UsageError
+from cxrnet.screening.calibration import calibrate
+from cxrnet.training.calibration import fit_calibration, operating_points, read_out_of_fold
+
+
+def out_of_fold(films, *, temperature, shift=0.0, seed=0):
+    """Logits of a network that is too sure by `temperature`, and labels drawn from the true probabilities."""
+    chance = np.random.default_rng(seed)
+    true = chance.normal(0, 1.5, films)
+    labels = (chance.random(films) >= 1 / (1 + np.exp(-true))).astype(np.int64)
+    sure = (true - shift) * temperature
+    return np.stack([sure / 2, -sure / 2], axis=1), labels
+
+
+def test_calibration_finds_the_temperature():
+    logits, labels = out_of_fold(20_000, temperature=4.0)
+    assert fit_calibration(logits, labels).temperature == pytest.approx(4.0, rel=0.05)
+
+
+def test_calibration_finds_the_bias():
+    logits, labels = out_of_fold(20_000, temperature=1.0, shift=1.0)
+    first, second = fit_calibration(logits, labels).bias
+    assert first - second == pytest.approx(1.0, abs=0.06)
+    assert first + second == pytest.approx(0.0, abs=1e-9)
+
+
+def test_calibrated_probabilities_are_as_often_right_as_they_say():
+    logits, labels = out_of_fold(20_000, temperature=5.0, shift=0.7)
+    probability = calibrate(logits, fit_calibration(logits, labels))[:, 0]
+    for low in np.arange(0.1, 0.9, 0.2):
+        chosen = (probability >= low) & (probability < low + 0.2)
+        assert (labels[chosen] == 0).mean() == pytest.approx(probability[chosen].mean(), abs=0.03)
+
+
+def test_calibration_of_three_classes_has_three_biases_and_no_operating_point():
+    chance = np.random.default_rng(0)
+    labels = chance.integers(0, 3, 600)
+    fitted = fit_calibration(chance.normal(0, 1, (600, 3)) + 2 * np.eye(3)[labels], labels)
+    assert len(fitted.bias) == 3
+    assert fitted.operating_points == {}
+
+
+def test_calibration_stays_finite_where_a_line_divides_the_classes():
+    logits = np.array([[3.0, -3.0], [2.0, -2.0], [-2.0, 2.0], [-3.0, 3.0]])
+    fitted = fit_calibration(logits, np.array([0, 0, 1, 1]))
+    assert 0 < fitted.temperature < np.inf
+
+
+def test_calibration_needs_films_of_every_class():
+    with pytest.raises(UsageError, match="class 1 has no out-of-fold film; train all folds first"):
+        fit_calibration(np.zeros((3, 2)), np.zeros(3, np.int64))
+
+
+def test_operating_points_keep_what_they_promise():
+    logits, labels = out_of_fold(2000, temperature=1.0)
+    probability = calibrate(logits, fit_calibration(logits, labels))[:, 0].astype(np.float64)
+    points = operating_points(probability, labels == 0)
+    assert (probability[labels == 0] >= points["sensitive"]).mean() >= 0.95
+    assert (probability[labels == 1] < points["specific"]).mean() >= 0.95
+    assert points["sensitive"] < points["balanced"] < points["specific"]
+
+
+def test_out_of_fold_films_are_read_in_the_order_of_the_classes(tmp_path):
+    (tmp_path / "fold0").mkdir()
+    (tmp_path / "fold0" / "out_of_fold.csv").write_text("image,label,logit_a,logit_b\nx.png,b,1.5,-2\n")
+    logits, labels = read_out_of_fold([tmp_path / "fold0"], ("a", "b"))
+    np.testing.assert_array_equal(logits, [[1.5, -2.0]])
+    assert labels.tolist() == [1]
+
+
+def test_out_of_fold_films_of_a_fold_that_has_not_ended_are_missed(tmp_path):
+    with pytest.raises(UsageError, match=r"fold0: has no out_of_fold.csv; its training has not ended"):
+        read_out_of_fold([tmp_path / "fold0"], ("a", "b"))

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cxrnet.bundle.config import Standardisation
+from cxrnet.errors import OutputError
+from cxrnet.training import features
+from cxrnet.training.features import open_features
+from tests.training.conftest import TINY_FOLD, drawn
+
+GREY = Standardisation(mean=127.5, std=74.0)
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Function that opens the features of 3 films, and the list of how often they were made."""
+    films, fill, times = drawn(3), features._fill, []
+    monkeypatch.setattr(features, "_fill", lambda *how: (times.append(1), fill(*how)))
+
+    def made(config=TINY_FOLD):
+        return open_features(tmp_path, films.images, films.masks.astype(np.float32), GREY, config)
+
+    made.times = times
+    return made
+
+
+def test_features_hold_each_film_as_it_is_and_its_moved_copies(made):
+    opened = made()
+    assert (len(opened), opened.variants) == (3, 3)
+    assert opened.at(0, 2).shape == (51, 16, 18)
+    assert not np.array_equal(opened.at(0, 2), opened.at(1, 2))
+
+
+def test_last_channels_are_the_pooled_mask_and_image(made):
+    films = drawn(3)
+    pooled = films.images[1].reshape(16, 4, 18, 4).mean((1, 3)) / 255
+    np.testing.assert_allclose(made().at(0, 1)[-1], pooled, atol=5e-4)
+    np.testing.assert_allclose(made().at(0, 1)[-2], films.masks[1].reshape(16, 4, 18, 4).mean((1, 3)), atol=5e-4)
+
+
+def test_features_that_are_there_are_not_made_again(made):
+    first = made().values.tobytes()
+    assert made().values.tobytes() == first
+    assert len(made.times) == 1
+
+
+def test_features_of_another_seed_are_made_anew(made):
+    first = made().values.tobytes()
+    assert made(TINY_FOLD.model_copy(update={"seed": 1})).values.tobytes() != first
+
+
+@pytest.mark.parametrize("harm", ["remove", "cut"])
+def test_features_that_are_damaged_are_made_anew(made, tmp_path, harm):
+    first = made().values.tobytes()
+    path = tmp_path / "features.f16"
+    content = path.read_bytes()
+    path.unlink()
+    if harm == "cut":
+        path.write_bytes(content[:-2])
+    assert made().values.tobytes() == first
+    assert len(made.times) == 2
+
+
+def test_features_that_were_interrupted_are_made_anew(made, monkeypatch):
+    whole = features._fill
+
+    def cut(*_):
+        raise InterruptedError(4, "cut")
+
+    monkeypatch.setattr(features, "_fill", cut)
+    with pytest.raises(OutputError, match="features cannot be written"):
+        made()
+    monkeypatch.setattr(features, "_fill", whole)
+    assert len(made()) == 3
+
+
+def test_other_processes_wait_for_the_first(made, monkeypatch):
+    monkeypatch.setattr(features, "is_first_process", lambda: False)
+    monkeypatch.setattr(features.time, "sleep", lambda _: (_ for _ in ()).throw(TimeoutError))
+    with pytest.raises(TimeoutError):
+        made()
+    assert not made.times

@@ -1,0 +1,122 @@
+"""Two processes train as one does. They are spawned by gloo on one machine, so all proofs here are slow."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from cxrnet.bundle.config import SegmenterConfig
+from cxrnet.training.config import Phase, SegmenterTraining
+from cxrnet.training.losses import weighted_tanimoto_loss
+from cxrnet.training.segmentation import SegmenterModule, targets
+from tests.training.conftest import TINY, drawn, train_segmenter_in
+
+pytestmark = pytest.mark.slow
+
+SPAWN = {"devices": 2, "strategy": "ddp_spawn"}
+ONE_STEP = SegmenterTraining(
+    segmenter=SegmenterConfig(filters=4, blocks=2, dropout=0.0),
+    preparation=TINY.preparation,
+    phases=(Phase(epochs=1, batch=8),),
+)
+"""One step an epoch for one process; two of them take half of the batch each."""
+
+
+class HeldNorms(SegmenterModule):
+    """Writes the gradients of its step; statistics of batch norm held, and a loss that is a mean over the films.
+
+    The losses of the paper pool a batch into one coefficient, which the mean of two halves is not.
+    """
+
+    gradients = None
+
+    def on_train_epoch_start(self):
+        for norm in (part for part in self.modules() if isinstance(part, nn.BatchNorm2d)):
+            norm.eval()
+
+    def _loss(self, image, lungs):
+        return weighted_tanimoto_loss(
+            self.network(image), targets(lungs, channel=self.network.lung_channel), per_image=True
+        )
+
+    def on_before_optimizer_step(self, optimizer):
+        del optimizer
+        if self.trainer.is_global_zero:
+            torch.save({name: one.grad.clone() for name, one in self.network.named_parameters()}, self.gradients)
+
+
+def gradients(folder, batch, **options):
+    config = ONE_STEP.model_copy(update={"phases": (Phase(epochs=1, batch=batch),)})
+    torch.manual_seed(0)
+    module = HeldNorms(config, drawn(8), drawn(2, first=50))
+    folder.mkdir()
+    module.gradients = folder / "gradients.pt"
+    train_segmenter_in(folder, config, module=module, **options)
+    return torch.load(module.gradients, weights_only=True)
+
+
+def test_gradients_of_two_processes_are_those_of_one_with_the_joint_batch(tmp_path):
+    alone, together = gradients(tmp_path / "one", 8), gradients(tmp_path / "two", 4, **SPAWN)
+    assert alone.keys() == together.keys()
+    scale = max(float(one.abs().max()) for one in alone.values())
+    worst = max(float((alone[name] - together[name]).abs().max()) for name in alone)
+    print(f"largest gradient {scale:.3g}, largest difference {worst:.3g}")
+    assert scale > 1e-3
+    assert worst < 1e-5
+
+
+def test_spawned_training_writes_one_checkpoint_and_one_history(tmp_path):
+    result = train_segmenter_in(tmp_path, **SPAWN)
+    assert result["epochs"] == TINY.epochs
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == ["best.safetensors", "checkpoints/last.ckpt", "history.csv", "last.safetensors", "result.json"]
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
+
+
+def test_spawned_training_that_is_done_is_left_alone(tmp_path):
+    first = train_segmenter_in(tmp_path, **SPAWN)
+    assert train_segmenter_in(tmp_path, **SPAWN) == first
+
+
+TRAIN = """
+import sys
+from pathlib import Path
+
+import torch
+
+from cxrnet.data.manifest import read_manifest
+from cxrnet.training.segmenter_run import train_segmenter
+from tests.training.conftest import TINY
+
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+two = {"devices": 2, "strategy": "ddp"}
+train_segmenter(read_manifest(folder / "films.csv"), folder / "run", TINY, trainer_options=two)
+"""
+
+
+@pytest.fixture
+def script(manifest):
+    """A script of a user that trains on a manifest, in its folder."""
+    path = manifest.parent / "train.py"
+    path.write_text(TRAIN)
+    return path
+
+
+@pytest.mark.parametrize("launcher", [[], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]])
+def test_script_trains_in_two_processes_by_lightning_and_by_torchrun(script, launcher, monkeypatch, pytestconfig):
+    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+    ended = subprocess.run(
+        [sys.executable, *launcher, script, script.parent], check=False, capture_output=True, text=True, timeout=240
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    run = script.parent / "run"
+    assert len((run / "history.csv").read_text().splitlines()) == 1 + TINY.epochs
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert (run / "result.json").is_file()

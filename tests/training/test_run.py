@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from cxrnet.errors import UsageError
+from cxrnet.training.run import fit, open_run, read_record, use_threads
+from tests.material import film
+from tests.training.conftest import (
+    TINY,
+    TINY_FOLD,
+    fold_module,
+    segmenter_module,
+    train_fold_in,
+    train_segmenter_in,
+)
+
+LEFT = ("last.safetensors", "best.safetensors", "history.csv", "result.json")
+RECORD = {"kind": "segmenter", "films": 3, "settings": {"seed": 0}}
+
+
+class PulledPlug(BaseException):
+    """What a test raises in the middle of a training."""
+
+
+def files(folder):
+    return {name: (folder / name).read_bytes() for name in LEFT}
+
+
+def cut_at(module, step):
+    """Let the training step of this number, counted from 0 over all epochs, fail."""
+    whole, steps = module.training_step, iter(range(10**6))
+
+    def training_step(*batch_and_index):
+        if next(steps) == step:
+            raise PulledPlug
+        return whole(*batch_and_index)
+
+    module.training_step = training_step
+    return module
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """Folders of a segmenter's training and of a fold's that nothing stopped."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("unbroken")
+    train_segmenter_in(folder / "segmenter")
+    train_fold_in(folder / "fold")
+    torch.set_num_threads(threads)
+    return folder
+
+
+def test_training_that_is_cut_in_an_epoch_ends_in_the_same_bytes_when_resumed(unbroken, tmp_path):
+    for step in (1, 1, 0, 2):  # films make 2 and 3 steps an epoch: before the first checkpoint, twice, then in each
+        with pytest.raises(PulledPlug):
+            train_segmenter_in(tmp_path, module=cut_at(segmenter_module(), step))
+        assert not (tmp_path / "result.json").exists()
+    train_segmenter_in(tmp_path)
+    assert files(tmp_path) == files(unbroken / "segmenter")
+
+
+def test_training_of_a_fold_that_is_cut_ends_in_the_same_bytes_when_resumed(unbroken, tmp_path):
+    for step in (4, 2, 3):
+        with pytest.raises(PulledPlug):
+            train_fold_in(tmp_path, module=cut_at(fold_module(), step))
+    train_fold_in(tmp_path)
+    assert files(tmp_path) == files(unbroken / "fold")
+
+
+def test_training_that_is_stopped_after_every_epoch_ends_in_the_same_bytes(unbroken, tmp_path):
+    for _ in range(TINY.epochs):
+        with pytest.raises(PulledPlug):
+            train_segmenter_in(tmp_path, module=after_epoch(segmenter_module()))
+    train_segmenter_in(tmp_path)
+    assert files(tmp_path) == files(unbroken / "segmenter")
+
+
+def after_epoch(module):
+    """Let the training fail once the checkpoint of an epoch is written, before anything else; also of the last."""
+    epochs = iter(range(9))
+
+    def train_dataloader():
+        if next(epochs) and trained:
+            raise PulledPlug
+        return loader()
+
+    def training_step(*batch_and_index):
+        trained.append(True)
+        return step(*batch_and_index)
+
+    def on_train_end():
+        raise PulledPlug
+
+    trained, loader, step = [], module.train_dataloader, module.training_step
+    module.train_dataloader, module.training_step, module.on_train_end = train_dataloader, training_step, on_train_end
+    return module
+
+
+def test_training_that_was_killed_before_its_result_writes_it_when_resumed(unbroken, tmp_path):
+    train_segmenter_in(tmp_path)
+    for name in ("result.json", "last.safetensors"):
+        (tmp_path / name).unlink()
+    train_segmenter_in(tmp_path)
+    assert files(tmp_path) == files(unbroken / "segmenter")
+
+
+def test_training_that_is_done_is_left_alone(tmp_path):
+    first = train_segmenter_in(tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert train_segmenter_in(tmp_path, module=cut_at(segmenter_module(), 0)) == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
+
+
+def test_training_with_workers_ends_in_the_same_bytes(unbroken, tmp_path):
+    train_segmenter_in(tmp_path, workers=2)
+    assert files(tmp_path) == files(unbroken / "segmenter")
+
+
+def test_training_with_another_seed_ends_elsewhere(unbroken, tmp_path):
+    train_segmenter_in(tmp_path, TINY.model_copy(update={"seed": 1}))
+    assert (tmp_path / "last.safetensors").read_bytes() != (unbroken / "segmenter" / "last.safetensors").read_bytes()
+
+
+def test_history_has_a_row_for_every_epoch(unbroken):
+    rows = (unbroken / "segmenter" / "history.csv").read_text().splitlines()
+    assert rows[0] == "epoch,train_loss,val_dice,val_loss"
+    assert [row.split(",")[0] for row in rows[1:]] == ["0", "1", "2", "3"]
+
+
+def test_run_keeps_one_checkpoint(unbroken):
+    assert [path.name for path in (unbroken / "segmenter" / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def patient_module(values):
+    """A segmenter whose validation Dice is what `values` say, epoch by epoch."""
+    module = segmenter_module()
+    module.on_validation_epoch_end = lambda: module.log("val_dice", values[module.current_epoch])
+    return module
+
+
+def test_training_stops_when_the_best_is_too_long_ago(tmp_path):
+    config = TINY.model_copy(update={"patience": 2})
+    result = train_segmenter_in(tmp_path, config, module=patient_module([0.5, 0.4, 0.4, 0.9]))
+    assert (result["epochs"], result["best_epoch"]) == (3, 0)
+
+
+def test_training_that_stopped_early_ends_at_once_when_resumed_without_its_result(tmp_path):
+    config = TINY.model_copy(update={"patience": 2})
+    train_segmenter_in(tmp_path, config, module=patient_module([0.5, 0.4, 0.4, 0.9]))
+    before = files(tmp_path)
+    (tmp_path / "result.json").unlink()
+    result = train_segmenter_in(tmp_path, config, module=cut_at(patient_module([0.5, 0.4, 0.4, 0.9]), 0))
+    assert result["epochs"] == 3
+    assert files(tmp_path) == before
+
+
+def test_value_that_is_not_a_number_is_never_best(tmp_path):
+    values = [float("nan"), 0.4, float("nan"), 0.3]
+    assert train_segmenter_in(tmp_path, module=patient_module(values))["best_epoch"] == 1
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_and_the_next_one_is_heard(tmp_path):
+    module = segmenter_module()
+
+    def training_step(*_):
+        raise KeyboardInterrupt
+
+    module.training_step = training_step
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train_segmenter_in(tmp_path, module=module)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_curves_are_drawn_from_the_history_so_far(tmp_path):
+    seen = []
+
+    def draw(rows):
+        seen.append(len(rows))
+        return b"picture"
+
+    config = TINY_FOLD
+    fit(
+        fold_module(),
+        tmp_path,
+        epochs=config.epochs,
+        monitor="val_loss",
+        is_better_higher=False,
+        patience=None,
+        draw=draw,
+    )
+    assert seen == [1, 2, 3, 4]
+    assert (tmp_path / "curves.png").read_bytes() == b"picture"
+
+
+def test_begun_run_is_refused_without_resume(tmp_path):
+    open_run(tmp_path, RECORD, resume=False)
+    with pytest.raises(UsageError, match="holds a training; say --resume to go on with it"):
+        open_run(tmp_path, RECORD, resume=False)
+
+
+def test_begun_run_is_resumed_with_the_same_record_only(tmp_path):
+    open_run(tmp_path, RECORD, resume=True)
+    open_run(tmp_path, RECORD, resume=True)
+    with pytest.raises(UsageError, match="was begun with other films, settings; resume with the same"):
+        open_run(tmp_path, RECORD | {"films": 4, "settings": {"seed": 1}}, resume=True)
+
+
+@pytest.mark.parametrize("content", [None, "no json", "[1, 2]", "{}", "3"])
+def test_folder_that_holds_no_training_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "training.json").write_text(content)
+    with pytest.raises(UsageError, match="holds no training; give the folder that `cxrnet train --out` made"):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK"])
+def test_only_the_first_of_parallel_processes_opens_a_run(tmp_path, monkeypatch, variable):
+    monkeypatch.setenv(variable, "1")
+    open_run(tmp_path, RECORD, resume=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_threads_are_set_when_asked_for():
+    use_threads(2)
+    use_threads(None)
+    assert torch.get_num_threads() == 2
+
+
+SETTINGS = """
+segmenter: {filters: 4, blocks: 2, dropout: 0.2}
+preparation: {height: 64, width: 72}
+phases: [{epochs: 8, batch: 4, scale: 0.5}, {epochs: 42, batch: 3}]
+"""
+
+
+def epochs_done(folder):
+    history = folder / "history.csv"
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
+@pytest.mark.slow
+def test_training_that_is_killed_ten_times_ends_in_the_same_bytes(tmp_path):
+    """kill -9 at random moments: while it imports, reads, trains, writes."""
+    rows = ["image,mask,patient_id"]
+    for seed in range(24):
+        image, lungs = film(seed)
+        cv2.imwrite(str(tmp_path / f"{seed}.png"), image)
+        cv2.imwrite(str(tmp_path / f"{seed}m.png"), lungs.astype(np.uint8) * 255)
+        rows.append(f"{seed}.png,{seed}m.png,p{seed}")
+    (tmp_path / "films.csv").write_text("\n".join(rows))
+    (tmp_path / "settings.yaml").write_text(textwrap.dedent(SETTINGS))
+    command = [sys.executable, "-m", "cxrnet", "train", "segmenter", "-m", str(tmp_path / "films.csv"), "--resume"]
+    command += ["--config", str(tmp_path / "settings.yaml"), "--threads", "1", "--out"]
+    subprocess.run([*command, str(tmp_path / "unbroken")], check=True, capture_output=True)
+    chance, moments = random.Random(0), []
+    for _ in range(10):
+        goal = epochs_done(tmp_path / "killed") + chance.randrange(0, 4)
+        process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
+        while epochs_done(tmp_path / "killed") < goal and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.3))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        moments.append(epochs_done(tmp_path / "killed"))
+    print("epochs done at each kill:", moments)
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
+    assert files(tmp_path / "killed") == files(tmp_path / "unbroken")

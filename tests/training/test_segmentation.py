@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cxrnet.bundle.config import SegmenterConfig
+from cxrnet.data.augment import Augmentation
+from cxrnet.nn.segmenter import Segmenter
+from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
+from cxrnet.training.segmentation import SegmenterModule, optimiser_of, targets
+from tests.training.conftest import TINY, drawn, segmenter_module, train_fold_in, train_segmenter_in
+
+
+def rates(folder, config=TINY, *, stop_after=None):
+    """Train, and return the learning rate of every step."""
+    module, seen = segmenter_module(config, films=7), []
+    whole = module.training_step
+
+    def training_step(*batch_and_index):
+        seen.append(module.trainer.optimizers[0].param_groups[0]["lr"])
+        return whole(*batch_and_index)
+
+    module.training_step = training_step
+    if stop_after is not None:
+        module.on_train_epoch_end = lambda: stop(module, stop_after)
+    train_segmenter_in(folder, config, module=module)
+    return seen
+
+
+def stop(module, epoch):
+    if module.current_epoch == epoch:
+        raise InterruptedError
+
+
+def test_schedule_goes_through_all_phases_and_ends_at_nothing(tmp_path):
+    seen = rates(tmp_path)
+    assert len(seen) == 2 * 2 + 2 * 3  # 7 films: 2 batches of 4, then 3 of 3
+    assert max(seen) == pytest.approx(TINY.optimiser.learning_rate, rel=0.1)
+    assert seen[-1] < 0.1 * max(seen)
+    highest = seen.index(max(seen))
+    assert seen[: highest + 1] == sorted(seen[: highest + 1])
+    assert seen[highest:] == sorted(seen[highest:], reverse=True)
+
+
+def test_schedule_goes_on_when_resumed(tmp_path):
+    whole = rates(tmp_path / "whole")
+    with pytest.raises(InterruptedError):
+        rates(tmp_path / "cut", stop_after=2)  # in the epoch after the second checkpoint
+    assert rates(tmp_path / "cut") == whole[4:]
+
+
+@pytest.mark.parametrize("steps", range(1, 41))
+def test_schedule_never_runs_out(steps):
+    network = Segmenter(TINY.segmenter)
+    how = optimiser_of(Optimiser(), network, steps)
+    optimiser, schedule = how["optimizer"], how["lr_scheduler"]["scheduler"]
+    for _ in range(steps):
+        assert 0 < optimiser.param_groups[0]["lr"] <= 1e-2
+        optimiser.step()
+        schedule.step()
+
+
+def test_constant_schedule_is_the_optimiser_alone():
+    how = optimiser_of(Optimiser(name="adam", schedule="constant", amsgrad=True), Segmenter(TINY.segmenter), 3)
+    assert type(how) is torch.optim.Adam
+    assert how.defaults["amsgrad"]
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_targets_have_the_lungs_in_their_channel(channel):
+    lungs = (torch.rand(2, 1, 4, 5) > 0.5).float()
+    both = targets(lungs, channel=channel)
+    assert torch.equal(both[:, channel : channel + 1], lungs)
+    assert torch.equal(both.sum(dim=1), torch.ones(2, 4, 5))
+
+
+@pytest.mark.parametrize("loss", ["weighted-tanimoto", "tanimoto", "dice"])
+def test_every_loss_trains(tmp_path, loss):
+    result = train_segmenter_in(tmp_path, TINY.model_copy(update={"loss": loss, "phases": (Phase(epochs=1),)}))
+    assert 0 <= result["val_dice"] <= 1
+
+
+def test_validation_dice_is_that_of_the_films(tmp_path):
+    module = segmenter_module()
+    result = train_segmenter_in(tmp_path, TINY.model_copy(update={"phases": (Phase(epochs=1),)}), module=module)
+    films = drawn(2, first=50)
+    images = torch.from_numpy(films.images)[:, None] / 255
+    with torch.inference_mode():
+        found = (module.network.eval().lung_probability(images) > 0.5).numpy()
+    both, either = (found & films.masks).sum((1, 2)), found.sum((1, 2)) + films.masks.sum((1, 2))
+    assert result["val_dice"] == pytest.approx(((2 * both + 1) / (either + 1)).mean(), abs=1e-5)
+
+
+def test_fold_learns_what_is_easy(tmp_path):
+    assert train_fold_in(tmp_path)["epochs"] == 4
+
+
+@pytest.mark.slow
+def test_sixteen_films_are_learnt_by_heart(tmp_path):
+    config = SegmenterTraining(
+        segmenter=SegmenterConfig(filters=4, blocks=2, dropout=0.0),
+        preparation=TINY.preparation,
+        augmentation=Augmentation(),
+        phases=(Phase(epochs=150, batch=4),),
+    )
+    films = drawn(16)
+    torch.manual_seed(0)
+    result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, films, films))
+    print(result)
+    assert result["val_dice"] > 0.99
