@@ -88,6 +88,9 @@ def test_ctrl_c_leaves_complete_files_only(small_bundle, chest, tmp_path):
         (films / f"{index:03}.png").write_bytes(chest.read_bytes())
     out = tmp_path / "out"
     words = [sys.executable, "-m", "cxrnet", "screen", str(films), "--out", str(out), "--bundle", str(small_bundle)]
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background job would pass on that it is ignored
     running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (out / "020" / "finding.json").is_file():
         assert running.poll() is None
