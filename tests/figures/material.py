@@ -55,3 +55,19 @@ def refused(*, height=120, width=136, **changes):
         "is_calibrated": False,
     }
     return PanelContent(**(parts | changes))
+
+
+def lightness(colours):
+    """How light colours are to the eye, CIE L*, 0 (black) to 100 (white).
+
+    Args:
+        colours: uint8 [..., 3], sRGB.
+
+    Returns:
+        float64 [...].
+    """
+    encoded = colours / 255.0
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ np.array([0.2126, 0.7152, 0.0722])
+    light = np.where(luminance > 0.008856, 116 * np.cbrt(luminance) - 16, 903.3 * luminance)
+    return np.asarray(light, dtype=np.float64)

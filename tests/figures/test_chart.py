@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from cxrnet.figures.chart import SERIES, literal, new_chart, png, spread_out
-from cxrnet.figures.colour import lightness
+from tests.figures.material import lightness
 
 
 def test_png_has_the_size_asked_for():

@@ -11,8 +11,8 @@ from cxrnet.figures.colour import (
     WARNING,
     colourise,
     filled,
-    lightness,
 )
+from tests.figures.material import lightness
 
 
 @pytest.mark.parametrize("scale", [SEQUENTIAL, DIVERGING], ids=["sequential", "diverging"])

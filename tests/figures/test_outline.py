@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from cxrnet.figures.colour import OUTLINE, UNDER, lightness
+from cxrnet.figures.colour import OUTLINE, UNDER
 from cxrnet.figures.outline import contours_of, dashes_of, draw_level, draw_outline
+from tests.figures.material import lightness
 
 
 def _square():

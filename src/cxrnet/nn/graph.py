@@ -104,7 +104,7 @@ def quiet_exporter() -> Iterator[None]:
 
 
 def _bare(model: object) -> bytes:
-    """Return the model without the exporter's notes: two thirds of the file, with paths of this machine."""
+    """Return the model without the exporter's notes: nearly half of the file, with paths of this machine."""
     import onnx
 
     assert isinstance(model, onnx.ModelProto)

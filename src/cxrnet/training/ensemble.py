@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from cxrnet.bundle.config import BundleConfig, LungMaskConfig, Standardisation
+from cxrnet.bundle.config import BundleConfig, Standardisation
 from cxrnet.bundle.folder import Bundle
 from cxrnet.errors import UsageError
 from cxrnet.nn.build import build_bundle, load_network
@@ -83,7 +83,7 @@ def build_ensemble(
             lungs_include_heart=segmenter.config.lungs_include_heart,
             preparation=config.preparation,
             segmenter=segmenter.config.segmenter,
-            lung_mask=LungMaskConfig.model_validate(config.lung_mask.model_dump()),
+            lung_mask=config.lung_mask,
             classifier=config.classifier,
             folds=config.folds,
             standardisation=Standardisation.model_validate_json(_file(run, STANDARDISATION).read_bytes()),
