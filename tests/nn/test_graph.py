@@ -118,6 +118,16 @@ def test_graph_that_says_something_else_is_refused(monkeypatch, small_bundle):
         export_segmenter(segmenter)
 
 
+def test_few_pixels_of_a_quantised_mask_may_be_rounded_otherwise():
+    differences = np.zeros((200, 200), np.float32)
+    differences[0, :4] = 1 / 255
+    assert graph._without_rounded_otherwise(differences, 255).max() == 0
+    differences[0, 4] = 2 / 255
+    assert graph._without_rounded_otherwise(differences, 255).max() == np.float32(2 / 255)
+    differences[1] = 1 / 255
+    assert np.count_nonzero(graph._without_rounded_otherwise(differences, 255)) == 205
+
+
 @pytest.mark.parametrize("is_training", [True, False])
 def test_export_leaves_the_mode_of_the_network(is_training):
     segmenter = Segmenter(TINY).train(is_training)

@@ -44,7 +44,10 @@ def one_thread():
 def drawn(number, *, first=0):
     """Return so many made-up films with their masks."""
     pairs = [film(seed) for seed in range(first, first + number)]
-    return Films(images=np.stack([image for image, _ in pairs]), masks=np.stack([mask for _, mask in pairs]))
+    return Films(
+        images=np.stack([image for image, _ in pairs]),
+        masks=np.stack([mask * np.uint8(255) for _, mask in pairs]),
+    )
 
 
 def segmenter_module(config=TINY, *, films=8, workers=0):
@@ -61,6 +64,7 @@ def train_segmenter_in(folder, config=TINY, *, module=None, films=8, workers=0, 
         monitor="val_dice",
         is_better_higher=True,
         patience=config.patience,
+        begins=config.epochs - config.phases[-1].epochs,
         draw=None,
         trainer_options=options,
     )

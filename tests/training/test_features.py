@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from cxrnet.bundle.config import Standardisation
 from cxrnet.errors import OutputError
 from cxrnet.training import features
-from cxrnet.training.features import open_features
+from cxrnet.training.features import MARGIN, black_out, open_features
 from tests.training.conftest import TINY_FOLD, drawn
 
 GREY = Standardisation(mean=127.5, std=74.0)
@@ -19,7 +20,7 @@ def made(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "_fill", lambda *how: (times.append(1), fill(*how)))
 
     def made(config=TINY_FOLD):
-        return open_features(tmp_path, films.images, films.masks.astype(np.float32), GREY, config)
+        return open_features(tmp_path, films.images, films.masks / np.float32(255), GREY, config)
 
     made.times = times
     return made
@@ -36,7 +37,7 @@ def test_last_channels_are_the_pooled_mask_and_image(made):
     films = drawn(3)
     pooled = films.images[1].reshape(16, 4, 18, 4).mean((1, 3)) / 255
     np.testing.assert_allclose(made().at(0, 1)[-1], pooled, atol=5e-4)
-    np.testing.assert_allclose(made().at(0, 1)[-2], films.masks[1].reshape(16, 4, 18, 4).mean((1, 3)), atol=5e-4)
+    np.testing.assert_allclose(made().at(0, 1)[-2], films.masks[1].reshape(16, 4, 18, 4).mean((1, 3)) / 255, atol=5e-4)
 
 
 def test_features_that_are_there_are_not_made_again(made):
@@ -81,3 +82,21 @@ def test_other_processes_wait_for_the_first(made, monkeypatch):
     with pytest.raises(TimeoutError):
         made()
     assert not made.times
+
+
+def test_blacked_out_film_shows_nothing_of_the_lungs_and_the_rest_as_it_is():
+    image, lungs = torch.full((1, 40, 50), 90.0), torch.zeros(1, 40, 50)
+    lungs[0, 15:20, 20:30] = 0.9
+    covered, rest = black_out(image, lungs)
+    box = (slice(0, 1), slice(15 - MARGIN, 20 + MARGIN), slice(20 - MARGIN, 30 + MARGIN))
+    assert (covered[box] == 0).all()
+    assert (rest[box] == 0).all()
+    assert covered.sum() == 90 * rest.sum() == 90 * (40 * 50 - (5 + 2 * MARGIN) * (10 + 2 * MARGIN))
+
+
+def test_control_without_lungs_has_features_of_its_own(made):
+    kept = made().values.copy()
+    covered = made(TINY_FOLD.model_copy(update={"lungs": "blacked-out"})).values
+    assert made.times == [1, 1]
+    assert not np.array_equal(kept, covered)
+    assert (covered[:, :, -2] + kept[:, :, -2] <= 1.01).all()

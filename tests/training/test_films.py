@@ -50,7 +50,7 @@ def test_films_without_augmentation_are_shown_bit_for_bit():
     image, lungs = MovedFilms(films, Augmentation(), Phase(epochs=1), seed=0)[5, 1]
     assert image.dtype == lungs.dtype == torch.float32
     np.testing.assert_array_equal(np.rint(image[0].numpy() * 255), films.images[1])
-    np.testing.assert_array_equal(lungs[0].numpy(), films.masks[1])
+    np.testing.assert_array_equal(lungs[0].numpy() * 255, films.masks[1])
 
 
 @given(films=st.integers(1, 60), ranks=st.integers(1, 5), seed=st.integers(0, 2**32), epoch=st.integers(0, 999))
@@ -97,13 +97,13 @@ def test_crops_reach_every_edge():
 def test_films_are_scaled_but_not_below_32_pixels(scale, size):
     small = drawn(2).resized(scale)
     assert small.images.shape == small.masks.shape == (2, *size)
-    assert small.masks.dtype == np.bool_
+    assert small.masks.dtype == np.uint8
 
 
 def test_scaled_mask_keeps_its_share_of_the_film():
     films = drawn(4)
     shares = films.masks.mean(axis=(1, 2)), films.resized(0.5).masks.mean(axis=(1, 2))
-    np.testing.assert_allclose(*shares, atol=0.02)
+    np.testing.assert_allclose(*shares, atol=0.2)
 
 
 @pytest.fixture

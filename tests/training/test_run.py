@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from cxrnet.errors import UsageError
-from cxrnet.training.run import fit, open_run, read_record, use_threads
+from cxrnet.training.config import Phase
+from cxrnet.training.run import fit, open_run, read_record, use_machine
 from tests.material import film
 from tests.training.conftest import (
     TINY,
@@ -142,6 +143,9 @@ def test_run_keeps_one_checkpoint(unbroken):
     assert [path.name for path in (unbroken / "segmenter" / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
+PATIENT = TINY.model_copy(update={"patience": 2, "phases": (Phase(epochs=4, batch=4, scale=0.5),)})
+
+
 def patient_module(values):
     """A segmenter whose validation Dice is what `values` say, epoch by epoch."""
     module = segmenter_module()
@@ -150,13 +154,13 @@ def patient_module(values):
 
 
 def test_training_stops_when_the_best_is_too_long_ago(tmp_path):
-    config = TINY.model_copy(update={"patience": 2})
+    config = PATIENT
     result = train_segmenter_in(tmp_path, config, module=patient_module([0.5, 0.4, 0.4, 0.9]))
     assert (result["epochs"], result["best_epoch"]) == (3, 0)
 
 
 def test_training_that_stopped_early_ends_at_once_when_resumed_without_its_result(tmp_path):
-    config = TINY.model_copy(update={"patience": 2})
+    config = PATIENT
     train_segmenter_in(tmp_path, config, module=patient_module([0.5, 0.4, 0.4, 0.9]))
     before = files(tmp_path)
     (tmp_path / "result.json").unlink()
@@ -165,9 +169,14 @@ def test_training_that_stopped_early_ends_at_once_when_resumed_without_its_resul
     assert files(tmp_path) == before
 
 
+def test_only_epochs_of_the_last_phase_can_be_the_best(tmp_path):
+    assert train_segmenter_in(tmp_path, module=patient_module([0.9, 0.8, 0.5, 0.6]))["best_epoch"] == 3
+
+
 def test_value_that_is_not_a_number_is_never_best(tmp_path):
     values = [float("nan"), 0.4, float("nan"), 0.3]
-    assert train_segmenter_in(tmp_path, module=patient_module(values))["best_epoch"] == 1
+    config = PATIENT.model_copy(update={"patience": None})
+    assert train_segmenter_in(tmp_path, config, module=patient_module(values))["best_epoch"] == 1
 
 
 def test_ctrl_c_is_a_keyboard_interrupt_and_the_next_one_is_heard(tmp_path):
@@ -232,9 +241,10 @@ def test_only_the_first_of_parallel_processes_opens_a_run(tmp_path, monkeypatch,
     assert not list(tmp_path.iterdir())
 
 
-def test_threads_are_set_when_asked_for():
-    use_threads(2)
-    use_threads(None)
+def test_threads_are_set_when_asked_for(monkeypatch):
+    monkeypatch.setattr("cxrnet.training.run.keep_freed_memory", lambda: True)
+    use_machine(2)
+    use_machine(None)
     assert torch.get_num_threads() == 2
 
 

@@ -68,6 +68,46 @@ def classifier(
     _evaluate("classifier", manifest, out, bundle, columns, where, by, jobs, seed, resamples)
 
 
+@app.command()
+def folds(
+    run: Path = typer.Argument(..., metavar="RUN", help="A classifier's run, all folds trained."),
+    out: Path = OUT,
+    by: str | None = BY,
+    label_column: str = typer.Option("label", help="Column that the run took its labels from."),
+    source_column: str = typer.Option("source", help="Column that says where a film comes from."),
+    group_column: str = GROUP,
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
+) -> None:
+    """Score each film of a cross-validation by the fold that has not seen it.
+
+    Writes OUT/metrics.json, per_image.csv, report.html and the plots.
+    """
+    from cxrnet.cli.progress import follow
+    from cxrnet.data.manifest import Columns
+
+    evaluations = _load_evaluations()
+    from cxrnet.evaluation.out_of_fold import OutOfFoldEvaluation
+    from cxrnet.training.classifier_run import FOLDS
+
+    request = evaluations.Request(
+        manifest=run / FOLDS,
+        columns=Columns(label=label_column, group=group_column, source=source_column),
+        by=_columns(by),
+        seed=seed,
+        resamples=resamples,
+        command=shlex.join(["cxrnet", *sys.argv[1:]]),
+    )
+    evaluation = OutOfFoldEvaluation(run, request, out)
+    code = follow(evaluation.run(), total=len(evaluation.samples), table=out / "per_image.csv")
+    _say(evaluation.record, out)
+    raise typer.Exit(code)
+
+
+def _columns(by: str | None) -> tuple[str, ...] | None:
+    return None if by is None else tuple(part.strip() for part in by.split(",") if part.strip())
+
+
 def _evaluate(
     task: str,
     manifest: Path,
@@ -91,7 +131,7 @@ def _evaluate(
         manifest=manifest,
         columns=Columns(**columns),
         where=parse_where(where),
-        by=None if by is None else tuple(part.strip() for part in by.split(",") if part.strip()),
+        by=_columns(by),
         jobs=jobs,
         seed=seed,
         resamples=resamples,

@@ -35,6 +35,7 @@ def segmenter(
     config: Path | None = CONFIG,
     resume: bool = RESUME,
     seed: int | None = SEED,
+    start: str | None = typer.Option(None, help="Bundle whose segmenter to start from; default: random weights."),
     where: list[str] = WHERE,
     image_column: str = IMAGE,
     mask_column: str = MASK,
@@ -48,8 +49,9 @@ def segmenter(
     from cxrnet.cli.extras import needs_training
 
     with needs_training("train"):
+        from cxrnet.bundle.catalogue import open_bundle
         from cxrnet.training.config import SEGMENTER_PRESETS, read_training
-        from cxrnet.training.run import use_threads
+        from cxrnet.training.run import use_machine
         from cxrnet.training.segmenter_run import train_segmenter
 
     settings = read_training(_preset(SEGMENTER_PRESETS, preset), config, {"seed": seed})
@@ -62,8 +64,9 @@ def segmenter(
         patient=patient_column,
         split=split_column,
     )
-    use_threads(threads)
-    result = train_segmenter(films, out, settings, resume=resume, workers=workers)
+    use_machine(threads)
+    begun = open_bundle(start) if start is not None else None
+    result = train_segmenter(films, out, settings, resume=resume, start=begun, workers=workers)
     typer.echo(f"{out}: {result['epochs']} epochs, best Dice {result['val_dice']:.4f} in epoch {result['best_epoch']}")
 
 
@@ -92,11 +95,11 @@ def classifier(
         from cxrnet.bundle.catalogue import open_bundle
         from cxrnet.training.classifier_run import train_classifier
         from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
-        from cxrnet.training.run import use_threads
+        from cxrnet.training.run import use_machine
 
     settings = read_training(_preset(CLASSIFIER_PRESETS, preset), config, {"seed": seed, "folds": folds})
     films = _read(manifest, where, image=image_column, label=label_column, group=group_column, patient=patient_column)
-    use_threads(threads)
+    use_machine(threads)
     results = train_classifier(films, out, settings, open_bundle(lungs), only=only, resume=resume)
     for number, result in zip(only or range(settings.folds), results, strict=True):
         typer.echo(f"fold {number}: {result['epochs']} epochs, best loss {result['val_loss']:.4f}")

@@ -86,9 +86,3 @@ def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.ui
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(warped, np.uint8)
-
-
-def warp_mask(mask: NDArray[np.bool_], matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return `mask`, bool [height, width], seen through the same map: a pixel is in where half of it or more is."""
-    moved: NDArray[np.bool_] = warp(mask.astype(np.uint8) * 255, matrix) > 127
-    return moved

@@ -1,4 +1,4 @@
-"""A bundle against a manifest: from rows to metrics.json, per_image.csv, plots and report.html."""
+"""A model against a manifest: from rows to metrics.json, per_image.csv, plots and report.html."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cxrnet.evaluation.bootstrap import CONFIDENCE, LEAST_GROUPS, RESAMPLES
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase, row_of
 from cxrnet.evaluation.charts import Chart
 from cxrnet.evaluation.report import render_report
+from cxrnet.evaluation.subject import Subject
 from cxrnet.evaluation.summary import AnyCase, Block, by_column, value_of
 from cxrnet.screening.archive import Outcome
-from cxrnet.screening.finding import NOTICE, identity
+from cxrnet.screening.finding import NOTICE
 from cxrnet.screening.inputs import Input
-from cxrnet.screening.pipeline import Pipeline
 from cxrnet.writing import write_whole
 
 SCHEMA = "cxrnet.evaluation/1"
@@ -58,10 +58,10 @@ class Request:
 
 
 class Evaluation(ABC, Generic[AnyCase]):
-    """One bundle, one manifest, one folder of results.
+    """One model, one manifest, one folder of results.
 
     Args:
-        pipeline: With the bundle.
+        subject: The model.
         request: What to evaluate.
         out: Folder for the results.
 
@@ -72,8 +72,8 @@ class Evaluation(ABC, Generic[AnyCase]):
 
     task: ClassVar[str]
 
-    def __init__(self, pipeline: Pipeline, request: Request, out: Path) -> None:
-        self.pipeline = pipeline
+    def __init__(self, subject: Subject, request: Request, out: Path) -> None:
+        self.subject = subject
         self.request = request
         self.out = out
         self.manifest = read_manifest(request.manifest, columns=request.columns, where=request.where)
@@ -133,7 +133,7 @@ class Evaluation(ABC, Generic[AnyCase]):
         return {
             "schema": SCHEMA,
             "task": self.task,
-            "model": identity(self.pipeline.bundle),
+            "model": dict(self.subject.identity),
             "manifest": {
                 "name": self.request.manifest.name,
                 "sha256": hashlib.sha256(content).hexdigest(),
@@ -166,7 +166,7 @@ class Evaluation(ABC, Generic[AnyCase]):
         fields = (*self.manifest.fields, *self.own_columns)
         rows = (row_of(case, self.classes) for case in cases)
         write_whole(self.out / "per_image.csv", _table(rows, fields).encode("utf-8", "surrogateescape"))
-        write_whole(self.out / "report.html", render_report(self.record, charts, self.pipeline.bundle).encode())
+        write_whole(self.out / "report.html", render_report(self.record, charts, self.subject).encode())
         told = json.dumps(self.record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_whole(self.out / "metrics.json", told.encode("utf-8", "surrogateescape"))
 

@@ -35,7 +35,7 @@ def fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> dic
     one = np.ones((1, len(scored)))
     found = [classifier_statistic(labels, every[:, fold])(one) for fold in range(every.shape[1])]
     table = {name: np.array([metrics[name][0] for metrics in found]) for name in FOLD_METRICS}
-    return {name: _spread(values) for name, values in table.items()}
+    return {name: spread(values) for name, values in table.items()}
 
 
 def roc_points(truth: Bools, scores: Floats) -> Points:
@@ -54,7 +54,8 @@ def precision_recall_points(truth: Bools, scores: Floats) -> Points:
     return Points(recall[::-1], precision[::-1])
 
 
-def _spread(values: Floats) -> dict[str, Any]:
+def spread(values: Floats) -> dict[str, Any]:
+    """Return `mean`, `std` and `values` of a metric, None for what is undefined."""
     if not np.isfinite(values).all():
         return {"mean": None, "std": None, "values": [float(v) if np.isfinite(v) else None for v in values.round(6)]}
     mean, std = round(float(values.mean()), 6), round(float(values.std()), 6)

@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cxrnet.bundle.folder import Bundle
 from cxrnet.evaluation.charts import Chart, interval
+from cxrnet.evaluation.subject import Subject
 
 HEADINGS = {
     "dice": "Dice",
@@ -41,13 +41,13 @@ IN_TABLES = {
 IN_PIXELS = frozenset({"hd95_px", "surface_px", "hd95_mm", "surface_mm"})
 
 
-def render_report(record: Mapping[str, Any], charts: Sequence[Chart], bundle: Bundle) -> str:
+def render_report(record: Mapping[str, Any], charts: Sequence[Chart], subject: Subject) -> str:
     """Return the report of an evaluation as HTML.
 
     Args:
         record: What metrics.json holds.
         charts: The plots in their order.
-        bundle: The model.
+        subject: The model.
     """
     environment = Environment(
         loader=PackageLoader("cxrnet.evaluation", ""),
@@ -60,9 +60,9 @@ def render_report(record: Mapping[str, Any], charts: Sequence[Chart], bundle: Bu
     return environment.get_template("report.html.j2").render(
         record=record,
         charts=pictures,
-        label=bundle.label,
-        description=bundle.config.description,
-        lungs_include_heart=bundle.config.lungs_include_heart,
+        label=subject.label,
+        description=subject.description,
+        lungs_include_heart=subject.lungs_include_heart,
         headings=HEADINGS,
         metrics=[name for name in HEADINGS if name in record["overall"]],
         columns=IN_TABLES[record["task"]],

@@ -14,10 +14,11 @@ from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase, classify_samp
 from cxrnet.evaluation.charts import Chart, classifier_charts, segmenter_charts
 from cxrnet.evaluation.evaluation import Evaluation, Request
 from cxrnet.evaluation.folds import fold_metrics
+from cxrnet.evaluation.subject import Subject
 from cxrnet.evaluation.summary import OVERLAPS, Block, classifier_block, segmenter_block, single_class_values
 from cxrnet.screening.pipeline import Pipeline
 
-__all__ = ["EVALUATIONS", "ClassifierEvaluation", "Request", "SegmenterEvaluation"]
+__all__ = ["EVALUATIONS", "ClassifierEvaluation", "Request", "ScoreEvaluation", "SegmenterEvaluation"]
 
 
 class SegmenterEvaluation(Evaluation[SegmenterCase]):
@@ -28,7 +29,8 @@ class SegmenterEvaluation(Evaluation[SegmenterCase]):
     """Films that the report draws."""
 
     def __init__(self, pipeline: Pipeline, request: Request, out: Path) -> None:
-        super().__init__(pipeline, request, out)
+        super().__init__(Subject.of(pipeline.bundle), request, out)
+        self.pipeline = pipeline
         self._lowest: list[SegmenterCase] = []
 
     @property
@@ -70,19 +72,18 @@ class SegmenterEvaluation(Evaluation[SegmenterCase]):
         return segmenter_charts(cases, self._lowest, column=self.request.columns.source)
 
 
-class ClassifierEvaluation(Evaluation[ClassifierCase]):
-    """Module 2 against the class of each film; see `Evaluation`."""
+class ScoreEvaluation(Evaluation[ClassifierCase]):
+    """Scores against the class of each film, wherever they come from; see `Evaluation`."""
 
     task = "classifier"
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Classes of the bundle in the order of its scores; the first of two is the positive one."""
-        config = self.pipeline.bundle.config.classifier
-        if config is None:
-            msg = f"{self.pipeline.bundle.config.name}: has no classifier; use `cxrnet evaluate segmenter`"
+        if not self.subject.classes:
+            msg = f"{self.subject.identity['name']}: has no classifier; use `cxrnet evaluate segmenter`"
             raise BundleError(msg)
-        return config.classes
+        return self.subject.classes
 
     @property
     def own_columns(self) -> tuple[str, ...]:
@@ -100,12 +101,9 @@ class ClassifierEvaluation(Evaluation[ClassifierCase]):
         strange = {str(sample.label) for sample in self.samples} - set(self.classes)
         if strange:
             found = f"column {column} has {', '.join(sorted(strange))}"
-            known = f"the classes of {self.pipeline.bundle.config.name} are {', '.join(self.classes)}"
+            known = f"the classes of {self.subject.identity['name']} are {', '.join(self.classes)}"
             msg = f"{name}: {found}; {known}; choose another --label-column, or rows with --where"
             raise UsageError(msg)
-
-    def _cases(self) -> Iterator[ClassifierCase]:
-        return classify_samples(self.pipeline, self.samples, jobs=self.request.jobs)
 
     def _block(self, cases: Sequence[ClassifierCase]) -> Block:
         request = self.request
@@ -124,6 +122,17 @@ class ClassifierEvaluation(Evaluation[ClassifierCase]):
 
     def _charts(self, cases: Sequence[ClassifierCase]) -> list[Chart]:
         return classifier_charts(cases, self.classes, self.record, column=self.request.columns.source)
+
+
+class ClassifierEvaluation(ScoreEvaluation):
+    """Module 2 against the class of each film; see `Evaluation`."""
+
+    def __init__(self, pipeline: Pipeline, request: Request, out: Path) -> None:
+        super().__init__(Subject.of(pipeline.bundle), request, out)
+        self.pipeline = pipeline
+
+    def _cases(self) -> Iterator[ClassifierCase]:
+        return classify_samples(self.pipeline, self.samples, jobs=self.request.jobs)
 
 
 EVALUATIONS = {"segmenter": SegmenterEvaluation, "classifier": ClassifierEvaluation}

@@ -50,14 +50,17 @@ class History(Callback):
 class Best(Callback):
     """The weights of the best epoch, written to `best.safetensors` when a better one comes; an end to waiting for it.
 
+    Epochs before `begins` do not count: they may have been measured on smaller films.
     Whether to stop follows from the epoch and the best one alone, not from a counter: a training that was killed
     after the epoch that would have ended it ends at once when it is resumed.
     """
 
-    def __init__(self, folder: Path, monitor: str, *, is_better_higher: bool, patience: int | None) -> None:
+    def __init__(
+        self, folder: Path, monitor: str, *, is_better_higher: bool, patience: int | None, begins: int = 0
+    ) -> None:
         self.result: dict[str, Any] = {}
         self._folder, self._monitor, self._sign = folder, monitor, 1 if is_better_higher else -1
-        self._patience = patience
+        self._patience, self._begins = patience, begins
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Stop before the first epoch if a resumed training has waited long enough."""
@@ -66,7 +69,7 @@ class Best(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Keep the weights if this epoch is the best so far; stop if the best is too long ago."""
         value = float(trainer.callback_metrics[self._monitor])
-        if self._is_better(value):
+        if trainer.current_epoch >= self._begins and self._is_better(value):
             self.result = {"best_epoch": trainer.current_epoch, self._monitor: value}
             if trainer.is_global_zero:
                 write_whole(self._folder / BEST, save(_weights(pl_module)))

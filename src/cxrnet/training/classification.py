@@ -55,17 +55,25 @@ class FoldModule(lightning.LightningModule):
         labels: int64 [film], index of the class.
         train: int64 [n], films of this fold's training.
         validation: int64 [m], films kept out of it.
+        draws: float64 [n], how likely each film is drawn; None shows each once in an epoch.
     """
 
     def __init__(
-        self, config: ClassifierTraining, features: Features, labels: Indices, train: Indices, validation: Indices
+        self,
+        config: ClassifierTraining,
+        features: Features,
+        labels: Indices,
+        train: Indices,
+        validation: Indices,
+        *,
+        draws: NDArray[np.float64] | None = None,
     ) -> None:
         super().__init__()
         self.config, self._labels, self._features = config, labels, features
-        self._train, self.validation = train, validation
+        self._train, self.validation, self._draws = train, validation, draws
         self.network = Fold(config.classifier).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         counts = torch.from_numpy(np.bincount(labels[train], minlength=len(config.classifier.classes)))
-        self.register_buffer("_weights", class_weights(counts) if config.has_class_weights else None)
+        self.register_buffer("_weights", class_weights(counts) if config.balance == "class" else None)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the films of this epoch; asked for anew in every epoch."""
@@ -76,6 +84,8 @@ class FoldModule(lightning.LightningModule):
             epoch=self.current_epoch,
             rank=self.trainer.global_rank,
             ranks=self.trainer.world_size,
+            draws=self._draws,
+            number=self.config.draws,
         )
         return DataLoader(films, batch_size=self.config.batch, sampler=order)
 
@@ -101,7 +111,8 @@ class FoldModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule if it has one."""
-        steps = self.config.epochs * -(-len(self._train) // (self.config.batch * self.trainer.world_size))
+        shown = len(self._train) if self._draws is None else self.config.draws or len(self._train)
+        steps = self.config.epochs * -(-shown // (self.config.batch * self.trainer.world_size))
         return optimiser_of(self.config.optimiser, self.network, steps)
 
     def _log_step(self, part: str, features: Tensor, labels: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from cxrnet.bundle.runtime import Runtime
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
+from cxrnet.training.balance import draw_probabilities
 from cxrnet.training.callbacks import LAST
 from cxrnet.training.classification import FoldModule, Indices
 from cxrnet.training.config import ClassifierTraining
@@ -36,6 +37,7 @@ from cxrnet.writing import write_whole
 
 FOLD_COLUMN = "fold"
 STANDARDISATION = "standardisation.json"
+FOLDS, OUT_OF_FOLD = "folds.csv", "out_of_fold.csv"
 
 
 def train_classifier(
@@ -86,7 +88,7 @@ def train_classifier(
     films = read_films(samples, config.preparation, with_masks=False)
     grey = Standardisation(mean=float(films.images.mean()), std=float(films.images.std()))
     write_whole(folder / STANDARDISATION, grey.model_dump_json().encode())
-    write_folds(folder / "folds.csv", manifest, folds)
+    write_folds(folder / FOLDS, manifest, folds)
     probabilities = find_lungs(segmenter, films.images)
     features = open_features(folder / "features", films.images, probabilities, grey, config)
     return [
@@ -108,7 +110,12 @@ def train_fold(
     """Train one fold into its folder and write what it says of the films it has not seen; return its result."""
     open_run(folder, {"kind": "fold", "fold": number, "settings": config.model_dump(mode="json")}, resume=True)
     torch.manual_seed(config.seed)  # all folds start from the same weights, as the published ones did
-    module = FoldModule(config, features, labels, np.flatnonzero(folds != number), np.flatnonzero(folds == number))
+    train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
+    draws = None
+    if config.balance == "source":
+        sources = [manifest.samples[int(film)].source for film in train]
+        draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
+    module = FoldModule(config, features, labels, train, validation, draws=draws)
     result = fit(
         module,
         folder,
@@ -120,7 +127,7 @@ def train_fold(
         trainer_options=trainer_options,
     )
     module.network.load_state_dict(load_file(folder / LAST))  # it may have been trained in another process, or before
-    write_out_of_fold(folder / "out_of_fold.csv", module, manifest)
+    write_out_of_fold(folder / OUT_OF_FOLD, module, manifest)
     return result
 
 

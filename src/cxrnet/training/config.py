@@ -59,7 +59,8 @@ class SegmenterTraining(Frozen):
         loss: Which loss (paper: weighted-tanimoto).
         augmentation: How films are moved; None leaves them.
         optimiser: The optimiser.
-        phases: Sizes in their order; the epochs of all are the epochs of the training.
+        phases: Sizes in their order; the epochs of all are the epochs of the training. Each epoch is validated at its
+            scale, and only those of the last phase can be the best.
         patience: Epochs without a better validation Dice after which it stops; None never stops early.
         seed: Of everything random.
     """
@@ -107,7 +108,13 @@ class ClassifierTraining(Frozen):
         optimiser: The optimiser.
         epochs: Passes over the films.
         batch: Films in a step.
-        has_class_weights: Whether rare classes weigh more, so that all weigh alike.
+        balance: `class` weighs rare classes more in the loss, so that all weigh alike. `source` draws the films of an
+            epoch instead, so that neither class nor, in part, source is told by how often it is seen: see
+            `training.balance`. `none` takes the films as they are.
+        mixed_share: With `source`, share of the draws that come from sources with films of every class.
+        draws: With `source`, films drawn in an epoch; None draws as many as there are.
+        lungs: `kept`, or `blacked-out` for a control: the lungs are covered, and the class maps look at the rest. What
+            such a training reaches is told by everything but the lungs.
         folds: Folds of the cross-validation.
         patience: Epochs without a lower validation loss after which it stops; None never stops early.
         seed: Of everything random.
@@ -121,7 +128,10 @@ class ClassifierTraining(Frozen):
     optimiser: Optimiser = Optimiser(learning_rate=5e-3)
     epochs: Positive = 40
     batch: Positive = 16
-    has_class_weights: bool = True
+    balance: Literal["none", "class", "source"] = "class"
+    mixed_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    draws: Positive | None = None
+    lungs: Literal["kept", "blacked-out"] = "kept"
     folds: Annotated[int, Field(ge=2, le=64)] = 6
     patience: Positive | None = None
     seed: Annotated[int, Field(ge=0)] = 0

@@ -70,6 +70,9 @@ def build_ensemble(
         msg = f"{run}: was trained on the lung masks of {told}, not of {segmenter.label}; give that bundle"
         raise UsageError(msg)
     config = ClassifierTraining.model_validate_json(json.dumps(record["settings"]))
+    if config.lungs != "kept":
+        msg = f"{run}: is a control that has not seen the lungs; `cxrnet evaluate folds` measures it"
+        raise UsageError(msg)
     folders = [run / f"fold{number}" for number in range(config.folds)]
     states = [load_file(_file(folder, weights)) for folder in folders]
     calibration = None

@@ -31,6 +31,7 @@ from cxrnet.training.run import is_first_process
 from cxrnet.writing import write_whole
 
 BATCH = 16
+MARGIN = 6
 ARRAY, RECORD = "features.f16", "features.json"
 
 
@@ -123,11 +124,27 @@ def _fill(
             pairs = [_moved(images[film], probabilities[film], how, variant, film) for film in films]
             image = torch.from_numpy(np.stack([pair[0] for pair in pairs])).float()
             probability = torch.from_numpy(np.stack([pair[1] for pair in pairs])).float() / 255
+            if how.lungs == "blacked-out":
+                image, probability = black_out(image, probability)
             with torch.inference_mode():
                 coefficients = scattering((image - grey.mean) / grey.std)
                 planes = torch.stack([lung_mask(probability, image, how.lung_mask), image / 255], dim=1)
                 pooled = functional.avg_pool2d(planes, size)
                 values[variant, start : films.stop] = torch.cat([coefficients, pooled], dim=1).half().numpy()
+
+
+def black_out(image: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the film with its lungs at 0, and the probability of all that is far from them, as a control.
+
+    Lungs are grown by `MARGIN` pixels, so that a mask which is a little too small shows nothing of them.
+
+    Args:
+        image: float [film, height, width], 0 to 255.
+        probability: float [film, height, width], of the lungs, in [0, 1].
+    """
+    grown = functional.max_pool2d(probability[:, None], 2 * MARGIN + 1, stride=1, padding=MARGIN)[:, 0]
+    is_lung = grown > 0.5
+    return image.masked_fill(is_lung, 0), (~is_lung).float()
 
 
 def _moved(
@@ -145,7 +162,7 @@ def _digest(images: Images, probabilities: NDArray[np.float32], grey: Standardis
     sha = hashlib.sha256(images.tobytes())
     sha.update(np.rint(probabilities * 255).astype(np.uint8).tobytes())
     told = (grey, how.classifier.scattering, how.lung_mask, how.augmentation)
-    sha.update(json.dumps([one.model_dump(mode="json") for one in told] + [how.seed]).encode())
+    sha.update(json.dumps([*(one.model_dump(mode="json") for one in told), how.seed, how.lungs]).encode())
     return sha.hexdigest()
 
 

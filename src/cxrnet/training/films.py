@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from cxrnet.bundle.config import PreparationConfig
-from cxrnet.data.augment import Augmentation, draw, warp, warp_mask
+from cxrnet.data.augment import Augmentation, draw, warp
 from cxrnet.data.manifest import Sample
 from cxrnet.data.pixels import read_many, read_mask, resize_mask
 from cxrnet.errors import UsageError
@@ -28,30 +28,33 @@ from cxrnet.imaging.preprocess import prepare
 from cxrnet.training.config import Phase
 
 Images = NDArray[np.uint8]
-Masks = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Films:
-    """Prepared films of one size: `images` uint8 [film, height, width], `masks` bool of that shape or None."""
+    """Prepared films of one size.
+
+    Attributes:
+        images: uint8 [film, height, width].
+        masks: uint8 of that shape, 255 times the part of each pixel that is lung, or None.
+    """
 
     images: Images
-    masks: Masks | None = None
+    masks: Images | None = None
 
     def __len__(self) -> int:
         """Return the number of films."""
         return len(self.images)
 
     def resized(self, scale: float) -> Films:
-        """Return the films with both sides times `scale`, by area; a mask keeps a pixel that is half in or more."""
+        """Return the films with both sides times `scale`, by area; a mask says how much of a pixel is lung."""
         if scale == 1:
             return self
         height, width = (max(32, round(side * scale)) for side in self.images.shape[1:])
         small = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in self.images]
         if self.masks is None:
             return Films(images=np.stack(small))
-        grey = (mask.astype(np.uint8) * 255 for mask in self.masks)
-        masks = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) > 127 for mask in grey]
+        masks = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in self.masks]
         return Films(images=np.stack(small), masks=np.stack(masks))
 
 
@@ -66,9 +69,9 @@ def read_films(samples: Sequence[Sample], how: PreparationConfig, *, with_masks:
         msg = "manifest: no films are left to train on; look at --where, the split column and the labels"
         raise UsageError(msg)
     images = np.empty((len(samples), how.height, how.width), np.uint8)
-    masks = np.empty(images.shape, np.bool_) if with_masks else None
+    masks = np.empty_like(images) if with_masks else None
 
-    def read(decoder: Decoder, sample: Sample) -> tuple[Images, Masks | None]:
+    def read(decoder: Decoder, sample: Sample) -> tuple[Images, Images | None]:
         film = decoder.read(sample.image)
         size = {"height": how.height, "width": how.width}
         image = prepare(film.pixels, **size, interpolation=how.interpolation, name=film.name)
@@ -77,11 +80,11 @@ def read_films(samples: Sequence[Sample], how: PreparationConfig, *, with_masks:
         if sample.mask is None:
             msg = f"manifest: line {sample.line} has no mask; leave it out with --where, or give one"
             raise UsageError(msg)
-        return image, resize_mask(read_mask(decoder, sample.mask), **size) > 127
+        return image, resize_mask(read_mask(decoder, sample.mask), **size)
 
     for index, (image, mask) in enumerate(read_many(read, samples)):
         images[index] = image
-        if masks is not None:
+        if masks is not None and mask is not None:
             masks[index] = mask
     return Films(images=images, masks=masks)
 
@@ -108,11 +111,36 @@ class EpochOrder(Sampler[tuple[int, int]]):
     """The films of one epoch as (epoch, index), shuffled; every rank of a parallel training gets its share.
 
     Shares are of equal length: the first films of the epoch come twice where it does not divide.
+
+    Args:
+        films: Number of films.
+        seed: Of the training.
+        epoch: Number of the epoch.
+        is_shuffled: Whether they come in another order in every epoch.
+        rank: Number of this process.
+        ranks: Number of processes.
+        draws: Films are drawn with these probabilities, float64 [film], in place of each once.
+        number: Of draws; as many as films if not given.
     """
 
-    def __init__(self, films: int, *, seed: int, epoch: int, is_shuffled: bool = True, rank: int = 0, ranks: int = 1):
-        order = np.random.default_rng((seed, epoch)).permutation(films) if is_shuffled else np.arange(films)
-        padded = np.resize(order, -(-films // ranks) * ranks)
+    def __init__(
+        self,
+        films: int,
+        *,
+        seed: int,
+        epoch: int,
+        is_shuffled: bool = True,
+        rank: int = 0,
+        ranks: int = 1,
+        draws: NDArray[np.float64] | None = None,
+        number: int | None = None,
+    ) -> None:
+        chance = np.random.default_rng((seed, epoch))
+        if draws is not None:
+            order = chance.choice(films, number or films, p=draws)
+        else:
+            order = chance.permutation(films) if is_shuffled else np.arange(films)
+        padded = np.resize(order, -(-len(order) // ranks) * ranks)
         self._order = [(epoch, int(index)) for index in padded[rank::ranks]]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
@@ -143,18 +171,18 @@ class MovedFilms(Dataset[tuple[Tensor, Tensor]]):
         return len(self._films)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return image float [1, height, width] in [0, 1] and lungs float [1, height, width], 0 or 1."""
+        """Return image float [1, height, width] in [0, 1] and lungs float [1, height, width] in [0, 1]."""
         epoch, index = key
         assert self._films.masks is not None
         image, mask = self._films.images[index], self._films.masks[index]
         if self._augmentation != Augmentation():
             height, width = image.shape
             matrix = draw(self._augmentation, height=height, width=width, seed=self._seed, epoch=epoch, index=index)
-            image, mask = warp(image, matrix), warp_mask(mask, matrix)
+            image, mask = warp(image, matrix), warp(mask, matrix)
         if self._phase.crop is not None:
             rows, columns = crop_at(image.shape, self._phase.crop, (self._seed, epoch, index, 1))
             image, mask = image[rows, columns], mask[rows, columns]
-        return torch.from_numpy(image[None] / np.float32(255)), torch.from_numpy(mask[None].astype(np.float32))
+        return torch.from_numpy(image[None] / np.float32(255)), torch.from_numpy(mask[None] / np.float32(255))
 
 
 def crop_at(shape: tuple[int, ...], crop: tuple[int, int], key: tuple[int, ...]) -> tuple[slice, slice]:

@@ -35,7 +35,7 @@ class SegmenterModule(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the films of this epoch; asked for anew in every epoch."""
-        phase = self.config.phase_at(self.current_epoch)
+        phase = self._phase
         if self._moved is None or self._moved[0] is not phase:
             films = MovedFilms(self._train, self.config.augmentation, phase, seed=self.config.seed)
             self._moved = (phase, films)
@@ -55,8 +55,8 @@ class SegmenterModule(lightning.LightningModule):
         )
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Return the validation films as they are."""
-        films = MovedFilms(self._validation, Augmentation(), Phase(epochs=1), seed=0)
+        """Return the validation films, not moved, at the scale of this epoch."""
+        films = MovedFilms(self._validation, Augmentation(), Phase(epochs=1, scale=self._phase.scale), seed=0)
         order = EpochOrder(len(films), seed=0, epoch=0, is_shuffled=False)
         return DataLoader(films, batch_size=4, sampler=order)
 
@@ -94,6 +94,10 @@ class SegmenterModule(lightning.LightningModule):
             for phase in self.config.phases
         )
         return optimiser_of(self.config.optimiser, self.network, steps)
+
+    @property
+    def _phase(self) -> Phase:
+        return self.config.phase_at(self.current_epoch)
 
     def _loss(self, image: Tensor, lungs: Tensor) -> Tensor:
         predicted = self.network(image.contiguous(memory_format=torch.channels_last))

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from cxrnet.bundle.folder import Bundle
 from cxrnet.data.folds import assign_folds, unite
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.errors import UsageError
 from cxrnet.figures.chart import png
 from cxrnet.figures.history import draw_history
+from cxrnet.nn.build import load_network
 from cxrnet.training.config import SegmenterTraining
 from cxrnet.training.films import digest, read_films
 from cxrnet.training.run import fit, open_run
@@ -29,6 +31,7 @@ def train_segmenter(
     config: SegmenterTraining,
     *,
     resume: bool = False,
+    start: Bundle | None = None,
     workers: int = 0,
     trainer_options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -37,8 +40,17 @@ def train_segmenter(
     Rows whose split is `train` are trained on and those whose split is `val` choose the best epoch; without splits
     a tenth of the groups is held out.
 
+    Args:
+        manifest: The pairs.
+        folder: The run.
+        config: The training.
+        resume: Whether the folder may hold the training to go on with.
+        start: Bundle whose segmenter the training starts from; random weights if not given.
+        workers: Processes that move films.
+        trainer_options: Further options of Lightning's trainer.
+
     Raises:
-        UsageError: No films, no masks, or the folder holds another training.
+        UsageError: No films, no masks, the folder holds another training, or `start` has another network.
         RadiographError: A film cannot be read.
     """
     train, validation = divide(manifest.samples, seed=config.seed)
@@ -48,10 +60,17 @@ def train_segmenter(
         "films": {"train": len(train), "val": len(validation), "sha256": digest([*train, *validation])},
         "settings": config.model_dump(mode="json"),
     }
+    if start is not None:
+        record["start"] = {"name": start.config.name, "version": start.config.version, "sha256": start.sha256}
+        if start.config.segmenter != config.segmenter:
+            msg = f"{start.label}: has another network than the settings; give its `segmenter` in --config"
+            raise UsageError(msg)
     open_run(folder, record, resume=resume)
     films, held_out = (read_films(part, config.preparation, with_masks=True) for part in (train, validation))
     torch.manual_seed(config.seed)
     module = SegmenterModule(config, films, held_out, workers=workers)
+    if start is not None:
+        module.network.load_state_dict(load_network(start).segmenter.state_dict())
     return fit(
         module,
         folder,
@@ -59,6 +78,7 @@ def train_segmenter(
         monitor="val_dice",
         is_better_higher=True,
         patience=config.patience,
+        begins=config.epochs - config.phases[-1].epochs,
         draw=draw_curves,
         trainer_options=trainer_options,
     )

@@ -1,0 +1,47 @@
+"""How often a film is drawn, so that where it comes from says less about its class.
+
+Public collections are confounded: most sources hold one class only, so that a network can learn the hospital in place
+of the disease. Films of sources with every class cannot be told that way, if each class is drawn alike there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def draw_probabilities(labels: NDArray[np.int64], sources: Sequence[str], *, mixed_share: float) -> NDArray[np.float64]:
+    """Return how likely each film is the next one drawn, float64 [film], summing to 1.
+
+    Sources that have films of every class share `mixed_share` of the draws, by the number of their films, and each
+    class is drawn alike within each of them. The rest is drawn from the other sources: each class alike, and the
+    sources of one class alike. Without sources of one kind, those of the other have all.
+
+    Args:
+        labels: int64 [film], index of the class.
+        sources: Source of each film, by any name.
+        mixed_share: 0 to 1.
+    """
+    names = np.asarray(sources)
+    classes = np.unique(labels)
+    mixed = [name for name in np.unique(names) if np.array_equal(np.unique(labels[names == name]), classes)]
+    is_mixed = np.isin(names, mixed)
+    if is_mixed.all() or not is_mixed.any():
+        mixed_share = float(is_mixed.all())
+    probabilities = np.zeros(len(labels))
+    for name in mixed:
+        share = mixed_share * (names == name).sum() / is_mixed.sum() / len(classes)
+        for label in classes:
+            cell = (names == name) & (labels == label)
+            probabilities[cell] = share / cell.sum()
+    if mixed_share < 1:
+        alone = np.unique(labels[~is_mixed])
+        for label in alone:
+            homes = np.unique(names[~is_mixed & (labels == label)])
+            for name in homes:
+                cell = (names == name) & (labels == label)
+                probabilities[cell] = (1 - mixed_share) / len(alone) / len(homes) / cell.sum()
+    probabilities /= probabilities.sum()
+    return probabilities

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cxrnet.cli import app
+from cxrnet.errors import UsageError
+from cxrnet.evaluation.out_of_fold import OutOfFoldEvaluation, Request, calibrated_across
+from cxrnet.training.config import ClassifierTraining
+
+CLASSES = ("covid", "non-covid")
+FILMS = 48
+
+
+def write_table(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A classifier run of two folds whose first fold is always right and whose second is always wrong."""
+    folder = tmp_path / "covid"
+    settings = ClassifierTraining(folds=2).model_dump(mode="json")
+    record = {"kind": "classifier", "settings": settings, "segmenter": {"name": "lungs", "version": "1.0"}}
+    rows = [
+        {
+            "image": f"{film}.png",
+            "label": CLASSES[film % 2],
+            "group_id": f"g{film}",
+            "source": "ab"[film < FILMS // 4],
+            "fold": film // 2 % 2,
+        }
+        for film in range(FILMS)
+    ]
+    write_table(folder / "folds.csv", rows)
+    (folder / "training.json").write_text(json.dumps(record))
+    chance = np.random.default_rng(0)
+    for fold, sign in ((0, 1), (1, -1)):
+        held_out = [
+            {name: row[name] for name in ("image", "label")}
+            | {
+                f"logit_{name}": sign * (2.0 if row["label"] == name else -2.0) + float(chance.normal(0, 0.1))
+                for name in CLASSES
+            }
+            for row in rows
+            if row["fold"] == fold
+        ]
+        write_table(folder / f"fold{fold}" / "out_of_fold.csv", held_out)
+        (folder / f"fold{fold}" / "last.safetensors").write_bytes(bytes([fold]))
+    return folder
+
+
+def evaluate(run, out):
+    evaluation = OutOfFoldEvaluation(run, Request(manifest=run / "folds.csv", resamples=50), out)
+    list(evaluation.run())
+    return evaluation.record
+
+
+def test_each_film_is_scored_by_the_fold_that_has_not_seen_it(run, tmp_path):
+    record = evaluate(run, tmp_path / "report")
+    assert record["folds"]["roc_auc"]["values"] == [1.0, 0.0]
+    assert record["overall"]["n"] == FILMS
+    assert set(record["by"]["source"]) == {"a", "b"}
+    with (tmp_path / "report" / "per_image.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == [f"{film}.png" for film in range(FILMS)]
+    assert "was not trained on" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_calibration_of_a_fold_knows_nothing_of_it():
+    chance = np.random.default_rng(1)
+    labels, folds = chance.integers(0, 2, 60), np.arange(60) % 3
+    logits = chance.normal(0, 1, (60, 2))
+    before = calibrated_across(logits, labels, folds)
+    assert before.sum(axis=1) == pytest.approx(1)
+    labels[folds == 0] = 1 - labels[folds == 0]
+    after = calibrated_across(logits, labels, folds)
+    np.testing.assert_array_equal(before[folds == 0], after[folds == 0])
+    assert not np.allclose(before[folds != 0], after[folds != 0])
+
+
+def test_fold_that_has_not_ended_is_named(run, tmp_path):
+    (run / "fold1" / "last.safetensors").unlink()
+    with pytest.raises(UsageError, match="fold 1 has not ended"):
+        evaluate(run, tmp_path / "report")
+
+
+def test_logits_of_other_films_are_refused(run, tmp_path):
+    path = run / "fold0" / "out_of_fold.csv"
+    path.write_text(path.read_text().replace("4.png", "other.png"))
+    with pytest.raises(UsageError, match=r"has other films than folds\.csv says"):
+        evaluate(run, tmp_path / "report")
+
+
+def test_segmenter_run_is_refused(run, tmp_path):
+    (run / "training.json").write_text(json.dumps({"kind": "segmenter"}))
+    with pytest.raises(UsageError, match="is a segmenter run"):
+        evaluate(run, tmp_path / "report")
+
+
+def test_command_writes_the_report(run, tmp_path):
+    out = tmp_path / "report"
+    result = CliRunner().invoke(app, ["evaluate", "folds", str(run), "--out", str(out), "--resamples", "20"])
+    assert result.exit_code == 0, result.output
+    assert "ROC AUC" in result.output
+    assert json.loads((out / "metrics.json").read_text())["is_out_of_fold"] is True
