@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from cxrnet.data.check import check_manifest
 from cxrnet.data.folds import unite
 from cxrnet.data.manifest import Columns, read_manifest
-from cxrnet.data.splitting import HELD_OUT, divide, split_manifest
+from cxrnet.data.splitting import HELD_OUT, divide, divide_by_source, split_manifest
 from cxrnet.errors import UsageError
 from tests.data.conftest import read_rows, sample, write_rows
 
@@ -81,6 +82,59 @@ def test_hold_out_is_marked():
     parts, lines = divide(samples, unite(samples), folds=2, seed=0, holdout=0.2)
     assert np.sum(parts == HELD_OUT) == 4
     assert lines[0] == "test: 4 rows of 20, 100.0% covid"
+
+
+def of_sources(*sources, groups=None):
+    return [
+        replace(sample(number, group=(groups or {}).get(number, f"g{number}")), source=source)
+        for number, source in enumerate(sources)
+    ]
+
+
+def test_sources_become_folds():
+    films = of_sources("a", "b", "c", "a")
+    parts, lines = divide_by_source(films, unite(films), [["a", "c"], ["b"]])
+    assert parts.tolist() == [0, 1, 0, 0]
+    assert lines[1].startswith("fold 0: 3 rows of a, c, ")
+
+
+def test_group_in_two_such_folds_is_in_none():
+    films = of_sources("a", "b", "b", "a", groups={0: "same", 1: "same"})
+    parts, lines = divide_by_source(films, unite(films), [["a"], ["b"]])
+    assert parts.tolist() == [HELD_OUT, HELD_OUT, 1, 0]
+    assert lines[0] == "2 rows of 1 groups with films in several folds are left out"
+
+
+def test_fold_that_keeps_no_film_is_wrong_usage():
+    films = of_sources("a", "b", groups={0: "same", 1: "same"})
+    with pytest.raises(UsageError, match="fold 0 keeps no film"):
+        divide_by_source(films, unite(films), [["a"], ["b"]])
+
+
+@pytest.mark.parametrize(
+    ("folds", "told"),
+    [
+        ([["a"], ["c"]], "source b is in no fold"),
+        ([["a", "b"], ["d"]], "source d has no film"),
+        ([["a"], ["a", "b"]], "name each source once"),
+        ([["a", "b"]], "in two folds or more"),
+    ],
+)
+def test_sources_that_make_no_folds_are_wrong_usage(folds, told):
+    films = of_sources("a", "b", "b") if folds != [["a"], ["c"]] else of_sources("a", "b", "c")
+    with pytest.raises(UsageError, match=told):
+        divide_by_source(films, unite(films), folds)
+
+
+def test_only_films_of_such_folds_are_written(films):
+    for number, row in enumerate(films.rows):
+        row["source"] = "ab"[number > 6]  # films 6 and 7 are of one patient
+    path = write_rows(films.folder / "sources.csv", films.rows)
+    out = films.folder / "folds.csv"
+    split_manifest(read_manifest(path), out, leave_out=[["a"], ["b"]])
+    rows = read_rows(out)
+    assert [row["image"] for row in rows] == [row["image"] for row in films.rows[:6] + films.rows[8:]]
+    assert all(row["fold"] == str("ab".index(row["source"])) for row in rows)
 
 
 @pytest.mark.parametrize("folds", [0, 1])

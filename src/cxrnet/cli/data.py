@@ -94,6 +94,9 @@ def split(
     folds: int = typer.Option(6, min=0, help="Folds for cross-validation; 0 makes none."),
     seed: int = typer.Option(0, min=0, help="Of the order in which groups are dealt."),
     holdout: float = typer.Option(0.0, min=0.0, max=0.9, help="Share of the images that becomes the split test."),
+    leave_out: list[str] = typer.Option(
+        [], metavar="SOURCE,...", help="Make a fold of these sources; repeat it until each source is in one."
+    ),
     merge_duplicates: bool = typer.Option(True, help="Keep near-duplicates together; reads every image."),
     image_column: str = IMAGE,
     mask_column: str = MASK,
@@ -123,6 +126,7 @@ def split(
         folds=folds,
         seed=seed,
         holdout=holdout,
+        leave_out=[[name.strip() for name in names.split(",")] for names in leave_out],
         similarity=similarity if merge_duplicates else None,
         columns=columns,
         jobs=jobs,

@@ -25,6 +25,7 @@ def split_manifest(
     folds: int = 6,
     seed: int = 0,
     holdout: float = 0.0,
+    leave_out: Sequence[Sequence[str]] = (),
     similarity: float | None = None,
     columns: Columns = STANDARD,
     jobs: int | None = None,
@@ -37,6 +38,7 @@ def split_manifest(
         folds: Folds among the rows that are not held out; 0 makes none.
         seed: Of the order in which groups are dealt.
         holdout: Share of the images that is held out as the split `test`; the others become `train`.
+        leave_out: In place of folds that are dealt, the sources of each fold; see `divide_by_source`.
         similarity: Correlation of detail from which two films stay together; None does not look.
         columns: Names of the columns of `manifest`.
         jobs: Files read at once; one a core if not given.
@@ -53,7 +55,12 @@ def split_manifest(
     samples = manifest.samples
     duplicates = [] if similarity is None else find_duplicates(samples, similarity=similarity, jobs=jobs)
     groups = unite(samples, duplicates)
-    parts, lines = divide(samples, groups, folds=folds, seed=seed, holdout=holdout)
+    if leave_out:
+        parts, lines = divide_by_source(samples, groups, leave_out)
+        inside = np.flatnonzero(parts != HELD_OUT)
+        samples, groups, parts = tuple(samples[index] for index in inside), groups[inside], parts[inside]
+    else:
+        parts, lines = divide(samples, groups, folds=folds, seed=seed, holdout=holdout)
     if similarity is not None:
         lines.insert(0, f"{len(duplicates)} pairs of near-duplicates are kept together")
     splits = sorted({sample.split for sample in samples if sample.split})
@@ -99,6 +106,46 @@ def divide(
             count = len(np.unique(groups[inside]))
             lines.append(f"fold {fold}: {inside.sum()} rows, {count} groups, {_shares(samples, inside)}")
         lines += describe_uneven(chosen, numbers, parts[rest])
+    return parts, lines
+
+
+def divide_by_source(
+    samples: Sequence[Sample], groups: NDArray[np.int64], leave_out: Sequence[Sequence[str]]
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Number of the fold of each sample by its source, int64 [sample]; and lines for people about it.
+
+    A fold then says what a model does in hospitals that it has not seen. A group with films in several folds is in
+    none of them.
+
+    Args:
+        samples: Rows of a manifest.
+        groups: What stays together, from `folds.unite`.
+        leave_out: The sources of each fold.
+
+    Raises:
+        UsageError: A source is in no fold, in two, or has no film; there is one fold only, or one keeps no film.
+    """
+    named = [source for sources in leave_out for source in sources]
+    known = {sample.source for sample in samples}
+    told = ", ".join(sorted(known)) or "none"
+    for source in sorted(known.symmetric_difference(named)):
+        what = "is in no fold" if source in known else "has no film"
+        msg = f"--leave-out: source {source or '(not given)'} {what}; name each source once; they are {told}"
+        raise UsageError(msg)
+    if len(named) != len(set(named)) or len(leave_out) < 2:
+        msg = f"--leave-out: name each source once, in two folds or more; they are {told}"
+        raise UsageError(msg)
+    home = {source: fold for fold, sources in enumerate(leave_out) for source in sources}
+    parts = np.array([home[sample.source] for sample in samples], np.int64)
+    divided = [group for group in np.unique(groups) if len(np.unique(parts[groups == group])) > 1]
+    parts[np.isin(groups, divided)] = HELD_OUT
+    lines = [f"{np.sum(parts == HELD_OUT)} rows of {len(divided)} groups with films in several folds are left out"]
+    for fold, sources in enumerate(leave_out):
+        inside = parts == fold
+        if not inside.any():
+            msg = f"--leave-out: fold {fold} keeps no film, since its groups have films in other folds too"
+            raise UsageError(msg)
+        lines.append(f"fold {fold}: {inside.sum()} rows of {', '.join(sources)}, {_shares(samples, inside)}")
     return parts, lines
 
 
