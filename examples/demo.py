@@ -1,59 +1,64 @@
 """Screen a real chest radiograph, and see a leg refused.
 
-The films are those of the package pydicom-data: RG1, a chest (PA, MONOCHROME1, 15 bits), and RG3, a leg. The model
-is made from a folder with the published CXR-Net weights, which you name with `--weights`: none is bundled yet.
+The films are those of the package pydicom-data: RG1, a chest (PA, MONOCHROME1, 15 bits), and RG3, a leg. The model is
+the one that comes with the package; `--bundle` names another.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from time import perf_counter
 
-from cxrnet import CxrNetError, Pipeline
-from cxrnet.bundle.folder import CHECKSUMS
-from cxrnet.nn.published import import_published
+from cxrnet import CxrNetError, Finding, Pipeline
 from cxrnet.screening.outputs import write_finding
+from cxrnet.screening.pipeline import DEFAULT_BUNDLE
 
-FILMS = ("RG1_UNCR.dcm", "RG1_J2KR.dcm", "RG3_UNCR.dcm")
+FILMS = {"RG1_UNCR.dcm": "a chest", "RG3_UNCR.dcm": "a leg"}
 
 
 def find_film(name: str) -> Path:
     """Return the path of one of pydicom-data's films."""
-    files = distribution("pydicom-data").files or []
+    try:
+        files = distribution("pydicom-data").files or []
+    except PackageNotFoundError:
+        sys.exit("ERROR demo: pydicom-data is not installed, which holds the films; pip install 'cxrnet[demo]'")
     return Path(str(next(file for file in files if file.name == name).locate()))
 
 
-def find_bundle(weights: Path, out: Path) -> Path:
-    """Return the folder of the bundle published-v7, imported on the first run."""
-    folder = out / "bundles" / "published-v7"
-    if not (folder / CHECKSUMS).is_file():
-        print(f"importing the published weights from {weights}; this takes a minute, once")
-        import_published([weights], folder.parent)
-    return folder
+def describe(finding: Finding) -> str:
+    """Return what a finding says, in a line or two."""
+    if finding.status == "refused":
+        return "refused, no score: " + "; ".join(f"{reason.code}: {reason.text}" for reason in finding.reasons)
+    kind = "calibrated" if finding.is_calibrated else "uncalibrated"
+    scores = ", ".join(f"{label} {score:.4f}" for label, score in finding.scores.items())
+    first = next(iter(finding.scores))
+    told = f"{finding.status}, {kind}: {scores}"
+    if finding.interval:
+        low, high = finding.interval[first]
+        told += f"; by its {len(finding.folds[first])} folds {first} lies in {low:.4f} to {high:.4f}"
+    return told + (f"; uncertain: {finding.doubt}" if finding.doubt else "")
 
 
 def main() -> int:
     """Screen the films and print where to look."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, help="folder with the published .h5 files")
+    parser.add_argument("--bundle", default=DEFAULT_BUNDLE, help="name of a bundle, or its folder")
     parser.add_argument("--out", type=Path, default=Path("demo"))
     options = parser.parse_args()
-    if options.weights is None:
-        print("demo: no weights are bundled yet; name a folder with the published CXR-Net .h5 files:")
-        print("    make demo WEIGHTS=path/to/weights")
-        return 2
-    with Pipeline.load(find_bundle(options.weights, options.out)) as pipeline:
-        print(f"model: {pipeline.bundle.label}, imported from {options.weights}; research use only")
-        for name in FILMS:
+    begun = perf_counter()
+    with Pipeline.load(options.bundle) as pipeline:
+        print(f"model {pipeline.bundle.label}; research use only, not a medical device\n")
+        for name, what in FILMS.items():
             finding = pipeline.screen(find_film(name))
             folder = options.out / Path(name).stem
             write_finding(finding, folder, {"json", "png"})
-            scores = ", ".join(f"{label} {score:.4f}" for label, score in finding.scores.items())
-            reasons = "; ".join(f"{reason.code}: {reason.text}" for reason in finding.reasons)
-            print(f"{name}: {finding.status} {scores}{reasons}")
-            print(f"    look at {folder / 'panel.png'}")
+            print(f"{name}, {what}: {describe(finding)}")
+            print(f"    picture: {folder / 'panel.png'}")
+            print(f"    record:  {folder / 'finding.json'}\n")
+    print(f"{perf_counter() - begun:.1f} s; look at the pictures first, then at `cxrnet weights show {options.bundle}`")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cxrnet.bundle.catalogue import SHIPPED
 from cxrnet.imaging.radiograph import Fault
 from cxrnet.screening.gate import Code
 from cxrnet.screening.outputs import SAVES
+from cxrnet.screening.pipeline import DEFAULT_BUNDLE
 from tests.cli.conftest import cxrnet
 from tests.material import film
 
@@ -27,8 +30,8 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch, small_bundle):
-    """A folder in which a reader of the README would sit, with a small model under the published name."""
-    shutil.copytree(small_bundle, tmp_path / "home" / "bundles" / "published-v7")
+    """A folder in which a reader of the README would sit, with a small model under the name of the shipped one."""
+    shutil.copytree(small_bundle, tmp_path / "home" / "bundles" / "covid")
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path / "home"))
     chest = next(file for file in files("pydicom-data") if file.name == "RG1_UNCR.dcm").locate()
     shutil.copy(chest, tmp_path / "chest.dcm")
@@ -72,19 +75,33 @@ def test_readme_names_every_kind_of_output():
     assert set(SAVES) == {"json", "png", "npz", "npz-full"}
 
 
-def test_demo_says_what_it_needs_when_no_weights_are_named(tmp_path):
-    demo = [sys.executable, str(ROOT / "examples" / "demo.py"), "--out", str(tmp_path)]
-    done = subprocess.run(demo, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "make demo WEIGHTS=path/to/weights" in done.stdout
+def demo(out, *more):
+    words = [sys.executable, str(ROOT / "examples" / "demo.py"), "--out", str(out), *map(str, more)]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.shared
-@pytest.mark.slow
-def test_demo_screens_a_chest_and_refuses_a_leg(shared, tmp_path):
-    weights = shared / "reference" / "weights"
-    demo = [sys.executable, str(ROOT / "examples" / "demo.py"), "--out", str(tmp_path), "--weights", str(weights)]
-    done = subprocess.run(demo, capture_output=True, text=True, check=True)
-    assert "RG1_UNCR.dcm: scored covid 0.0000" in done.stdout
-    assert "RG3_UNCR.dcm: refused NOT_CHEST" in done.stdout
-    assert (tmp_path / "RG1_UNCR" / "panel.png").is_file()
+def test_demo_says_in_one_line_that_there_is_no_model(tmp_path):
+    done = demo(tmp_path, "--bundle", "nix")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR nix: no bundle of this name in ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_demo_runs_to_its_end_and_says_where_to_look(small_bundle, tmp_path):
+    done = demo(tmp_path, "--bundle", small_bundle)
+    assert done.returncode == 0, done.stderr
+    assert "RG1_UNCR.dcm, a chest: " in done.stdout
+    assert "RG3_UNCR.dcm, a leg: refused, no score: NOT_CHEST: " in done.stdout
+    for folder in ("RG1_UNCR", "RG3_UNCR"):
+        assert f"{tmp_path / folder / 'panel.png'}\n" in done.stdout
+        assert (tmp_path / folder / "panel.png").is_file()
+    assert json.loads((tmp_path / "RG3_UNCR" / "finding.json").read_text())["scores"] is None
+
+
+@pytest.mark.skipif(DEFAULT_BUNDLE not in {path.name for path in SHIPPED.glob("*")}, reason="no model is shipped yet")
+def test_demo_scores_a_chest_and_refuses_a_leg_with_the_shipped_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXRNET_HOME", str(tmp_path / "home"))
+    done = demo(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "RG1_UNCR.dcm, a chest: scored, calibrated: covid " in done.stdout
+    assert "RG3_UNCR.dcm, a leg: refused, no score: NOT_CHEST: " in done.stdout

@@ -2,7 +2,7 @@
 
     from cxrnet import Pipeline
 
-    with Pipeline.load("published-v7") as pipeline:
+    with Pipeline.load("covid") as pipeline:
         finding = pipeline.screen("chest.dcm")
 
 Names are loaded when they are first used: importing the package costs nothing.

@@ -2,7 +2,15 @@ import shutil
 
 import pytest
 
-from cxrnet.bundle.catalogue import HOME_VARIABLE, bundle_folders, bundles_folder, open_bundle
+from cxrnet.bundle import catalogue
+from cxrnet.bundle.catalogue import (
+    HOME_VARIABLE,
+    bundle_folders,
+    bundles_folder,
+    hidden_folders,
+    is_shipped,
+    open_bundle,
+)
 from cxrnet.bundle.folder import write_bundle
 from cxrnet.errors import BundleError
 from tests.bundle.conftest import CONFIG_OF_LUNGS, FILES
@@ -10,8 +18,9 @@ from tests.bundle.conftest import CONFIG_OF_LUNGS, FILES
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A data folder of one's own, empty."""
+    """A data folder of one's own, empty, and a package without models."""
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setattr(catalogue, "SHIPPED", tmp_path / "models")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home" / "bundles"
 
@@ -71,6 +80,29 @@ def test_name_wins_over_a_folder_that_is_no_bundle(home, tmp_path):
     _install(home, "one")
     (tmp_path / "one").mkdir()
     assert open_bundle("one").folder == home / "one"
+
+
+def test_shipped_bundle_opens_by_name(home, tmp_path):
+    bundle = _install(tmp_path / "models", "one")
+    assert open_bundle("one") == bundle
+    assert is_shipped(bundle.folder)
+    assert hidden_folders() == {}
+
+
+def test_own_bundle_hides_the_shipped_one_of_its_name(home, tmp_path):
+    shipped = _install(tmp_path / "models", "one", version="1.0")
+    _install(tmp_path / "models", "two", version="1.0")
+    own = _install(home, "one", version="2.0")
+    assert open_bundle("one") == own
+    assert not is_shipped(own.folder)
+    assert hidden_folders() == {"one": shipped.folder}
+    assert open_bundle(shipped.folder) == shipped
+
+
+def test_shipped_and_own_bundles_are_listed_together_in_order(home, tmp_path):
+    for place, name in ((tmp_path / "models", "two"), (home, "three"), (home, "one")):
+        _install(place, name)
+    assert list(bundle_folders()) == ["one", "three", "two"]
 
 
 def test_unknown_name_lists_those_known(home):

@@ -7,22 +7,25 @@ import json
 import pytest
 
 from cxrnet.bundle.config import ClassifierConfig, Standardisation
-from cxrnet.bundle.folder import CARD, CHECKSUMS, CONFIG, GRAPH, WEIGHTS, needed_files, read_bundle, write_bundle
+from cxrnet.bundle.folder import (
+    CARD,
+    CHECKSUMS,
+    CONFIG,
+    GRAPH,
+    SEGMENTER,
+    WEIGHTS,
+    needed_files,
+    read_bundle,
+    write_bundle,
+)
 from cxrnet.errors import BundleError
-from tests.bundle.conftest import CONFIG_OF_LUNGS, FILES
-
-
-def _refresh(folder):
-    """List the files of the folder anew, as whoever changed them on purpose would."""
-    names = [path.name for path in folder.iterdir() if path.name != CHECKSUMS]
-    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    (folder / CHECKSUMS).write_text(json.dumps({"sha256": sums}))
+from tests.bundle.conftest import CONFIG_OF_LUNGS, FILES, list_anew
 
 
 def _change_config(folder, **changes):
     content = json.loads((folder / CONFIG).read_bytes()) | changes
     (folder / CONFIG).write_text(json.dumps(content))
-    _refresh(folder)
+    list_anew(folder)
 
 
 def test_bundle_reads_back_what_was_written(bundle):
@@ -39,10 +42,28 @@ def test_label_is_name_version_and_digits_of_the_sha256(bundle):
     assert bundle.label == f"lungs 1.2 ({bundle.sha256[:8]})"
 
 
-def test_sha256_names_the_bundle_by_all_its_files(bundle, tmp_path):
+@pytest.mark.parametrize("name", [WEIGHTS, SEGMENTER])
+def test_sha256_names_the_bundle_by_what_it_computes_with(bundle, tmp_path, name):
     same = write_bundle(tmp_path / "same", CONFIG_OF_LUNGS, FILES)
-    other = write_bundle(tmp_path / "other", CONFIG_OF_LUNGS, FILES | {CARD: b"# Other"})
+    other = write_bundle(tmp_path / "other", CONFIG_OF_LUNGS, FILES | {name: b"other"})
     assert same.sha256 == bundle.sha256 != other.sha256
+
+
+def test_sha256_changes_with_the_config(bundle, tmp_path):
+    other = write_bundle(tmp_path / "other", CONFIG_OF_LUNGS.model_copy(update={"version": "1.3"}), FILES)
+    assert other.sha256 != bundle.sha256
+
+
+def test_sha256_stays_when_the_card_changes(bundle, tmp_path):
+    other = write_bundle(tmp_path / "other", CONFIG_OF_LUNGS, FILES | {CARD: b"# Other"})
+    assert other.sha256 == bundle.sha256
+
+
+def test_sha256_is_that_of_what_sha256sum_prints(bundle):
+    names = sorted(path.name for path in bundle.folder.iterdir() if path.name not in (CARD, CHECKSUMS))
+    lines = [f"{hashlib.sha256((bundle.folder / name).read_bytes()).hexdigest()}  {name}" for name in names]
+    assert names == [CONFIG, SEGMENTER, WEIGHTS]
+    assert bundle.sha256 == hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
 def test_bundle_cannot_be_changed(bundle):
@@ -118,7 +139,7 @@ def test_missing_file_is_named(bundle, name):
 
 def test_file_that_nobody_listed_or_brought_is_named(bundle):
     (bundle.folder / WEIGHTS).unlink()
-    _refresh(bundle.folder)
+    list_anew(bundle.folder)
     with pytest.raises(BundleError, match=r"lungs: weights\.safetensors is missing; import or build the bundle"):
         read_bundle(bundle.folder)
 
@@ -138,7 +159,7 @@ def test_pickle_is_refused(bundle, name):
 
 def test_pickle_is_refused_when_it_is_listed(bundle):
     (bundle.folder / "weights.pt").write_bytes(b"")
-    _refresh(bundle.folder)
+    list_anew(bundle.folder)
     with pytest.raises(BundleError, match=r"lungs: holds weights\.pt, a format that can run code when loaded"):
         read_bundle(bundle.folder)
 
@@ -150,7 +171,7 @@ def test_hidden_file_of_the_system_is_passed_by(bundle):
 
 def test_config_that_is_no_json_is_refused(bundle):
     (bundle.folder / CONFIG).write_text("{")
-    _refresh(bundle.folder)
+    list_anew(bundle.folder)
     with pytest.raises(BundleError, match=r"lungs: config in config\.json: Invalid JSON"):
         read_bundle(bundle.folder)
 

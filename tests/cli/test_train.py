@@ -119,6 +119,7 @@ def test_segmenter_run_holds_what_was_asked_and_what_came_out(segmenter_run):
         "best.safetensors",
         "checkpoints",
         "curves.png",
+        "data.json",
         "history.csv",
         "last.safetensors",
         "result.json",
@@ -147,6 +148,43 @@ def test_segmenter_bundle_carries_name_settings_and_card(segmenter_bundle):
     card = (segmenter_bundle / "card.md").read_text()
     assert "research only" in card
     assert "val_dice" in card
+
+
+def test_card_of_a_segmenter_counts_its_films(segmenter_bundle, segmenter_run):
+    facts = read_bundle(segmenter_bundle).facts
+    record = json.loads((segmenter_run / "training.json").read_text())
+    assert {part.split: part.films for part in facts.data.sources} == {"train": 10, "val": 2}
+    assert facts.data.sha256 == record["films"]["sha256"]
+    assert facts.training.settings == record["settings"]
+    assert facts.training.results["segmenter"] == json.loads((segmenter_run / "result.json").read_text())
+
+
+def test_run_of_before_there_were_counts_gets_them_when_it_is_resumed(segmenter_run, films, cxrnet, tmp_path):
+    run = shutil.copytree(segmenter_run, tmp_path / "segmenter")
+    told = (run / "data.json").read_bytes()
+    (run / "data.json").unlink()
+    assert cxrnet("ensemble", run, "-o", tmp_path / "without").code == 0
+    assert read_bundle(tmp_path / "without").facts.data is None
+    assert cxrnet(*segmenter_words(films, run, "--resume")).code == 0
+    assert (run / "data.json").read_bytes() == told
+
+
+def test_damaged_counts_are_refused(segmenter_run, cxrnet, tmp_path):
+    run = shutil.copytree(segmenter_run, tmp_path / "segmenter")
+    (run / "data.json").write_text("{}")
+    refuses(cxrnet("ensemble", run, "-o", tmp_path / "bundle"), "data.json: is not of this version's form")
+
+
+def test_card_of_an_ensemble_takes_the_figures_of_its_own_folds(classifier_run, small_bundle, cxrnet, tmp_path):
+    cxrnet("ensemble", classifier_run, "--out", tmp_path / "whole", "--lungs", small_bundle)
+    said = cxrnet("evaluate", "folds", classifier_run, "--out", tmp_path / "folds", "--resamples", 20)
+    assert said.code == 0, said.err
+    said = cxrnet("weights", "card", tmp_path / "whole", "--evaluation", f"out of fold={tmp_path / 'folds'}")
+    assert said.code == 0, said.err
+    bundle = read_bundle(tmp_path / "whole")
+    assert bundle.facts.segmenter.sha256 == read_bundle(small_bundle).sha256
+    assert "every film by the fold that had not seen it" in bundle.card
+    assert {part.split: part.films for part in bundle.facts.data.sources} == {"all": 12}
 
 
 def test_classifier_run_holds_folds_and_what_they_say_of_unseen_films(classifier_run):

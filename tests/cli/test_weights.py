@@ -7,10 +7,14 @@ import sys
 
 import pytest
 
+from cxrnet.bundle import catalogue
+
 
 @pytest.fixture
 def home(monkeypatch, tmp_path):
+    """A data folder of one's own, empty, and a package without models."""
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
+    monkeypatch.setattr(catalogue, "SHIPPED", tmp_path / "models")
     return tmp_path
 
 
@@ -27,6 +31,26 @@ def test_list_prints_named_bundles_and_damaged_ones(cxrnet, home, small_bundle):
     small, torn = cxrnet("weights", "list").out.splitlines()
     assert small.startswith("small  small 0.1 (")
     assert "damaged: torn: graph.onnx has changed" in torn
+
+
+def test_list_tells_where_each_comes_from(cxrnet, home, small_bundle):
+    for place in ("bundles/own", "models/lungs", "bundles/covid", "models/covid"):
+        shutil.copytree(small_bundle, home / place)
+    covid, lungs, own = cxrnet("weights", "list").out.splitlines()
+    assert covid.endswith(f"[{home / 'bundles'}, hides the one shipped with cxrnet]")
+    assert lungs.endswith("[shipped with cxrnet]")
+    assert own.endswith(f"[{home / 'bundles'}]")
+
+
+@pytest.mark.parametrize(("verb", "name"), [("screen", "covid"), ("segment", "lungs")])
+def test_model_that_is_used_when_none_is_named(cxrnet, home, small_bundle, chest, tmp_path, verb, name):
+    words = (verb, chest, "--out", tmp_path / "out")
+    said = cxrnet(*words)
+    assert said.code == 2
+    assert said.err.startswith(f"ERROR {name}: no bundle of this name in ")
+    assert said.err.count("\n") == 1
+    shutil.copytree(small_bundle, home / "models" / name)
+    assert cxrnet(*words).code == 0
 
 
 def test_show_prints_the_card(cxrnet, small_bundle):

@@ -127,3 +127,28 @@ def test_panel_takes_every_layout_of_memory(layout):
         film = film[::-1, ::-1]
     film.flags.writeable = False
     assert _is_panel(draw_panel(scored(radiograph=film)))
+
+
+def test_verdict_gives_the_interval_over_the_folds():
+    ends = {"covid": (0.811, 0.979), "non-covid": (0.021, 0.189)}
+    assert verdict_text(scored(interval=ends))[1].endswith("of the 6-fold ensemble, interval 0.81 to 0.98")
+
+
+def test_verdict_calls_an_uncertain_answer_so():
+    content = scored(doubt="the folds leave covid between 0.30 and 0.70", scores={"covid": 0.5, "non-covid": 0.5})
+    assert verdict_text(content)[0] == "covid 0.50, uncertain"
+    assert draw_panel(content).shape[0] > draw_panel(scored()).shape[0]
+    assert _has_warning_colour(draw_panel(content))
+
+
+def test_interval_is_drawn_as_a_bar_on_the_axis():
+    ends = {"covid": (0.3, 0.98), "non-covid": (0.02, 0.7)}
+    content = {"folds": {"covid": [0.9] * 6, "non-covid": [0.1] * 6}}
+    plain, barred = draw_panel(scored(**content)), draw_panel(scored(interval=ends, **content))
+    lower = slice(-250, None)
+    assert (plain[lower, 400:900] != barred[lower, 400:900]).any()
+
+
+def test_interval_of_other_classes_is_refused():
+    with pytest.raises(ValueError, match=r"interval: classes are \['flu'\]"):
+        scored(interval={"flu": (0.1, 0.2)})

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cxrnet import Pipeline, Radiograph, RadiographError
+from cxrnet.bundle import catalogue
 from cxrnet.errors import BundleError
 from tests.material import film
 
@@ -68,6 +69,7 @@ def test_pipeline_reads_again_after_it_was_closed(small_bundle, chest):
 
 def test_load_names_the_known_bundles_when_there_is_none(monkeypatch, tmp_path):
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
+    monkeypatch.setattr(catalogue, "SHIPPED", tmp_path / "models")
     with pytest.raises(BundleError, match=r"nix: no bundle of this name in .*known names: none yet"):
         Pipeline.load("nix")
 

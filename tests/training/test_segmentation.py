@@ -81,8 +81,9 @@ def test_every_loss_trains(tmp_path, loss):
 
 
 def test_validation_dice_is_that_of_the_films(tmp_path):
-    module = segmenter_module()
-    result = train_segmenter_in(tmp_path, TINY.model_copy(update={"phases": (Phase(epochs=1),)}), module=module)
+    config = TINY.model_copy(update={"phases": (Phase(epochs=1),)})
+    module = segmenter_module(config)
+    result = train_segmenter_in(tmp_path, config, module=module)
     films = drawn(2, first=50)
     images = torch.from_numpy(films.images)[:, None] / 255
     with torch.inference_mode():
@@ -102,7 +103,7 @@ def test_sixteen_films_are_learnt_by_heart(tmp_path):
         segmenter=SegmenterConfig(filters=4, blocks=2, dropout=0.0),
         preparation=TINY.preparation,
         augmentation=Augmentation(),
-        phases=(Phase(epochs=150, batch=4),),
+        phases=(Phase(epochs=250, batch=4),),
     )
     films = drawn(16)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Bundles by name: those in the user's data folder."""
+"""Bundles by name: the user's own, and those that come with the package."""
 
 from __future__ import annotations
 
@@ -13,18 +13,34 @@ from cxrnet.errors import BundleError
 HOME_VARIABLE = "CXRNET_HOME"
 """Environment variable that names another data folder."""
 
+SHIPPED = Path(__file__).parents[1] / "models"
+"""Folder of the bundles that come with the package."""
+
 
 def bundles_folder() -> Path:
-    """Return the folder where named bundles live; it need not exist."""
+    """Return the folder where a user's named bundles live; it need not exist."""
     home = os.environ.get(HOME_VARIABLE)
     return (Path(home) if home else Path(platformdirs.user_data_dir("cxrnet", appauthor=False))) / "bundles"
 
 
 def bundle_folders() -> dict[str, Path]:
-    """Return name -> folder of every named bundle, sorted by name; the bundles are not read."""
-    folder = bundles_folder()
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: path for path in found if (path / CHECKSUMS).is_file() and not path.name.startswith(".")}
+    """Return name -> folder of every named bundle, sorted by name; the bundles are not read.
+
+    A user's bundle hides a shipped one of the same name: who puts one there means it.
+    """
+    found = {path.name: path for place in (SHIPPED, bundles_folder()) for path in _bundles_in(place)}
+    return dict(sorted(found.items()))
+
+
+def hidden_folders() -> dict[str, Path]:
+    """Return name -> folder of the shipped bundles that a user's bundle of the same name hides."""
+    named = bundle_folders()
+    return {path.name: path for path in _bundles_in(SHIPPED) if named[path.name] != path}
+
+
+def is_shipped(folder: Path) -> bool:
+    """Return whether this is the folder of a bundle that came with the package."""
+    return folder.resolve().parent == SHIPPED.resolve()
 
 
 def open_bundle(name_or_path: str | Path) -> Bundle:
@@ -47,3 +63,8 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
         f"known names: {known}; `cxrnet weights import` makes one"
     )
     raise BundleError(msg)
+
+
+def _bundles_in(folder: Path) -> list[Path]:
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if (path / CHECKSUMS).is_file() and not path.name.startswith(".")]

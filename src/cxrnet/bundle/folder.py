@@ -5,8 +5,10 @@
     segmenter.onnx       Module 1 alone, for images of any size
     graph.onnx           everything, from prepared image to scores (where there is a classifier)
     card.md              what the model was made from, what it can and cannot do
+    facts.json           what the card is written from (`Facts`); published bundles have a card without it
     checksums.json       sha256 of each of these
 
+The model is named by what it computes with: a card that learns of another evaluation leaves the name as it is.
 Nothing in a bundle is ever unpickled.
 """
 
@@ -20,11 +22,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from cxrnet.bundle.config import BundleConfig
+from cxrnet.bundle.card import render_card
+from cxrnet.bundle.config import BundleConfig, Frozen
+from cxrnet.bundle.facts import Facts
 from cxrnet.errors import BundleError, OutputError
 from cxrnet.writing import write_whole
 
@@ -33,18 +37,32 @@ WEIGHTS = "weights.safetensors"
 SEGMENTER = "segmenter.onnx"
 GRAPH = "graph.onnx"
 CARD = "card.md"
+FACTS = "facts.json"
+ABOUT = frozenset({CARD, FACTS})
+"""Files that tell of the model and are no part of it."""
+
 CHECKSUMS = "checksums.json"
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+Record = TypeVar("Record", bound=Frozen)
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".h5", ".keras", ".bin", ".npy"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A checked bundle: its `folder`, its `config`, and the `sha256` that names it, that of its checksums."""
+    """A checked bundle.
+
+    Attributes:
+        folder: Where it is.
+        config: What the model is.
+        sha256: Names the model in findings and runs: the sha256 of what `sha256sum` prints for its files in the order
+            of their names, without `card.md`, `facts.json` and `checksums.json`.
+        facts: What the card is written from; None where there is only a card.
+    """
 
     folder: Path
     config: BundleConfig
     sha256: str
+    facts: Facts | None = None
 
     @property
     def label(self) -> str:
@@ -53,7 +71,12 @@ class Bundle:
 
     @property
     def card(self) -> str:
-        """The card, in Markdown."""
+        """The card, in Markdown: written from the facts where there are any."""
+        return self.stored_card if self.facts is None else render_card(self.config, self.facts, self.sha256)
+
+    @property
+    def stored_card(self) -> str:
+        """The card as the folder holds it."""
         return (self.folder / CARD).read_text(encoding="utf-8")
 
 
@@ -66,16 +89,24 @@ def read_bundle(folder: Path) -> Bundle:
     checksums = _read_checksums(folder)
     _refuse_others(folder, checksums)
     content = {name: _read_checked(folder, name, expected) for name, expected in checksums.items()}
-    config = _parse_config(folder, content[CONFIG])
+    config = _parse(BundleConfig, folder, CONFIG, content[CONFIG])
     for name in needed_files(config):
         if name not in content:
             msg = f"{folder.name}: {name} is missing; import or build the bundle again"
             raise BundleError(msg)
-    return Bundle(folder=folder, config=config, sha256=_sha256((folder / CHECKSUMS).read_bytes()))
+    facts = _parse(Facts, folder, FACTS, content[FACTS]) if FACTS in content else None
+    return Bundle(folder=folder, config=config, sha256=name_model(checksums), facts=facts)
 
 
-def write_bundle(folder: Path, config: BundleConfig, files: Mapping[str, bytes], *, overwrite: bool = False) -> Bundle:
-    """Write a bundle whole: `files` holds all but the config and the checksums.
+def write_bundle(
+    folder: Path,
+    config: BundleConfig,
+    files: Mapping[str, bytes],
+    *,
+    facts: Facts | None = None,
+    overwrite: bool = False,
+) -> Bundle:
+    """Write a bundle whole: `files` holds all but the config and the checksums, and no card where there are `facts`.
 
     Raises:
         BundleError: The folder exists and `overwrite` is not set, or it is not a bundle, or `files` are not
@@ -83,7 +114,12 @@ def write_bundle(folder: Path, config: BundleConfig, files: Mapping[str, bytes],
         OutputError: It cannot be written; what stood there before still does.
     """
     content = {CONFIG: config.model_dump_json(indent=2).encode(), **files}
-    if set(content) != set(needed_files(config)):
+    if facts is not None and CARD in files:
+        msg = f"{config.name}: has facts and a card; the card is written from the facts, give one of the two"
+        raise BundleError(msg)
+    if facts is not None:
+        content |= _about(config, facts, name_model(_checksums(content)))
+    if set(content) - ({FACTS} if facts is not None else set()) != set(needed_files(config)):
         msg = f"{config.name}: got {', '.join(sorted(content))}; needs {', '.join(needed_files(config))}"
         raise BundleError(msg)
     if folder.exists() and not overwrite:
@@ -92,10 +128,31 @@ def write_bundle(folder: Path, config: BundleConfig, files: Mapping[str, bytes],
     if folder.exists() and not (folder / CHECKSUMS).is_file():
         msg = f"{folder}: is not a bundle; it will not be overwritten"
         raise BundleError(msg)
-    checksums = {name: _sha256(data) for name, data in sorted(content.items())}
-    content[CHECKSUMS] = json.dumps({"sha256": checksums}, indent=2).encode()
     _replace_folder(folder, content)
     return read_bundle(folder)
+
+
+def write_facts(bundle: Bundle, facts: Facts) -> Bundle:
+    """Give a bundle other facts and the card that follows from them; the model and its sha256 stay.
+
+    Raises:
+        BundleError: The bundle has changed since it was read.
+        OutputError: It cannot be written; what stood there before still does.
+    """
+    folder = bundle.folder
+    checksums = _read_checksums(folder)
+    content = {name: _read_checked(folder, name, checksums[name]) for name in checksums if name not in ABOUT}
+    if name_model(checksums) != bundle.sha256:
+        msg = f"{folder.name}: is another model than it was when it was read; do it again"
+        raise BundleError(msg)
+    _replace_folder(folder, content | _about(bundle.config, facts, bundle.sha256))
+    return read_bundle(folder)
+
+
+def name_model(checksums: Mapping[str, str]) -> str:
+    """Return the sha256 that names a model, from those of its files; see `Bundle`."""
+    lines = (f"{checksums[name]}  {name}\n" for name in sorted(checksums) if name not in ABOUT)
+    return _sha256("".join(lines).encode())
 
 
 def needed_files(config: BundleConfig) -> tuple[str, ...]:
@@ -104,7 +161,17 @@ def needed_files(config: BundleConfig) -> tuple[str, ...]:
     return always if config.classifier is None else (*always, GRAPH)
 
 
+def _about(config: BundleConfig, facts: Facts, sha256: str) -> dict[str, bytes]:
+    card = render_card(config, facts, sha256)
+    return {FACTS: facts.model_dump_json(indent=1).encode(), CARD: card.encode()}
+
+
+def _checksums(content: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: _sha256(data) for name, data in sorted(content.items())}
+
+
 def _replace_folder(folder: Path, content: Mapping[str, bytes]) -> None:
+    content = {**content, CHECKSUMS: json.dumps({"sha256": _checksums(content)}, indent=2).encode()}
     aside = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -175,13 +242,13 @@ def _read_checked(folder: Path, name: str, expected: str) -> bytes:
     return data
 
 
-def _parse_config(folder: Path, data: bytes) -> BundleConfig:
+def _parse(record: type[Record], folder: Path, name: str, data: bytes) -> Record:
     try:
-        return BundleConfig.model_validate_json(data)
+        return record.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "config"
-        msg = f"{folder.name}: {where} in {CONFIG}: {first['msg']}; the bundle was made by another version of cxrnet"
+        where = ".".join(str(part) for part in first["loc"]) or Path(name).stem
+        msg = f"{folder.name}: {where} in {name}: {first['msg']}; the bundle was made by another version of cxrnet"
         raise BundleError(msg) from error
 
 

@@ -74,12 +74,13 @@ def _listing(done: list[Outcome]) -> Table:
     for outcome in done:
         row = outcome.row
         area = row.get("lung_area_fraction")
+        doubts = ["uncertain"] if row.get("uncertain") == "true" else []
         table.add_row(
             printable(outcome.item.path.name),
             outcome.status,
             *(f"{float(row[name]):.3f}" if name in row else "" for name in scores),
             f"{float(row['spread']):.3f}" if "spread" in row else "",
             f"{float(area):.0%}" if area else "",
-            "; ".join(reason.code for reason in outcome.reasons),
+            "; ".join([*doubts, *(reason.code for reason in outcome.reasons)]),
         )
     return table

@@ -17,7 +17,7 @@ INPUTS = typer.Argument(
     ..., metavar="INPUT...", help="Files, folders, patterns, or a CSV manifest.", show_default=False
 )
 OUT = typer.Option(..., "--out", "-o", help="Folder for the results.", show_default=False)
-BUNDLE = typer.Option("published-v7", "--bundle", "-b", help="Name of a bundle, or its folder.")
+BUNDLE = typer.Option("covid", "--bundle", "-b", help="Name of a bundle, or its folder.")
 JOBS = typer.Option(None, "--jobs", "-j", min=1, max=64, help="Images worked on at once; default: one a core.")
 COLUMN = typer.Option("image", "--image-column", help="Column of the manifest that holds the paths.")
 

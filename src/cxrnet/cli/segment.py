@@ -6,13 +6,15 @@ from pathlib import Path
 
 import typer
 
-from cxrnet.cli.screen import BUNDLE, COLUMN, INPUTS, JOBS, OUT, find_inputs, open_pipeline
+from cxrnet.cli.screen import COLUMN, INPUTS, JOBS, OUT, find_inputs, open_pipeline
+
+LUNGS = typer.Option("lungs", "--bundle", "-b", help="Name of a bundle, or its folder; lungs-no-heart leaves it out.")
 
 
 def segment(
     inputs: list[str] = INPUTS,
     out: Path = OUT,
-    bundle: str = BUNDLE,
+    bundle: str = LUNGS,
     save: str = typer.Option("png", help="Comma-separated: png (always written), npz."),
     jobs: int | None = JOBS,
     image_column: str = COLUMN,

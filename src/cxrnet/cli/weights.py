@@ -1,12 +1,21 @@
-"""`cxrnet weights`: bundles on this machine, and published weights made into bundles."""
+"""`cxrnet weights`: bundles on this machine, their cards, and published weights made into bundles."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-app = typer.Typer(help="Bundles on this machine; published weights made into bundles.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from cxrnet.bundle.facts import EvaluationFacts, Facts, Role
+    from cxrnet.bundle.folder import Bundle
+
+app = typer.Typer(
+    help="Bundles on this machine, their cards; published weights made into bundles.", no_args_is_help=True
+)
+
+NAMED = "[NAME=]DIR"
 
 
 @app.command("import")
@@ -28,21 +37,23 @@ def import_(
 
 @app.command("list")
 def list_() -> None:
-    """Print the named bundles."""
-    from cxrnet.bundle.catalogue import bundle_folders, bundles_folder
+    """Print the named bundles, and where each comes from."""
+    from cxrnet.bundle.catalogue import bundle_folders, bundles_folder, hidden_folders, is_shipped
     from cxrnet.bundle.folder import read_bundle
     from cxrnet.errors import BundleError
 
-    folders = bundle_folders()
+    folders, hidden = bundle_folders(), hidden_folders()
     if not folders:
         typer.echo(f"no bundles in {bundles_folder()}; `cxrnet weights import` makes some")
     for name, folder in folders.items():
+        origin = "shipped with cxrnet" if is_shipped(folder) else str(folder.parent)
+        origin += ", hides the one shipped with cxrnet" if name in hidden else ""
         try:
             bundle = read_bundle(folder)
         except BundleError as error:
-            typer.echo(f"{name}  damaged: {error}")
+            typer.echo(f"{name}  damaged: {error}  [{origin}]")
         else:
-            typer.echo(f"{name}  {bundle.label}  {bundle.config.description}")
+            typer.echo(f"{name}  {bundle.label}  {bundle.config.description}  [{origin}]")
 
 
 @app.command()
@@ -58,3 +69,65 @@ def show(
         typer.echo(bundle.config.model_dump_json(indent=2))
         return
     typer.echo(f"{bundle.label}\n{bundle.folder}\nsha256 {bundle.sha256}\n\n{bundle.card}")
+
+
+@app.command()
+def card(
+    name: str = typer.Argument(..., metavar="NAME|PATH", help="Name of a bundle, or its folder."),
+    evaluation: list[str] = typer.Option([], metavar=NAMED, help="Of this model, or of its folds; repeat it."),
+    control: list[str] = typer.Option([], metavar=NAMED, help="Of a training that bears on it; repeat it."),
+    rival: list[str] = typer.Option([], metavar=NAMED, help="Of another model; repeat it."),
+    notes: Path | None = typer.Option(None, help="Markdown that ends the card."),
+) -> None:
+    """Write the card of a bundle anew from what `cxrnet evaluate` measured.
+
+    What is given of a kind replaces what the bundle held of that kind; with no option the card is only written
+    anew. The model and its sha256 stay as they are.
+    """
+    from cxrnet.bundle.catalogue import open_bundle
+    from cxrnet.bundle.facts import Facts
+    from cxrnet.bundle.folder import write_facts
+
+    bundle = open_bundle(name)
+    facts = bundle.facts or Facts(notes=bundle.stored_card)
+    given: dict[Role, list[str]] = {"own": evaluation, "control": control, "rival": rival}
+    evaluations = [one for role, words in given.items() for one in _evaluations(bundle, facts, role, words)]
+    _refuse_equal_names(evaluations)
+    told = facts.model_copy(
+        update={"evaluations": tuple(evaluations), "notes": facts.notes if notes is None else _read_notes(notes)}
+    )
+    written = write_facts(bundle, told)
+    typer.echo(f"{written.label}: {written.folder / 'card.md'}, {len(evaluations)} evaluations")
+
+
+def _evaluations(bundle: Bundle, facts: Facts, role: Role, words: list[str]) -> list[EvaluationFacts]:
+    from cxrnet.evaluation.evidence import read_evidence
+
+    found = []
+    for word in words:
+        label, equals, folder = word.partition("=")
+        place = Path(folder if equals else word)
+        found.append(read_evidence(place, name=label if equals else place.resolve().name, role=role, bundle=bundle))
+    return found or list(facts.of_role(role))
+
+
+def _refuse_equal_names(evaluations: list[EvaluationFacts]) -> None:
+    from cxrnet.errors import UsageError
+
+    names = [evaluation.name for evaluation in evaluations]
+    for label in names:
+        if not label or names.count(label) > 1:
+            msg = (
+                f"card: {names.count(label)} evaluations are called {label!r}; give each a name, as in --rival NAME=DIR"
+            )
+            raise UsageError(msg)
+
+
+def _read_notes(path: Path) -> str:
+    from cxrnet.errors import UsageError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read as text ({type(error).__name__}); give a Markdown file in UTF-8"
+        raise UsageError(msg) from error

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cxrnet.bundle.facts import EvaluationFacts, Role, WorstCase
 from cxrnet.bundle.folder import Bundle
@@ -41,7 +41,8 @@ def read_evidence(folder: Path, *, name: str, role: Role, bundle: Bundle) -> Eva
         msg = f"{folder}: evaluates {told}, not {bundle.label} or its folds; give it with --control or --rival"
         raise UsageError(msg)
     worst = _worst(folder / PER_IMAGE, metrics) if role == "own" else ()
-    return EvaluationFacts(name=name, role=role, metrics={key: metrics[key] for key in KEPT if key in metrics}, worst=worst)
+    kept = {key: metrics[key] for key in KEPT if key in metrics}
+    return EvaluationFacts(name=name, role=role, metrics=kept, worst=worst)
 
 
 def _read_metrics(folder: Path) -> dict[str, Any]:
@@ -69,14 +70,13 @@ def _worst(path: Path, metrics: Mapping[str, Any]) -> tuple[WorstCase, ...]:
     found: dict[str, WorstCase] = {}
     for row in rows:
         label = row.get(names["label"]) or ""
-        metric = "dice" if metrics["task"] == "segmenter" else "score"
+        metric: Literal["dice", "score"] = "dice" if metrics["task"] == "segmenter" else "score"
         told = row.get("dice" if metric == "dice" else f"score_{label}")
         if told:
             group = row.get(names["group"]) or row.get(names["patient"]) or Path(row[names["image"]]).name
             source, view = row.get(names["source"]) or "", row.get(names["view"]) or ""
             value = float(told)
             if group not in found or value < found[group].value:
-                found[group] = WorstCase(
-                    group=group, source=source, view=view, metric=metric, value=value, label=label
-                )  # fmt: skip
+                told_of = {"group": group, "source": source, "view": view, "label": label}
+                found[group] = WorstCase(metric=metric, value=value, **told_of)
     return tuple(sorted(found.values(), key=lambda one: (one.value, one.group))[:WORST])

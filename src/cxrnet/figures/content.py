@@ -27,6 +27,8 @@ class PanelContent:
         reasons: Code and text each: why it was refused, or the warnings of a scored image.
         scores: Probability in [0, 1] of each class, in the order of the model; empty when refused.
         folds: Per class one probability a fold; the classes of `scores`.
+        interval: Per class the ends of its score's interval over the folds, each in [0, 1]; empty for one fold.
+        doubt: Why the answer is uncertain, in words; None where it is not.
         heatmaps: Per class float32 [height, width], 0 to 1, NaN outside the lungs; the classes of `scores`.
         source_size: Height and width of the image in the file, where `radiograph` is a reduced view of it.
         difference: float32 [height, width], first class minus second, -1 to 1, NaN outside; two classes only.
@@ -48,6 +50,8 @@ class PanelContent:
     reasons: tuple[tuple[str, str], ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     folds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    doubt: str | None = None
     heatmaps: Mapping[str, Floats] = field(default_factory=dict)
     difference: Floats | None = None
     source_size: tuple[int, int] | None = None
@@ -76,6 +80,8 @@ class PanelContent:
         for name, classes in (("folds", self.folds), ("heatmaps", self.heatmaps)):
             if set(classes) != set(self.scores):
                 raise ValueError(f"{name}: classes are {list(classes)}; {list(self.scores)} is accepted")
+        if self.interval and set(self.interval) != set(self.scores):
+            raise ValueError(f"interval: classes are {list(self.interval)}; {list(self.scores)} is accepted")
         if self.difference is not None and count != 2:
             raise ValueError(f"difference: given for {count} classes; 2 classes are accepted")
 
@@ -83,7 +89,7 @@ class PanelContent:
         for name, score in self.scores.items():
             if not self.folds[name]:
                 raise ValueError(f"folds of {name}: are none; a model has one or more")
-            for probability in (score, *self.folds[name]):
+            for probability in (score, *self.folds[name], *self.interval.get(name, ())):
                 if not -_SLACK <= probability <= 1 + _SLACK:
                     raise ValueError(f"score of {name}: is {probability}; a probability in [0, 1] is accepted")
 

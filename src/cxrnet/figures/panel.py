@@ -49,14 +49,18 @@ def draw_panel(content: PanelContent, *, width: int = UNITS) -> Bytes:
     if content.status == "refused":
         parts.append(_draw_refusal(content, width=width))
     else:
-        parts += [_draw_warning(reason, width=width) for reason in content.reasons]
+        doubts = [("UNCERTAIN", content.doubt)] if content.doubt else []
+        parts += [_draw_warning(reason, width=width) for reason in (*doubts, *content.reasons)]
         parts += [draw_gallery(content, width=width), draw_strip(content, width=width)]
     parts.append(_draw_footer(content, width=width))
     return np.concatenate(parts)
 
 
 def verdict_text(content: PanelContent) -> tuple[str, str]:
-    """The verdict and a note on it; of two classes always the first, so that a row of panels compares."""
+    """The verdict and a note on it; of two classes always the first, so that a row of panels compares.
+
+    The note gives the interval over the folds; an uncertain answer is called so beside its score.
+    """
     if content.status == "refused":
         return "No score: refused", "the image did not pass the checks below"
     name = max(content.scores, key=lambda name: content.scores[name])
@@ -66,7 +70,12 @@ def verdict_text(content: PanelContent) -> tuple[str, str]:
     source = "one network" if count == 1 else f"the {count}-fold ensemble"
     kind = "calibrated" if content.is_calibrated else "uncalibrated"
     which = f"highest of {len(content.scores)} {kind} scores" if len(content.scores) > 2 else f"{kind} score"
-    return f"{name} {score_text(content.scores[name])}", f"{which} of {source}"
+    verdict = f"{name} {score_text(content.scores[name])}"
+    note = f"{which} of {source}"
+    if content.interval:
+        low, high = map(score_text, content.interval[name])
+        note += f", interval {low} to {high}"
+    return f"{verdict}, uncertain" if content.doubt else verdict, note
 
 
 def _draw_header(content: PanelContent, *, width: int) -> Bytes:

@@ -1,4 +1,4 @@
-"""The score strip: an axis from 0 to 1 with the ensemble as a diamond and every fold as a dot."""
+"""The score strip: an axis from 0 to 1 with the ensemble as a diamond on its interval, and every fold as a dot."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -30,6 +30,7 @@ def draw_strip(content: PanelContent, *, width: int) -> Bytes:
     for row, name in enumerate(shown):
         axis = _HEADING + _ROW * (row + 1) - 14
         _draw_axis(canvas, axis)
+        _draw_interval(canvas, content.interval.get(name), axis=axis)
         _draw_row(canvas, name, content.scores[name], content.folds[name], axis=axis)
     for score, label in _TICK_LABELS.items():
         canvas.text(label, _place(score), axis + 40, colour=QUIET, align="centre")
@@ -77,6 +78,13 @@ def _draw_axis(canvas: Canvas, axis: float) -> None:
     canvas.box(_LEFT, axis - 1, _RIGHT - _LEFT, 2, RULE)
     for score in _TICK_LABELS:
         canvas.box(_place(score) - 1, axis - 7, 2, 14, RULE)
+
+
+def _draw_interval(canvas: Canvas, interval: tuple[float, float] | None, *, axis: float) -> None:
+    """A bar on the axis from end to end of the interval over the folds."""
+    if interval is not None:
+        low, high = map(_place, interval)
+        canvas.box(low - 2, axis - 4, high - low + 4, 8, FOLD)
 
 
 def _draw_row(canvas: Canvas, name: str, score: float, folds: Sequence[float], *, axis: float) -> None:

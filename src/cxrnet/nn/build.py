@@ -7,14 +7,24 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from cxrnet.bundle.facts import Facts
 from cxrnet.bundle.folder import CARD, GRAPH, SEGMENTER, WEIGHTS, Bundle, write_bundle
 from cxrnet.errors import BundleError
 from cxrnet.nn.graph import export_network, export_segmenter
 from cxrnet.nn.network import Network
 
 
-def build_bundle(network: Network, folder: Path, *, card: str, overwrite: bool = False) -> Bundle:
-    """Write `network` as a bundle: config, weights, graphs, `card` (Markdown) and checksums.
+def build_bundle(
+    network: Network, folder: Path, *, card: str = "", facts: Facts | None = None, overwrite: bool = False
+) -> Bundle:
+    """Write `network` as a bundle: config, weights, graphs, card and checksums.
+
+    Args:
+        network: With its weights.
+        folder: Of the bundle.
+        card: Markdown; only where there are no facts.
+        facts: What the card is written from.
+        overwrite: Whether a bundle that stands there is replaced.
 
     Raises:
         ExportError: The network has no ONNX form.
@@ -25,10 +35,12 @@ def build_bundle(network: Network, folder: Path, *, card: str, overwrite: bool =
         msg = f"{folder}: exists already; choose another folder or say --overwrite"
         raise BundleError(msg)
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    files = {WEIGHTS: save(state), SEGMENTER: export_segmenter(network.segmenter), CARD: card.encode()}
+    files = {WEIGHTS: save(state), SEGMENTER: export_segmenter(network.segmenter)}
+    if facts is None:
+        files[CARD] = card.encode()
     if network.config.classifier is not None:
         files[GRAPH] = export_network(network)
-    return write_bundle(folder, network.config, files, overwrite=overwrite)
+    return write_bundle(folder, network.config, files, facts=facts, overwrite=overwrite)
 
 
 def load_network(bundle: Bundle) -> Network:

@@ -98,9 +98,9 @@ LUNG_COLUMNS = (
 
 
 def finding_columns(classes: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns of `findings.csv`."""
-    scores = (f"score_{name}" for name in classes)
-    rest = ("calibrated", "spread", "lung_area_fraction", "warnings", "folder", "model", "model_version")
+    """Return the columns of `findings.csv`; `low` and `high` are the ends of a score's interval over the folds."""
+    scores = (f"{kind}_{name}" for name in classes for kind in ("score", "low", "high"))
+    rest = ("calibrated", "uncertain", "spread", "lung_area_fraction", "warnings", "folder", "model", "model_version")
     return (
         "input",
         "status",
@@ -125,6 +125,9 @@ def finding_row(finding: Finding, item: Input) -> dict[str, Any]:
         **_model(finding.model),
     }
     row |= {f"score_{name}": f"{score:.6f}" for name, score in finding.scores.items()}
+    for name, (low, high) in finding.interval.items():
+        row |= {f"low_{name}": f"{low:.6f}", f"high_{name}": f"{high:.6f}"}
+        row["uncertain"] = str(finding.is_uncertain).lower()
     row |= {f"{stage}_ms": f"{milliseconds:.1f}" for stage, milliseconds in finding.timing_ms.items()}
     if finding.lung_area_fraction is not None:
         row["lung_area_fraction"] = f"{finding.lung_area_fraction:.4f}"

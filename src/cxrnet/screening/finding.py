@@ -33,6 +33,9 @@ class Finding:
         operating_points: Name -> lowest score of the first class that counts as one, for calibrated models of two.
         folds: Class name -> probability of each fold; empty unless scored.
         spread: Largest standard deviation over the folds among the classes; None unless scored.
+        interval: Class name -> where its score would lie by the folds, 95 %: their disagreement, not all that is
+            uncertain (see `cxrnet.screening.interval`); empty unless scored by two folds or more.
+        doubt: Why the answer is uncertain, in words; None where the interval is clear of the operating point.
         lung_area_fraction: Share of the prepared image where the lung probability is above 0.5; None if failed.
         model: `name`, `version`, `sha256` of the bundle.
         timing_ms: Stage -> milliseconds.
@@ -51,6 +54,8 @@ class Finding:
     operating_points: Mapping[str, float] = field(default_factory=dict)
     folds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     spread: float | None = None
+    interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    doubt: str | None = None
     lung_area_fraction: float | None = None
     timing_ms: Mapping[str, float] = field(default_factory=dict)
     radiograph: Radiograph | None = field(default=None, repr=False)
@@ -61,6 +66,11 @@ class Finding:
     def failure(cls, name: str, reason: Reason, bundle: Bundle) -> Self:
         """Return the finding of an input that could not be read."""
         return cls(input=name, status="failed", reasons=(reason,), model=identity(bundle))
+
+    @property
+    def is_uncertain(self) -> bool | None:
+        """Whether the folds leave the answer open; None where there is no interval."""
+        return self.doubt is not None if self.interval else None
 
     def record(self) -> dict[str, Any]:
         """Return what `finding.json` holds, in its order."""
@@ -75,6 +85,9 @@ class Finding:
             "operating_points": dict(self.operating_points),
             "folds": {name: list(scores) for name, scores in self.folds.items()} or None,
             "spread": self.spread,
+            "interval": {name: list(ends) for name, ends in self.interval.items()} or None,
+            "uncertain": self.is_uncertain,
+            "doubt": self.doubt,
             "lung_area_fraction": self.lung_area_fraction,
             "radiograph": None if self.radiograph is None else _describe(self.radiograph),
             "model": dict(self.model),

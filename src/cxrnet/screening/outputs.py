@@ -92,6 +92,8 @@ def panel_content(finding: Finding) -> PanelContent:
         reasons=finding.reasons,
         scores=finding.scores,
         folds=finding.folds,
+        interval=finding.interval,
+        doubt=finding.doubt,
         heatmaps={} if maps is None else maps.maps(height, width),
         difference=None if maps is None else maps.difference(height, width),
         model=f"{finding.model['name']} {finding.model['version']} ({finding.model['sha256'][:8]})",

@@ -23,8 +23,10 @@ from cxrnet.screening.calibration import scores_of
 from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import judge
 from cxrnet.screening.heatmap import HeatMaps, resize
+from cxrnet.screening.interval import doubt, interval_of
 
-DEFAULT_BUNDLE = "published-v7"
+DEFAULT_BUNDLE, LUNGS_BUNDLE = "covid", "lungs"
+"""Bundles that screen, and that find lungs alone, where none is named; both come with the package."""
 
 Source = str | PathLike[str] | Radiograph
 
@@ -61,7 +63,7 @@ class Pipeline:
         limits: What one file may cost.
 
     Example:
-        >>> with Pipeline.load("published-v7") as pipeline:  # doctest: +SKIP
+        >>> with Pipeline.load("covid") as pipeline:  # doctest: +SKIP
         ...     finding = pipeline.screen("chest.dcm")
         ...     finding.scores["covid"]
     """
@@ -176,6 +178,8 @@ class Pipeline:
         )
         calibration = self.bundle.config.calibration
         scores, folds = scores_of(stages, calibration)
+        interval = interval_of(stages, calibration)
+        ends = [] if interval is None else [(float(low), float(high)) for low, high in interval]
         return replace(
             found,
             scores=dict(zip(config.classes, map(float, scores), strict=True)),
@@ -183,6 +187,8 @@ class Pipeline:
             operating_points={} if calibration is None else calibration.operating_points,
             folds={name: tuple(map(float, folds[:, index])) for index, name in enumerate(config.classes)},
             spread=float(folds.std(axis=0).max()),
+            interval=dict(zip(config.classes, ends, strict=False)),
+            doubt=doubt(stages, calibration, config.classes, interval),
             heatmaps=heatmaps,
         )
 

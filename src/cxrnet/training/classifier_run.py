@@ -31,6 +31,7 @@ from cxrnet.training.classification import FoldModule, Indices
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.features import Features, open_features
 from cxrnet.training.films import Images, digest, read_films
+from cxrnet.training.record import write_data
 from cxrnet.training.run import fit, open_run
 from cxrnet.training.segmenter_run import draw_curves
 from cxrnet.writing import write_whole
@@ -85,6 +86,7 @@ def train_classifier(
         "settings": config.model_dump(mode="json"),
     }
     open_run(folder, record, resume=resume)
+    write_data(folder, manifest, {"all": samples})
     films = read_films(samples, config.preparation, with_masks=False)
     grey = Standardisation(mean=float(films.images.mean()), std=float(films.images.std()))
     write_whole(folder / STANDARDISATION, grey.model_dump_json().encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from cxrnet.errors import UsageError
 from cxrnet.nn.build import build_bundle, load_network
 from cxrnet.nn.network import Network
 from cxrnet.training.calibration import fit_calibration, read_out_of_fold
-from cxrnet.training.callbacks import BEST, LAST, RESULT
+from cxrnet.training.callbacks import BEST, LAST
 from cxrnet.training.classifier_run import STANDARDISATION
 from cxrnet.training.config import ClassifierTraining, SegmenterTraining
+from cxrnet.training.record import read_facts
 from cxrnet.training.run import read_record
 
 
@@ -43,7 +43,8 @@ def build_segmenter(
         )
     )
     network.segmenter.load_state_dict(load_file(_file(run, weights)), strict=True)
-    return build_bundle(network.eval(), out, card=card(name, [record], [run]), overwrite=overwrite)
+    facts = read_facts(run, {run.name: run}, weights=weights)
+    return build_bundle(network.eval(), out, facts=facts, overwrite=overwrite)
 
 
 def build_ensemble(
@@ -96,19 +97,9 @@ def build_ensemble(
     network.segmenter.load_state_dict(load_network(segmenter).segmenter.state_dict(), strict=True)
     for fold, state in zip(network.ensemble.folds, states, strict=True):
         fold.load_state_dict(state, strict=True)
-    return build_bundle(network.eval(), out, card=card(name, [record], folders), overwrite=overwrite)
-
-
-def card(name: str, records: Sequence[dict[str, Any]], runs: Sequence[Path]) -> str:
-    """Return what is known of a model that was just trained, as Markdown."""
-    told = [f"# {name}", "", "Trained with `cxrnet`. **For research only. Not a medical device; not for diagnosis.**"]
-    told.append("")
-    for record in records:
-        told += [f"- kind: {record['kind']}", f"- manifest: {record['manifest']}", f"- films: {record['films']}"]
-    for run in runs:
-        result = run / RESULT
-        told.append(f"- {run.name}: {result.read_text().strip()}" if result.is_file() else f"- {run.name}")
-    return "\n".join([*told, "", "It has not been evaluated yet: see `cxrnet evaluate`.", ""])
+    parts = {folder.name: folder for folder in folders}
+    facts = read_facts(run, parts, weights=weights, segmenter=segmenter)
+    return build_bundle(network.eval(), out, facts=facts, overwrite=overwrite)
 
 
 def _record(run: Path, kind: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One training as a folder: what was asked, how far it is, what came out; it goes on from where it was stopped.
 
     training.json           kind, settings, manifest, classes
+    data.json               the films by source: counts, groups, patients, licences (see `record`)
     checkpoints/last.ckpt   to go on from, after every epoch
     history.csv, curves.png loss and metric of every epoch so far (paper Figs. 6 and 11b)
     best.safetensors        weights of the best epoch by the validation films

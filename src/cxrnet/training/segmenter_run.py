@@ -18,6 +18,7 @@ from cxrnet.figures.history import draw_history
 from cxrnet.nn.build import load_network
 from cxrnet.training.config import SegmenterTraining
 from cxrnet.training.films import digest, read_films
+from cxrnet.training.record import write_data
 from cxrnet.training.run import fit, open_run
 from cxrnet.training.segmentation import SegmenterModule
 
@@ -66,6 +67,7 @@ def train_segmenter(
             msg = f"{start.label}: has another network than the settings; give its `segmenter` in --config"
             raise UsageError(msg)
     open_run(folder, record, resume=resume)
+    write_data(folder, manifest, {"train": train, "val": validation})
     films, held_out = (read_films(part, config.preparation, with_masks=True) for part in (train, validation))
     torch.manual_seed(config.seed)
     module = SegmenterModule(config, films, held_out, workers=workers)

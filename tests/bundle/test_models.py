@@ -1,0 +1,53 @@
+"""The models that come with the package: whole, small enough, and with cards that tell what their facts say."""
+
+import pytest
+
+from cxrnet.bundle import catalogue
+from cxrnet.bundle.folder import CARD, read_bundle, write_bundle, write_facts
+from tests.bundle.conftest import CONFIG_OF_LUNGS, FILES, list_anew
+from tests.bundle.material import facts
+
+MOST_BYTES = 5_000_000
+"""All models in the wheel together, unpacked."""
+
+MODELS = sorted(path for path in catalogue.SHIPPED.glob("*") if not path.name.startswith("."))
+
+
+def is_current(folder):
+    bundle = read_bundle(folder)
+    return bundle.facts is not None and bundle.stored_card == bundle.card
+
+
+@pytest.mark.parametrize("folder", MODELS, ids=lambda folder: folder.name)
+def test_model_has_a_card_that_follows_from_its_facts(folder):
+    assert is_current(folder)
+
+
+@pytest.mark.parametrize("folder", MODELS, ids=lambda folder: folder.name)
+def test_model_is_called_as_its_folder(folder):
+    assert read_bundle(folder).config.name == folder.name
+
+
+@pytest.mark.parametrize("folder", MODELS, ids=lambda folder: folder.name)
+def test_model_says_from_what_it_was_made_and_how_good_it_is(folder):
+    known = read_bundle(folder).facts
+    assert known.training is not None
+    assert known.data is not None
+    assert all(part.licences for part in known.data.sources)
+    assert known.of_role("own")
+
+
+def test_models_together_are_small():
+    assert sum(path.stat().st_size for path in catalogue.SHIPPED.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+def test_card_that_says_something_else_than_the_facts_is_noticed(tmp_path):
+    files = {name: data for name, data in FILES.items() if name != CARD}
+    folder = write_bundle(tmp_path / "lungs", CONFIG_OF_LUNGS, files, facts=facts()).folder
+    assert is_current(folder)
+    told = (folder / CARD).read_text()
+    (folder / CARD).write_text(told.replace("0.953", "0.993"))
+    list_anew(folder)
+    assert not is_current(folder)
+    write_facts(read_bundle(folder), facts())
+    assert is_current(folder)
