@@ -82,10 +82,11 @@ def small_bundle(small_network, tmp_path_factory) -> Path:
     drawn there. One folder for the whole session: copy it before changing it.
     """
     from cxrnet.nn.build import build_bundle
+    from tests.material import open_gate
 
     folder = tmp_path_factory.mktemp("bundles") / "small"
     card = "# small\n\nMade from drawings, for tests.\n"
-    return build_bundle(small_network, folder, card=card).folder
+    return build_bundle(small_network, folder, card=card, view=open_gate()).folder
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from cxrnet.bundle.config import (
     SegmenterConfig,
     Standardisation,
 )
+from cxrnet.bundle.view import METADATA, VIEW_SIZE, ViewFacts
 from cxrnet.nn.network import Network
 
 SMALL = BundleConfig(
@@ -83,3 +84,24 @@ def small_network(config=SMALL):
         network = randomised(Network(config))
         trained(network.segmenter)
     return network.eval()
+
+
+def open_gate() -> bytes:
+    """Return the graph of a gate's network that takes everything for a usual frontal film; made-up films are none."""
+    from onnx import TensorProto, checker, helper
+
+    answers = {"contents": (1.0, 0.0, 0.0, 0.0), "turns": (1.0, 0.0, 0.0, 0.0), "inverted": (0.0,), "distance": (0.0,)}
+    nodes, outputs = [], []
+    for name, values in answers.items():
+        shape = [1, len(values)] if len(values) > 1 else [1]
+        value = helper.make_tensor(name, TensorProto.FLOAT, shape, values)
+        nodes.append(helper.make_node("Constant", [], [name], value=value))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, *VIEW_SIZE])
+    graph = helper.make_graph(nodes, "view", [image], outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    limits = {"least_frontal": 0.3, "doubted_frontal": 0.8, "unlike": 5.0}
+    facts = ViewFacts(limits=limits, films=1, sha256="0" * 64, settings={})
+    helper.set_model_props(model, {METADATA: facts.model_dump_json()})
+    checker.check_model(model)
+    return bytes(model.SerializeToString())

@@ -10,7 +10,7 @@ from tests.bundle.material import facts
 MOST_BYTES = 5_000_000
 """All models in the wheel together, unpacked."""
 
-MODELS = sorted(path for path in catalogue.SHIPPED.glob("*") if not path.name.startswith("."))
+MODELS = sorted(path for path in catalogue.SHIPPED.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def is_current(folder):

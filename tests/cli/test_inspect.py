@@ -12,14 +12,14 @@ def test_inspect_prints_the_steps_of_the_reader(cxrnet, small_bundle, dicom):
 
 def test_inspect_prints_what_the_gate_says(cxrnet, small_bundle, dicom):
     said = cxrnet("inspect", dicom(Modality="CT"), "--bundle", small_bundle, "--json")
-    assert json.loads(said.out)["gate"][0].startswith("NOT_CHEST: modality is CT")
+    assert json.loads(said.out)["gate"][0].startswith("refuses: NOT_CHEST: modality is CT")
 
 
-def test_inspect_needs_no_bundle(cxrnet, chest, monkeypatch, tmp_path):
+def test_inspect_takes_the_model_of_the_package(cxrnet, chest, monkeypatch, tmp_path):
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
     said = cxrnet("inspect", chest)
     assert said.code == 0
-    assert "lungs were not looked for" in said.out
+    assert "(bundle covid)" in said.out
 
 
 def test_inspect_exits_2_for_a_file_it_cannot_read(cxrnet, tmp_path):

@@ -17,6 +17,7 @@ from cxrnet.cli.extras import needs_training
 from cxrnet.errors import MissingExtraError
 from cxrnet.screening.calibration import calibrate
 from tests.data.conftest import write_film, write_mask, write_rows
+from tests.material import open_gate
 
 SEGMENTER = """
 segmenter: {filters: 4, blocks: 2}
@@ -40,6 +41,14 @@ def threads():
     with torch.random.fork_rng():
         yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def gate(tmp_path_factory, monkeypatch):
+    """In place of the gate that comes with the package one that lets made-up films pass."""
+    path = tmp_path_factory.mktemp("gate") / "view.onnx"
+    path.write_bytes(open_gate())
+    monkeypatch.setattr("cxrnet.bundle.folder.SHIPPED_VIEW", path)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +132,7 @@ def test_segmenter_run_holds_what_was_asked_and_what_came_out(segmenter_run):
         "history.csv",
         "last.safetensors",
         "result.json",
+        "tensorboard",
         "training.json",
     }
     record = json.loads((segmenter_run / "training.json").read_text())
@@ -293,10 +303,10 @@ def test_fold_that_does_not_exist_is_refused(films, small_bundle, cxrnet, tmp_pa
     refuses(said, "--only 7: no such fold; there are 0 to 1")
 
 
-@pytest.mark.parametrize("split", [lambda n: "train", lambda n: "test", lambda n: "val" if n else ""])
-def test_split_without_train_and_val_is_refused(films, cxrnet, tmp_path, split):
+@pytest.mark.parametrize("split", [lambda n: "test", lambda n: "val" if n else ""])
+def test_split_without_films_to_train_on_is_refused(films, cxrnet, tmp_path, split):
     folder = with_columns(films, tmp_path / "films", {"split": split})
-    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "both train and val are needed, or neither")
+    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "it names no films to train on")
 
 
 def test_single_group_is_refused(films, cxrnet, tmp_path):
@@ -352,6 +362,110 @@ def test_ensemble_needs_its_lungs(classifier_run, cxrnet, tmp_path):
 def test_ensemble_refuses_another_segmenter(classifier_run, segmenter_bundle, cxrnet, tmp_path):
     said = cxrnet("ensemble", classifier_run, "--out", tmp_path / "b", "--lungs", segmenter_bundle)
     refuses(said, "was trained on the lung masks of small 0.1, not of mine 1.0")
+
+
+@pytest.fixture(scope="module")
+def halves(films, run, small_bundle, tmp_path_factory):
+    """Folders of two runs that have one fold each, as if trained on two machines."""
+    folders = [tmp_path_factory.mktemp("halves") / name for name in ("here", "there")]
+    for number, folder in enumerate(folders):
+        run(*classifier_words(films, folder, small_bundle, "--only", number))
+    return folders
+
+
+@pytest.fixture(scope="module")
+def whole(classifier_run, run, small_bundle, tmp_path_factory):
+    """The bundle of a run that has both folds."""
+    folder = tmp_path_factory.mktemp("bundles") / "covid"
+    run("ensemble", classifier_run, "--out", folder, "--lungs", small_bundle)
+    return read_bundle(folder)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_folds_of_two_runs_join_into_the_bundle_of_one(halves, whole, small_bundle, cxrnet, tmp_path, order):
+    said = cxrnet("ensemble", *halves[::order], "--out", tmp_path / "covid", "--lungs", small_bundle)
+    assert said.code == 0, said.err
+    joined = read_bundle(tmp_path / "covid")
+    assert joined.config == whole.config
+    assert (joined.folder / "weights.safetensors").read_bytes() == (whole.folder / "weights.safetensors").read_bytes()
+    assert joined.facts.training.results == whole.facts.training.results
+    assert joined.facts.training.sha256 == whole.facts.training.sha256
+
+
+def test_fold_that_is_in_two_runs_is_refused(halves, classifier_run, small_bundle, cxrnet, tmp_path):
+    said = cxrnet("ensemble", classifier_run, halves[1], "--out", tmp_path / "b", "--lungs", small_bundle)
+    refuses(said, f"fold 1 is in {classifier_run} and in {halves[1]}; give each fold once")
+
+
+def test_run_that_is_given_twice_is_refused(halves, small_bundle, cxrnet, tmp_path):
+    said = cxrnet("ensemble", *halves, halves[0], "--out", tmp_path / "b", "--lungs", small_bundle)
+    refuses(said, f"fold 0 is in {halves[0]} and in {halves[0]}")
+
+
+def test_fold_that_has_ended_in_one_of_two_runs_is_taken_from_there(halves, small_bundle, cxrnet, tmp_path):
+    begun = shutil.copytree(halves[0], tmp_path / "begun")
+    shutil.copytree(halves[1] / "fold1", begun / "fold1")
+    (begun / "fold1" / "result.json").unlink()
+    said = cxrnet("ensemble", begun, halves[1], "--out", tmp_path / "b", "--lungs", small_bundle)
+    assert said.code == 0, said.err
+
+
+def test_fold_that_is_in_no_run_is_refused(halves, small_bundle, cxrnet, tmp_path):
+    other = shutil.copytree(halves[0], tmp_path / "other")
+    shutil.rmtree(other / "fold0")
+    said = cxrnet("ensemble", halves[0], other, "--out", tmp_path / "b", "--lungs", small_bundle)
+    refuses(said, f"fold 1 has ended in none of {halves[0]}, {other}; train it with --only 1")
+
+
+def edited(name, change):
+    """Function that changes a JSON file of a run, given as its record."""
+
+    def edit(run):
+        record = json.loads((run / name).read_text())
+        change(record)
+        (run / name).write_text(json.dumps(record))
+
+    return edit
+
+
+def dealt_anew(run):
+    text = (run / "folds.csv").read_text().splitlines()
+    (run / "folds.csv").write_text("\n".join([text[0], *(row[:-1] + str(1 - int(row[-1])) for row in text[1:])]))
+
+
+RUNS_AT_ODDS = {
+    "settings": (
+        edited("training.json", lambda record: record["settings"].update(seed=7, epochs=3)),
+        "was trained with other epochs, seed than",
+    ),
+    "films": (
+        edited("training.json", lambda record: record["films"].update(all=11, sha256="0" * 64)),
+        "was trained on 11 films, ",
+    ),
+    "lungs": (
+        edited("training.json", lambda record: record["segmenter"].update(name="others", sha256="0" * 64)),
+        "was trained on the lung masks of others 0.1, ",
+    ),
+    "grey values": (
+        edited("standardisation.json", lambda record: record.update(mean=1.0)),
+        "its films have another mean or deviation than those of",
+    ),
+    "folds": (dealt_anew, "has other films in its folds than"),
+    "kind": (
+        edited("training.json", lambda record: record.update(kind="segmenter")),
+        "is the training of a segmenter, which goes into a bundle alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", RUNS_AT_ODDS)
+def test_runs_at_odds_do_not_join(halves, small_bundle, cxrnet, tmp_path, fault):
+    change, words = RUNS_AT_ODDS[fault]
+    other = shutil.copytree(halves[1], tmp_path / "other")
+    change(other)
+    said = cxrnet("ensemble", halves[0], other, "--out", tmp_path / "b", "--lungs", small_bundle)
+    refuses(said, f"{other}: {words}")
+    assert not (tmp_path / "b").exists()
 
 
 def test_ensemble_of_weights_that_are_not_known_is_refused(segmenter_run, cxrnet, tmp_path):

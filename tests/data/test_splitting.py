@@ -137,6 +137,12 @@ def test_only_films_of_such_folds_are_written(films):
     assert all(row["fold"] == str("ab".index(row["source"])) for row in rows)
 
 
+@pytest.mark.parametrize("other", [{"holdout": 0.2}, {"folds": 0}])
+def test_folds_by_source_go_with_nothing_else(films, other):
+    with pytest.raises(UsageError, match=r"--leave-out: .* neither with --holdout nor with --folds 0"):
+        split_manifest(read_manifest(films.csv), films.folder / "folds.csv", leave_out=[["a"], ["b"]], **other)
+
+
 @pytest.mark.parametrize("folds", [0, 1])
 def test_nothing_to_split_is_wrong_usage(films, folds):
     with pytest.raises(UsageError, match=f"--folds {folds}: splits nothing; take 2 or more folds"):

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from cxrnet import Pipeline, Radiograph, RadiographError
 from cxrnet.bundle import catalogue
+from cxrnet.bundle.view import CONTENTS, View
 from cxrnet.errors import BundleError
 from tests.material import film
 
@@ -129,3 +131,70 @@ def test_lossless_transfer_syntaxes_of_rg1_give_equal_findings(published_bundle)
     assert plain.scores == compressed.scores
     assert plain.folds == compressed.folds
     assert lossy.scores["covid"] == pytest.approx(plain.scores["covid"], abs=0.01)
+
+
+class Gate:
+    """A gate's network that gives these answers in turn."""
+
+    def __init__(self, *answers):
+        self._answers = list(answers)
+
+    def look(self, _):
+        return self._answers.pop(0)
+
+
+def seen(**changes):
+    limits = {"least_frontal": 0.3, "doubted_frontal": 0.8, "unlike": 5.0}
+    contents = dict.fromkeys(CONTENTS, 0.0) | {"frontal": 1.0}
+    usual = {"contents": contents, "turn": 0, "turned": 0.0, "inverted": 0.0, "distance": 1.0, "limits": limits}
+    return View(**usual | changes)
+
+
+@pytest.fixture
+def gated(small_bundle):
+    """Function that opens a pipeline whose gate sees what it is told."""
+    with ExitStack() as stack:
+
+        def open_with(*answers):
+            pipeline = stack.enter_context(Pipeline.load(small_bundle))
+            pipeline._view = Gate(*answers)
+            return pipeline
+
+        yield open_with
+
+
+def test_inverted_film_is_refused_without_a_score(gated, chest):
+    finding = gated(seen(inverted=0.99)).screen(chest)
+    assert finding.status == "refused"
+    assert [reason.code for reason in finding.reasons] == ["INVERTED"]
+    assert not finding.scores
+    assert finding.heatmaps is None
+
+
+def test_mended_film_has_the_scores_of_the_right_one(gated, chest):
+    right = gated(seen()).screen(chest)
+    wrong = Radiograph.from_array(np.rot90(255 - right.radiograph.pixels))
+    finding = gated(seen(inverted=0.99, turned=0.99, turn=90), seen()).screen(wrong, mend=True)
+    assert finding.status == "scored"
+    assert finding.mended == ("mended: greys inverted", "mended: turned clockwise by 90 degrees")
+    assert finding.record()["mended"] == list(finding.mended)
+    assert finding.radiograph.history[-2:] == finding.mended
+    assert finding.scores["covid"] == pytest.approx(right.scores["covid"], abs=1e-3)
+
+
+def test_what_is_still_wrong_when_mended_is_refused(gated, chest):
+    finding = gated(seen(inverted=0.99), seen(inverted=0.99)).screen(chest, mend=True)
+    assert finding.status == "refused"
+
+
+def test_doubt_of_the_gate_goes_with_the_score(gated, chest):
+    finding = gated(seen(distance=9.0)).screen(chest)
+    assert finding.status == "scored"
+    assert finding.record()["reasons"][0]["code"] == "UNLIKE_TRAINING"
+    assert finding.scores
+
+
+def test_inspection_tells_what_the_gate_says_and_scores_nothing(gated, chest):
+    radiograph, judgement, lungs = gated(seen(turned=0.99, turn=180)).inspect(chest)
+    assert [reason.code for reason in judgement.refusals] == ["ROTATED"]
+    assert lungs.radiograph is radiograph

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import random
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from cxrnet.errors import UsageError
+from cxrnet.errors import OutputError, UsageError
 from cxrnet.training.config import Phase
 from cxrnet.training.run import fit, open_run, read_record, use_machine
 from tests.material import film
@@ -137,6 +138,61 @@ def test_history_has_a_row_for_every_epoch(unbroken):
     rows = (unbroken / "segmenter" / "history.csv").read_text().splitlines()
     assert rows[0] == "epoch,train_loss,val_dice,val_loss"
     assert [row.split(",")[0] for row in rows[1:]] == ["0", "1", "2", "3"]
+
+
+def points(folder):
+    """What TensorBoard shows of a run: name -> (epoch, value), and the event files that it reads."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    shown = EventAccumulator(str(folder / "tensorboard"), purge_orphaned_data=False).Reload()
+    return {name: [(event.step, event.value) for event in shown.Scalars(name)] for name in shown.Tags()["scalars"]}
+
+
+def history(folder):
+    """The same from `history.csv`, in single precision as TensorBoard keeps it."""
+    with (folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name != "epoch"]
+    return {name: [(int(row["epoch"]), np.float32(row[name])) for row in rows] for name in names}
+
+
+@pytest.mark.parametrize("kind", ["segmenter", "fold"])
+def test_tensorboard_shows_the_history(unbroken, kind):
+    assert points(unbroken / kind) == history(unbroken / kind)
+
+
+def test_tensorboard_shows_no_point_twice_after_a_resume(tmp_path):
+    for cut in (after_epoch, lambda module: cut_at(module, 1), lambda module: cut_at(module, 3)):
+        with pytest.raises(PulledPlug):
+            train_segmenter_in(tmp_path, module=cut(segmenter_module()))
+    train_segmenter_in(tmp_path)
+    assert points(tmp_path) == history(tmp_path)
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1
+
+
+def test_tensorboard_forgets_an_epoch_that_the_checkpoint_does_not_know(tmp_path, monkeypatch):
+    def killed(self, checkpoint, path, storage_options=None):
+        raise PulledPlug
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cxrnet.training.checkpoint.WholeCheckpoints.save_checkpoint", killed)
+        with pytest.raises(PulledPlug):
+            train_segmenter_in(tmp_path)
+    assert [step for step, _ in points(tmp_path)["val_dice"]] == [0]
+    train_segmenter_in(tmp_path)
+    assert points(tmp_path) == history(tmp_path)
+
+
+def test_training_without_tensorboard_writes_no_events(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert train_segmenter_in(tmp_path)["epochs"] == TINY.epochs
+    assert not (tmp_path / "tensorboard").exists()
+
+
+def test_events_that_the_disk_cannot_take_are_told_in_one_line(tmp_path):
+    (tmp_path / "tensorboard").write_text("a file where the folder should be")
+    with pytest.raises(OutputError, match="tensorboard: cannot be written"):
+        train_segmenter_in(tmp_path)
 
 
 def test_run_keeps_one_checkpoint(unbroken):

@@ -4,6 +4,7 @@
     weights.safetensors  the weights, for training and research
     segmenter.onnx       Module 1 alone, for images of any size
     graph.onnx           everything, from prepared image to scores (where there is a classifier)
+    view.onnx            the network of the gate, where the model has one of its own
     card.md              what the model was made from, what it can and cannot do
     facts.json           what the card is written from (`Facts`); published bundles have a card without it
     checksums.json       sha256 of each of these
@@ -29,6 +30,7 @@ from pydantic import ValidationError
 from cxrnet.bundle.card import render_card
 from cxrnet.bundle.config import BundleConfig, Frozen
 from cxrnet.bundle.facts import Facts
+from cxrnet.bundle.view import SHIPPED_VIEW
 from cxrnet.errors import BundleError, OutputError
 from cxrnet.writing import write_whole
 
@@ -36,6 +38,7 @@ CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 SEGMENTER = "segmenter.onnx"
 GRAPH = "graph.onnx"
+VIEW = "view.onnx"
 CARD = "card.md"
 FACTS = "facts.json"
 ABOUT = frozenset({CARD, FACTS})
@@ -68,6 +71,12 @@ class Bundle:
     def label(self) -> str:
         """Name, version and the first digits of the sha256, for people."""
         return f"{self.config.name} {self.config.version} ({self.sha256[:8]})"
+
+    @property
+    def view(self) -> Path:
+        """The graph of the gate's network: the model's own, or the one that comes with the package."""
+        own = self.folder / VIEW
+        return own if own.is_file() else SHIPPED_VIEW
 
     @property
     def card(self) -> str:
@@ -119,7 +128,8 @@ def write_bundle(
         raise BundleError(msg)
     if facts is not None:
         content |= _about(config, facts, name_model(_checksums(content)))
-    if set(content) - ({FACTS} if facts is not None else set()) != set(needed_files(config)):
+    optional = {VIEW} if facts is None else {VIEW, FACTS}
+    if set(content) - optional != set(needed_files(config)):
         msg = f"{config.name}: got {', '.join(sorted(content))}; needs {', '.join(needed_files(config))}"
         raise BundleError(msg)
     if folder.exists() and not overwrite:
@@ -156,7 +166,7 @@ def name_model(checksums: Mapping[str, str]) -> str:
 
 
 def needed_files(config: BundleConfig) -> tuple[str, ...]:
-    """Return the names of the files that a bundle of this config holds, without the checksums."""
+    """Return the names of the files that a bundle of this config must hold, without the checksums."""
     always = (CONFIG, WEIGHTS, SEGMENTER, CARD)
     return always if config.classifier is None else (*always, GRAPH)
 

@@ -109,6 +109,8 @@ def cautions(evaluation: EvaluationFacts) -> Iterator[str]:
             yield f"{count} films were {status} and are in no figure above."
     if metrics["reasons"]:
         yield f"Reasons: {', '.join(f'{code} {count}' for code, count in metrics['reasons'].items())}."
+    if metrics.get("warned"):
+        yield f"Scored with a warning: {', '.join(f'{code} {count}' for code, count in metrics['warned'].items())}."
     for column, parts in metrics.get("single_class", {}).items():
         alone, both = ", ".join(parts["single"]), ", ".join(parts["both"]) or "none"
         yield (

@@ -16,20 +16,11 @@ def inspect(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Print how a file was read, step by step, and whether it would be scored."""
-    from cxrnet.bundle.catalogue import open_bundle
-    from cxrnet.errors import BundleError
-    from cxrnet.imaging import read_radiograph
     from cxrnet.imaging.radiograph import describe_size, printable
-    from cxrnet.screening.gate import judge, judge_tags
     from cxrnet.screening.pipeline import Pipeline
 
-    radiograph = read_radiograph(source)
-    try:
-        with Pipeline(open_bundle(bundle)) as pipeline:
-            area = pipeline.segment(radiograph).area_fraction
-        reasons, note = judge(radiograph.tags, area), f"lungs cover {area:.0%} of the image (bundle {bundle})"
-    except BundleError as error:
-        reasons, note = judge_tags(radiograph.tags), f"lungs were not looked for: {error}"
+    with Pipeline.load(bundle) as pipeline:
+        radiograph, judgement, lungs = pipeline.inspect(source)
     spacing = radiograph.spacing_mm
     told: dict[str, Any] = {
         "input": printable(source),
@@ -40,8 +31,12 @@ def inspect(
         "tags": dict(radiograph.tags),
         "history": list(radiograph.history),
         "warnings": list(radiograph.warnings),
-        "lungs": note,
-        "gate": [f"{reason.code}: {reason.text}" for reason in reasons] or ["passes"],
+        "lungs": f"cover {lungs.area_fraction:.0%} of the image (bundle {bundle})",
+        "gate": [
+            *(f"refuses: {reason.code}: {reason.text}" for reason in judgement.refusals),
+            *(f"warns: {reason.code}: {reason.text}" for reason in judgement.warnings),
+        ]
+        or ["passes"],
     }
     typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _lines(told))
 

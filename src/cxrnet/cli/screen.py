@@ -49,6 +49,7 @@ def screen(
     bundle: str = BUNDLE,
     save: str = typer.Option("json,png", help="Comma-separated: json, png, npz, npz-full."),
     jobs: int | None = JOBS,
+    mend: bool = typer.Option(False, "--mend", help="Put inverted and turned films right where there is no doubt."),
     image_column: str = COLUMN,
 ) -> None:
     """Score radiographs, with lung masks and heat maps.
@@ -62,6 +63,6 @@ def screen(
     kinds = parse_saves(save)
     found = find_inputs(inputs, image_column)
     with open_pipeline(bundle, jobs, found) as (pipeline, jobs):
-        outcomes = screen_archive(pipeline, found, out, save=kinds, jobs=jobs)
+        outcomes = screen_archive(pipeline, found, out, save=kinds, jobs=jobs, mend=mend)
         code = follow(outcomes, total=len(found), table=out / "findings.csv")
     raise typer.Exit(code)

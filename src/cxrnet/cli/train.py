@@ -105,8 +105,40 @@ def classifier(
         typer.echo(f"fold {number}: {result['epochs']} epochs, best loss {result['val_loss']:.4f}")
 
 
+@app.command()
+def gate(
+    manifest: Path = MANIFEST,
+    others: Path = typer.Option(..., help="Folder of pictures that are no chest radiographs.", show_default=False),
+    out: Path = typer.Option(..., "--out", "-o", help="ONNX file of the gate's network.", show_default=False),
+    epochs: int | None = typer.Option(None, min=1, help="Passes over the pictures."),
+    seed: int | None = SEED,
+    where: list[str] = WHERE,
+    image_column: str = IMAGE,
+    group_column: str = GROUP,
+    patient_column: str = PATIENT,
+    split_column: str = SPLIT,
+    threads: int | None = THREADS,
+) -> None:
+    """Train the gate: what a frontal chest radiograph looks like, upright and with bright bones."""
+    from cxrnet.cli.extras import needs_training
+
+    with needs_training("train"):
+        from cxrnet.training.gate_run import GateTraining, train_gate
+        from cxrnet.training.run import use_machine
+
+    told = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    columns = {"image": image_column, "group": group_column, "patient": patient_column, "split": split_column}
+    films = _read(manifest, where, **columns)
+    use_machine(threads)
+    facts = train_gate(films, others, out, GateTraining(**told), tell=lambda line: typer.echo(line, err=True))
+    limits = ", ".join(f"{name} {value:.3g}" for name, value in facts.limits.items())
+    typer.echo(f"{out}: {facts.films} films; limits {limits}")
+
+
 def ensemble(
-    run: Path = typer.Argument(..., metavar="RUN", help="A segmenter's run, or a classifier's."),
+    runs: list[Path] = typer.Argument(
+        ..., metavar="RUN...", help="A segmenter's run; or a classifier's, in one folder or its folds in several."
+    ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the bundle.", show_default=False),
     lungs: str | None = typer.Option(None, help="Bundle of the segmenter that a classifier was trained with."),
     name: str | None = typer.Option(None, help="Name of the bundle; default: that of the folder."),
@@ -114,7 +146,7 @@ def ensemble(
     weights: str = typer.Option("last", help="Of the last or the best epoch of each fold: last, best."),
     overwrite: bool = typer.Option(False, help="Replace a bundle that is there."),
 ) -> None:
-    """Join a run into one bundle with one graph: a segmenter, or a segmenter and folds."""
+    """Join runs into one bundle with one graph: a segmenter, or a segmenter and the folds of a classifier."""
     from cxrnet.cli.extras import needs_training
     from cxrnet.errors import UsageError
 
@@ -128,17 +160,22 @@ def ensemble(
         msg = f"--weights {weights}: is not known; choose last or best"
         raise UsageError(msg)
     chosen = {"last": LAST, "best": BEST}[weights]
-    label, kind = name or out.name, read_record(run)["kind"]
-    if kind == "segmenter":
-        bundle = build_segmenter(run, out, name=label, lungs_include_heart=heart, weights=chosen, overwrite=overwrite)
-    elif kind == "fold":
-        msg = f"{run}: is a single fold; give the folder above it"
+    label, kinds = name or out.name, [read_record(run)["kind"] for run in runs]
+    if "fold" in kinds:
+        msg = f"{runs[kinds.index('fold')]}: is a single fold; give the folder above it"
         raise UsageError(msg)
+    if "segmenter" in kinds and len(runs) > 1:
+        msg = f"{runs[kinds.index('segmenter')]}: is the training of a segmenter, which goes into a bundle alone"
+        raise UsageError(f"{msg}; give that bundle to a classifier's runs with --lungs")
+    if kinds == ["segmenter"]:
+        bundle = build_segmenter(
+            runs[0], out, name=label, lungs_include_heart=heart, weights=chosen, overwrite=overwrite
+        )
     elif lungs is None:
         msg = "ensemble: --lungs is missing; name the bundle that the classifier was trained with"
         raise UsageError(msg)
     else:
-        bundle = build_ensemble(run, open_bundle(lungs), out, name=label, weights=chosen, overwrite=overwrite)
+        bundle = build_ensemble(runs, open_bundle(lungs), out, name=label, weights=chosen, overwrite=overwrite)
     typer.echo(f"{bundle.label}: {bundle.folder}")
 
 

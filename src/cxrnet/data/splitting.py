@@ -49,6 +49,9 @@ def split_manifest(
         RadiographError: An image cannot be read.
         OutputError: The disk cannot take it.
     """
+    if leave_out and (holdout or not folds):
+        msg = "--leave-out: makes folds by source; it goes neither with --holdout nor with --folds 0"
+        raise UsageError(msg)
     if folds == 1 or not (folds or holdout):
         msg = f"--folds {folds}: splits nothing; take 2 or more folds, or 0 with --holdout"
         raise UsageError(msg)

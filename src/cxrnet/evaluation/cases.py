@@ -14,7 +14,7 @@ from cxrnet.data.pixels import mask_of, resize_mask
 from cxrnet.evaluation.overlap import Mask, border_distances, overlap
 from cxrnet.ordered import map_ordered
 from cxrnet.screening.archive import explain
-from cxrnet.screening.gate import Reason, judge
+from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input
 from cxrnet.screening.outputs import shrink
 from cxrnet.screening.pipeline import Pipeline, lungs_at
@@ -109,11 +109,10 @@ def compare_masks(
 def _segment(pipeline: Pipeline, sample: Sample) -> SegmenterCase:
     assert sample.mask is not None  # the evaluation has refused such a row
     try:
-        segmentation = pipeline.segment(sample.image)
+        radiograph, judgement, segmentation = pipeline.inspect(sample.image)
         truth = mask_of(pipeline.read(sample.mask)) > 127
     except Exception as error:
         return SegmenterCase(sample=sample, status="failed", reasons=(explain(error),))
-    radiograph = segmentation.radiograph
     found = lungs_at(segmentation.probability, *truth.shape)
     spacing = None
     if radiograph.spacing_mm is not None:
@@ -128,7 +127,7 @@ def _segment(pipeline: Pipeline, sample: Sample) -> SegmenterCase:
         sample=sample,
         status="segmented",
         metrics=compare_masks(found, truth, spacing),
-        gate=judge(radiograph.tags, segmentation.area_fraction),
+        gate=judgement.refusals,
         lung_area_fraction=segmentation.area_fraction,
         view=View(film=film, truth=seen, found=lungs_at(segmentation.probability, *film.shape)),
     )

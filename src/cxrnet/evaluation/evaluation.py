@@ -8,7 +8,7 @@ import io
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +28,7 @@ from cxrnet.screening.inputs import Input
 from cxrnet.writing import write_whole
 
 SCHEMA = "cxrnet.evaluation/1"
+WITHOUT_RESULT = frozenset({"refused", "failed"})
 MOST_VALUES = 60
 """Most values of a column that results are split by."""
 
@@ -151,11 +152,12 @@ class Evaluation(ABC, Generic[AnyCase]):
                 "least_groups": LEAST_GROUPS,
             },
             "status": dict(sorted(Counter(case.status for case in cases).items())),
-            "reasons": dict(sorted(Counter(reason.code for case in cases for reason in case.reasons).items())),
+            "reasons": _count(case for case in cases if case.status in WITHOUT_RESULT),
+            "warned": _count(case for case in cases if case.status not in WITHOUT_RESULT),
             **self._details(cases),
             "overall": self._block(cases),
             "by": by_column(cases, self.by, self._block),
-            "without_result": [_told(case) for case in cases if case.reasons],
+            "without_result": [_told(case) for case in cases if case.status in WITHOUT_RESULT],
             "notice": NOTICE,
         }
 
@@ -194,6 +196,11 @@ class Evaluation(ABC, Generic[AnyCase]):
             if name in self.manifest.fields:
                 msg = f"{self.request.manifest.name}: has a column {name}, which per_image.csv adds; rename it"
                 raise UsageError(msg)
+
+
+def _count(cases: Iterable[AnyCase]) -> dict[str, int]:
+    """Return how often each reason is given, by its code."""
+    return dict(sorted(Counter(reason.code for case in cases for reason in case.reasons).items()))
 
 
 def _told(case: SegmenterCase | ClassifierCase) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from cxrnet.errors import UsageError
 METRICS, PER_IMAGE = "metrics.json", "per_image.csv"
 SCHEMA = "cxrnet.evaluation/1"
 KEPT = (
-    "schema", "task", "model", "manifest", "cxrnet", "bootstrap", "status", "reasons", "classes", "positive_class",
-    "single_class", "folds", "is_out_of_fold", "gate", "overall", "by",
+    "schema", "task", "model", "manifest", "cxrnet", "bootstrap", "status", "reasons", "warned", "classes",
+    "positive_class", "single_class", "folds", "is_out_of_fold", "gate", "overall", "by",
 )  # fmt: skip
 """What of `metrics.json` a bundle keeps: neither the command, which names folders, nor single films."""
 

@@ -8,14 +8,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from cxrnet.bundle.facts import Facts
-from cxrnet.bundle.folder import CARD, GRAPH, SEGMENTER, WEIGHTS, Bundle, write_bundle
+from cxrnet.bundle.folder import CARD, GRAPH, SEGMENTER, VIEW, WEIGHTS, Bundle, write_bundle
 from cxrnet.errors import BundleError
 from cxrnet.nn.graph import export_network, export_segmenter
 from cxrnet.nn.network import Network
 
 
 def build_bundle(
-    network: Network, folder: Path, *, card: str = "", facts: Facts | None = None, overwrite: bool = False
+    network: Network,
+    folder: Path,
+    *,
+    card: str = "",
+    facts: Facts | None = None,
+    view: bytes | None = None,
+    overwrite: bool = False,
 ) -> Bundle:
     """Write `network` as a bundle: config, weights, graphs, card and checksums.
 
@@ -24,6 +30,7 @@ def build_bundle(
         folder: Of the bundle.
         card: Markdown; only where there are no facts.
         facts: What the card is written from.
+        view: Graph of a gate of its own; None leaves it to the one that comes with the package.
         overwrite: Whether a bundle that stands there is replaced.
 
     Raises:
@@ -40,6 +47,8 @@ def build_bundle(
         files[CARD] = card.encode()
     if network.config.classifier is not None:
         files[GRAPH] = export_network(network)
+    if view is not None:
+        files[VIEW] = view
     return write_bundle(folder, network.config, files, facts=facts, overwrite=overwrite)
 
 

@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cxrnet.bundle.view import VIEW_SIZE
 from cxrnet.errors import ExportError, MissingExtraError
 from cxrnet.nn.network import Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
+from cxrnet.nn.view import View, ViewOutput
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -54,6 +56,25 @@ def export_segmenter(segmenter: Segmenter) -> bytes:
     _refuse_recurrence(segmenter)
     image = torch.rand((2, 1, 48, 56), generator=torch.Generator().manual_seed(0))
     return _export(segmenter, image, {0: "batch", 2: "height", 3: "width"}, ("probability",))
+
+
+def export_view(view: View, metadata: Mapping[str, str]) -> bytes:
+    """Return the ONNX model of the gate's network, `image` uint8 [batch, height, width] to the fields of `ViewOutput`.
+
+    Args:
+        view: The network.
+        metadata: What the model tells of itself, key to text.
+
+    Raises:
+        ExportError: The graph says something else than the network.
+    """
+    import onnx
+
+    image = torch.randint(0, 256, (2, *VIEW_SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    model = onnx.load_from_string(_export(view, image, {0: "batch"}, ViewOutput._fields))
+    onnx.helper.set_model_props(model, dict(metadata))
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _refuse_recurrence(segmenter: Segmenter) -> None:

@@ -38,7 +38,7 @@ class Outcome:
 
 
 def screen_archive(
-    pipeline: Pipeline, items: Sequence[Input], out: Path, *, save: Collection[str], jobs: int
+    pipeline: Pipeline, items: Sequence[Input], out: Path, *, save: Collection[str], jobs: int, mend: bool = False
 ) -> Generator[Outcome]:
     """Screen `items` into `out`, and yield each outcome in their order.
 
@@ -49,7 +49,7 @@ def screen_archive(
     """
 
     def task(item: Input) -> Outcome:
-        finding = _screen(pipeline, item)
+        finding = _screen(pipeline, item, mend=mend)
         write_finding(finding, out / item.folder, save)
         return Outcome(item=item, status=finding.status, reasons=finding.reasons, row=finding_row(finding, item))
 
@@ -100,18 +100,9 @@ LUNG_COLUMNS = (
 def finding_columns(classes: Iterable[str]) -> tuple[str, ...]:
     """Return the columns of `findings.csv`; `low` and `high` are the ends of a score's interval over the folds."""
     scores = (f"{kind}_{name}" for name in classes for kind in ("score", "low", "high"))
-    rest = ("calibrated", "uncertain", "spread", "lung_area_fraction", "warnings", "folder", "model", "model_version")
-    return (
-        "input",
-        "status",
-        "reasons",
-        *scores,
-        *rest,
-        "model_sha256",
-        "read_ms",
-        "prepare_ms",
-        "network_ms",
-    )
+    rest = ("calibrated", "uncertain", "spread", "lung_area_fraction", "mended", "warnings", "folder")
+    model = ("model", "model_version", "model_sha256")
+    return ("input", "status", "reasons", *scores, *rest, *model, "read_ms", "prepare_ms", "gate_ms", "network_ms")
 
 
 def finding_row(finding: Finding, item: Input) -> dict[str, Any]:
@@ -120,6 +111,7 @@ def finding_row(finding: Finding, item: Input) -> dict[str, Any]:
         "input": item.path,
         "status": finding.status,
         "reasons": " | ".join(f"{reason.code}: {reason.text}" for reason in finding.reasons),
+        "mended": " | ".join(finding.mended),
         "warnings": " | ".join(finding.warnings),
         "folder": item.folder,
         **_model(finding.model),
@@ -150,9 +142,9 @@ def explain(error: Exception) -> Reason:
     return Reason(INTERNAL, f"a fault of cxrnet, {type(error).__name__}; please report it with the lines above")
 
 
-def _screen(pipeline: Pipeline, item: Input) -> Finding:
+def _screen(pipeline: Pipeline, item: Input, *, mend: bool) -> Finding:
     try:
-        return pipeline.screen(item.path)
+        return pipeline.screen(item.path, mend=mend)
     except Exception as error:
         return Finding.failure(str(item.path), explain(error), pipeline.bundle)
 

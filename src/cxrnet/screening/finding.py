@@ -26,7 +26,8 @@ class Finding:
     Attributes:
         input: The input as the user named it.
         status: `scored`; `refused` by the gate, without scores; `failed`, could not be read.
-        reasons: Why it was refused or failed.
+        reasons: Why it was refused or failed; of a scored image, what the gate warns of.
+        mended: What was put right before it was scored, for people; empty unless asked for.
         warnings: What is odd about the input but did not stop it.
         scores: Class name -> probability of the ensemble in [0, 1], summing to 1; empty unless scored.
         is_calibrated: Whether the scores were calibrated on images that the folds had not seen.
@@ -48,6 +49,7 @@ class Finding:
     status: Status
     model: Mapping[str, str]
     reasons: tuple[Reason, ...] = ()
+    mended: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     is_calibrated: bool = False
@@ -79,6 +81,7 @@ class Finding:
             "input": self.input,
             "status": self.status,
             "reasons": [reason._asdict() for reason in self.reasons],
+            "mended": list(self.mended),
             "warnings": list(self.warnings),
             "scores": dict(self.scores) or None,
             "calibrated": self.is_calibrated,

@@ -16,14 +16,16 @@ import numpy as np
 from cxrnet.bundle.catalogue import open_bundle
 from cxrnet.bundle.folder import Bundle
 from cxrnet.bundle.runtime import Floats, Image, Runtime, Stages
+from cxrnet.bundle.view import View, ViewRuntime
 from cxrnet.imaging.decoding import Decoder
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.imaging.radiograph import Limits, Radiograph
 from cxrnet.screening.calibration import scores_of
 from cxrnet.screening.finding import Finding, identity
-from cxrnet.screening.gate import judge
+from cxrnet.screening.gate import Judgement, judge, mendable
 from cxrnet.screening.heatmap import HeatMaps, resize
 from cxrnet.screening.interval import doubt, interval_of
+from cxrnet.screening.mending import mended
 
 DEFAULT_BUNDLE, LUNGS_BUNDLE = "covid", "lungs"
 """Bundles that screen, and that find lungs alone, where none is named; both come with the package."""
@@ -72,6 +74,7 @@ class Pipeline:
         self.bundle = bundle
         self.limits = limits or Limits()
         self._runtime = Runtime(bundle, threads=threads)
+        self._view = ViewRuntime(bundle.view)
         self._local = threading.local()
         self._decoders: list[Decoder] = []
 
@@ -84,8 +87,13 @@ class Pipeline:
         """
         return cls(open_bundle(str(bundle)), threads=threads)
 
-    def screen(self, source: Source) -> Finding:
+    def screen(self, source: Source, *, mend: bool = False) -> Finding:
         """Return the finding for a file or a `Radiograph`.
+
+        Args:
+            source: The file, or what was read of it.
+            mend: Whether an inverted or turned film is put right where there is no doubt of it. What was done is in
+                the `mended` of the finding and in the history of its radiograph, whose pixels are the mended ones.
 
         Raises:
             RadiographError: The file is not a readable radiograph.
@@ -94,13 +102,26 @@ class Pipeline:
         timing: dict[str, float] = {}
         with stopwatch(timing, "read"):
             radiograph = self.read(source)
-        with stopwatch(timing, "prepare"):
-            image = self.prepare(radiograph)
-        with stopwatch(timing, "network"):
-            stages = self._runtime.screen(image)
-        return self._find(
-            str(source) if not isinstance(source, Radiograph) else source.name, radiograph, stages, timing
-        )
+        name = str(source) if not isinstance(source, Radiograph) else source.name
+        stages, judgement, view = self._examine(radiograph, timing)
+        steps: tuple[str, ...] = ()
+        if mend:
+            is_inverted, turn = mendable(judgement, view)
+            if is_inverted or turn:
+                radiograph, steps = mended(radiograph, is_inverted=is_inverted, turn=turn)
+                stages, judgement, _ = self._examine(radiograph, timing)
+        return self._find(name, radiograph, stages, judgement, timing, steps)
+
+    def inspect(self, source: Source) -> tuple[Radiograph, Judgement, Segmentation]:
+        """Return how a file was read, what the gate says of it, and its lungs; no score is computed.
+
+        Raises:
+            RadiographError: The file is not a readable radiograph.
+        """
+        radiograph = self.read(source)
+        image = self.prepare(radiograph)
+        lungs = Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(image))
+        return radiograph, self._judge(radiograph, self._view.look(image), lungs.area_fraction), lungs
 
     def segment(self, source: Source) -> Segmentation:
         """Return the lungs in a file or a `Radiograph`.
@@ -150,23 +171,44 @@ class Pipeline:
     ) -> None:
         self.close()
 
-    def _find(self, name: str, radiograph: Radiograph, stages: Stages, timing: dict[str, float]) -> Finding:
+    def _examine(self, radiograph: Radiograph, timing: dict[str, float]) -> tuple[Stages, Judgement, View]:
+        """Run everything on one radiograph; the milliseconds are added to `timing`."""
+        with stopwatch(timing, "prepare"):
+            image = self.prepare(radiograph)
+        with stopwatch(timing, "gate"):
+            view = self._view.look(image)
+        with stopwatch(timing, "network"):
+            stages = self._runtime.screen(image)
+        return stages, self._judge(radiograph, view, lung_area_fraction(stages.lung_probability)), view
+
+    @staticmethod
+    def _judge(radiograph: Radiograph, view: View, area: float) -> Judgement:
+        return judge(radiograph.tags, pixels=radiograph.pixels, view=view, lung_area_fraction=area)
+
+    def _find(
+        self,
+        name: str,
+        radiograph: Radiograph,
+        stages: Stages,
+        judgement: Judgement,
+        timing: dict[str, float],
+        steps: tuple[str, ...],
+    ) -> Finding:
         config = self.bundle.config.classifier
         assert config is not None  # the runtime has refused such a bundle
-        area = lung_area_fraction(stages.lung_probability)
-        reasons = judge(radiograph.tags, area)
         found = Finding(
             input=name,
-            status="refused" if reasons else "scored",
-            reasons=reasons,
+            status="refused" if judgement.refusals else "scored",
+            reasons=judgement.reasons,
+            mended=steps,
             warnings=radiograph.warnings,
             model=identity(self.bundle),
-            lung_area_fraction=area,
+            lung_area_fraction=lung_area_fraction(stages.lung_probability),
             timing_ms={stage: round(milliseconds, 2) for stage, milliseconds in timing.items()},
             radiograph=radiograph,
             lung_probability=stages.lung_probability,
         )
-        if reasons:
+        if judgement.refusals:
             return found
         heatmaps = HeatMaps(
             classes=config.classes,
@@ -209,4 +251,4 @@ def stopwatch(timing: dict[str, float], stage: str) -> Iterator[None]:
     """Add the milliseconds that the block took to `timing`."""
     start = perf_counter()
     yield
-    timing[stage] = (perf_counter() - start) * 1000
+    timing[stage] = timing.get(stage, 0.0) + (perf_counter() - start) * 1000

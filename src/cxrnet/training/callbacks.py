@@ -9,17 +9,23 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 from safetensors.torch import save
 
+from cxrnet.errors import OutputError
 from cxrnet.writing import write_whole
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 BEST, LAST, RESULT = "best.safetensors", "last.safetensors", "result.json"
+BOARD = "tensorboard"
 
 
 class History(Callback):
@@ -47,6 +53,78 @@ class History(Callback):
         self.rows = list(state_dict["rows"])
 
 
+class Board(Callback):
+    """The history as events for TensorBoard, in the folder `tensorboard` of the run, while it trains.
+
+    Events can only be appended, and a viewer reads all files of a folder. So a training that is resumed begins them
+    anew with the epochs that its checkpoint knows: none is there twice, also after a kill behind the checkpoint.
+    Nothing is written where the package tensorboard is not installed; `history.csv` has it all.
+    """
+
+    def __init__(self, folder: Path, history: History) -> None:
+        self._folder, self._history = folder / BOARD, history
+        self._writer: SummaryWriter | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Take away the events of before and write the epochs that are known.
+
+        Raises:
+            OutputError: The disk cannot take them.
+        """
+        if not trainer.is_global_zero:
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        with self._telling():
+            for path in self._folder.glob("events.out.tfevents.*"):
+                path.unlink()
+            self._writer = SummaryWriter(str(self._folder))
+        for row in self._history.rows:
+            self._add(row)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Add the epoch, which the history has by now.
+
+        Raises:
+            OutputError: The disk cannot take it.
+        """
+        self._add(self._history.rows[-1])
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Let go of the file."""
+        self._close()
+
+    def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Let go of the file."""
+        self._close()
+
+    def _add(self, row: dict[str, float]) -> None:
+        if self._writer is None:
+            return
+        with self._telling():
+            for name, value in row.items():
+                if name != "epoch":
+                    self._writer.add_scalar(name, value, int(row["epoch"]))
+            self._writer.flush()
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            msg = f"{self._folder}: cannot be written ({error.strerror}); free space or choose another folder"
+            raise OutputError(msg) from error
+
+
 class Best(Callback):
     """The weights of the best epoch, written to `best.safetensors` when a better one comes; an end to waiting for it.
 
@@ -72,7 +150,7 @@ class Best(Callback):
         if trainer.current_epoch >= self._begins and self._is_better(value):
             self.result = {"best_epoch": trainer.current_epoch, self._monitor: value}
             if trainer.is_global_zero:
-                write_whole(self._folder / BEST, save(_weights(pl_module)))
+                write_whole(self._folder / BEST, save(weights_of(pl_module)))
         self._stop_after(trainer, trainer.current_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -102,12 +180,13 @@ class Outcome(Callback):
         """Write both; called also where a resumed training has nothing left to train, never after an exception."""
         if trainer.is_global_zero:
             result = {"epochs": len(self._history.rows), **self._best.result}
-            write_whole(self._folder / LAST, save(_weights(pl_module)))
+            write_whole(self._folder / LAST, save(weights_of(pl_module)))
             write_whole(self._folder / RESULT, json.dumps(result, indent=2).encode())
         trainer.strategy.barrier("outcome")
 
 
-def _weights(module: lightning.LightningModule) -> dict[str, Any]:
+def weights_of(module: lightning.LightningModule) -> dict[str, Any]:
+    """Return the tensors of the network that a module trains, as they are written."""
     network: Any = module.network
     return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
 

@@ -89,6 +89,25 @@ class FoldModule(lightning.LightningModule):
         )
         return DataLoader(films, batch_size=self.config.batch, sampler=order)
 
+    def settle(self) -> None:
+        """Take the averages of the batch norm anew, with the weights as they are; the same each time it is done."""
+        norms = [part for part in self.network.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean of all batches
+        films = FeatureFilms(self._features, self._train, self._labels, is_moved=True)
+        seed, epoch = self.config.seed, self.config.epochs
+        order = EpochOrder(len(films), seed=seed, epoch=epoch, draws=self._draws, number=self.config.draws)
+        self.train()
+        with torch.no_grad():
+            for step, (features, _) in enumerate(DataLoader(films, batch_size=self.config.batch, sampler=order)):
+                seed_step(seed, epoch, step)
+                self(features)
+        self.eval()
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the films that were kept out, as they are."""
         films = FeatureFilms(self._features, self.validation, self._labels, is_moved=False)

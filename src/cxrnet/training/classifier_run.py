@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from cxrnet.bundle.config import Standardisation
 from cxrnet.bundle.folder import Bundle
@@ -26,13 +26,13 @@ from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
 from cxrnet.training.balance import draw_probabilities
-from cxrnet.training.callbacks import LAST
+from cxrnet.training.callbacks import LAST, weights_of
 from cxrnet.training.classification import FoldModule, Indices
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.features import Features, open_features
 from cxrnet.training.films import Images, digest, read_films
 from cxrnet.training.record import write_data
-from cxrnet.training.run import fit, open_run
+from cxrnet.training.run import fit, is_first_process, open_run
 from cxrnet.training.segmenter_run import draw_curves
 from cxrnet.writing import write_whole
 
@@ -129,6 +129,10 @@ def train_fold(
         trainer_options=trainer_options,
     )
     module.network.load_state_dict(load_file(folder / LAST))  # it may have been trained in another process, or before
+    if config.settles:
+        module.settle()
+        if is_first_process():
+            write_whole(folder / LAST, save(weights_of(module)))
     write_out_of_fold(folder / OUT_OF_FOLD, module, manifest)
     return result
 

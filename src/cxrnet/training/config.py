@@ -117,6 +117,8 @@ class ClassifierTraining(Frozen):
             such a training reaches is told by everything but the lungs.
         folds: Folds of the cross-validation.
         patience: Epochs without a lower validation loss after which it stops; None never stops early.
+        settles: Whether the averages of the batch norm are taken anew at the end, with the last weights, over the films
+            of one epoch. Those that run along need some 300 steps, and lag behind the weights.
         seed: Of everything random.
     """
 
@@ -134,6 +136,7 @@ class ClassifierTraining(Frozen):
     lungs: Literal["kept", "blacked-out"] = "kept"
     folds: Annotated[int, Field(ge=2, le=64)] = 6
     patience: Positive | None = None
+    settles: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
@@ -167,6 +170,7 @@ CLASSIFIER_PRESETS = {
         epochs=200,
         batch=13,
         variants=16,
+        settles=False,
     ),
 }
 """Presets by name; those of the paper are sections 3.1.1, 3.1.2 and 3.2.1."""

@@ -4,6 +4,7 @@
     data.json               the films by source: counts, groups, patients, licences (see `record`)
     checkpoints/last.ckpt   to go on from, after every epoch
     history.csv, curves.png loss and metric of every epoch so far (paper Figs. 6 and 11b)
+    tensorboard/            the same as events for TensorBoard
     best.safetensors        weights of the best epoch by the validation films
     last.safetensors        weights of the last epoch, written at the end
     result.json             written after it: where it is, the training is done
@@ -30,7 +31,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
 from cxrnet.errors import UsageError
-from cxrnet.training.callbacks import RESULT, Best, History, Outcome
+from cxrnet.training.callbacks import RESULT, Best, Board, History, Outcome
 from cxrnet.training.checkpoint import WholeCheckpoints
 from cxrnet.writing import write_whole
 
@@ -116,7 +117,7 @@ def fit(
     last = ModelCheckpoint(
         checkpoints, filename="last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
     )
-    callbacks: list[Callback] = [history, best, Outcome(folder, history, best), last]
+    callbacks: list[Callback] = [history, Board(folder, history), best, Outcome(folder, history, best), last]
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar(leave=False))
     options: dict[str, Any] = {"accelerator": "cpu", "logger": False, **(trainer_options or {})}

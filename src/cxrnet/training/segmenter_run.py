@@ -38,8 +38,8 @@ def train_segmenter(
 ) -> dict[str, Any]:
     """Train Module 1 on the film-mask pairs of a manifest into the run `folder`; return its result.
 
-    Rows whose split is `train` are trained on and those whose split is `val` choose the best epoch; without splits
-    a tenth of the groups is held out.
+    Rows whose split is `train` are trained on and those whose split is `val` choose the best epoch; without any of
+    `val` a tenth of the groups is held out.
 
     Args:
         manifest: The pairs.
@@ -87,13 +87,16 @@ def train_segmenter(
 
 
 def divide(samples: Sequence[Sample], *, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Return the samples to train on and those to validate with.
+    """Return the samples to train on and those to validate with; rows of other splits are in neither.
+
+    Where there is no split, or `train` alone (and `test`), a tenth of the groups is held out.
 
     Raises:
-        UsageError: The split column names splits, but not both `train` and `val`, or all films are of one group.
+        UsageError: The split column names splits, but not `train`, or all films are of one group.
     """
     splits = {sample.split for sample in samples} - {""}
-    if not splits:
+    if not splits or ("train" in splits and "val" not in splits):
+        samples = [sample for sample in samples if not splits or sample.split == "train"]
         groups = int(unite(samples).max(initial=-1)) + 1
         if groups < 2:
             msg = f"manifest: {groups} group of films; one is trained on and another held out, so 2 or more are needed"
@@ -102,7 +105,7 @@ def divide(samples: Sequence[Sample], *, seed: int) -> tuple[list[Sample], list[
         pairs = list(zip(samples, held_out, strict=True))
         return [one for one, is_out in pairs if not is_out], [one for one, is_out in pairs if is_out]
     if not splits >= {"train", "val"}:
-        msg = f"manifest: the split column has {', '.join(sorted(splits))}; both train and val are needed, or neither"
+        msg = f"manifest: the split column has {', '.join(sorted(splits))}; it names no films to train on"
         raise UsageError(msg)
     return [one for one in samples if one.split == "train"], [one for one in samples if one.split == "val"]
 

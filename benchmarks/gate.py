@@ -1,0 +1,178 @@
+"""What the gate refuses: frontal films, which it should not, and everything else, which it should.
+
+    python benchmarks/pictures.py --out pictures
+    python benchmarks/gate.py --manifest films.csv --where split=val --pictures pictures/test [--laterals DIR]
+
+The other images are made from the films (inverted, turned, parts) and from pictures, pages, noise and slices. None of
+them has been trained on where the pictures are those that `pictures.py` keeps for the proof.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from cxrnet import Pipeline, Radiograph, RadiographError
+from cxrnet.data.manifest import Columns, parse_where, read_manifest
+from cxrnet.screening.pipeline import DEFAULT_BUNDLE
+
+RIGHT = {
+    "inverted": {"INVERTED"},
+    "turned": {"ROTATED"},
+    "inverted and turned": {"INVERTED", "ROTATED"},
+    "part of a chest": {"LUNG_AREA"},
+    "lateral": {"LATERAL"},
+    "low contrast": {"LOW_CONTRAST"},
+}
+"""Kind -> codes of which one is right; of all others NOT_CHEST or UNLIKE_TRAINING is."""
+
+ELSE = {"NOT_CHEST", "UNLIKE_TRAINING"}
+SPOILT = 90
+"""About so many films are made wrong."""
+
+Grey = NDArray[np.uint8]
+WORDS = ("lungs", "are", "clear", "heart", "size", "normal", "without", "effusion", "or", "pneumothorax", "examination")
+
+
+def spoilt(films: list[Grey]) -> Iterator[tuple[str, Grey]]:
+    """Yield films made wrong, as (kind, image)."""
+    for index, film in enumerate(films):
+        height, width = film.shape
+        turn = 1 + index % 3
+        yield "inverted", 255 - film
+        yield "turned", np.ascontiguousarray(np.rot90(film, turn))
+        if index % 3 == 0:
+            yield "inverted and turned", np.ascontiguousarray(np.rot90(255 - film, turn))
+            top, left = (height // 2, 0) if index % 2 else (0, int(width * 0.55))
+            yield "part of a chest", film[top:, :] if index % 2 else film[: int(height * 0.8), left:]
+            yield "low contrast", (118 + film // 20).astype(np.uint8)
+
+
+def pages(chance: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
+    """Yield pages of text, as (kind, image)."""
+    for _ in range(count):
+        page = Image.new("L", (340, 420), int(chance.choice((255, 240, 0))))
+        ink = 0 if page.getpixel((0, 0)) else 255
+        size = int(chance.integers(9, 22))
+        font = ImageFont.load_default(size)
+        for row in range(int(chance.integers(6, 420 // (size + 4)))):
+            line = " ".join(chance.choice(WORDS, int(chance.integers(2, 12))))
+            ImageDraw.Draw(page).text((12, 8 + row * (size + 4)), line, ink, font)
+        yield "page of text", np.asarray(page)
+
+
+def noises(chance: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
+    """Yield noise of several kinds, as (kind, image)."""
+    for index in range(count):
+        match index % 5:
+            case 0:
+                field = chance.normal(128, chance.uniform(10, 60), (300, 340))
+            case 1:
+                field = chance.random((300, 340)) * 255
+            case 2:
+                field = cv2.GaussianBlur(chance.normal(0, 1, (300, 340)), (0, 0), chance.uniform(2, 25)) * 2000 + 128
+            case 3:
+                field = 128 + 100 * np.sin(np.arange(340)[None] / chance.uniform(2, 40) + np.arange(300)[:, None] / 9)
+            case _:
+                field = (chance.random((300, 340)) < chance.uniform(0.02, 0.5)) * 255.0
+        yield "noise", np.clip(field, 0, 255).astype(np.uint8)
+
+
+def pieces(folder: Path, chance: np.random.Generator, each: int) -> Iterator[tuple[str, Grey]]:
+    """Yield each picture, and pieces of it, as (kind, image)."""
+    for path in sorted(folder.rglob("*.png")):
+        kind = {"photographs": "photograph or drawing", "volumes": "brain slice"}.get(
+            path.stem.split("_")[0], "other radiology"
+        )
+        picture = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+        yield kind, picture
+        height, width = picture.shape
+        for _ in range(each - 1):
+            scale = chance.uniform(0.5, 0.95)
+            rows, columns = int(height * scale), int(width * scale)
+            top, left = chance.integers(height - rows), chance.integers(width - columns)
+            yield (
+                kind,
+                np.ascontiguousarray(np.rot90(picture[top : top + rows, left : left + columns], chance.integers(4))),
+            )
+
+
+def count(pipeline: Pipeline, images: Iterator[tuple[str, Radiograph]]) -> dict[str, Counter[str]]:
+    """Return, for each kind, how many there are, what became of them, and the codes that were given."""
+    counts: dict[str, Counter[str]] = {}
+    for kind, image in images:
+        counted = counts.setdefault(kind, Counter())
+        counted["n"] += 1
+        try:
+            finding = pipeline.screen(image)
+        except RadiographError:
+            counted["unreadable"] += 1
+            continue
+        codes = {reason.code for reason in finding.reasons}
+        counted["refused" if finding.status == "refused" else "warned" if codes else "scored"] += 1
+        counted["right"] += bool(codes & RIGHT.get(kind, ELSE))
+        counted.update(codes)
+    return counts
+
+
+def images(pipeline: Pipeline, options: argparse.Namespace) -> Iterator[tuple[str, Radiograph]]:
+    """Yield everything that is screened, as (kind, image)."""
+    chance = np.random.default_rng(0)
+    manifest = read_manifest(options.manifest, columns=Columns(), where=parse_where(options.where))
+    read = [pipeline.read(path) for path in dict.fromkeys(sample.image for sample in manifest.samples)]
+    yield from (("frontal film", radiograph) for radiograph in read)
+    few = [np.asarray(radiograph.pixels, np.uint8) for radiograph in read[:: max(1, len(read) // SPOILT)]]
+    made = chain(spoilt(few), pages(chance, 40), noises(chance, 40), pieces(options.pictures, chance, 4))
+    yield from ((kind, Radiograph.from_array(image)) for kind, image in made)
+    if options.laterals:
+        yield from (("lateral", pipeline.read(path)) for path in sorted(options.laterals.iterdir()))
+
+
+def tell(counts: dict[str, Counter[str]]) -> None:
+    """Print the table."""
+    print(f"{'kind':<24}{'n':>6}{'refused':>9}{'warned':>8}{'scored':>8}  stopped  right reason  codes")
+    for kind, counted in counts.items():
+        stopped = (counted["refused"] + counted["warned"]) / counted["n"]
+        right = counted["right"] / counted["n"]
+        codes = ", ".join(f"{code} {number}" for code, number in sorted(counted.items()) if code.isupper())
+        print(
+            f"{kind:<24}{counted['n']:>6}{counted['refused']:>9}{counted['warned']:>8}{counted['scored']:>8}"
+            f"{stopped:>9.1%}{right:>14.1%}  {codes}"
+        )
+    others = Counter[str]()
+    for kind, counted in counts.items():
+        others.update(counted if kind != "frontal film" else {})
+    refused, warned, right = (others[name] / others["n"] for name in ("refused", "warned", "right"))
+    print(f"{others['n']} others: {refused:.1%} refused, {warned:.1%} warned, {right:.1%} with the right reason")
+
+
+def main() -> int:
+    """Screen all of them, and print what was refused, warned of and scored."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--where", action="append", default=[])
+    parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--laterals", type=Path, help="folder of real lateral views")
+    parser.add_argument("--bundle", default=DEFAULT_BUNDLE)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with Pipeline.load(options.bundle) as pipeline:
+        counts = count(pipeline, images(pipeline, options))
+    tell(counts)
+    if options.json:
+        options.json.write_text(json.dumps(counts, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

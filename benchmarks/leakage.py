@@ -1,0 +1,200 @@
+"""What folds that share patients, or hospitals, promise too much: the same small models under three kinds of folds.
+
+    python benchmarks/leakage.py --manifest films.csv [--where label4=normal,covid] [--folds 6 --seeds 5]
+
+Each film is reduced to the means of its scattering coefficients: over the whole map (49 numbers), and over 5 x 5 parts
+of it (1225 numbers). Five nearest neighbours and a logistic regression classify them out of fold, with
+
+    image    folds dealt film by film, as the published cross-validation of CXR-Net was
+    group    folds of `cxrnet data split`: films of a group or patient stay together
+    source   each source left out in turn
+
+and once more with classes that are dealt to the groups by lot: there is nothing to learn in these but who is who.
+Printed are ROC AUCs (the first class by name is the positive one) with 95 % intervals from a bootstrap over groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cxrnet.bundle.config import PreparationConfig
+from cxrnet.data.folds import assign_folds, unite
+from cxrnet.data.manifest import Sample, parse_where, read_manifest
+from cxrnet.evaluation.bootstrap import Estimate, Floats, estimate
+from cxrnet.evaluation.metrics import binary_statistic
+from cxrnet.nn.scattering import Scattering
+from cxrnet.training.films import read_films
+
+Indices = NDArray[np.int64]
+
+PARTS = 5
+KINDS = ("image", "group", "source")
+CLASSES = ("as they are", "by lot")
+MODELS = {
+    "5 neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier(5)),
+    "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Films:
+    """Films as numbers.
+
+    Attributes:
+        features: Name -> float32 [film, number].
+        truth: bool [film], whether the film is of the first class.
+        groups: int64 [film], what stays together.
+        sources: Of each film.
+        samples: Rows of the manifest.
+    """
+
+    features: Mapping[str, NDArray[np.float32]]
+    truth: NDArray[np.bool_]
+    groups: Indices
+    sources: NDArray[np.str_]
+    samples: Sequence[Sample]
+
+
+def read(manifest: Path, where: Sequence[str]) -> Films:
+    """Return the films of a manifest; their scattering takes a minute a thousand on one core."""
+    samples = read_manifest(manifest, where=parse_where(list(where))).samples
+    images = read_films(samples, PreparationConfig(), with_masks=False).images
+    mean, std = float(images.mean()), float(images.std())
+    scattering, parts = Scattering(), []
+    with torch.inference_mode():
+        for start in range(0, len(images), 8):
+            batch = torch.from_numpy(images[start : start + 8]).float()
+            maps = scattering((batch - mean) / std)
+            parts.append(torch.nn.functional.adaptive_avg_pool2d(maps, PARTS).numpy())
+    means = np.concatenate(parts)
+    features = {"whole map": means.mean(axis=(2, 3)), f"{PARTS} x {PARTS} parts": means.reshape(len(means), -1)}
+    names = sorted({str(sample.label) for sample in samples})
+    if len(names) != 2:
+        raise SystemExit(f"{manifest.name}: classes are {', '.join(names)}; two are needed, choose them with --where")
+    return Films(
+        features=features,
+        truth=np.array([sample.label == names[0] for sample in samples]),
+        groups=unite(samples),
+        sources=np.array([sample.source for sample in samples]),
+        samples=samples,
+    )
+
+
+def folds_of(kind: str, films: Films, *, folds: int, seed: int) -> Indices:
+    """Return the fold of each film, int64 [film]."""
+    if kind == "source":
+        return np.unique(films.sources, return_inverse=True)[1].astype(np.int64)
+    if kind == "group":
+        return assign_folds(films.samples, folds=folds, seed=seed)
+    numbers = np.empty(len(films.truth), np.int64)
+    for fold, (_, held_out) in enumerate(KFold(folds, shuffle=True, random_state=seed).split(numbers)):
+        numbers[held_out] = fold
+    return numbers
+
+
+def out_of_fold(model: str, values: NDArray[np.float32], truth: NDArray[np.bool_], folds: Indices) -> Floats:
+    """Return the score of each film by a model that was fitted without its fold, float64 [film]."""
+    scores = np.empty(len(truth))
+    for fold in np.unique(folds):
+        is_out = folds == fold
+        fitted = MODELS[model]().fit(values[~is_out], truth[~is_out])
+        scores[is_out] = fitted.predict_proba(values[is_out])[:, list(fitted.classes_).index(True)]
+    return scores
+
+
+def by_lot(films: Films, *, seed: int) -> NDArray[np.bool_]:
+    """Return classes dealt to whole groups, bool [film]; as many groups are of the first class as not."""
+    groups = int(films.groups.max()) + 1
+    return (np.random.default_rng(seed).permutation(groups) % 2 == 0)[films.groups]
+
+
+def shared(groups: Indices, folds: Indices) -> float:
+    """Return the share of films with a film of their group in another fold: one that they are validated against."""
+    homes = [set(folds[groups == group]) for group in range(int(groups.max()) + 1)]
+    return float(np.mean([len(homes[group]) > 1 for group in groups]))
+
+
+def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Floats]]], chosen: NDArray[np.bool_], groups: Indices,
+          *, resamples: int) -> dict[str, Estimate]:  # fmt: skip
+    """Return, on the chosen films, the AUC of each kind of folds, the mean of its repeats, and `image - group`."""
+    parts = {
+        kind: [binary_statistic(truth[chosen], scores[chosen], scores[chosen] > 0.5) for truth, scores in repeats]
+        for kind, repeats in runs.items()
+    }
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        found = {kind: np.mean([one(weights)["roc_auc"] for one in each], axis=0) for kind, each in parts.items()}
+        return found | {"image - group": found["image"] - found["group"]}
+
+    return estimate(statistic, [str(group) for group in groups[chosen]], resamples=resamples)
+
+
+def rows(films: Films, *, folds: int, seeds: int, resamples: int) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of the table."""
+    both = [source for source in np.unique(films.sources) if len(np.unique(films.truth[films.sources == source])) == 2]
+    several = np.bincount(films.groups)[films.groups] > 1
+    for classes in CLASSES:
+        chosen = {"all": np.ones(len(several), bool), "of groups of several films": several}
+        if classes == "as they are":
+            chosen |= {f"of {source}": films.sources == source for source in both}
+        for feature, values in films.features.items():
+            for model in MODELS:
+                runs: dict[str, list[tuple[NDArray[np.bool_], Floats]]] = {kind: [] for kind in KINDS}
+                for kind in KINDS:
+                    for seed in range(seeds if kind != "source" or classes == "by lot" else 1):
+                        truth = films.truth if classes == "as they are" else by_lot(films, seed=seed)
+                        numbers = folds_of(kind, films, folds=folds, seed=seed)
+                        runs[kind].append((truth, out_of_fold(model, values, truth, numbers)))
+                for which, inside in chosen.items():
+                    found = areas(runs, inside, films.groups, resamples=resamples)
+                    yield (classes, feature, model, f"{which} ({inside.sum()})", *map(told, found.values()))
+
+
+def told(found: Estimate) -> str:
+    """Return a value with its interval."""
+    if found.value is None:
+        return "-"
+    interval = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
+    return f"{found.value:.3f}{interval}"
+
+
+def main() -> None:
+    """Print what is shared, and the table, as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE")
+    for name, value in (("folds", 6), ("seeds", 5), ("resamples", 1000)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    options = parser.parse_args()
+    start = perf_counter()
+    films = read(options.manifest, options.where)
+    groups = len(np.unique(films.groups))
+    print(f"{len(films.truth)} films, {groups} groups, {len(np.unique(films.sources))} sources; ", end="")
+    print(f"{films.truth.sum()} of the first class; read in {perf_counter() - start:.0f} s, {os.cpu_count()} cores")
+    for kind in KINDS:
+        numbers = [folds_of(kind, films, folds=options.folds, seed=seed) for seed in range(options.seeds)]
+        shares = [shared(films.groups, each) for each in numbers]
+        print(f"{kind}: {min(shares):.1%} to {max(shares):.1%} of the films are in a group that several folds share")
+    header = ("classes", "means of", "model", "films", *KINDS, "image - group")
+    print("", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", sep="\n")
+    for row in rows(films, folds=options.folds, seeds=options.seeds, resamples=options.resamples):
+        print(f"| {' | '.join(row)} |", flush=True)
+    print(f"\n{perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""What can be put right without doubt: polarity, and turns by quarters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cxrnet.imaging.radiograph import Radiograph
+
+
+def mended(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Radiograph, tuple[str, ...]]:
+    """Return the radiograph put right, and the steps that it took, which are in its history as well.
+
+    Args:
+        radiograph: As read.
+        is_inverted: Whether its bones are dark.
+        turn: Degrees by which it is turned anticlockwise: 0, 90, 180 or 270. It is turned back by as much.
+    """
+    pixels, spacing = radiograph.pixels, radiograph.spacing_mm
+    steps: tuple[str, ...] = ()
+    if is_inverted:
+        pixels = 255 - pixels
+        steps = (*steps, "mended: greys inverted")
+    if turn:
+        pixels = np.ascontiguousarray(np.rot90(pixels, -turn // 90))
+        steps = (*steps, f"mended: turned clockwise by {turn} degrees")
+        if spacing is not None and turn % 180:
+            spacing = spacing[::-1]
+    return replace(radiograph, pixels=pixels, spacing_mm=spacing, history=(*radiograph.history, *steps)), steps

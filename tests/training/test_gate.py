@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cxrnet.bundle.view import CONTENTS, TURNS, VIEW_SIZE, ViewRuntime
+from cxrnet.data.manifest import read_manifest
+from cxrnet.errors import UsageError
+from cxrnet.imaging.preprocess import equalise
+from cxrnet.training.gate_run import GateTraining, limits_of, read_pictures, train_gate
+from cxrnet.training.views import HALF, NOT_ASKED, draw_view
+from tests.data.conftest import write_film, write_rows
+from tests.material import film
+
+
+@pytest.fixture(scope="module")
+def films():
+    return np.stack([film(seed, height=HALF[0], width=HALF[1])[0] for seed in range(4)])
+
+
+def draw(films, number=60, **key):
+    others = [np.tile(np.arange(200, dtype=np.uint8), (120, 1))]
+    return [draw_view(films, others, **({"seed": 0, "epoch": 0} | key), index=index) for index in range(number)]
+
+
+def test_same_numbers_draw_the_same_picture(films):
+    for one, other in zip(draw(films), draw(films), strict=True):
+        np.testing.assert_array_equal(one.means, other.means)
+        assert one[1:] == other[1:]
+    assert any(not np.array_equal(a.means, b.means) for a, b in zip(draw(films), draw(films, epoch=1), strict=True))
+
+
+def test_every_answer_is_drawn_and_only_frontal_films_are_asked_for_turn_and_polarity(films):
+    drawn = draw(films, 200)
+    assert {one.content for one in drawn} == set(range(len(CONTENTS)))
+    frontal = [one for one in drawn if CONTENTS[one.content] == "frontal"]
+    assert {one.turn for one in frontal} == set(range(len(TURNS)))
+    assert {one.inverted for one in frontal} == {0, 1}
+    rest = [(one.turn, one.inverted) for one in drawn if CONTENTS[one.content] != "frontal"]
+    assert set(rest) == {(NOT_ASKED, NOT_ASKED)}
+    assert all(one.means.shape == (75, 85) and 0 <= one.means.min() <= one.means.max() <= 255 for one in drawn)
+
+
+def test_limits_refuse_and_warn_of_the_parts_that_are_named():
+    frontal, distance = np.linspace(0, 0.4, 1001, dtype=np.float32), np.linspace(0, 10, 1001, dtype=np.float32)
+    limits = limits_of(frontal, distance, GateTraining(refused=0.1, warned=0.2))
+    assert limits["least_frontal"] == pytest.approx(0.04)
+    assert limits["doubted_frontal"] == pytest.approx(0.08)
+    assert limits["unlike"] == pytest.approx(8)
+
+
+def test_gate_is_trained_from_films_and_a_folder(tmp_path):
+    rows = []
+    for seed in range(24):
+        write_film(tmp_path / f"{seed}.png", seed)
+        rows.append({"image": f"{seed}.png", "group_id": f"g{seed}", "split": "train" if seed else "val"})
+    write_rows(tmp_path / "films.csv", rows)
+    (tmp_path / "others").mkdir()
+    for number in range(3):
+        stripes = np.uint8(np.indices((90, 120))[number % 2] % (number + 2) * 80)
+        cv2.imwrite(str(tmp_path / "others" / f"{number}.png"), stripes)
+    lines = []
+    config = GateTraining(epochs=3, draws=256, batch=32)
+    out = tmp_path / "view.onnx"
+    facts = train_gate(read_manifest(tmp_path / "films.csv"), tmp_path / "others", out, config, tell=lines.append)
+    assert facts.films == 23
+    assert len(lines) == 3
+    seen = ViewRuntime(out).look(equalise(film(99, height=VIEW_SIZE[0], width=VIEW_SIZE[1])[0]))
+    assert seen.limits == facts.limits
+    stripes = np.uint8(np.indices(VIEW_SIZE)[1] % 40 * 6)
+    assert ViewRuntime(out).look(stripes).contents["frontal"] < seen.contents["frontal"]
+
+
+def test_folder_without_pictures_is_named(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UsageError, match="holds no pictures"):
+        read_pictures(tmp_path)
