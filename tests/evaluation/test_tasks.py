@@ -161,7 +161,7 @@ def test_only_ten_films_are_drawn(segmented):
 def test_what_the_gate_would_refuse_is_told(pipeline, faulty, tmp_path):
     done = evaluated(SegmenterEvaluation, pipeline, faulty, tmp_path / "out")
     assert done.metrics["gate"]["would_refuse"] == 1
-    assert done.rows[4]["gate"] == "LUNG_AREA"
+    assert done.rows[4]["gate"] == "LUNG_AREA | LOW_CONTRAST"
 
 
 def test_rows_of_a_classifier_hold_a_score_a_class(classified):
