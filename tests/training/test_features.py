@@ -54,7 +54,7 @@ def test_features_of_another_seed_are_made_anew(made):
 @pytest.mark.parametrize("harm", ["remove", "cut"])
 def test_features_that_are_damaged_are_made_anew(made, tmp_path, harm):
     first = made().values.tobytes()
-    path = tmp_path / "features.f16"
+    [path] = tmp_path.glob("*/features.f16")
     content = path.read_bytes()
     path.unlink()
     if harm == "cut":
@@ -100,3 +100,10 @@ def test_control_without_lungs_has_features_of_its_own(made):
     assert made.times == [1, 1]
     assert not np.array_equal(kept, covered)
     assert (covered[:, :, -2] + kept[:, :, -2] <= 1.01).all()
+
+
+def test_trainings_of_other_settings_share_a_folder(made, tmp_path):
+    made()
+    made(TINY_FOLD.model_copy(update={"seed": 1}))
+    made()
+    assert len(made.times) == len(list(tmp_path.glob("*/features.f16"))) == 2

@@ -14,7 +14,7 @@ from cxrnet.bundle.config import SegmenterConfig
 from cxrnet.training.config import Phase, SegmenterTraining
 from cxrnet.training.losses import weighted_tanimoto_loss
 from cxrnet.training.segmentation import SegmenterModule, targets
-from tests.training.conftest import TINY, drawn, train_segmenter_in
+from tests.training.conftest import TINY, TINY_FOLD, drawn, train_segmenter_in
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_spawned_training_writes_one_checkpoint_and_one_history(tmp_path):
     assert result["epochs"] == TINY.epochs
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert left == ["best.safetensors", "checkpoints/last.ckpt", "history.csv", "last.safetensors", "result.json"]
-    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    rows = read_rows(tmp_path / "history.csv")
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
 
 
@@ -120,3 +120,44 @@ def test_script_trains_in_two_processes_by_lightning_and_by_torchrun(script, lau
     assert len((run / "history.csv").read_text().splitlines()) == 1 + TINY.epochs
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
     assert (run / "result.json").is_file()
+
+
+CLASSIFY = """
+import sys
+from pathlib import Path
+
+import torch
+
+from cxrnet.bundle.catalogue import open_bundle
+from cxrnet.data.manifest import read_manifest
+from cxrnet.training.classifier_run import train_classifier
+from tests.training.conftest import TINY_FOLD
+
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+two = {"devices": 2, "strategy": "ddp"}
+films = read_manifest(folder / "films.csv")
+train_classifier(films, folder / "run", TINY_FOLD, open_bundle(sys.argv[2]), trainer_options=two)
+"""
+
+
+def test_folds_of_a_classifier_train_in_two_processes_by_torchrun(manifest, small_bundle, monkeypatch, pytestconfig):
+    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+    script = manifest.parent / "classify.py"
+    script.write_text(CLASSIFY)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ended = subprocess.run(
+        [sys.executable, *launcher, script, script.parent, small_bundle],
+        check=False, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    run = script.parent / "run"
+    for fold in ("fold0", "fold1"):
+        assert len((run / fold / "history.csv").read_text().splitlines()) == 1 + TINY_FOLD.epochs
+        assert [path.name for path in (run / fold / "checkpoints").iterdir()] == ["last.ckpt"]
+    tested = [row["group_id"] for fold in (0, 1) for row in read_rows(run / f"fold{fold}" / "out_of_fold.csv")]
+    assert sorted(tested) == sorted(row["patient_id"] for row in read_rows(run / "folds.csv"))
+
+
+def read_rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))

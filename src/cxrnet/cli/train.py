@@ -81,6 +81,9 @@ def classifier(
     seed: int | None = SEED,
     folds: int | None = typer.Option(None, min=2, help="Folds of the cross-validation."),
     only: list[int] = typer.Option([], "--only", help="Train this fold; repeat it; default: all."),
+    features: Path | None = typer.Option(
+        None, help="Folder for lung masks and scattering coefficients, which runs may share; default: OUT/features."
+    ),
     where: list[str] = WHERE,
     image_column: str = IMAGE,
     label_column: str = LABEL,
@@ -100,7 +103,8 @@ def classifier(
     settings = read_training(_preset(CLASSIFIER_PRESETS, preset), config, {"seed": seed, "folds": folds})
     films = _read(manifest, where, image=image_column, label=label_column, group=group_column, patient=patient_column)
     use_machine(threads)
-    results = train_classifier(films, out, settings, open_bundle(lungs), only=only, resume=resume)
+    segmenter = open_bundle(lungs)
+    results = train_classifier(films, out, settings, segmenter, only=only, resume=resume, features=features)
     for number, result in zip(only or range(settings.folds), results, strict=True):
         typer.echo(f"fold {number}: {result['epochs']} epochs, best loss {result['val_loss']:.4f}")
 

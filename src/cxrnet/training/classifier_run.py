@@ -2,7 +2,7 @@
 
 The run is a folder:
 
-    features/               scattering coefficients and lung masks of films and moved copies, shared by the folds
+    features/               lung masks, and scattering coefficients of films and moved copies, shared by the folds
     standardisation.json    mean and standard deviation of the films
     folds.csv               the manifest's rows with their fold
     fold0/ ...              one run each, with out_of_fold.csv: logits of the films that the fold has not seen
@@ -16,12 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save
 
 from cxrnet.bundle.config import Standardisation
 from cxrnet.bundle.folder import Bundle
-from cxrnet.bundle.runtime import Runtime
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
@@ -30,7 +28,8 @@ from cxrnet.training.callbacks import LAST, weights_of
 from cxrnet.training.classification import FoldModule, Indices
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.features import Features, open_features
-from cxrnet.training.films import Images, digest, read_films
+from cxrnet.training.films import digest, read_films
+from cxrnet.training.lungs import open_lungs
 from cxrnet.training.record import write_data
 from cxrnet.training.run import fit, is_first_process, open_run
 from cxrnet.training.segmenter_run import draw_curves
@@ -49,6 +48,7 @@ def train_classifier(
     *,
     only: Sequence[int] = (),
     resume: bool = False,
+    features: Path | None = None,
     trainer_options: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Train the folds of Module 2 on the films of a manifest into `folder`; return the result of each.
@@ -63,6 +63,8 @@ def train_classifier(
         segmenter: A bundle whose Module 1 finds the lungs.
         only: Folds to train; empty trains all.
         resume: Go on with what is there.
+        features: Folder for lung masks and scattering coefficients, which several trainings may share; None keeps
+            them in the run.
         trainer_options: Further options of Lightning's trainer.
 
     Raises:
@@ -91,10 +93,11 @@ def train_classifier(
     grey = Standardisation(mean=float(films.images.mean()), std=float(films.images.std()))
     write_whole(folder / STANDARDISATION, grey.model_dump_json().encode())
     write_folds(folder / FOLDS, manifest, folds)
-    probabilities = find_lungs(segmenter, films.images)
-    features = open_features(folder / "features", films.images, probabilities, grey, config)
+    kept = features or folder / "features"
+    probabilities = open_lungs(kept, segmenter, films.images)
+    maps = open_features(kept, films.images, probabilities, grey, config)
     return [
-        train_fold(number, folder / f"fold{number}", config, features, labels, folds, manifest, trainer_options)
+        train_fold(number, folder / f"fold{number}", config, maps, labels, folds, manifest, trainer_options)
         for number in only or range(config.folds)
     ]
 
@@ -186,12 +189,6 @@ def check_classes(labels: Indices, folds: Indices, classes: Sequence[str]) -> No
         if missing:
             msg = f"manifest: no film of class {missing[0]} is left to train fold {fold}"
             raise UsageError(f"{msg}; add films, or name other classes")
-
-
-def find_lungs(segmenter: Bundle, images: Images) -> NDArray[np.float32]:
-    """Return the lung probability of each film, float32 [film, height, width] in [0, 1]."""
-    runtime = Runtime(segmenter)
-    return np.stack([runtime.lung_probability(image) for image in images])
 
 
 def write_folds(path: Path, manifest: Manifest, folds: Indices) -> None:

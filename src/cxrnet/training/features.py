@@ -66,7 +66,7 @@ def open_features(
     """Return the features of the films, from `folder` if they are there whole and of these films, else made anew.
 
     Args:
-        folder: Where they are kept.
+        folder: Where they are kept, in a folder of their own by what they were made of, so that trainings may share it.
         images: uint8 [film, height, width], prepared films.
         probabilities: float32 [film, height, width], their lung probabilities, in [0, 1].
         grey: Mean and standard deviation of the training films.
@@ -75,7 +75,8 @@ def open_features(
     size = 2**how.classifier.scattering.J
     channels = how.classifier.scattering.channels + 2
     shape = (how.variants + 1, len(images), channels, images.shape[1] // size, images.shape[2] // size)
-    record = {"shape": shape, "of": _digest(images, probabilities, grey, how)}
+    record: dict[str, Any] = {"shape": shape, "of": _digest(images, probabilities, grey, how)}
+    folder /= hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
     path = folder / ARRAY
     if is_first_process():
         if not _is_recorded(folder, record):

@@ -1,0 +1,47 @@
+"""Lung probabilities of the films of a classifier's training: found once by Module 1, and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.bundle.folder import Bundle
+from cxrnet.bundle.runtime import Runtime
+from cxrnet.training.films import Images
+from cxrnet.training.run import is_first_process
+from cxrnet.writing import write_whole
+
+
+def open_lungs(folder: Path, segmenter: Bundle, images: Images) -> NDArray[np.float32]:
+    """Return the lung probability of each film, float32 [film, height, width] in [0, 1], in steps of 1/255.
+
+    They are read from `folder` where this segmenter has found them in these films before, else they are found anew.
+
+    Args:
+        folder: Where they are kept, under a name of the segmenter and the films.
+        segmenter: A bundle with Module 1.
+        images: uint8 [film, height, width], prepared films.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    films = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    path = folder / f"lungs-{segmenter.sha256[:16]}-{films[:16]}.u8"
+    if is_first_process():
+        if not _is_whole(path, images):
+            runtime = Runtime(segmenter)
+            found = (np.rint(runtime.lung_probability(image) * 255).astype(np.uint8) for image in images)
+            write_whole(path, b"".join(one.tobytes() for one in found))
+    else:
+        while not _is_whole(path, images):
+            time.sleep(1)
+    steps = np.fromfile(path, np.uint8).reshape(images.shape)
+    return steps.astype(np.float32) / np.float32(255)
+
+
+def _is_whole(path: Path, images: Images) -> bool:
+    return path.is_file() and path.stat().st_size == images.size
