@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from cxrnet.bundle.config import LUNGS
 from cxrnet.bundle.folder import GRAPH, SEGMENTER, Bundle
+from cxrnet.bundle.session import open_session
 from cxrnet.errors import BundleError
 
 Floats = NDArray[np.float32]
@@ -39,11 +41,15 @@ class Runtime:
     Args:
         bundle: A checked bundle.
         threads: Threads of one call; None takes all cores.
+        provider: What runs them, one of `cxrnet.bundle.session.PROVIDERS`.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, provider: str = "cpu") -> None:
         self.bundle = bundle
-        self._threads = threads or 0
+        self._threads = threads
+        self._provider = provider
+        self._opening = threading.Lock()
+        self._sessions: dict[str, Any] = {}
 
     def screen(self, image: Image) -> Stages:
         """Return every stage for a prepared image, uint8 [height, width] of the size in the bundle's config.
@@ -59,29 +65,28 @@ class Runtime:
         if image.dtype != np.uint8 or image.shape != (size.height, size.width):
             msg = f"image is {image.dtype} {image.shape}; uint8 ({size.height}, {size.width}) is needed"
             raise ValueError(msg)
-        outputs = self._network.run(list(Stages._fields), {"image": image[None]})
+        outputs = self._open(GRAPH).run(list(Stages._fields), {"image": image[None]})
         return Stages(*(output[0] for output in outputs))
 
     def lung_probability(self, image: Image) -> Floats:
         """Return the lung probability, float32 [height, width] in [0, 1], of an equalised uint8 image of any size."""
         grey = image.astype(np.float32)[None, None] / 255
-        (probability,) = self._segmenter.run(["probability"], {"image": grey})
+        (probability,) = self._open(SEGMENTER).run(["probability"], {"image": grey})
         lungs: Floats = probability[0, self.bundle.config.segmenter.classes.index(LUNGS)]
         return lungs
 
-    @cached_property
-    def _network(self) -> Any:
-        return self._open(GRAPH)
+    def begin(self) -> None:
+        """Open the graph that screens, in a thread of its own, while the caller does other things."""
+        if self.bundle.config.classifier is not None and not self._sessions:
+            threading.Thread(target=self._begin, daemon=True).start()
 
-    @cached_property
-    def _segmenter(self) -> Any:
-        return self._open(SEGMENTER)
+    def _begin(self) -> None:
+        with suppress(Exception):  # `screen` meets it again, and tells of it
+            self._open(GRAPH)
 
     def _open(self, name: str) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
-        path = str(self.bundle.folder / name)
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        with self._opening:
+            if name not in self._sessions:
+                path = self.bundle.folder / name
+                self._sessions[name] = open_session(path, threads=self._threads, provider=self._provider)
+            return self._sessions[name]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from cxrnet.bundle.config import Frozen, Positive
+from cxrnet.bundle.session import open_session
 from cxrnet.errors import BundleError
 
 SHIPPED_VIEW = Path(__file__).parents[1] / "models" / "view.onnx"
@@ -100,13 +101,8 @@ class ViewRuntime:
 
     @cached_property
     def _opened(self) -> tuple[Any, ViewFacts]:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # too small to be worth sharing
-        options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+            session = open_session(self.path, threads=1)  # too small to be worth sharing
             told = session.get_modelmeta().custom_metadata_map[METADATA]
             return session, ViewFacts.model_validate_json(told)
         except (KeyError, ValidationError) as error:

@@ -65,3 +65,29 @@ def load_network(bundle: Bundle) -> Network:
         msg = f"{bundle.config.name}: {' '.join(str(error).split())}; build the bundle again"
         raise BundleError(msg) from error
     return network.eval()
+
+
+def export_again(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundle:
+    """Write a bundle with the graphs that this version exports from its weights; all else stays as it is.
+
+    The files that it computes with are others then, and so is its sha256.
+
+    Args:
+        bundle: What is exported.
+        folder: Of the new bundle; that of the old one with `overwrite`.
+        overwrite: Whether a bundle that stands there is replaced.
+
+    Raises:
+        ExportError: The network has no ONNX form.
+        BundleError: The folder exists and `overwrite` is not set, or weights and config do not fit each other.
+        OutputError: It cannot be written.
+    """
+    own = bundle.folder / VIEW
+    return build_bundle(
+        load_network(bundle),
+        folder,
+        card="" if bundle.facts is not None else bundle.stored_card,
+        facts=bundle.facts,
+        view=own.read_bytes() if own.is_file() else None,
+        overwrite=overwrite,
+    )

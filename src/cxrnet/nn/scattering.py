@@ -57,9 +57,14 @@ def paths(config: ScatteringConfig) -> tuple[Path, ...]:
 
 
 class Scattering(nn.Module):
-    """The transform with `config`'s scales, angles and order; it has no weights to learn."""
+    """The transform with `config`'s scales, angles and order; it has no weights to learn.
 
-    def __init__(self, config: ScatteringConfig | None = None) -> None:
+    Args:
+        config: Its sizes.
+        tail: Where wavelets are cut; see `WAVELET_TAIL`.
+    """
+
+    def __init__(self, config: ScatteringConfig | None = None, *, tail: float = WAVELET_TAIL) -> None:
         super().__init__()
         self.config = config = config or ScatteringConfig()
         self.paths = paths(config)
@@ -68,7 +73,7 @@ class Scattering(nn.Module):
         self._is_sorted = self._order == sorted(self._order)
         for level in range(config.J):
             for scale in range(level + 1 if level else 0, config.J):
-                self._keep(f"wavelets_{scale}_at_{level}", wavelets(config.L, scale, level))
+                self._keep(f"wavelets_{scale}_at_{level}", wavelets(config.L, scale, level, tail=tail))
 
     def _keep(self, name: str, kernel: NDArray[np.float64]) -> None:
         self.register_buffer(name, torch.from_numpy(kernel).float(), persistent=False)
@@ -138,13 +143,13 @@ def wrap(x: Tensor, radius: int) -> Tensor:
     return x
 
 
-def wavelets(angles: int, scale: int, level: int) -> NDArray[np.float64]:
+def wavelets(angles: int, scale: int, level: int, *, tail: float = WAVELET_TAIL) -> NDArray[np.float64]:
     """Return the kernels [2 * angles, 1, k, k] at `scale`, for maps sampled each 2^level pixels.
 
     Real parts first, then imaginary parts, flipped so that a cross-correlation convolves.
     """
     kernels = np.stack([coarsen(morlet(angles, angle, scale), level) for angle in range(angles)])
-    radius = max(tail_radius(kernel) for kernel in kernels)
+    radius = max(tail_radius(kernel, tail) for kernel in kernels)
     kernels = np.stack([centre(kernel, radius) for kernel in kernels])[:, None, ::-1, ::-1]
     return np.concatenate([kernels.real, kernels.imag])
 
@@ -205,10 +210,10 @@ def fold(spectrum: NDArray[np.complex128], level: int) -> NDArray[np.complex128]
     return folded
 
 
-def tail_radius(kernel: NDArray[np.complex128]) -> int:
-    """Return the smallest radius outside which less than WAVELET_TAIL of the kernel is left."""
+def tail_radius(kernel: NDArray[np.complex128], tail: float) -> int:
+    """Return the smallest radius outside which less than this part of the kernel is left."""
     magnitude = np.abs(kernel)
-    allowed = WAVELET_TAIL * magnitude.sum()
+    allowed = tail * magnitude.sum()
     middle = len(kernel) // 2
     fits = (r for r in range(middle) if magnitude.sum() - np.abs(centre(kernel, r)).sum() < allowed)
     return next(fits, middle - 1)

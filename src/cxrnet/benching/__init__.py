@@ -1,0 +1,1 @@
+"""How long the steps of the program take, beside what else there is and what could be."""

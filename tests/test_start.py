@@ -1,0 +1,59 @@
+"""What a start may import: nothing that it does not need, so that one film is screened at once."""
+
+import subprocess
+import sys
+
+import cv2
+import pytest
+
+from tests.material import film
+
+NEVER = {
+    "gdcm", "h5py", "highdicom", "jinja2", "kymatio", "lightning", "matplotlib", "onnx", "onnxscript", "openjpeg",
+    "pandas", "pydicom", "pylibjpeg", "ray", "scipy", "sklearn", "torch",
+}  # fmt: skip
+"""What the process that screens never imports: research, plotting, and the codecs, which its reader has."""
+
+PIPELINE = {"cv2", "cxrnet", "numpy", "platformdirs", "pydantic"}
+"""All that `from cxrnet import Pipeline` brings; what these bring themselves aside."""
+
+OF_THESE = {"annotated_types", "pydantic_core", "typing_extensions", "typing_inspection"}
+
+
+def _imported(program, *arguments):
+    """The libraries that a program has imported when it ends, without those of the standard library."""
+    tell = "\nimport sys; print('imported', *{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", program + tell, *arguments], capture_output=True, text=True, check=True
+    )
+    found = set(done.stdout.splitlines()[-1].split()[1:]) - sys.stdlib_module_names
+    return {name for name in found if not name.startswith("_")}
+
+
+@pytest.fixture(scope="module")
+def bare():
+    """What every program of this environment imports, as for an editable installation."""
+    return _imported("pass")
+
+
+def test_package_imports_the_standard_library_alone(bare):
+    assert _imported("import cxrnet") - bare == {"cxrnet"}
+
+
+def test_pipeline_imports_what_it_needs_and_no_more(bare):
+    found = _imported("from cxrnet import Pipeline")
+    assert found - bare - OF_THESE <= PIPELINE | {"onnxruntime"}
+
+
+def test_command_line_imports_no_array_library_before_a_verb_is_run():
+    assert not _imported("import cxrnet.cli") & (NEVER | {"PIL", "cv2", "numpy", "onnxruntime", "pydantic"})
+
+
+def test_screening_imports_no_codec_and_no_plotting_library(small_bundle, tmp_path):
+    cv2.imwrite(str(tmp_path / "film.png"), film(50)[0])
+    program = "import sys; sys.argv[0] = 'cxrnet'\nfrom cxrnet.cli import main\ntry: main()\nexcept SystemExit: pass"
+    arguments = ["screen", str(tmp_path / "film.png"), "--out", str(tmp_path / "out"), "--bundle", str(small_bundle)]
+    found = _imported(program, *arguments)
+    assert (tmp_path / "out" / "film" / "panel.png").is_file()
+    assert "onnxruntime" in found
+    assert not found & NEVER
