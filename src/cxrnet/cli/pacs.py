@@ -1,0 +1,157 @@
+"""`cxrnet pacs`: fetch studies from a DICOMweb server, and store files there."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cxrnet.errors import CxrNetError, PacsError, UsageError
+
+if TYPE_CHECKING:
+    from cxrnet.hospital.dicomweb import Instance, WebServer
+
+URL = typer.Option(..., help="Root of the server, as https://host/dicom-web.", show_default=False)
+CA = typer.Option(None, "--ca", help="Authorities to trust in place of the system's, PEM.", show_default=False)
+
+app = typer.Typer(
+    name="pacs",
+    help="Fetch studies from a DICOMweb server, and store files there. Credentials are taken from the environment: "
+    "CXRNET_PACS_AUTHORIZATION (a whole header), or CXRNET_PACS_USER and CXRNET_PACS_PASSWORD.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def pull(
+    url: str = URL,
+    out: Path = typer.Option(..., "--out", "-o", help="Folder for the files.", show_default=False),
+    study: list[str] = typer.Option([], help="Study Instance UID; again for more.", show_default=False),
+    query: list[str] = typer.Option(
+        [], help="KEYWORD=VALUE of studies, as StudyDate=20240101-20240131; again for more.", show_default=False
+    ),
+    modality: list[str] = typer.Option([], help="Only series of this modality; again for more.", show_default="any"),
+    limit: int = typer.Option(100, min=1, help="Most studies that a query may fetch."),
+    ca: Path | None = CA,
+) -> None:
+    """Fetch the instances of studies into OUT/<study>/<instance>.dcm.
+
+    The names are digests of the UIDs, so that lists of files and what is made of them hold no identifier.
+    """
+    server = _server(url, ca)
+    from cxrnet.hospital.dicomweb import check_uid
+
+    if bool(study) == bool(query):
+        msg = "pull: names no study, or both --study and --query; give one of the two"
+        raise UsageError(msg)
+    studies = [check_uid(uid) for uid in study]
+    filters = dict(_filter(each) for each in query)
+    done = failed = 0
+    try:
+        found = studies or server.studies(filters, most=limit)
+    except PacsError as error:
+        raise _stop(error) from error
+    for uid in found:
+        try:
+            instances = server.instances(uid, modalities=modality)
+            if not instances:
+                typer.echo(f"ERROR NOT_FOUND {_digest(uid)}: no such instances; check the UID and --modality", err=True)
+                failed += 1
+        except PacsError as error:
+            typer.echo(f"ERROR {error.code} {error}", err=True)
+            failed += 1
+            continue
+        for instance in instances:
+            try:
+                _save(server, instance, out)
+                done += 1
+            except PacsError as error:
+                typer.echo(f"ERROR {error.code} {_digest(instance.instance)}: {error}", err=True)
+                failed += 1
+    typer.echo(f"{len(found)} studies: {done} instances fetched, {failed} failed; {out}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def push(
+    files: list[Path] = typer.Argument(..., metavar="FILE...", help="DICOM files, or folders of them."),
+    url: str = URL,
+    ca: Path | None = CA,
+) -> None:
+    """Store DICOM files on a server."""
+    server = _server(url, ca)
+    done = failed = 0
+    for path in _gather(files):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pydicom's, which quote values
+                server.store(path)
+            done += 1
+        except PacsError as error:
+            typer.echo(f"ERROR {error.code} {error}", err=True)
+            failed += 1
+    typer.echo(f"{done + failed} files: {done} stored, {failed} failed; {server.name}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _server(url: str, ca: Path | None) -> WebServer:
+    from cxrnet.cli.extras import needs_dicom
+
+    with needs_dicom("pacs"):
+        from cxrnet.hospital.dicomweb import WebServer
+    if ca is not None and not ca.is_file():
+        msg = f"--ca {ca}: no such file; give the authorities in PEM form"
+        raise UsageError(msg)
+    return WebServer(url, authorities=ca)
+
+
+def _filter(text: str) -> tuple[str, str]:
+    from pydicom.datadict import tag_for_keyword
+
+    keyword, is_pair, value = text.partition("=")
+    if not is_pair or not value or tag_for_keyword(keyword) is None:
+        msg = f"--query {text}: is not KEYWORD=VALUE; the keywords are DICOM's, as in StudyDate=20240101-20240131"
+        raise UsageError(msg)
+    return keyword, value
+
+
+def _gather(named: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in named:
+        if path.is_dir():
+            found += sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
+        else:
+            found.append(path)
+    return found
+
+
+def _save(server: WebServer, instance: Instance, out: Path) -> None:
+    """Fetch one instance and write it whole."""
+    from cxrnet.writing import write_whole
+
+    dataset = server.fetch(instance)
+    content = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's, which quote values
+            dataset.preamble = b"\x00" * 128  # never the sender's: it can make a file another program (CVE-2019-11687)
+            dataset.save_as(content, enforce_file_format=True)
+    except CxrNetError:
+        raise
+    except Exception as error:
+        msg = f"{server.name}: sent what is no DICOM file ({type(error).__name__}); export it there in another way"
+        raise PacsError("NOT_DICOM", msg) from error
+    write_whole(out / _digest(instance.study) / f"{_digest(instance.instance)}.dcm", content.getvalue())
+
+
+def _digest(uid: str) -> str:
+    return hashlib.sha256(uid.encode()).hexdigest()[:16]
+
+
+def _stop(error: PacsError) -> typer.Exit:
+    typer.echo(f"ERROR {error.code} {error}", err=True)
+    return typer.Exit(1)
