@@ -3,16 +3,19 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ORTHANC_WEB := /usr/share/orthanc/plugins/libOrthancDicomWeb.so
 DEMO ?= demo
 # The demo has an environment of its own: what a user gets, without PyTorch.
 LIGHT ?= .venv-demo
 LIGHT_READY := $(LIGHT)/.ready
 
-.PHONY: help demo test test-slow lint format bench clean
+.PHONY: help demo test test-slow test-pacs fuzz audit lint format bench clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
 	@echo "make test            lint, types, tests          make test-slow   the long proofs"
+	@echo "make test-pacs       studies through the node and a real PACS (Orthanc) and back"
+	@echo "make fuzz            RUNS=200000 inputs against the reader     make audit   known holes in what is installed"
 	@echo "make lint | format   ruff and mypy               make bench       the table of timings"
 
 $(READY): pyproject.toml constraints.txt
@@ -43,6 +46,29 @@ test: lint
 test-slow: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,oracle]'
 	$(BIN)/python -m pytest -m slow
+
+# A real PACS: Debian's Orthanc with its DICOMweb plugin, and dcmtk as a second sender; both run on loopback only.
+test-pacs: $(READY)
+	@if ! { command -v Orthanc && command -v storescu && test -f $(ORTHANC_WEB); } >/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then \
+			apt-get update -qq && apt-get install -y -qq orthanc orthanc-dicomweb dcmtk; \
+		else \
+			echo "needs: sudo apt-get install orthanc orthanc-dicomweb dcmtk" >&2; exit 1; \
+		fi; \
+	fi
+	$(BIN)/python -m pytest -m pacs tests/pacs
+
+# Guided by coverage, then bits flipped in frames of each codec; what was found is in .fuzz/found.
+RUNS ?= 200000
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python fuzz/reader.py cover --runs $(RUNS)
+	$(BIN)/python fuzz/reader.py flip --runs $$(( $(RUNS) / 10 ))
+
+# Needs the network: pip-audit asks PyPI for the advisories of each package.
+audit: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip_audit --local --skip-editable
 
 bench: $(READY)
 	$(BIN)/python benchmarks/stages.py $(if $(BUNDLE),--bundle $(BUNDLE))

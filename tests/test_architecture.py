@@ -25,6 +25,7 @@ FLOORS = {
     "training": 4,
     "hospital": 5,
     "evaluation": 5,
+    "benching": 5,
     "cli": 6,
 }
 WITHOUT_TORCH = {"errors", "writing", "ordered", "bundle", "imaging", "figures", "screening", "hospital"}

@@ -48,3 +48,35 @@ class OutputError(CxrNetError):
 
 class UsageError(CxrNetError):
     """A call that cannot be carried out as it was written."""
+
+
+class NodeError(CxrNetError):
+    """A node that cannot run as it was asked to: its spool, its port, its certificates."""
+
+
+class PacsError(CxrNetError):
+    """A PACS that could not be reached, or that did not take or give what it was asked for.
+
+    Args:
+        code: Machine-readable reason, for example `UNREACHABLE`.
+        message: The line for people; it names no patient, study or instance.
+        is_final: Whether asking again is of no use.
+    """
+
+    def __init__(self, code: str, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.is_final = is_final
+
+
+class ObjectError(CxrNetError):
+    """DICOM objects that cannot be made of an input, whose scores and pictures are not touched by that.
+
+    Args:
+        code: Machine-readable reason, for example `NO_UID`.
+        message: The line for people, beginning with the name of the input; it quotes no value of the header.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

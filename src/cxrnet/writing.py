@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from cxrnet.errors import OutputError
 
+_ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
-def write_whole(path: Path, content: bytes) -> None:
+
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write `content` so that whoever looks, at any time and after any crash, finds the old file or the new.
+
+    Args:
+        path: The file; its folder is made if need be.
+        content: Its bytes, in one piece or in several, of which one is held in memory at a time.
 
     Raises:
         OutputError: The folder cannot be made or the disk cannot take it; nothing is left behind.
@@ -20,7 +28,7 @@ def write_whole(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with aside.open("wb") as file:
-                file.write(content)
+                file.writelines([content] if isinstance(content, bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)
@@ -30,3 +38,27 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         msg = f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
         raise OutputError(msg) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        OutputError: It cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"{path}: cannot be replaced ({error.strerror}); remove it or choose another folder"
+        raise OutputError(msg) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed `write_whole` has left in a folder; nobody else may be writing there.
+
+    Raises:
+        OutputError: It cannot be removed.
+    """
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        if _ASIDE.fullmatch(path.name):
+            remove(path)

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,3 +133,80 @@ def test_dicomdir_is_no_image():
     from pathlib import Path
 
     assert not is_image_name(Path("DICOMDIR"))
+
+
+def test_folder_of_the_results_is_passed_by(folder):
+    (folder / "out" / "b").mkdir(parents=True)
+    (folder / "out" / "b" / "panel.png").write_bytes(b"x")
+    assert "panel.png" not in names(gather([str(folder)], leave_out=folder / "out"))
+    assert "panel.png" in names(gather([str(folder / "out")], leave_out=folder / "out"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows needs rights for links")
+@pytest.mark.parametrize("pattern", ["", "**/*.png"])
+def test_loops_of_links_end(tmp_path, pattern):
+    (tmp_path / "film.png").write_bytes(b"x")
+    for name in ("a", "b", "c"):
+        (tmp_path / name).symlink_to(tmp_path)
+    assert names(gather([str(tmp_path / pattern)])) == ["film.png"]
+
+
+def test_hidden_files_do_not_match_a_pattern(folder):
+    (folder / ".git").mkdir()
+    (folder / ".git" / "x.png").write_bytes(b"x")
+    assert names(gather([str(folder / "**" / "*.png")])) == ["b.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_pipe_and_dangling_link_in_a_folder_are_not_passed_over_in_silence(tmp_path):
+    os.mkfifo(tmp_path / "pipe.dcm")
+    (tmp_path / "link.dcm").symlink_to(tmp_path / "gone")
+    assert names(gather([str(tmp_path)])) == ["link.dcm", "pipe.dcm"]
+
+
+def test_folder_that_cannot_be_listed_is_reported_in_its_place(folder, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.path.basename(path) == "sub":
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert folder / "sub" in [item.path for item in gather([str(folder)]).items]
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "a\0*", "x" * 5000 + "*.csv"])
+def test_impossible_name_keeps_its_place_or_is_told(name):
+    with contextlib.suppress(UsageError):
+        (item,) = gather([name]).items
+        assert str(item.path) == name
+
+
+def test_pattern_is_told_in_one_line(tmp_path):
+    with pytest.raises(UsageError, match=r"^a\\nb\\x1b\*: matches no file; [ -~]*$"):
+        gather(["a\nb\x1b*"])
+
+
+@pytest.mark.parametrize(
+    "name", ["findings.csv.png", "FINDINGS.CSV.dcm", "lungs.csv.png", "journal.jsonl.png", "shards.png"]
+)
+def test_no_folder_takes_the_name_of_a_table(tmp_path, name):
+    (found,) = folder_names([tmp_path / name])
+    assert found.casefold() not in ("findings.csv", "lungs.csv", "journal.jsonl", "shards")
+
+
+def test_name_that_looks_like_the_hash_of_another_is_told_apart(tmp_path):
+    first, second = tmp_path / "a" / "film.png", tmp_path / "b" / "film.png"
+    forged = tmp_path / f"{folder_names([first, second])[0]}.png"
+    assert len(set(folder_names([first, second, forged]))) == 3
+
+
+def test_accents_coded_in_two_ways_are_told_apart(tmp_path):
+    first, second = folder_names([tmp_path / "caf\u00e9.png", tmp_path / "cafe\u0301.png"])
+    assert unicodedata.normalize("NFC", first) != unicodedata.normalize("NFC", second)
+
+
+def test_long_names_in_any_script_fit_on_a_disk(tmp_path):
+    paths = [tmp_path / part / ("\u80ba" * 84) for part in ("a", "b")]
+    assert all(len(os.fsencode(name)) <= 220 for name in folder_names(paths))

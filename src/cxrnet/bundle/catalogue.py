@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from cxrnet.bundle.folder import CHECKSUMS, Bundle, read_bundle
+from cxrnet.bundle.folder import CHECKSUMS, PICKLES, Bundle, read_bundle
 from cxrnet.errors import BundleError
 
 HOME_VARIABLE = "CXRNET_HOME"
@@ -57,6 +57,12 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
         return read_bundle(named[str(name_or_path)])
     if path.is_dir():
         return read_bundle(path)
+    if path.suffix.lower() in PICKLES and path.is_file():
+        msg = (
+            f"{path.name}: {path.suffix} files can run code when loaded and are not taken; "
+            "a bundle is a folder with safetensors"
+        )
+        raise BundleError(msg)
     known = ", ".join(named) or "none yet"
     msg = (
         f"{name_or_path}: no bundle of this name in {bundles_folder()} and no such folder; "

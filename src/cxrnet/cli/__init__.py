@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cxrnet.cli import data, evaluate, inspect, screen, segment, train, weights
+from cxrnet.cli import bench, data, evaluate, inspect, pacs, scp, screen, segment, train, weights
 from cxrnet.errors import CxrNetError, OutputError
 
 app = typer.Typer(
@@ -22,6 +22,9 @@ app = typer.Typer(
 app.command("screen")(screen.screen)
 app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
+app.command("bench")(bench.bench)
+app.command("scp")(scp.scp)
+app.add_typer(pacs.app, name="pacs")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")

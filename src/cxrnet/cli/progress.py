@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cxrnet.imaging.radiograph import printable
+from cxrnet.imaging.radiograph import BURNED_IN, printable
 
 if TYPE_CHECKING:
     from cxrnet.screening.archive import Outcome
@@ -22,13 +22,14 @@ LISTED = 20
 
 
 def follow(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:
-    """Show outcomes as they come and return the exit code: 1 if an input failed, else 0.
+    """Show outcomes as they come and return the exit code: 1 if an input, or a part of its results, failed, else 0.
 
     Failures are said at once, one line each, on standard error; the summary goes to standard output.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     done: list[Outcome] = []
     counts: Counter[str] = Counter()
+    is_complete = True
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with (
@@ -40,13 +41,16 @@ def follow(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:
                 counts[outcome.status] += 1
                 if total <= LISTED:
                     done.append(outcome)
-                if outcome.status == "failed":
-                    for reason in outcome.reasons:
-                        errors.print(f"ERROR {reason.code} {reason.text}")
+                wrong = [*(outcome.reasons if outcome.status == "failed" else ()), *outcome.missing]
+                is_complete = is_complete and not wrong and outcome.status != "failed"
+                for reason in wrong:
+                    errors.print(f"ERROR {reason.code} {reason.text}")
+                if BURNED_IN in outcome.warnings:
+                    errors.print(f"WARNING {printable(outcome.item.path.name)}: {BURNED_IN}")
                 progress.advance(bar)
     finally:
         _summarise(done, counts, total, table)
-    return 1 if counts["failed"] else 0
+    return 0 if is_complete else 1
 
 
 def _summarise(done: list[Outcome], counts: Counter[str], total: int, table: Path) -> None:
@@ -81,6 +85,6 @@ def _listing(done: list[Outcome]) -> Table:
             *(f"{float(row[name]):.3f}" if name in row else "" for name in scores),
             f"{float(row['spread']):.3f}" if "spread" in row else "",
             f"{float(area):.0%}" if area else "",
-            "; ".join([*doubts, *(reason.code for reason in outcome.reasons)]),
+            "; ".join([*doubts, *(reason.code for reason in (*outcome.reasons, *outcome.missing))]),
         )
     return table

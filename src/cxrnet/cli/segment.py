@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from cxrnet.cli.screen import COLUMN, INPUTS, JOBS, OUT, find_inputs, open_pipeline
+from cxrnet.cli.screen import COLUMN, IDENTIFIERS, INPUTS, JOBS, OUT, RESUME, find_inputs, open_pipeline
 
 LUNGS = typer.Option("lungs", "--bundle", "-b", help="Name of a bundle, or its folder; lungs-no-heart leaves it out.")
 
@@ -18,6 +18,8 @@ def segment(
     save: str = typer.Option("png", help="Comma-separated: png (always written), npz."),
     jobs: int | None = JOBS,
     image_column: str = COLUMN,
+    resume: bool = RESUME,
+    include_identifiers: bool = IDENTIFIERS,
 ) -> None:
     """Find the lungs in radiographs.
 
@@ -28,8 +30,8 @@ def segment(
     from cxrnet.screening.outputs import parse_saves
 
     kinds = parse_saves(save)
-    found = find_inputs(inputs, image_column)
-    with open_pipeline(bundle, jobs, found) as (pipeline, jobs):
-        outcomes = segment_archive(pipeline, found, out, save=kinds, jobs=jobs)
+    found = find_inputs(inputs, image_column, out)
+    with open_pipeline(bundle, jobs, found, identifiers=include_identifiers) as (pipeline, jobs):
+        outcomes = segment_archive(pipeline, found, out, save=kinds, jobs=jobs, resume=resume)
         code = follow(outcomes, total=len(found), table=out / "lungs.csv")
     raise typer.Exit(code)

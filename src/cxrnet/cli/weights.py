@@ -35,6 +35,25 @@ def import_(
         typer.echo(f"{bundle.label}: {bundle.folder}")
 
 
+@app.command()
+def export(
+    name: str = typer.Argument(..., metavar="NAME|PATH", help="Name of a bundle, or its folder."),
+    out: Path = typer.Option(..., help="Folder of the new bundle; that of the old one with --overwrite."),
+    overwrite: bool = typer.Option(False, help="Replace a bundle that is there."),
+) -> None:
+    """Export the graphs of a bundle anew from its weights, as this version makes them. Needs cxrnet[train].
+
+    Scores stay the same within rounding; the sha256 that names the model changes.
+    """
+    from cxrnet.bundle.catalogue import open_bundle
+    from cxrnet.cli.extras import needs_training
+
+    with needs_training("weights export"):
+        from cxrnet.nn.build import export_again
+    written = export_again(open_bundle(name), out, overwrite=overwrite)
+    typer.echo(f"{written.label}: {written.folder}")
+
+
 @app.command("list")
 def list_() -> None:
     """Print the named bundles, and where each comes from."""

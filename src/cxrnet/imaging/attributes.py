@@ -10,7 +10,8 @@ from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from cxrnet.imaging.radiograph import Fault, fault
+from cxrnet.imaging.radiograph import IDENTIFIERS, Fault, fault, printable
+from cxrnet.imaging.terms import UNKNOWN, is_known
 
 KEPT_TAGS = (
     "Modality",
@@ -39,7 +40,7 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
             return ()
         values = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
         result = tuple(float(each) for each in values)
-    except (TypeError, ValueError, OverflowError, ArithmeticError):
+    except Exception:  # not numbers, or bytes of which pydicom makes no value, with an error of any kind
         return None
     return result if all(math.isfinite(each) for each in result) else None
 
@@ -73,6 +74,14 @@ def integer(dataset: Dataset, keyword: str, name: str, *, default: int | None = 
     return int(values[0])
 
 
+def has_items(dataset: Dataset, keyword: str) -> bool:
+    """Whether a sequence is there and not empty; one that cannot be read is, so that using it is refused."""
+    try:
+        return bool(dataset.get(keyword))
+    except Exception:  # as above
+        return True
+
+
 def code(dataset: Dataset, keyword: str) -> str:
     """The code string of an attribute, several joined by a backslash, "" where there is none.
 
@@ -80,7 +89,7 @@ def code(dataset: Dataset, keyword: str) -> str:
     """
     try:
         value = dataset.get(keyword)
-    except (TypeError, ValueError, NotImplementedError):
+    except Exception:  # as above
         return "?"
     if value is None:
         return ""
@@ -92,10 +101,32 @@ def code(dataset: Dataset, keyword: str) -> str:
 
 
 def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
-    """The attributes that a `Radiograph` carries along, and a warning for each that is not a code string."""
+    """The attributes that a `Radiograph` carries along, and a warning for each whose value must not be told.
+
+    That is what is not a code string, and goes; and a code string that is no known word, which becomes `UNKNOWN`.
+    """
     codes = {keyword: code(dataset, keyword) for keyword in KEPT_TAGS}
     warnings = [f"{label(key)} is not a code string and was left out" for key in codes if codes[key] == "?"]
+    for key in KEPT_TAGS:
+        if codes[key] not in ("", "?") and not is_known(key, codes[key]):
+            warnings.append(f"{label(key)} holds no known term, and what it holds was left out")
+            codes[key] = UNKNOWN
     return {key: text for key, text in codes.items() if text not in ("", "?")}, warnings
+
+
+def find_identifiers(dataset: Dataset) -> dict[str, str]:
+    """The attributes that tell whose image it is, by keyword; printable, and cut where no identifier is as long."""
+    found = {}
+    for keyword in IDENTIFIERS:
+        try:
+            value = dataset.get(keyword)
+            values = [value] if value is None or isinstance(value, str) else list(value)
+            text = "\\".join(str(each) for each in values if each is not None).strip()
+        except Exception:  # as above
+            text = ""
+        if text:
+            found[keyword] = printable(text)
+    return found
 
 
 def spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, list[str], list[str]]:

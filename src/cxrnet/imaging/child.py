@@ -29,10 +29,11 @@ def main() -> None:
     if hasattr(signal, "SIGINT"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     try:
-        limits = Limits(**receive(requests))
+        terms = receive(requests)
+        limits = Limits(**terms["limits"])
         limit_memory(limits.memory_bytes)
         send(answers, {"ready": True})
-        while answer(receive(requests), answers, limits):
+        while answer(receive(requests), answers, limits, identifiers=terms["identifiers"]):
             pass
     except (EOFError, BrokenPipeError):  # the parent is done, or dead
         sys.exit(0)
@@ -56,12 +57,12 @@ def limit_memory(allowance: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def answer(request: dict[str, Any], answers: BinaryIO, limits: Limits) -> bool:
+def answer(request: dict[str, Any], answers: BinaryIO, limits: Limits, *, identifiers: bool = False) -> bool:
     """Read the file that `request` names and send the outcome; false where the process should be replaced."""
     is_sound, name = True, request["name"]
     _set_alarm(math.ceil(limits.seconds) + _GRACE_SECONDS)
     try:
-        radiograph = read_file(request["path"], name=name, limits=limits)
+        radiograph = read_file(request["path"], name=name, limits=limits, identifiers=identifiers)
         _send_radiograph(answers, radiograph)
     except RadiographError as error:
         send(answers, {"code": error.code, "line": str(error)})

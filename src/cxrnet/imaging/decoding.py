@@ -45,10 +45,12 @@ class Decoder:
 
     Args:
         limits: What one file may cost.
+        identifiers: Whether the radiographs tell whose they are.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, identifiers: bool = False) -> None:
         self.limits = limits or Limits()
+        self.identifiers = identifiers
         self._child: _Child | None = None
         self._is_ready = False
         self._served = 0
@@ -93,7 +95,8 @@ class Decoder:
         child = cast(_Child, self._child)
         try:
             if not self._is_ready:
-                _exchange(child, asdict(self.limits), name, _START_SECONDS, self.limits)
+                terms = {"limits": asdict(self.limits), "identifiers": self.identifiers}
+                _exchange(child, terms, name, _START_SECONDS, self.limits)
                 self._is_ready = True
             request = {"path": os.path.abspath(os.fsdecode(path)), "name": name}
             answer = _exchange(child, request, name, self.limits.seconds, self.limits)
@@ -139,6 +142,8 @@ def check_file(path: str | os.PathLike[str], name: str, limits: Limits) -> None:
         raise fault(Fault.NOT_FOUND, name, "not a usable path", "give an existing file") from error
     if not stat.S_ISREG(status.st_mode):
         problem = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
+        if stat.S_ISDIR(status.st_mode) and not os.access(path, os.R_OK | os.X_OK):
+            problem = "a folder that cannot be listed"
         raise fault(Fault.NOT_A_FILE, name, problem, "give a regular file")
     if status.st_size == 0:
         raise fault(Fault.UNREADABLE, name, "the file is empty", "copy or export it again")

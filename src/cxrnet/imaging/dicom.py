@@ -9,10 +9,12 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
 
-from cxrnet.imaging.attributes import KEPT_TAGS, code, integer, kept_tags, label, spacing
+from cxrnet.imaging.attributes import KEPT_TAGS, code, find_identifiers, integer, kept_tags, label, spacing
 from cxrnet.imaging.frame import PIXEL_KEYWORDS, read_frame, syntax_name
 from cxrnet.imaging.greyscale import apply_modality, apply_voi, find_padding, is_inverted
 from cxrnet.imaging.radiograph import (
+    BURNED_IN,
+    IDENTIFIERS,
     Fault,
     Limits,
     Radiograph,
@@ -51,10 +53,13 @@ _TAGS_READ = (
     "ImagerPixelSpacing",
     "EstimatedRadiographicMagnificationFactor",
 )
-_COLOUR = ("RGB", "PALETTE COLOR", "HSV", "ARGB", "CMYK", "XYB")
+_COLOUR = (
+    "RGB", "PALETTE COLOR", "HSV", "ARGB", "CMYK", "XYB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422",
+    "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT",
+)  # fmt: skip
 
 
-def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits) -> Radiograph:
+def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, identifiers: bool = False) -> Radiograph:
     """The radiograph in a DICOM file.
 
     Args:
@@ -62,13 +67,14 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits) -> R
         name: What messages call it.
         sha256: Of its bytes.
         limits: The sizes that are accepted.
+        identifiers: Whether the radiograph tells whose it is.
 
     Raises:
         RadiographError: NO_PIXELS, MULTI_FRAME, COLOUR, CONSTANT, TOO_SMALL, TOO_LARGE, or UNREADABLE for
             everything that is damaged, contradicts itself or has no decoder.
     """
     warnings: list[str] = []
-    dataset = _read_dataset(source, name, warnings)
+    dataset = _read_dataset(source, name, warnings, (*_TAGS_READ, *IDENTIFIERS) if identifiers else _TAGS_READ)
     _refuse_other_objects(dataset, name)
     stored = read_frame(dataset, name, limits)
     syntax = syntax_name(dataset.file_meta.TransferSyntaxUID)
@@ -86,7 +92,7 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits) -> R
     spacing_mm, steps, spacing_warnings = spacing(dataset)
     tags, tag_warnings = kept_tags(dataset)
     if tags.get("BurnedInAnnotation", "").upper() == "YES":
-        tag_warnings.append(f"{label('BurnedInAnnotation')} is YES: text is part of the picture")
+        tag_warnings.append(BURNED_IN)
     return Radiograph(
         pixels=pixels,
         name=name,
@@ -96,14 +102,19 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits) -> R
         history=(*history, *steps),
         warnings=(*warnings, *spacing_warnings, *tag_warnings),
         tags=tags,
+        identifiers=find_identifiers(dataset) if identifiers else None,
     )
 
 
-def _read_dataset(source: BinaryIO, name: str, warnings: list[str]) -> Dataset:
+def _read_dataset(source: BinaryIO, name: str, warnings: list[str], tags: tuple[str, ...]) -> Dataset:
     """The attributes that matter, with a transfer syntax."""
     with refusing(name, "reading the DICOM header"):
-        dataset = pydicom.dcmread(source, force=True, specific_tags=list(_TAGS_READ))
-        syntax = dataset.file_meta.get("TransferSyntaxUID")
+        dataset = pydicom.dcmread(source, force=True, specific_tags=list(tags))
+        # Values are made of bytes when they are first looked at: what cannot be one is found here.
+        meta = {element.keyword: element.value for element in dataset.file_meta}
+        syntax = meta.get("TransferSyntaxUID")
+        for keyword in PIXEL_KEYWORDS:
+            dataset.get(keyword)
     if not syntax:
         dataset.file_meta.TransferSyntaxUID = _guess_syntax(dataset, name)
         guessed = syntax_name(dataset.file_meta.TransferSyntaxUID)
@@ -140,7 +151,7 @@ def _refuse_other_objects(dataset: Dataset, name: str) -> None:
         raise fault(Fault.MULTI_FRAME, name, f"the file holds {frames} frames", "give one image a file")
     photometric = code(dataset, "PhotometricInterpretation").upper()
     accepted = "a chest radiograph is MONOCHROME1 or MONOCHROME2"
-    if photometric in _COLOUR or photometric.startswith("YBR_"):
+    if photometric in _COLOUR:
         problem = f"photometric interpretation is {photometric}"
         raise fault(Fault.COLOUR, name, problem, accepted)
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):

@@ -7,8 +7,9 @@ import hashlib
 import os
 import re
 import warnings
+from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
 
@@ -27,13 +28,16 @@ _RASTER_SIGNATURES = {
 _BARE_DICOM = re.compile(rb"[\x02\x08]\0.\0([A-Z]{2}|..\0\0)", re.DOTALL)
 
 
-def read_file(path: str | os.PathLike[str], *, name: str | None = None, limits: Limits) -> Radiograph:
+def read_file(
+    path: str | os.PathLike[str], *, name: str | None = None, limits: Limits, identifiers: bool = False
+) -> Radiograph:
     """The radiograph in a file, whatever its format; the first bytes decide, not the name.
 
     Args:
         path: A regular file.
         name: What messages call it; the last part of `path` if not given.
         limits: Sizes that are accepted; time and memory are not watched here.
+        identifiers: Whether the radiograph tells whose it is.
 
     Raises:
         RadiographError: The file is not a readable radiograph.
@@ -42,29 +46,32 @@ def read_file(path: str | os.PathLike[str], *, name: str | None = None, limits: 
     try:
         with open(path, "rb") as source, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's quote values of the header
-            sha256 = hashlib.file_digest(source, "sha256").hexdigest()
-            source.seek(0)
-            return _read_source(source, name=name, sha256=sha256, limits=limits)
+            return _read_source(source, name=name, limits=limits, identifiers=identifiers)
     except OSError as error:
         reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
         problem = "permission denied" if isinstance(error, PermissionError) else f"cannot be read ({reason})"
         raise fault(Fault.UNREADABLE, name, problem, "a readable file is needed") from error
 
 
-def _read_source(source: BinaryIO, *, name: str, sha256: str, limits: Limits) -> Radiograph:
+def _read_source(source: BufferedReader, *, name: str, limits: Limits, identifiers: bool) -> Radiograph:
     """The radiograph in an open file, by the reader for its format."""
     beginning = source.read(132)
-    source.seek(0)
     picture = _sniff_raster(beginning)
-    if beginning[128:] == b"DICM" or (picture is None and _BARE_DICOM.match(beginning)):
+    is_dicom = beginning[128:] == b"DICM" or (picture is None and _BARE_DICOM.match(beginning) is not None)
+    if picture is None and not is_dicom:  # before the whole of a large file is read for nothing
+        raise fault(Fault.UNREADABLE, name, "the file is not in a known image format", _ACCEPTED)
+    source.seek(0)
+    sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+    source.seek(0)
+    if is_dicom:
         from cxrnet.imaging.dicom import read_dicom  # each reader's libraries load when it is needed
 
-        return read_dicom(source, name=name, sha256=sha256, limits=limits)
-    if picture is None:
-        raise fault(Fault.UNREADABLE, name, "the file is not in a known image format", _ACCEPTED)
+        return read_dicom(source, name=name, sha256=sha256, limits=limits, identifiers=identifiers)
     from cxrnet.imaging.raster import read_raster
 
-    return read_raster(source, picture, name=name, sha256=sha256, limits=limits)
+    assert picture is not None
+    radiograph = read_raster(source, picture, name=name, sha256=sha256, limits=limits)
+    return replace(radiograph, identifiers={}) if identifiers else radiograph
 
 
 def _sniff_raster(beginning: bytes) -> str | None:

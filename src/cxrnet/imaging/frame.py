@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
     UID,
     JPEG2000TransferSyntaxes,
@@ -49,6 +49,7 @@ def read_frame(dataset: Dataset, name: str, limits: Limits) -> NDArray[Any]:
     if keyword == "PixelData":
         _check_bits(dataset, name, allocated)
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    decoder = _find_decoder(syntax, name)
     with refusing(name, f"reading the {syntax_name(syntax)} frame"):
         if syntax in _WITH_FRAME_HEADER:
             frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
@@ -58,7 +59,7 @@ def read_frame(dataset: Dataset, name: str, limits: Limits) -> NDArray[Any]:
                 return decode_extended(frame, height, width)
         elif not syntax.is_encapsulated:
             _check_length(len(dataset[keyword].value), height * width * allocated // 8, name)
-        return _decode(dataset, syntax, name)
+        return _decode(dataset, decoder, name)
 
 
 def syntax_name(syntax: str) -> str:
@@ -95,8 +96,12 @@ def _check_length(actual: int, expected: int, name: str) -> None:
     _require(actual >= expected, name, problem, "the file is truncated or its header is wrong")
 
 
-def _decode(dataset: Dataset, syntax: UID, name: str) -> NDArray[Any]:
-    """Stored values [height, width] from pydicom and the decoders behind it."""
+def _find_decoder(syntax: UID, name: str) -> Decoder:
+    """The decoder that pydicom has for a transfer syntax.
+
+    Raises:
+        RadiographError: UNREADABLE where there is none.
+    """
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
@@ -104,6 +109,12 @@ def _decode(dataset: Dataset, syntax: UID, name: str) -> NDArray[Any]:
     if decoder is None or not decoder.is_available:
         remedy = "send it uncompressed, or as JPEG, JPEG-LS, JPEG 2000 or RLE"
         raise fault(Fault.UNREADABLE, name, f"no decoder for {syntax_name(syntax)}", remedy)
+    return decoder
+
+
+def _decode(dataset: Dataset, decoder: Decoder, name: str) -> NDArray[Any]:
+    """Stored values [height, width] from pydicom and the decoders behind it."""
+    syntax = decoder.UID
     # pydicom drops what lies above Bits Stored but takes no note of High Bit: told of the lower bits as stored
     # ones too, it drops the right ones, and the shift below removes the rest.
     shift = 0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from cxrnet.imaging.attributes import code, label, number, numbers
+from cxrnet.imaging.attributes import code, has_items, label, number, numbers
 from cxrnet.imaging.radiograph import Fault, fault, refusing
 
 Grey = NDArray[np.float64]
@@ -31,7 +31,7 @@ def apply_modality(values: Grey, dataset: Dataset, name: str, history: list[str]
     Raises:
         RadiographError: UNREADABLE for a slope of 0, values that are not numbers, or a damaged table.
     """
-    if dataset.get("ModalityLUTSequence"):
+    if has_items(dataset, "ModalityLUTSequence"):
         history.append(f"looked up in {label('ModalityLUTSequence')}")
         return _look_up(values, dataset, "ModalityLUTSequence", name)
     if numbers(dataset, "RescaleSlope") == () and numbers(dataset, "RescaleIntercept") == ():
@@ -57,7 +57,7 @@ def apply_voi(values: Grey, dataset: Dataset, name: str, history: list[str], war
     Raises:
         RadiographError: UNREADABLE for a window without width, an unknown function, or a damaged table.
     """
-    if dataset.get("VOILUTSequence"):
+    if has_items(dataset, "VOILUTSequence"):
         history.append(f"looked up in {label('VOILUTSequence')}")
         if len(dataset.VOILUTSequence) > 1:
             warnings.append(f"{label('VOILUTSequence')} has several tables; the first was used")

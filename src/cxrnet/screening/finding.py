@@ -76,9 +76,11 @@ class Finding:
 
     def record(self) -> dict[str, Any]:
         """Return what `finding.json` holds, in its order."""
+        identifiers = None if self.radiograph is None else self.radiograph.identifiers
         return {
             "schema": SCHEMA,
             "input": self.input,
+            **({} if identifiers is None else {"identifiers": dict(identifiers)}),
             "status": self.status,
             "reasons": [reason._asdict() for reason in self.reasons],
             "mended": list(self.mended),

@@ -27,4 +27,5 @@ def mended(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Rad
         steps = (*steps, f"mended: turned clockwise by {turn} degrees")
         if spacing is not None and turn % 180:
             spacing = spacing[::-1]
-    return replace(radiograph, pixels=pixels, spacing_mm=spacing, history=(*radiograph.history, *steps)), steps
+    history, turned = (*radiograph.history, *steps), (radiograph.turned + turn) % 360
+    return replace(radiograph, pixels=pixels, spacing_mm=spacing, history=history, turned=turned), steps

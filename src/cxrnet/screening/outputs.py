@@ -16,7 +16,7 @@ from cxrnet.figures.panel import PanelContent, draw_panel
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.pipeline import Segmentation, lungs_at
-from cxrnet.writing import write_whole
+from cxrnet.writing import remove, sweep, write_whole
 
 SAVES = {
     "json": "finding.json: the record",
@@ -26,19 +26,32 @@ SAVES = {
 }
 """What `--save` takes, and what it writes."""
 
+RECORD = "finding.json"
+WRITTEN = (
+    RECORD, "lungs.png", "panel.png", "maps.npz",
+    "lungs.seg.dcm", "heatmap.seg.dcm", "report.sr.dcm", "panel.sc.dcm", "contours.gsps.dcm",
+)  # fmt: skip
+"""Names of all files that one image can have, the record first; DICOM objects are made by the room `hospital`."""
+
+PNG = (
+    cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
+    cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP,
+)  # fmt: skip
+"""How pictures are encoded: a panel takes a third less space than by OpenCV's default, and no more time."""
+
 VIEW = 800
 """Longest side in pixels of what a panel is drawn from; its tiles are half as wide."""
 
 
-def parse_saves(text: str) -> frozenset[str]:
-    """Return the kinds named in a comma-separated list.
+def parse_saves(text: str, further: Collection[str] = ()) -> frozenset[str]:
+    """Return the kinds named in a comma-separated list, of `SAVES` and of what `further` adds.
 
     Raises:
         UsageError: One is not known.
     """
     kinds = frozenset(part.strip() for part in text.split(",") if part.strip())
-    for kind in sorted(kinds - SAVES.keys()):
-        msg = f"--save {kind}: is not known; choose from {', '.join(SAVES)}"
+    for kind in sorted(kinds - SAVES.keys() - set(further)):
+        msg = f"--save {kind}: is not known; choose from {', '.join((*SAVES, *further))}"
         raise UsageError(msg)
     return kinds
 
@@ -56,7 +69,19 @@ def write_finding(finding: Finding, folder: Path, save: Collection[str]) -> None
         if {"npz", "npz-full"} & set(save):
             write_whole(folder / "maps.npz", encode_npz(arrays(finding, full="npz-full" in save)))
     if "json" in save:
-        write_whole(folder / "finding.json", finding.to_json().encode())
+        write_whole(folder / RECORD, finding.to_json().encode("utf-8", "backslashreplace"))
+
+
+def clear(folder: Path) -> None:
+    """Remove the results of an earlier run for one image, the record first, so that none stands for another image.
+
+    Raises:
+        OutputError: One cannot be removed.
+    """
+    if folder.is_dir():
+        for name in WRITTEN:
+            remove(folder / name)
+        sweep(folder)
 
 
 def write_segmentation(segmentation: Segmentation, folder: Path, save: Collection[str]) -> None:
@@ -135,7 +160,7 @@ def encode_npz(content: dict[str, NDArray[Any]]) -> bytes:
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
     """Return a grey [height, width] or RGB [height, width, 3] picture as PNG."""
-    done, data = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
+    done, data = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture, PNG)
     if not done:
         msg = f"picture {picture.shape} could not be encoded"
         raise ValueError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,6 +64,9 @@ class Pipeline:
         bundle: The model.
         threads: Threads of the network; None takes all cores.
         limits: What one file may cost.
+        identifiers: Whether findings tell whose image it is (`cxrnet.imaging.radiograph.IDENTIFIERS`).
+        provider: What runs the networks, one of `cxrnet.bundle.session.PROVIDERS`.
+        decoder: A reader that was started beforehand; it is the pipeline's from here on.
 
     Example:
         >>> with Pipeline.load("covid") as pipeline:  # doctest: +SKIP
@@ -70,22 +74,42 @@ class Pipeline:
         ...     finding.scores["covid"]
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        limits: Limits | None = None,
+        identifiers: bool = False,
+        provider: str = "cpu",
+        decoder: Decoder | None = None,
+    ) -> None:
         self.bundle = bundle
+        self.identifiers = identifiers
         self.limits = limits or Limits()
-        self._runtime = Runtime(bundle, threads=threads)
+        self._runtime = Runtime(bundle, threads=threads, provider=provider)
         self._view = ViewRuntime(bundle.view)
         self._local = threading.local()
-        self._decoders: list[Decoder] = []
+        self._decoders: list[Decoder] = [] if decoder is None else [decoder]
+        self._unused = deque(self._decoders)
 
     @classmethod
-    def load(cls, bundle: str | PathLike[str] = DEFAULT_BUNDLE, *, threads: int | None = None) -> Self:
-        """Return a pipeline for the bundle of this name, or in this folder.
+    def load(
+        cls,
+        bundle: str | PathLike[str] = DEFAULT_BUNDLE,
+        *,
+        threads: int | None = None,
+        identifiers: bool = False,
+        provider: str = "cpu",
+        decoder: Decoder | None = None,
+    ) -> Self:
+        """Return a pipeline for the bundle of this name, or in this folder; for the rest see the class.
 
         Raises:
             BundleError: There is none, or it is damaged.
         """
-        return cls(open_bundle(str(bundle)), threads=threads)
+        opened = open_bundle(str(bundle))
+        return cls(opened, threads=threads, identifiers=identifiers, provider=provider, decoder=decoder)
 
     def screen(self, source: Source, *, mend: bool = False) -> Finding:
         """Return the finding for a file or a `Radiograph`.
@@ -100,6 +124,7 @@ class Pipeline:
             BundleError: The bundle has no classifier.
         """
         timing: dict[str, float] = {}
+        self._runtime.begin()
         with stopwatch(timing, "read"):
             radiograph = self.read(source)
         name = str(source) if not isinstance(source, Radiograph) else source.name
@@ -141,10 +166,18 @@ class Pipeline:
         if isinstance(source, Radiograph):
             return source
         if not hasattr(self._local, "decoder"):
-            self._local.decoder = Decoder(self.limits)
-            self._decoders.append(self._local.decoder)
+            self._local.decoder = self._take_decoder()
         radiograph: Radiograph = self._local.decoder.read(source)
         return radiograph
+
+    def _take_decoder(self) -> Decoder:
+        """Return a reader that no thread has yet."""
+        try:
+            return self._unused.popleft()
+        except IndexError:
+            decoder = Decoder(self.limits, identifiers=self.identifiers)
+            self._decoders.append(decoder)
+            return decoder
 
     def prepare(self, radiograph: Radiograph) -> Image:
         """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
@@ -157,8 +190,17 @@ class Pipeline:
             name=radiograph.name,
         )
 
+    def run(self, image: Image) -> Stages:
+        """Return what the graph says of a prepared image, uint8 [height, width].
+
+        Raises:
+            BundleError: The bundle has no classifier.
+        """
+        return self._runtime.screen(image)
+
     def close(self) -> None:
         """End the readers' child processes."""
+        self._unused.clear()
         while self._decoders:
             self._decoders.pop().close()
         self._local = threading.local()

@@ -1,0 +1,186 @@
+"""Fuzzes the reader in process: whatever the bytes, a radiograph or one line, and nothing else.
+
+    python fuzz/reader.py cover --runs 200000      guided by coverage (atheris), from pydicom's test files and our own
+    python fuzz/reader.py flip --runs 20000        bits flipped in frames of each codec, where coverage does not see
+
+In production the reader runs in a child process with limits on time and memory, so that a crash or a hang of a codec
+costs one file; here there is no such net, and each crash, hang or exception that is not a `RadiographError` is found.
+Both print one line of figures; what was found is kept in `.fuzz/found`, and the exit code is not 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import hashlib
+import io
+import json
+import os
+import random
+import signal
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PLACE = Path(os.environ.get("CXRNET_FUZZ", ROOT / ".fuzz"))
+FOUND = PLACE / "found"
+SECONDS = 10
+"""After which a run is a hang."""
+
+MOST_BYTES = 200_000
+"""Of a seed, and of what is made of it: larger ones are slow and show nothing new."""
+
+sys.path.insert(0, str(ROOT))
+
+
+def read(data: bytes) -> str:
+    """Return how reading ended: `read` or the code of a refusal. Anything else is raised."""
+    from cxrnet.errors import RadiographError
+    from cxrnet.imaging.files import _read_source
+    from cxrnet.imaging.radiograph import Limits
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            radiograph = _read_source(io.BytesIO(data), name="film", limits=Limits(), identifiers=True)
+        except RadiographError as error:
+            if not str(error).isprintable():
+                raise AssertionError("a line that is not printable") from error
+            return str(error.code)
+        except MemoryError:
+            return "DECODER_MEMORY"
+    low, high = float(radiograph.pixels.min()), float(radiograph.pixels.max())
+    if not 0 <= low < high <= 255:
+        raise AssertionError(f"pixels from {low} to {high}")
+    return "read"
+
+
+def seeds() -> dict[str, bytes]:
+    """Return name -> bytes of whole files of every kind: pydicom's test files, and ours of each codec and format."""
+    import pydicom
+
+    folder = Path(pydicom.__file__).parent / "data" / "test_files"
+    found = {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix == ".dcm"}
+    found |= codec_seeds()
+    return {name: data for name, data in found.items() if len(data) <= MOST_BYTES}
+
+
+def codec_seeds() -> dict[str, bytes]:
+    """Return name -> bytes of the made-up film in each transfer syntax and format."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tests.hostile.inputs import codecs, files, pictures
+        from tests.hostile.inputs.material import plain, png
+
+        found = {name: make() for name, make in (codecs.FRAMES | files.FRAMES).items()}
+        found |= {"plain": plain(), "png": png()}
+        return found | {kind.lower(): pictures.saved(kind) for kind in ("JPEG", "TIFF", "WEBP", "BMP", "GIF")}
+
+
+def keep(data: bytes, error: BaseException | None) -> Path:
+    """Return where an input that should not have done what it did is kept."""
+    FOUND.mkdir(parents=True, exist_ok=True)
+    path = FOUND / f"{type(error).__name__}-{hashlib.sha256(data).hexdigest()[:12]}"
+    path.write_bytes(data)
+    return path
+
+
+def cover(runs: int) -> None:
+    """Fuzz with coverage as a guide; ends the process."""
+    import atheris
+
+    with atheris.instrument_imports(include=["cxrnet.imaging", "pydicom"]):
+        import pydicom.pixels  # noqa: F401
+
+        from cxrnet.imaging import child
+
+    corpus = PLACE / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    FOUND.mkdir(parents=True, exist_ok=True)
+    for name, data in seeds().items():
+        (corpus / f"seed-{name}").write_bytes(data)
+    child.limit_memory(1536 * 2**20)
+    ends: Counter[str] = Counter()
+    began = time.monotonic()
+
+    last = PLACE / "last"
+
+    def test(data: bytes) -> None:
+        last.write_bytes(data)  # what a crash of this process was made by
+        try:
+            ends[read(data)] += 1
+        except BaseException as error:
+            print(f"{keep(data, error)}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            raise
+        if ends.total() % 1000 == 0:
+            tell(runs=ends.total(), found=0, ends=ends, seconds=time.monotonic() - began)
+
+    limits = [f"-timeout={SECONDS}", "-rss_limit_mb=0", "-malloc_limit_mb=0", f"-max_len={MOST_BYTES}"]
+    words = [f"-runs={runs}", *limits, "-print_final_stats=1", f"-artifact_prefix={FOUND}/"]
+    atheris.Setup([sys.argv[0], *words, str(corpus)], test)
+    atheris.Fuzz()
+
+
+def flip(runs: int, seed: int) -> int:
+    """Flip bits in frames of each codec, `runs` over all; return the number of inputs that were kept."""
+    from cxrnet.imaging import child
+
+    whole = codec_seeds()
+    child.limit_memory(1536 * 2**20)
+    chance, ends, found = random.Random(seed), Counter(), 0
+    began = time.monotonic()
+    signal.signal(signal.SIGALRM, _hang)
+    for run in range(runs):
+        name = sorted(whole)[run % len(whole)]
+        data = bytearray(whole[name])
+        for _ in range(chance.choice((1, 2, 4, 16, 64))):
+            end = 200 if chance.random() < 0.1 else len(data)
+            data[chance.randrange(end)] ^= 1 << chance.randrange(8)
+        if chance.random() < 0.1:
+            del data[chance.randrange(len(data)) :]
+        last = PLACE / "last"
+        last.write_bytes(data)  # what a crash of this process was made by
+        signal.alarm(SECONDS)
+        try:
+            ends[read(bytes(data))] += 1
+        except BaseException as error:
+            print(f"{keep(bytes(data), error)}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            found += 1
+        signal.alarm(0)
+    tell(runs=runs, found=found, ends=ends, seconds=time.monotonic() - began)
+    return found
+
+
+def tell(*, runs: int, found: int, ends: Counter[str], seconds: float) -> None:
+    """Print the figures so far as one line, and keep it."""
+    rate = round(runs / max(seconds, 1e-9))
+    line = json.dumps({"runs": runs, "found": found, "runs_per_second": rate, "ends": dict(ends.most_common())})
+    with contextlib.suppress(OSError):
+        (PLACE / "figures.json").write_text(line + "\n")
+    print(line, flush=True)
+
+
+def _hang(*_: object) -> None:
+    raise TimeoutError(f"longer than {SECONDS} s")
+
+
+def main() -> None:
+    """Fuzz as the command line says."""
+    faulthandler.enable()
+    parser = argparse.ArgumentParser(description="Fuzz the reader")
+    parser.add_argument("how", choices=("cover", "flip"))
+    parser.add_argument("--runs", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    PLACE.mkdir(parents=True, exist_ok=True)
+    if chosen.how == "cover":
+        cover(chosen.runs)
+    sys.exit(1 if flip(chosen.runs, chosen.seed) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""No patient's name where it must not be."""

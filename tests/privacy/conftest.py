@@ -1,0 +1,3 @@
+from tests.screening.conftest import pipeline
+
+__all__ = ["pipeline"]

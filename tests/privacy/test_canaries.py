@@ -1,0 +1,127 @@
+"""Every text element filled with canaries, by good and broken files, at the highest verbosity: none comes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.privacy import canaries
+
+MARK = canaries.MARK.encode()
+# What a user can turn on to see more, and what a developer would.
+LOUD = {"PYTHONWARNINGS": "always", "PYTHONDEVMODE": "1", "PYDICOM_DEBUG": "1", "LOGLEVEL": "DEBUG"}
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """Folder of films full of canaries, good and broken."""
+    folder = tmp_path_factory.mktemp("films")
+    (folder / "good.dcm").write_bytes(canaries.dicom())
+    (folder / "all.dcm").write_bytes(canaries.dicom(kept=False))
+    for name, data in canaries.broken().items():
+        (folder / f"{name}.dcm").write_bytes(data)
+    for kind in ("PNG", "JPEG", "TIFF"):
+        (folder / f"picture.{kind.lower()}").write_bytes(canaries.picture(kind))
+    return folder
+
+
+def run(bundle, films, place, *words):
+    """Return what the command line said on both its outputs; `place` also gets its temporary files."""
+    (place / "temporary").mkdir()
+    program = [sys.executable, "-m", "cxrnet", *words, "--bundle", str(bundle)]
+    environment = os.environ | LOUD | {"TMPDIR": str(place / "temporary")}
+    return subprocess.run(program, cwd=place, env=environment, capture_output=True, check=False)
+
+
+def chirping(folder: Path) -> list[str]:
+    """Return the files that hold a canary, pictures and archives unpacked, DICOM objects apart."""
+    found = []
+    for path in folder.rglob("*"):
+        if path.is_file() and not canaries.holds_dicom(data := path.read_bytes()) and sings(data):
+            found.append(str(path.relative_to(folder)))
+        if MARK.lower() in os.fsencode(path.name).lower():
+            found.append(path.name)
+    return found
+
+
+def sings(data: bytes) -> bool:
+    """Return whether a canary is in the bytes, as they are, in two bytes a letter, or behind a deflated stream."""
+    if MARK in data or MARK.decode().encode("utf-16-le") in data:
+        return True
+    at = data.find(b"\x78")
+    while at >= 0:
+        try:
+            if MARK in zlib.decompressobj().decompress(data[at:], 10_000_000):
+                return True
+        except zlib.error:
+            pass
+        at = data.find(b"\x78", at + 1) if len(data) < 20_000 else -1
+    return False
+
+
+def test_detector_hears_a_canary(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"name": "ZZPHI00001"}))
+    (tmp_path / "b.png").write_bytes(canaries.picture("PNG"))
+    (tmp_path / "c.txt").write_bytes(b"x" + zlib.compress(b"...ZZPHI..."))
+    (tmp_path / "ZZPHI.txt").write_bytes(b"")
+    (tmp_path / "d.dcm").write_bytes(canaries.dicom())
+    assert sorted(chirping(tmp_path)) == ["ZZPHI.txt", "a.json", "b.png", "c.txt"]
+
+
+@pytest.mark.parametrize("verb", ["screen", "segment"])
+def test_no_canary_leaves_by_a_batch(small_bundle, films, tmp_path, verb):
+    words = ["--save", "json,png,npz-full"] if verb == "screen" else ["--save", "npz"]
+    done = run(small_bundle, films, tmp_path, verb, str(films), "--out", "out", *words)
+    assert done.returncode == 1
+    assert not sings(done.stdout + done.stderr), done.stderr.decode()
+    table = next((tmp_path / "out").glob("*.csv")).read_text().splitlines()
+    assert len(table) == 1 + len(list(films.iterdir()))
+    assert chirping(tmp_path) == []
+
+
+def test_no_canary_leaves_by_inspect(small_bundle, films, tmp_path):
+    for path in films.iterdir():
+        place = tmp_path / path.name
+        place.mkdir()
+        done = run(small_bundle, films, place, "inspect", str(path))
+        assert not sings(done.stdout + done.stderr), path.name
+
+
+def test_no_canary_leaves_by_python(pipeline, films, capfd):
+    from cxrnet.errors import RadiographError
+
+    for path in sorted(films.iterdir()):
+        told = []
+        try:
+            finding = pipeline.screen(path)
+            told += [finding.to_json(), repr(finding), repr(finding.radiograph)]
+        except RadiographError as error:
+            told += [repr(error), str(error), repr(error.__cause__), repr(error.__context__)]
+        assert not sings("".join(told).encode()), path.name
+    assert not sings("".join(capfd.readouterr()).encode())
+
+
+def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, films, tmp_path):
+    words = ["screen", str(films / "good.dcm"), "--out", "out", "--include-identifiers"]
+    assert run(small_bundle, films, tmp_path, *words).returncode == 0
+    record = json.loads((tmp_path / "out" / "good" / "finding.json").read_text())
+    assert set(record["identifiers"]) == {
+        "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber",
+    }  # fmt: skip
+    del record["identifiers"]
+    assert MARK.decode() not in json.dumps(record)
+
+
+def test_burnt_in_annotation_is_warned_about(small_bundle, films, tmp_path):
+    path = tmp_path / "film.dcm"
+    path.write_bytes(canaries.encoded_with(BurnedInAnnotation="YES"))
+    done = run(small_bundle, films, tmp_path, "screen", str(path), "--out", "out")
+    line = "WARNING film.dcm: Burned In Annotation (0028,0301) is YES: text is part of the picture"
+    assert line in done.stderr.decode().splitlines()
+    assert line.split(": ", 1)[1] in (tmp_path / "out" / "findings.csv").read_text()
