@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cxrnet.bundle.config import SegmenterConfig
+from cxrnet.bundle.config import PreparationConfig, SegmenterConfig
 from cxrnet.data.augment import Augmentation
+from cxrnet.data.manifest import read_manifest
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
+from cxrnet.training.films import read_films
 from cxrnet.training.segmentation import SegmenterModule, optimiser_of, targets
 from tests.training.conftest import TINY, drawn, segmenter_module, train_fold_in, train_segmenter_in
 
@@ -109,4 +111,22 @@ def test_sixteen_films_are_learnt_by_heart(tmp_path):
     torch.manual_seed(0)
     result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, films, films))
     print(result)
+    assert result["val_dice"] > 0.99
+
+
+@pytest.mark.slow
+def test_sixteen_real_films_are_learnt_by_heart_by_the_network_of_the_paper(shared, tmp_path):
+    manifest = read_manifest(shared / "data/segmentation/manifest.csv", where={"mask_style": "heart_included"})
+    config = SegmenterTraining(
+        segmenter=SegmenterConfig(dropout=0.0),
+        preparation=PreparationConfig(height=75, width=85),
+        loss="tanimoto",
+        augmentation=Augmentation(),
+        phases=(Phase(epochs=200, batch=4),),
+    )
+    films = read_films(manifest.samples[:320:20], config.preparation, with_masks=True)
+    torch.manual_seed(0)
+    result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, films, films))
+    print(result)
+    assert len(films.images) == 16
     assert result["val_dice"] > 0.99

@@ -29,7 +29,7 @@ def open_lungs(folder: Path, segmenter: Bundle, images: Images) -> NDArray[np.fl
     Raises:
         OutputError: They cannot be written.
     """
-    films = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    films = hashlib.sha256(images.tobytes()).hexdigest()
     path = folder / f"lungs-{segmenter.sha256[:16]}-{films[:16]}.u8"
     if is_first_process():
         if not _is_whole(path, images):
