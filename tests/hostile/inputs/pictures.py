@@ -112,7 +112,7 @@ def jpeg_picture(folder, make):
 
 @bad("UNREADABLE", "CONSTANT", DONE, "DECODER_TIME", slow=True)
 def jpeg_of_a_thousand_scans(folder):
-    film = saved("JPEG", Image.fromarray(np.tile(grey(), (30, 30))), progressive=True)
+    film = saved("JPEG", Image.fromarray(np.tile(grey(), (8, 8))), progressive=True)
     at = film.rindex(b"\xff\xda")
     return write(folder, film[:at] + film[at:-2] * 1000 + film[-2:], "film.jpg")
 
