@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cxrnet.errors import OutputError
-from cxrnet.writing import write_whole
+from cxrnet.writing import remove, sweep, write_whole
 
 
 @pytest.fixture
@@ -81,3 +81,38 @@ def test_folder_in_the_place_of_the_file_stays(tmp_path):
     with pytest.raises(OutputError, match=r"finding\.json: cannot be written"):
         write_whole(tmp_path / "finding.json", b"new")
     assert _names(tmp_path / "finding.json") == ["finding.json"]
+
+
+def test_file_is_written_in_pieces(path):
+    write_whole(path, (piece for piece in (b"a", b"b")))
+    assert path.read_bytes() == b"ab"
+
+
+def test_piece_that_fails_leaves_the_old_file(path):
+    def pieces():
+        yield b"new"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_whole(path, pieces())
+    assert path.read_bytes() == b"old"
+    assert _names(path) == ["finding.json"]
+
+
+def test_sweeping_takes_what_was_half_written_only(path):
+    left = path.with_name(".finding.json.0123abcd.part")
+    left.write_bytes(b"half")
+    other = path.with_name(".mine.part")
+    other.write_bytes(b"kept")
+    sweep(path.parent)
+    assert sorted(_names(path)) == [".mine.part", "finding.json"]
+
+
+def test_sweeping_where_nothing_is_does_nothing(tmp_path):
+    sweep(tmp_path / "nix")
+
+
+def test_folder_in_the_way_is_told(tmp_path):
+    (tmp_path / "findings.csv").mkdir()
+    with pytest.raises(OutputError, match=r"findings\.csv: cannot be replaced \(.*\); remove it or choose another"):
+        remove(tmp_path / "findings.csv")

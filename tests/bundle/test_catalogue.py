@@ -126,3 +126,10 @@ def test_damaged_bundle_says_so(home):
     (_install(home, "one").folder / "card.md").write_text("changed")
     with pytest.raises(BundleError, match=r"one: card\.md has changed"):
         open_bundle("one")
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.PKL", "weights.h5", "last.ckpt"])
+def test_pickle_is_refused_by_name(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x80\x04.")
+    with pytest.raises(BundleError, match=rf"^{name}: \.\w+ files can run code when loaded and are not taken; "):
+        open_bundle(tmp_path / name)

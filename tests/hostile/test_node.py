@@ -26,7 +26,9 @@ from tests.hostile.test_matrix import SECONDS, made
 __all__ = ["node", "scp"]
 
 GROUPS = ("header", "greyscale", "codecs")
-SENT = [one for one in REGISTER.values() if one.group in GROUPS and not one.is_slow]
+# What is wrong with these is the meta information, which a sender does not send.
+MENDED = ("odd_representation_in_the_meta_information", "group_length_that_lies")
+SENT = [one for one in REGISTER.values() if one.group in GROUPS and not one.is_slow and one.name not in MENDED]
 ROOT = "1.2.826.0.1.3680043.8.498.77."
 
 
@@ -85,6 +87,7 @@ def test_every_bad_data_set_is_answered_and_ends_with_the_right_code(scp, small_
         rows = {row.instance: row for row in queue.rows()}
         queue.close()
         log = running.log.read_text()
+    print(f"{len(answers)} data sets answered, {taken} taken, of {len(SENT)} inputs")
     assert len(answers) >= 90
     assert taken >= 60
     wrong = {}

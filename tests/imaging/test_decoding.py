@@ -290,3 +290,25 @@ def outcome(decoder: Decoder, path: Path) -> tuple[str, str]:
         return "read", decoder.read(path).name
     except RadiographError as error:
         return error.code, str(error)
+
+
+def test_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refusal(tmp_path)[1].endswith(": a folder that cannot be listed; give a regular file")
+
+
+def test_identifiers_are_read_only_when_asked(write_dicom, ramp):
+    path = write_dicom(ramp, PatientID="P\n17", AccessionNumber="A9", StudyInstanceUID="1.2.3")
+    assert read_radiograph(path).identifiers is None
+    with Decoder(identifiers=True) as decoder:
+        assert decoder.read(path).identifiers == {
+            "PatientID": "P\\n17",
+            "StudyInstanceUID": "1.2.3",
+            "SOPInstanceUID": "1.2.3",
+            "AccessionNumber": "A9",
+        }
+
+
+def test_picture_has_no_identifiers(film):
+    with Decoder(identifiers=True) as decoder:
+        assert decoder.read(film).identifiers == {}

@@ -74,10 +74,11 @@ def test_detector_hears_a_canary(tmp_path):
     assert sorted(chirping(tmp_path)) == ["ZZPHI.txt", "a.json", "b.png", "c.txt"]
 
 
-@pytest.mark.parametrize("verb", ["screen", "segment"])
-def test_no_canary_leaves_by_a_batch(small_bundle, films, tmp_path, verb):
-    words = ["--save", "json,png,npz-full"] if verb == "screen" else ["--save", "npz"]
-    done = run(small_bundle, films, tmp_path, verb, str(films), "--out", "out", *words)
+@pytest.mark.parametrize(
+    ("verb", "save"), [("screen", "json,png,npz-full"), ("screen", "json,seg,sr,sc,gsps"), ("segment", "npz")]
+)
+def test_no_canary_leaves_by_a_batch(small_bundle, films, tmp_path, verb, save):
+    done = run(small_bundle, films, tmp_path, verb, str(films), "--out", "out", "--save", save)
     assert done.returncode == 1
     assert not sings(done.stdout + done.stderr), done.stderr.decode()
     table = next((tmp_path / "out").glob("*.csv")).read_text().splitlines()

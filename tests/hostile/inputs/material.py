@@ -21,7 +21,8 @@ from tests.material import film
 
 def chest(**attributes: object) -> Dataset:
     """The made-up film, 16-bit, as a computed radiograph; None removes an attribute."""
-    attributes = {"Modality": "CR", "BodyPartExamined": "CHEST", "ViewPosition": "PA"} | attributes
+    usual = {"Modality": "CR", "BodyPartExamined": "CHEST", "ViewPosition": "PA", "PatientID": "P1"}
+    attributes = usual | {"StudyInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3.4.5"} | attributes
     return dicom_of(grey().astype(np.uint16) * 16, bits=12, **attributes)
 
 
