@@ -21,8 +21,9 @@ from cxrnet.bundle.catalogue import open_bundle
 from cxrnet.errors import UsageError
 from cxrnet.figures.panel import draw_panel
 from cxrnet.imaging.radiograph import Radiograph
-from cxrnet.screening.outputs import encode_png, panel_content, write_finding
+from cxrnet.screening.outputs import panel_content, write_finding
 from cxrnet.screening.pipeline import Pipeline
+from cxrnet.screening.png import encode_png
 
 
 @dataclass(frozen=True, kw_only=True)

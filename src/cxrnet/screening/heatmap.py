@@ -12,6 +12,7 @@ divides 0 by 0. As published there is no ReLU, and a map is scaled to 0..1 withi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,10 +57,7 @@ class HeatMaps:
 
     def difference(self, height: int | None = None, width: int | None = None) -> Floats | None:
         """Return first minus second heat map, -1 to 1, NaN outside the lungs; None unless there are two classes."""
-        if len(self.classes) != 2:
-            return None
-        first, second = self.maps(height, width).values()
-        return first - second
+        return first_minus_second(self.maps(height, width))
 
     def spread(self, height: int | None = None, width: int | None = None) -> dict[str, Floats]:
         """Return where the folds disagree: their standard deviation in units of the heat map, NaN outside the lungs.
@@ -93,6 +91,14 @@ class HeatMaps:
         if height is not None and width is not None:
             mask = resize(mask[None], height, width)[0]
         return mask > self.mask_threshold
+
+
+def first_minus_second(maps: Mapping[str, Floats]) -> Floats | None:
+    """Return the difference of two heat maps, -1 to 1; None unless there are two."""
+    if len(maps) != 2:
+        return None
+    first, second = maps.values()
+    return first - second
 
 
 def contrast(class_maps: Floats, logits: Floats) -> Floats:

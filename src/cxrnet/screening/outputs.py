@@ -15,7 +15,9 @@ from cxrnet.errors import UsageError
 from cxrnet.figures.panel import PanelContent, draw_panel
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.finding import Finding
+from cxrnet.screening.heatmap import first_minus_second
 from cxrnet.screening.pipeline import Segmentation, lungs_at
+from cxrnet.screening.png import encode_png
 from cxrnet.writing import remove, sweep, write_whole
 
 SAVES = {
@@ -33,14 +35,8 @@ WRITTEN = (
 )  # fmt: skip
 """Names of all files that one image can have, the record first; DICOM objects are made by the room `hospital`."""
 
-PNG = (
-    cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
-    cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP,
-)  # fmt: skip
-"""How pictures are encoded: a panel takes a third less space than by OpenCV's default, and no more time."""
-
-VIEW = 800
-"""Longest side in pixels of what a panel is drawn from; its tiles are half as wide."""
+VIEW = 600
+"""Longest side in pixels of what a panel is drawn from; its largest tile, the film of a refusal, has 560."""
 
 
 def parse_saves(text: str, further: Collection[str] = ()) -> frozenset[str]:
@@ -107,7 +103,7 @@ def panel_content(finding: Finding) -> PanelContent:
     assert finding.status != "failed"
     view = shrink(finding.radiograph.pixels, VIEW)
     height, width = view.shape
-    maps = finding.heatmaps
+    heatmaps = {} if finding.heatmaps is None else finding.heatmaps.maps(height, width)
     return PanelContent(
         name=finding.radiograph.name,
         source_size=(finding.radiograph.pixels.shape[0], finding.radiograph.pixels.shape[1]),
@@ -119,8 +115,8 @@ def panel_content(finding: Finding) -> PanelContent:
         folds=finding.folds,
         interval=finding.interval,
         doubt=finding.doubt,
-        heatmaps={} if maps is None else maps.maps(height, width),
-        difference=None if maps is None else maps.difference(height, width),
+        heatmaps=heatmaps,
+        difference=first_minus_second(heatmaps),
         model=f"{finding.model['name']} {finding.model['version']} ({finding.model['sha256'][:8]})",
         lung_area_fraction=finding.lung_area_fraction or 0.0,
         is_calibrated=finding.is_calibrated,
@@ -156,12 +152,3 @@ def encode_npz(content: dict[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)  # type: ignore[arg-type]  # numpy's stub takes the names for options
     return buffer.getvalue()
-
-
-def encode_png(picture: NDArray[np.uint8]) -> bytes:
-    """Return a grey [height, width] or RGB [height, width, 3] picture as PNG."""
-    done, data = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture, PNG)
-    if not done:
-        msg = f"picture {picture.shape} could not be encoded"
-        raise ValueError(msg)
-    return data.tobytes()
