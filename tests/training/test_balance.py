@@ -40,6 +40,14 @@ def test_sources_of_one_kind_have_all_draws(sources):
     assert share(found, label=0) == pytest.approx(0.5)
 
 
+def test_single_film_of_a_class_is_not_drawn_again_and_again():
+    labels = np.array([0] + [1] * 199)
+    found = draw_probabilities(labels, ["a"] * 200, mixed_share=0.5)
+    assert found.sum() == pytest.approx(1)
+    assert found[0] == pytest.approx(8 / 200)
+    assert (found[1:] == found[1]).all()
+
+
 def test_epoch_draws_by_the_probabilities_and_repeats_itself():
     draws = np.array([0.0, 0.7, 0.3])
     order = [index for _, index in EpochOrder(3, seed=0, epoch=1, draws=draws, number=4000)]

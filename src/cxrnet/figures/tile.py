@@ -71,6 +71,11 @@ def _resize(image: Image, size: Size) -> Image:
     return np.asarray(cv2.resize(image, size[::-1], interpolation=method), dtype=image.dtype)
 
 
+def _interpolated(image: Floats, size: Size) -> Floats:
+    # Four times as fast as by areas, which a smooth map at no more than twice the size does not need.
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR), dtype=image.dtype)
+
+
 def _thinned(image: Image, size: Size) -> Image:
     # Masks and maps are smoother than the film: twice the pixels of a tile tell all, and soon.
     if image.shape[0] <= 2 * size[0]:
@@ -93,8 +98,8 @@ def fit_map(heatmap: Floats, size: Size) -> tuple[Floats, Floats]:
     """
     thin = _thinned(heatmap, size)
     has_value = np.isfinite(thin)
-    values = _resize(np.where(has_value, thin, np.float32(0)), size)
-    share = _resize(has_value.astype(np.float32), size)
+    values = _interpolated(np.where(has_value, thin, np.float32(0)), size)
+    share = _interpolated(has_value.astype(np.float32), size)
     return np.divide(values, share, out=np.zeros_like(values), where=share > 0), share
 
 

@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+MOST = 8
+"""How many times as often as in an even draw a film is drawn at most: a class of a source can be a single film."""
+
+
 def draw_probabilities(labels: NDArray[np.int64], sources: Sequence[str], *, mixed_share: float) -> NDArray[np.float64]:
     """Return how likely each film is the next one drawn, float64 [film], summing to 1.
 
     Sources that have films of every class share `mixed_share` of the draws, by the number of their films, and each
     class is drawn alike within each of them. The rest is drawn from the other sources: each class alike, and the
-    sources of one class alike. Without sources of one kind, those of the other have all.
+    sources of one class alike. Without sources of one kind, those of the other have all. What a film would be drawn
+    beyond `MOST` times an even draw goes to all others in proportion.
 
     Args:
         labels: int64 [film], index of the class.
@@ -43,5 +48,15 @@ def draw_probabilities(labels: NDArray[np.int64], sources: Sequence[str], *, mix
             for name in homes:
                 cell = (names == name) & (labels == label)
                 probabilities[cell] = (1 - mixed_share) / len(alone) / len(homes) / cell.sum()
-    probabilities /= probabilities.sum()
+    return _capped(probabilities / probabilities.sum(), MOST / np.count_nonzero(probabilities))
+
+
+def _capped(probabilities: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+    is_capped = np.zeros(len(probabilities), bool)
+    while (beyond := ~is_capped & (probabilities > most)).any():
+        is_capped |= beyond
+        rest = probabilities[~is_capped]
+        probabilities = probabilities.copy()
+        probabilities[is_capped] = most
+        probabilities[~is_capped] = rest * ((1 - most * is_capped.sum()) / rest.sum())
     return probabilities
