@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-
 MOST = 8
 """How many times as often as in an even draw a film is drawn at most: a class of a source can be a single film."""
 
