@@ -7,7 +7,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from cxrnet.errors import RadiographError
-from cxrnet.imaging.greyscale import apply_modality, apply_voi, find_padding, is_inverted
+from cxrnet.imaging.greyscale import apply_modality, apply_voi, find_padding, is_inverted, is_uneven
+from cxrnet.imaging.levels import find_levels
 from cxrnet.imaging.radiograph import scale
 
 from .conftest import dicom_of
@@ -169,10 +170,34 @@ def test_polarity_follows_the_photometric_interpretation(photometric, shape, inv
 
 def test_padding_is_a_range_when_a_limit_is_given():
     dataset = header(PixelPaddingValue=10, PixelPaddingRangeLimit=12)
-    padding = find_padding(np.arange(20)[None], dataset, [])
+    padding = find_padding(_levels(np.arange(20)), dataset, [])
     assert padding is not None
     assert np.flatnonzero(padding[0]).tolist() == [10, 11, 12]
 
 
 def test_padding_is_none_when_no_pixel_has_its_value():
-    assert find_padding(np.arange(20)[None], header(PixelPaddingValue=99), []) is None
+    assert find_padding(_levels(np.arange(20)), header(PixelPaddingValue=99), []) is None
+
+
+def test_share_of_the_padding_is_that_of_the_pixels():
+    history: list[str] = []
+    find_padding(_levels(np.array([3, 3, 3, 7])), header(PixelPaddingValue=3), history)
+    assert history == ["took 75.0% of the pixels for padding (0028,0120)"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "uneven"),
+    [
+        ({}, False),
+        ({"WindowCenter": 10, "WindowWidth": 4, "RescaleSlope": -1, "RescaleIntercept": 0}, False),
+        ({"PixelPaddingValue": 0}, True),
+        ({"VOILUTSequence": table(3, 0, 8, b"\0\5\2\0")}, True),
+        ({"ModalityLUTSequence": table(3, 0, 8, b"\0\5\2\0")}, True),
+    ],
+)
+def test_tables_and_padding_are_uneven(tags, uneven):
+    assert is_uneven(header(**tags)) == uneven
+
+
+def _levels(stored):
+    return find_levels(stored[None].astype(np.uint16), counted=True)

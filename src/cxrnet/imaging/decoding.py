@@ -26,6 +26,7 @@ _START_SECONDS = 60.0
 # The child imports from where the parent does; -P keeps modules of the working directory out of it.
 _PROGRAM = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from cxrnet.imaging.child import main; main()"
 _REPLACED_AFTER = (Fault.DECODER_MEMORY, Fault.DECODER_DIED)  # the child ends itself after these
+_PIPE_BYTES = 2**20  # what Linux grants anyone; pixels then cross in a few turns of the two processes
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -181,6 +182,7 @@ def _launch() -> _Child:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=os.environ | _ONE_THREAD,
+        pipesize=_PIPE_BYTES,
     )
     return _Child(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from cxrnet.imaging.attributes import KEPT_TAGS, code, find_identifiers, integer, kept_tags, label, spacing
 from cxrnet.imaging.frame import PIXEL_KEYWORDS, read_frame, syntax_name
-from cxrnet.imaging.greyscale import apply_modality, apply_voi, find_padding, is_inverted
+from cxrnet.imaging.greyscale import apply_modality, apply_voi, find_padding, is_inverted, is_uneven
+from cxrnet.imaging.levels import find_levels
 from cxrnet.imaging.radiograph import (
     BURNED_IN,
     IDENTIFIERS,
@@ -80,13 +80,14 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
     syntax = syntax_name(dataset.file_meta.TransferSyntaxUID)
     history = [f"read DICOM, {describe_size(stored)}, {_depth(dataset)}, {syntax}"]
 
-    padding = find_padding(stored, dataset, history)
-    grey = apply_modality(stored.astype(np.float64), dataset, name, history)
+    levels = find_levels(stored, counted=is_uneven(dataset))
+    padding = find_padding(levels, dataset, history)
+    grey = apply_modality(levels.values, dataset, name, history)
     grey = apply_voi(grey, dataset, name, history, warnings)
     if is_inverted(dataset, warnings):
         grey = grey.max() + grey.min() - grey  # within its own range
         history.append("inverted once for MONOCHROME1 (0028,0004)")
-    pixels = scale(name, grey, background=padding)
+    pixels = levels.picture(scale(name, grey, background=padding))
     history += scaling_step(grey, background=padding)
 
     spacing_mm, steps, spacing_warnings = spacing(dataset)

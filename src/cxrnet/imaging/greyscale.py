@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from cxrnet.imaging.attributes import code, has_items, label, number, numbers
+from cxrnet.imaging.levels import Levels
 from cxrnet.imaging.radiograph import Fault, fault, refusing
 
 Grey = NDArray[np.float64]
@@ -90,8 +91,14 @@ def is_inverted(dataset: Dataset, warnings: list[str]) -> bool:
     return inverted
 
 
-def find_padding(stored: NDArray[Any], dataset: Dataset, history: list[str]) -> NDArray[np.bool_] | None:
-    """Where stored values are padding, not image: bool [height, width], or None where there is none.
+def is_uneven(dataset: Dataset) -> bool:
+    """Whether a larger stored value may be shown between two smaller ones, or not at all: tables and padding."""
+    sequences = ("ModalityLUTSequence", "VOILUTSequence")
+    return any(has_items(dataset, one) for one in sequences) or bool(numbers(dataset, "PixelPaddingValue"))
+
+
+def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> NDArray[np.bool_] | None:
+    """Which stored values are padding, not image: bool as `levels.values`, or None where there is none.
 
     Pixel Padding Value (0028,0120), up to the Range Limit (0028,0121) where given (PS3.3 C.7.5.1.1.2).
     """
@@ -100,10 +107,10 @@ def find_padding(stored: NDArray[Any], dataset: Dataset, history: list[str]) -> 
         return None
     last = numbers(dataset, "PixelPaddingRangeLimit") or first
     low, high = min(first[0], last[0]), max(first[0], last[0])
-    padding = (stored >= low) & (stored <= high)
+    padding = (levels.values >= low) & (levels.values <= high)
     if not padding.any():
         return None
-    history.append(f"took {padding.mean():.1%} of the pixels for padding (0028,0120)")
+    history.append(f"took {levels.share(padding):.1%} of the pixels for padding (0028,0120)")
     return padding
 
 
