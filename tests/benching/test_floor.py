@@ -28,6 +28,11 @@ def test_module_1_has_two_operations_a_weight_and_position():
     assert operations(PAPER)["module 1"] == 2 * 300 * 340 * _weights(network.segmenter)
 
 
+def test_output_stride_2_leaves_a_quarter_of_module_1():
+    halved = SegmenterConfig(output_stride=2)
+    assert 4 * segmenter_operations(halved, 300, 340) == segmenter_operations(SegmenterConfig(), 300, 340)
+
+
 def test_folds_have_two_operations_a_weight_and_position():
     network = Network(PAPER)
     assert operations(PAPER)["folds"] == 2 * 75 * 85 * _weights(network.ensemble)

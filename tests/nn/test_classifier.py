@@ -11,6 +11,7 @@ OPTIONS = (
     {},
     {"attention": None},
     {"classes": ("covid", "other pneumonia", "clear")},
+    {"logarithm": True, "lungs_only": True},
     {"pooling": PoolingConfig(regions="intensity")},
     {"pooling": PoolingConfig(regions="threshold", intensity_threshold=0.4)},
     {"patient": PatientConfig(features=("age", "sex"))},
@@ -69,6 +70,22 @@ def test_ensemble_maps_are_the_mean_of_the_maps_of_its_folds():
     folds, inputs = [_fold(seed=seed) for seed in range(3)], _inputs()
     mean = torch.stack([fold(**inputs).maps for fold in folds]).mean(dim=0)
     torch.testing.assert_close(Ensemble(folds)(**inputs).maps, mean)
+
+
+def test_coefficients_outside_the_lungs_do_not_matter_where_they_are_left_out():
+    inputs, fold = _inputs(), _fold(lungs_only=True, attention=None)
+    is_lung = (inputs["mask"] > 0.3)[:, None]
+    other = inputs | {"scattering": torch.where(is_lung, inputs["scattering"], 5.0)}
+    torch.testing.assert_close(fold(**other).maps, fold(**inputs).maps)
+    plain = _fold(attention=None)
+    assert not torch.allclose(plain(**other).maps, plain(**inputs).maps)
+
+
+def test_logarithm_is_taken_of_all_orders_but_the_first():
+    inputs = _inputs()
+    taken = inputs | {"scattering": torch.log1p(100 * inputs["scattering"])}
+    taken["scattering"][:, 0] = inputs["scattering"][:, 0]
+    torch.testing.assert_close(_fold(logarithm=True)(**inputs).maps, _fold()(**taken).maps)
 
 
 def test_pooling_by_threshold_leaves_out_dark_regions():

@@ -41,11 +41,14 @@ def test_fused_block_says_what_the_block_says(filters, merge, is_stem):
     assert not got[:, block.out_channels :].any()
 
 
+@pytest.mark.parametrize("size", [(20, 24), (15, 21)])
+@pytest.mark.parametrize("output_stride", [1, 2])
 @pytest.mark.parametrize("classes", [("lungs", "background"), ("background", "lungs"), ("heart", "lungs", "rest")])
 @torch.inference_mode()
-def test_fused_segmenter_says_what_the_segmenter_says(classes):
-    segmenter = randomised(Segmenter(SegmenterConfig(classes=classes, filters=3, blocks=2, branches=BRANCHES)))
-    image, fused = torch.rand(2, 1, 20, 24), FusedSegmenter(segmenter)
+def test_fused_segmenter_says_what_the_segmenter_says(classes, output_stride, size):
+    options = {"classes": classes, "filters": 3, "blocks": 2, "branches": BRANCHES, "output_stride": output_stride}
+    segmenter = randomised(Segmenter(SegmenterConfig(**options)))
+    image, fused = torch.rand(2, 1, *size), FusedSegmenter(segmenter)
     _close(fused(image), segmenter(image))
     _close(fused.lung_probability(image), segmenter.lung_probability(image))
 

@@ -35,6 +35,9 @@ def test_attention_of_all_folds_is_that_of_each(axis, turned):
         {"attention": None},
         {"attention": AttentionConfig(heads=3, size=4)},
         {"classes": ("covid", "other pneumonia", "clear")},
+        {"logarithm": True},
+        {"lungs_only": True},
+        {"logarithm": True, "lungs_only": True},
         {"pooling": PoolingConfig(regions="intensity")},
         {"pooling": PoolingConfig(regions="threshold", intensity_threshold=0.4)},
     ],
@@ -44,7 +47,7 @@ def test_attention_of_all_folds_is_that_of_each(axis, turned):
 def test_fused_ensemble_says_what_the_ensemble_says(options, count):
     config = ClassifierConfig(**{"filters": 5, "blocks": 2, **options})
     ensemble = Ensemble([randomised(Fold(config), seed=seed) for seed in range(count)]).eval()
-    scattering, mask = torch.randn(2, config.scattering.channels, 12, 14), torch.rand(2, 12, 14)
+    scattering, mask = torch.randn(2, config.scattering.channels, 12, 14).abs(), torch.rand(2, 12, 14)
     image = torch.rand(2, 12, 14)
     expected = ensemble(scattering, mask, image=image)
     got = FusedEnsemble(ensemble)(scattering, mask, image=image)

@@ -23,6 +23,7 @@ def test_segmenter_takes_any_size(size):
         {"blocks": 1},
         {"branches": (Branch(kernel=3, dilation=1),)},
         {"recurrent_blocks": 2},
+        {"output_stride": 2},
     ],
 )
 def test_probabilities_sum_to_one_for_every_option(changes):
@@ -44,6 +45,30 @@ def test_logits_pass_a_leaky_relu_before_the_softmax():
     for block in segmenter.blocks:
         x = block(x)
     torch.testing.assert_close(segmenter.logits(image), torch.nn.functional.leaky_relu(segmenter.head(x), 0.1))
+
+
+def test_output_stride_2_works_on_the_mean_of_2x2_pixels():
+    full, strided = (randomised(Segmenter(_small(output_stride=stride))) for stride in (1, 2))
+    image = torch.rand(1, 1, 12, 10)
+    small = full.logits(torch.nn.functional.avg_pool2d(image, 2))
+    torch.testing.assert_close(strided.logits(image), _enlarged(small))
+
+
+def _enlarged(maps):
+    """Linear interpolation to twice the size, of pixels by their centres."""
+    for axis in (-2, -1):
+        ahead = torch.cat(
+            [maps.narrow(axis, 1, maps.shape[axis] - 1), maps.narrow(axis, maps.shape[axis] - 1, 1)], axis
+        )
+        behind = torch.cat([maps.narrow(axis, 0, 1), maps.narrow(axis, 0, maps.shape[axis] - 1)], axis)
+        pairs = torch.stack([0.75 * maps + 0.25 * behind, 0.75 * maps + 0.25 * ahead], dim=axis % 4 + 1)
+        maps = pairs.flatten(axis % 4, axis % 4 + 1)
+    return maps
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 29), (2, 7)])
+def test_output_stride_2_keeps_the_size_of_the_image(size):
+    assert randomised(Segmenter(_small(output_stride=2)))(torch.rand(1, 1, *size)).shape == (1, 2, *size)
 
 
 def test_segmenter_with_recurrent_blocks_has_no_other_head():

@@ -35,7 +35,8 @@ def segmenter_operations(config: SegmenterConfig, height: int, width: int) -> fl
     for _ in range(config.blocks):
         block, channels = _block(channels, config.filters, config.branches, joins=config.merge == "concatenate")
         weights += block
-    return float(2 * height * width * (weights + channels * len(config.classes)))
+    positions = (height // config.output_stride) * (width // config.output_stride)
+    return float(2 * positions * (weights + channels * len(config.classes)))
 
 
 def fold_operations(config: ClassifierConfig, height: int, width: int) -> float:

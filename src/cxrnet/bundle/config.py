@@ -54,6 +54,8 @@ class SegmenterConfig(Frozen):
         recurrent_blocks: Res-CR-Net's recurrent residual blocks after them (0 in the paper).
         merge: How a block joins its branches.
         dropout: Rate of the spatial dropout behind every block but the last, in training.
+        output_stride: Sides of the image over those of the maps (1 in the paper). At 2 the image is halved first, and
+            the logits are brought back to its size, for a quarter of the work.
     """
 
     classes: tuple[str, ...] = (LUNGS, "background")
@@ -67,6 +69,7 @@ class SegmenterConfig(Frozen):
     recurrent_blocks: Annotated[int, Field(ge=0)] = 0
     merge: Literal["concatenate", "add"] = "concatenate"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    output_stride: Literal[1, 2] = 1
 
     @model_validator(mode="after")
     def _has_lungs(self) -> Self:
@@ -136,6 +139,9 @@ class ClassifierConfig(Frozen):
         filters: Filters of each branch in all blocks but the last, which has one a class.
         branches: Kernel and dilation of each parallel branch.
         blocks: Residual blocks, the stem included; the last adds its branches.
+        logarithm: Whether coefficients of order 1 and 2 enter as log(1 + 100 c), which adds what contrast multiplies.
+        lungs_only: Whether coefficients outside the lungs are set to 0 before the blocks, which otherwise see some way
+            beyond the border.
         pooling: How class maps become scores.
         patient: Patient data as a further input, or None.
         dropout: Rate of the spatial dropout, in training.
@@ -151,6 +157,8 @@ class ClassifierConfig(Frozen):
         Branch(kernel=3, dilation=3),
     )
     blocks: Annotated[int, Field(ge=2)] = 3
+    logarithm: bool = False
+    lungs_only: bool = False
     pooling: PoolingConfig = PoolingConfig()
     patient: PatientConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05

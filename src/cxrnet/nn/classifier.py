@@ -19,6 +19,9 @@ from cxrnet.bundle.config import ClassifierConfig, PatientConfig, PoolingConfig
 from cxrnet.nn.attention import CrossAttention
 from cxrnet.nn.blocks import ResidualBlock, batch_norm, leaky
 
+STEEPNESS = 100
+"""Of log(1 + 100 c): coefficients of order 2 lie about 0.01."""
+
 
 class FoldOutput(NamedTuple):
     """What one fold says: `maps` float [batch, class, rows, columns], `logits` float [batch, class]."""
@@ -90,7 +93,7 @@ class Fold(nn.Module):
             ValueError: An input that the config asks for is missing.
         """
         lungs = (mask > self.config.pooling.mask_threshold).to(mask.dtype)
-        features = [scattering, mask.unsqueeze(1)]
+        features = [presented(scattering, lungs.unsqueeze(1), self.config), mask.unsqueeze(1)]
         if self.attention is not None:
             features.append(self.attention(scattering[:, 0], lungs, mask).unsqueeze(1))
         x = self.norm(self.dropout(torch.cat(features, dim=1)))
@@ -105,6 +108,19 @@ class Fold(nn.Module):
                 raise ValueError(msg)
             logits = logits + self.patient(patient)
         return FoldOutput(maps, logits)
+
+
+def presented(scattering: Tensor, lungs: Tensor, config: ClassifierConfig) -> Tensor:
+    """Return the coefficients as the blocks see them, float [batch, channel, rows, columns]; the paper leaves them.
+
+    Args:
+        scattering: float [batch, channel, rows, columns], channel 0 of order 0.
+        lungs: float [batch, 1, rows, columns], 1 inside the lungs and 0 outside.
+        config: Whether logarithms are taken, and whether coefficients outside the lungs are set to 0.
+    """
+    if config.logarithm:
+        scattering = torch.cat([scattering[:, :1], torch.log1p(STEEPNESS * scattering[:, 1:])], dim=1)
+    return scattering * lungs if config.lungs_only else scattering
 
 
 def regions(config: PoolingConfig, image: Tensor | None) -> Tensor | float:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from cxrnet.bundle.config import ScatteringConfig
 from cxrnet.nn.blocks import ResidualBlock, SeparableConv2d, leaky
 from cxrnet.nn.scattering import Scattering, wrap
-from cxrnet.nn.segmenter import Segmenter
+from cxrnet.nn.segmenter import Segmenter, halved, resized_as
 
 LANES = 16
 """Fewest channels that are kept in the blocked layout: the floats in the widest register of a CPU."""
@@ -163,7 +163,7 @@ class FusedSegmenter(nn.Module):
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
         assert segmenter.head is not None
-        self.lung_channel = segmenter.lung_channel
+        self.lung_channel, self.is_halved = segmenter.lung_channel, segmenter.config.output_stride == 2
         self.blocks = nn.ModuleList()
         channels = 1
         for block in segmenter.blocks:
@@ -176,17 +176,22 @@ class FusedSegmenter(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the probability of each class, float [batch, class, height, width], as `Segmenter.forward`."""
-        logits = self._logits(image)
+        logits = self._sized(image, self._logits(image))
         return torch.sigmoid(logits - logits.flip(1)) if logits.shape[1] == 2 else logits.softmax(dim=1)
 
     def lung_probability(self, image: Tensor) -> Tensor:
         """Return float [batch, height, width] in [0, 1], the channel of the lungs."""
         logits = self._logits(image)
         if logits.shape[1] == 2:
-            return torch.sigmoid(logits[:, self.lung_channel] - logits[:, 1 - self.lung_channel])
-        return logits.softmax(dim=1)[:, self.lung_channel]
+            own = slice(self.lung_channel, self.lung_channel + 1)
+            return torch.sigmoid(self._sized(image, logits[:, own] - logits.flip(1)[:, own]))[:, 0]
+        return self._sized(image, logits).softmax(dim=1)[:, self.lung_channel]
+
+    def _sized(self, image: Tensor, x: Tensor) -> Tensor:
+        return resized_as(image, x) if self.is_halved else x
 
     def _logits(self, x: Tensor) -> Tensor:
+        x = halved(x) if self.is_halved else x
         for block in self.blocks:
             x = block(x)
         return leaky(self.head(x))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cxrnet.nn.attention import CrossAttention, MultiHeadAttention
 from cxrnet.nn.blocks import ResidualBlock, ResidualBranch, leaky
-from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, regions
+from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, presented, regions
 from cxrnet.nn.fused import (
     FusedBlock,
     affine_of,
@@ -106,7 +106,7 @@ class FusedEnsemble(nn.Module):
     def __init__(self, ensemble: Ensemble) -> None:
         super().__init__()
         folds = [fold for fold in ensemble.folds if isinstance(fold, Fold)]
-        config = folds[0].config
+        self.config = config = folds[0].config
         self.count, self.classes, self.pooling = len(folds), len(config.classes), config.pooling
         attention = [fold.attention for fold in folds if isinstance(fold.attention, CrossAttention)]
         self.rows = AttentionLanes([one.rows for one in attention], axis=-1) if attention else None
@@ -136,7 +136,7 @@ class FusedEnsemble(nn.Module):
         assert patient is None  # has no input in a graph, which is said before one is exported
         value = mask.unsqueeze(1)
         lungs = (value > self.pooling.mask_threshold).to(mask.dtype)
-        features = [scattering, value]
+        features = [presented(scattering, lungs, self.config), value]
         if self.rows is not None and self.columns is not None:
             query = scattering[:, :1]
             features.append(query * self.rows(query, lungs, value) * self.columns(query, lungs, value))

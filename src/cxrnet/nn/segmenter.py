@@ -3,12 +3,14 @@
     stem block -> residual blocks -> 1x1 convolution -> LeakyReLU -> softmax
 
 The published network has six blocks (the paper counts five) and 59,941 parameters. With recurrent blocks the
-last 1x1 convolution and its LeakyReLU are those of the first recurrent block.
+last 1x1 convolution and its LeakyReLU are those of the first recurrent block. With an output stride of 2 all of it
+works on the halved image, and the logits are brought back to the size of the image before the softmax.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cxrnet.bundle.config import LUNGS, SegmenterConfig
 from cxrnet.nn.blocks import ResidualBlock, leaky
@@ -41,14 +43,15 @@ class Segmenter(nn.Module):
 
     def logits(self, image: Tensor) -> Tensor:
         """Return float [batch, class, height, width], what enters the softmax; see `forward`."""
-        x = image
+        x = halved(image) if self.config.output_stride == 2 else image
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index < len(self.blocks) - 1:
                 x = self.dropout(x)
         for block in self.recurrent:
             x = block(x)
-        return x if self.head is None else leaky(self.head(x))
+        x = x if self.head is None else leaky(self.head(x))
+        return resized_as(image, x) if self.config.output_stride == 2 else x
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the probability of each class at each pixel.
@@ -65,3 +68,13 @@ class Segmenter(nn.Module):
         """Return float [batch, height, width] in [0, 1], the channel of the lungs."""
         probability: Tensor = self(image)
         return probability[:, self.lung_channel]
+
+
+def halved(image: Tensor) -> Tensor:
+    """Return the image, float [batch, 1, height, width], at half its size: the mean of 2 x 2 pixels of even sides."""
+    return functional.interpolate(image, scale_factor=0.5, mode="bilinear", align_corners=False)
+
+
+def resized_as(image: Tensor, x: Tensor) -> Tensor:
+    """Return maps, float [batch, channel, rows, columns], brought to the size of the image by linear interpolation."""
+    return functional.interpolate(x, size=image.shape[-2:], mode="bilinear", align_corners=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cxrnet.bundle.config import SegmenterConfig
 from cxrnet.bundle.folder import Bundle
 from cxrnet.data.folds import assign_folds, unite
 from cxrnet.data.manifest import Manifest, Sample
@@ -63,7 +64,7 @@ def train_segmenter(
     }
     if start is not None:
         record["start"] = {"name": start.config.name, "version": start.config.version, "sha256": start.sha256}
-        if start.config.segmenter != config.segmenter:
+        if not have_same_weights(start.config.segmenter, config.segmenter):
             msg = f"{start.label}: has another network than the settings; give its `segmenter` in --config"
             raise UsageError(msg)
     open_run(folder, record, resume=resume)
@@ -84,6 +85,11 @@ def train_segmenter(
         draw=draw_curves,
         trainer_options=trainer_options,
     )
+
+
+def have_same_weights(one: SegmenterConfig, other: SegmenterConfig) -> bool:
+    """Return whether the weights of one network fit the other: all is alike but the output stride."""
+    return one.model_copy(update={"output_stride": other.output_stride}) == other
 
 
 def divide(samples: Sequence[Sample], *, seed: int) -> tuple[list[Sample], list[Sample]]:
