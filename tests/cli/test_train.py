@@ -344,6 +344,18 @@ def test_settings_at_fault_are_refused(films, cxrnet, tmp_path, content):
     refuses(said, SETTINGS_AT_FAULT[content])
 
 
+@pytest.mark.parametrize("name", ["abacus", "tpu"])
+@pytest.mark.parametrize("kind", ["segmenter", "classifier"])
+def test_accelerator_that_is_not_there_is_refused_before_a_run_begins(
+    films, small_bundle, cxrnet, tmp_path, kind, name
+):
+    words = segmenter_words(films, tmp_path / "run")
+    if kind == "classifier":
+        words = classifier_words(films, tmp_path / "run", small_bundle)
+    refuses(cxrnet(*words, "--accelerator", name), f"--accelerator {name}: is not known, or not there; cpu always is")
+    assert not (tmp_path / "run").exists()
+
+
 def test_preset_that_is_not_known_is_refused(films, cxrnet, tmp_path):
     said = cxrnet("train", "segmenter", "-m", films / "films.csv", "-o", tmp_path / "run", "--preset", "best")
     refuses(said, "--preset best: is not known; choose from default, paper-jms, paper-v7")

@@ -24,6 +24,7 @@ CONFIG = typer.Option(None, help="YAML with settings that differ from the preset
 PRESET = typer.Option("default", help="Preset to start from.")
 RESUME = typer.Option(False, "--resume", help="Go on from the last checkpoint in the folder.")
 SEED = typer.Option(None, min=0, help="Of everything random.")
+ACCELERATOR = typer.Option("cpu", help="What trains, as Lightning calls it: cpu, gpu, mps, ...")
 THREADS = typer.Option(None, min=1, help="Threads of PyTorch; default: one a core.")
 
 
@@ -43,6 +44,7 @@ def segmenter(
     patient_column: str = PATIENT,
     split_column: str = SPLIT,
     workers: int = typer.Option(0, min=0, help="Processes that move films."),
+    accelerator: str = ACCELERATOR,
     threads: int | None = THREADS,
 ) -> None:
     """Train Module 1 on films and lung masks. Presets: default, paper-jms, paper-v7."""
@@ -51,9 +53,10 @@ def segmenter(
     with needs_training("train"):
         from cxrnet.bundle.catalogue import open_bundle
         from cxrnet.training.config import SEGMENTER_PRESETS, read_training
-        from cxrnet.training.run import use_machine
+        from cxrnet.training.run import check_accelerator, use_machine
         from cxrnet.training.segmenter_run import train_segmenter
 
+    check_accelerator(accelerator)
     settings = read_training(_preset(SEGMENTER_PRESETS, preset), config, {"seed": seed})
     films = _read(
         manifest,
@@ -66,7 +69,8 @@ def segmenter(
     )
     use_machine(threads)
     begun = open_bundle(start) if start is not None else None
-    result = train_segmenter(films, out, settings, resume=resume, start=begun, workers=workers)
+    options = {"accelerator": accelerator}
+    result = train_segmenter(films, out, settings, resume=resume, start=begun, workers=workers, trainer_options=options)
     typer.echo(f"{out}: {result['epochs']} epochs, best Dice {result['val_dice']:.4f} in epoch {result['best_epoch']}")
 
 
@@ -89,6 +93,7 @@ def classifier(
     label_column: str = LABEL,
     group_column: str = GROUP,
     patient_column: str = PATIENT,
+    accelerator: str = ACCELERATOR,
     threads: int | None = THREADS,
 ) -> None:
     """Train the folds of Module 2 on films and labels. Presets: default, paper."""
@@ -98,13 +103,17 @@ def classifier(
         from cxrnet.bundle.catalogue import open_bundle
         from cxrnet.training.classifier_run import train_classifier
         from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
-        from cxrnet.training.run import use_machine
+        from cxrnet.training.run import check_accelerator, use_machine
 
+    check_accelerator(accelerator)
     settings = read_training(_preset(CLASSIFIER_PRESETS, preset), config, {"seed": seed, "folds": folds})
     films = _read(manifest, where, image=image_column, label=label_column, group=group_column, patient=patient_column)
     use_machine(threads)
     segmenter = open_bundle(lungs)
-    results = train_classifier(films, out, settings, segmenter, only=only, resume=resume, features=features)
+    options = {"accelerator": accelerator}
+    results = train_classifier(
+        films, out, settings, segmenter, only=only, resume=resume, features=features, trainer_options=options
+    )
     for number, result in zip(only or range(settings.folds), results, strict=True):
         typer.echo(f"fold {number}: {result['epochs']} epochs, best loss {result['val_loss']:.4f}")
 

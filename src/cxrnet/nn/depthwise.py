@@ -3,7 +3,7 @@
 A kernel with dilation d never mixes pixels whose row or column differ by anything but a multiple of d. The image
 therefore falls into d x d smaller ones, each convolved without dilation, for which the CPU libraries have fast kernels
 forward and backward; for dilated ones they do not. Channels lie last in memory, so that sorting the pixels moves whole
-pixels. The result is that of the plain convolution, which exported graphs keep.
+pixels. The result is that of the plain convolution, which exported graphs and other devices keep.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def depthwise(x: Tensor, weight: Tensor, *, dilation: int) -> Tensor:
     Returns:
         float [batch, channel, height, width].
     """
-    if dilation == 1 or torch.compiler.is_exporting():
+    if dilation == 1 or x.device.type != "cpu" or torch.compiler.is_exporting():
         padding = dilation * (weight.shape[-1] // 2)
         return functional.conv2d(x, weight, padding=padding, dilation=dilation, groups=x.shape[1])
     phases = sort_phases(x, dilation)

@@ -150,7 +150,7 @@ class ClassifierTraining(Frozen):
 Training = TypeVar("Training", SegmenterTraining, ClassifierTraining)
 
 SEGMENTER_PRESETS = {
-    "default": SegmenterTraining(),
+    "default": SegmenterTraining(segmenter=SegmenterConfig(output_stride=2)),
     "paper-jms": SegmenterTraining(
         augmentation=AUGMENTATIONS["paper"],
         optimiser=Optimiser(name="adam", learning_rate=1e-3, weight_decay=0.0, schedule="constant"),

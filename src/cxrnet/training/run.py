@@ -28,6 +28,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
 from cxrnet.errors import UsageError
@@ -159,6 +160,20 @@ def keep_freed_memory() -> bool:
     options = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 2**28), (arena_max, 1))
     told = [mallopt(option, value) for option, value in options]
     return all(told)
+
+
+def check_accelerator(name: str) -> None:
+    """Hold that Lightning can train on the accelerator of this name.
+
+    Raises:
+        UsageError: It does not know it, or it is not there.
+    """
+    try:
+        with quiet_lightning():
+            lightning.Trainer(accelerator=name, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
+        msg = f"--accelerator {name}: is not known, or not there; cpu always is"
+        raise UsageError(msg) from error
 
 
 @contextmanager

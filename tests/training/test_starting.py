@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cxrnet.bundle.folder import read_bundle
+from cxrnet.data.manifest import read_manifest
+from cxrnet.errors import UsageError
+from cxrnet.nn.build import load_network
+from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
+from cxrnet.training.segmenter_run import train_segmenter
+
+
+@pytest.fixture
+def start(small_bundle):
+    return read_bundle(small_bundle)
+
+
+def training(start, **network):
+    return SegmenterTraining(
+        segmenter=start.config.segmenter.model_copy(update=network),
+        preparation=start.config.preparation,
+        optimiser=Optimiser(learning_rate=1e-9),
+        phases=(Phase(epochs=1),),
+    )
+
+
+@pytest.mark.parametrize("output_stride", [1, 2])
+def test_training_starts_from_the_weights_of_a_bundle_at_any_output_stride(start, manifest, tmp_path, output_stride):
+    how = training(start, output_stride=output_stride)
+    train_segmenter(read_manifest(manifest), tmp_path / "run", how, start=start)
+    ended, begun = load_file(tmp_path / "run" / "last.safetensors"), load_network(start).segmenter.state_dict()
+    learnt = [name for name, _ in load_network(start).segmenter.named_parameters()]
+    for name in learnt:
+        torch.testing.assert_close(ended[name], begun[name], rtol=0, atol=1e-6)
+
+
+def test_run_names_the_bundle_that_it_started_from(start, manifest, tmp_path):
+    train_segmenter(read_manifest(manifest), tmp_path / "run", training(start), start=start)
+    told = json.loads((tmp_path / "run" / "training.json").read_bytes())["start"]
+    assert told == {"name": "small", "version": "0.1", "sha256": start.sha256}
+
+
+def test_start_with_another_network_is_refused(start, manifest, tmp_path):
+    how = training(start, filters=start.config.segmenter.filters + 1)
+    with pytest.raises(UsageError, match=r"small 0\.1.*: has another network than the settings; give its `segmenter`"):
+        train_segmenter(read_manifest(manifest), tmp_path / "run", how, start=start)
