@@ -79,12 +79,11 @@ class HeatMaps:
     @cached_property
     def _ranges(self) -> list[tuple[np.float32, np.float32]]:
         """Lowest value and span of each class within the lungs, at the size of the prepared image."""
-        inside = resize(self._activations, *self.lung_mask.shape)[:, self._lungs(None, None)]
-        if not inside.size:
+        lungs = self._lungs(None, None)
+        if not lungs.any():
             return [(np.float32(0), np.float32(1))] * len(self.classes)
-        return [
-            (low, max(high - low, np.float32(1e-30))) for low, high in zip(inside.min(1), inside.max(1), strict=True)
-        ]
+        inside = [plane[lungs] for plane in resize(self._activations, *self.lung_mask.shape)]
+        return [(one.min(), max(one.max() - one.min(), np.float32(1e-30))) for one in inside]
 
     def _lungs(self, height: int | None, width: int | None) -> NDArray[np.bool_]:
         mask = self.lung_mask
