@@ -101,6 +101,20 @@ def test_card_of_a_classifier_tells_calibration_and_where_its_masks_came_from():
     assert "| train | shenzhen | 300 |" in told
 
 
+def test_card_tells_that_module_1_works_on_halved_films():
+    network = CONFIG_OF_LUNGS.segmenter.model_copy(update={"output_stride": 2})
+    halved = CONFIG_OF_LUNGS.model_copy(update={"segmenter": network})
+    assert "dilated branches on halved films; its lungs" in card(config=halved)
+    assert "dilated branches; its lungs" in card()
+
+
+def test_card_tells_what_is_done_to_the_coefficients():
+    how = ClassifierConfig(logarithm=True, lungs_only=True)
+    told = card(config=CLASSIFIER.model_copy(update={"classifier": how}))
+    assert "order 2, as logarithms, 0 outside the lungs); classes" in told
+    assert "order 2); classes" in card(config=CLASSIFIER)
+
+
 def test_card_says_what_is_not_known():
     told = card(Facts())
     for words in ("is not recorded", "has not been evaluated yet", "that is no proof that there are none"):

@@ -64,20 +64,27 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
     return "\n".join(lines)
 
 
+PRESENTED = (("logarithm", ", as logarithms"), ("lungs_only", ", 0 outside the lungs"))
+"""Options of Module 2 that change its coefficients, as a card tells them."""
+
+
 def describe(config: BundleConfig) -> list[str]:
     """Return what the model is and how a film reaches it, a line each."""
     size, network = config.preparation, config.segmenter
     heart = "run behind the heart" if config.lungs_include_heart else "leave the heart out"
+    films = " on halved films" if network.output_stride == 2 else ""
     told = [
         f"Films are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised.",
-        f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches; its lungs {heart}.",
+        f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches{films}; its lungs "
+        f"{heart}.",
     ]
     if config.classifier is None:
         return told
     classifier, scattering = config.classifier, config.classifier.scattering
+    options = [text for is_set, text in PRESENTED if getattr(classifier, is_set)]
     told.append(
         f"Module 2: {config.folds} folds on {scattering.channels} scattering coefficients (J = {scattering.J}, "
-        f"L = {scattering.L}, order {scattering.order}); classes {', '.join(classifier.classes)}."
+        f"L = {scattering.L}, order {scattering.order}{''.join(options)}); classes {', '.join(classifier.classes)}."
     )
     if config.calibration is None:
         return [*told, "Scores are a plain softmax: they are not calibrated."]
