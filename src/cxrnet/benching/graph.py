@@ -23,13 +23,15 @@ SKIPPED = 2
 def time_inside(bundle: Bundle, image: NDArray[np.uint8], *, runs: int, threads: int | None = None) -> dict[str, float]:
     """Return the milliseconds of the graph's nodes, medians summed by part: `module 1`, `scattering`, `folds`.
 
-    A node belongs to Module 1 where its result is as large as the image, to the folds where it is as large as the class
-    maps, and otherwise to the scattering transform, whose last maps are counted with the folds. The profiler itself
-    takes a little time.
+    A node belongs to Module 1 where its result is as large as the image, or as the maps of its output stride, to the
+    folds where it is as large as the class maps, and otherwise to the scattering transform, whose last maps are counted
+    with the folds. The profiler itself takes a little time.
     """
     assert bundle.config.classifier is not None
     size = 2**bundle.config.classifier.scattering.J
-    large, small = image.shape, tuple(side // size for side in image.shape)
+    stride = bundle.config.segmenter.output_stride
+    large = {image.shape, tuple(side // stride for side in image.shape)}
+    small = tuple(side // size for side in image.shape)
     with tempfile.TemporaryDirectory() as folder:
         session = open_session(bundle.folder / GRAPH, threads=threads, profile=os.path.join(folder, "profile"))
         for _ in range(runs + SKIPPED):
@@ -47,9 +49,9 @@ def time_inside(bundle: Bundle, image: NDArray[np.uint8], *, runs: int, threads:
     return found
 
 
-def _part(arguments: dict[str, Any], large: tuple[int, ...], small: tuple[int, ...]) -> str:
+def _part(arguments: dict[str, Any], large: set[tuple[int, ...]], small: tuple[int, ...]) -> str:
     shapes = [shape for output in arguments.get("output_type_shape", []) for shape in output.values()]
     shape = tuple(shapes[0]) if shapes else ()
-    if large in (shape[-2:], shape[-3:-1]):  # the second in the blocked layout
+    if large & {shape[-2:], shape[-3:-1]}:  # the second in the blocked layout
         return "module 1"
     return "folds" if small in (shape[-2:], shape[-3:-1]) else "scattering"
