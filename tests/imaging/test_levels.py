@@ -16,6 +16,12 @@ def test_levels_make_the_picture_again(stored, counted):
     assert np.array_equal(levels.picture(levels.values.astype(np.float32)), stored.astype(np.float32))
 
 
+def test_tall_picture_is_made_to_its_last_row():
+    stored = np.arange(150 * 5, dtype=np.int16).reshape(150, 5) - 300
+    levels = find_levels(stored, counted=False)
+    assert np.array_equal(levels.picture(levels.values.astype(np.float32)), stored.astype(np.float32))
+
+
 @given(stored=PICTURES)
 def test_counted_levels_are_those_that_occur(stored):
     levels = find_levels(stored, counted=True)

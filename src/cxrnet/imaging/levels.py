@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_ROWS = 64
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Levels:
@@ -35,7 +37,13 @@ class Levels:
 
     def picture(self, shown: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [height, width], each pixel the number in `shown`, float32 as `values`, of its level."""
-        return shown if self.places is None else np.take(shown[0], self.places)
+        if self.places is None:
+            return shown
+        picture = np.empty(self.places.shape, np.float32)
+        for start in range(0, len(picture), _ROWS):  # numpy widens indices to 64 bits: a few rows stay in the cache
+            rows = slice(start, start + _ROWS)
+            np.take(shown[0], self.places[rows], out=picture[rows], mode="clip")  # "raise" would fill a copy of `out`
+        return picture
 
 
 def find_levels(stored: NDArray[Any], *, counted: bool) -> Levels:
@@ -49,7 +57,8 @@ def find_levels(stored: NDArray[Any], *, counted: bool) -> Levels:
     if stored.dtype.kind not in "iu" or stored.dtype.itemsize > 2 or stored.size == 0:
         return Levels(values=stored.astype(np.float64), counts=None, places=None)
     low, high = int(stored.min()), int(stored.max())
-    places = np.subtract(stored, low, dtype=np.int32).astype(np.uint16) if low else stored.astype(np.uint16, copy=False)
+    places = stored.astype(np.uint16)
+    places -= np.uint16(low & 0xFFFF)  # modulo 2^16, as the conversion of negative values was
     values = np.arange(low, high + 1, dtype=np.float64)
     if not counted:
         return Levels(values=values[None], counts=None, places=places)
