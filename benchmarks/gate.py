@@ -40,6 +40,9 @@ ELSE = {"NOT_CHEST", "UNLIKE_TRAINING"}
 SPOILT = 90
 """About so many films are made wrong."""
 
+SIDE = 64
+"""Smaller pictures are not screened at all."""
+
 Grey = NDArray[np.uint8]
 WORDS = ("lungs", "are", "clear", "heart", "size", "normal", "without", "effusion", "or", "pneumothorax", "examination")
 
@@ -95,12 +98,14 @@ def pieces(folder: Path, chance: np.random.Generator, each: int) -> Iterator[tup
             path.stem.split("_")[0], "other radiology"
         )
         picture = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
-        yield kind, picture
         height, width = picture.shape
+        if min(height, width) < SIDE:
+            continue
+        yield kind, picture
         for _ in range(each - 1):
             scale = chance.uniform(0.5, 0.95)
-            rows, columns = int(height * scale), int(width * scale)
-            top, left = chance.integers(height - rows), chance.integers(width - columns)
+            rows, columns = max(SIDE, int(height * scale)), max(SIDE, int(width * scale))
+            top, left = chance.integers(height - rows + 1), chance.integers(width - columns + 1)
             yield (
                 kind,
                 np.ascontiguousarray(np.rot90(picture[top : top + rows, left : left + columns], chance.integers(4))),
