@@ -163,7 +163,7 @@ SEGMENTER_PRESETS = {
     ),
 }
 CLASSIFIER_PRESETS = {
-    "default": ClassifierTraining(),
+    "default": ClassifierTraining(classifier=ClassifierConfig(logarithm=True)),
     "paper": ClassifierTraining(
         augmentation=AUGMENTATIONS["paper"],
         optimiser=Optimiser(name="adam", learning_rate=2e-3, amsgrad=True, weight_decay=0.0, schedule="constant"),
