@@ -79,6 +79,17 @@ def test_screen_never_imports_pytorch(small_bundle, chest, tmp_path):
     assert (tmp_path / "out" / "chest" / "panel.png").is_file()
 
 
+@pytest.mark.parametrize("found", [False, True])
+def test_process_ends_in_order_while_its_graph_is_still_being_opened(tmp_path, found):
+    (tmp_path / "film.png").write_bytes(b"no film" if found else b"")
+    film = tmp_path / ("film.png" if found else "missing.png")
+    program = "import sys; sys.argv[0] = 'cxrnet'\nfrom cxrnet.cli import main\nmain()"
+    words = ["screen", str(film), "--out", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) <= 1
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_leaves_complete_files_only(small_bundle, chest, tmp_path):

@@ -76,9 +76,13 @@ class Runtime:
         return lungs
 
     def begin(self) -> None:
-        """Open the graph that screens, in a thread of its own, while the caller does other things."""
+        """Open the graph that screens, in a thread of its own, while the caller does other things.
+
+        The interpreter waits for that thread before it ends, also after an error: ONNX Runtime aborts the process
+        when it is taken down half open.
+        """
         if self.bundle.config.classifier is not None and not self._sessions:
-            threading.Thread(target=self._begin, daemon=True).start()
+            threading.Thread(target=self._begin).start()
 
     def _begin(self) -> None:
         with suppress(Exception):  # `screen` meets it again, and tells of it
