@@ -81,6 +81,12 @@ def test_controls_and_rivals_stand_apart_and_say_whether_films_are_the_same():
     assert "### V7" not in section(told, "Figures")
 
 
+def test_other_folds_of_the_same_films_are_the_same_films():
+    one, other = ({**metrics()["manifest"], "sha256": digit * 64, "films": "e" * 64} for digit in "cd")
+    told = card(facts(evaluation(manifest=one), evaluation("blacked out", "control", manifest=other)))
+    assert "These are the same films as above." in section(told, "Controls")
+
+
 def test_films_without_a_result_are_told():
     told = card(facts(evaluation(status={"failed": 1, "segmented": 23}, reasons={"UNREADABLE": 1})))
     assert "1 films were failed" in told

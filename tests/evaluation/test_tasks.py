@@ -4,13 +4,15 @@ import csv
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from cxrnet.data.manifest import Columns
+from cxrnet.data.manifest import Columns, read_manifest
 from cxrnet.errors import BundleError, UsageError
+from cxrnet.evaluation.evaluation import digest_films
 from cxrnet.evaluation.tasks import ClassifierEvaluation, Request, SegmenterEvaluation
 from cxrnet.screening.pipeline import Pipeline
 from tests.evaluation.material import write_films, write_rows
@@ -278,3 +280,10 @@ def test_evaluation_does_not_need_torch():
     program = "import sys, cxrnet.evaluation.tasks; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_films_are_the_same_in_another_order_and_other_folds_and_not_without_one(films):
+    samples = read_manifest(films).samples
+    moved = [replace(sample, line=1, split="x") for sample in reversed(samples)]
+    assert digest_films(moved) == digest_films(samples)
+    assert digest_films(samples[1:]) != digest_films(samples)

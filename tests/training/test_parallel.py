@@ -73,8 +73,11 @@ def test_gradients_of_two_processes_are_those_of_one_with_the_joint_batch(tmp_pa
 def test_spawned_training_writes_one_checkpoint_and_one_history(tmp_path):
     result = train_segmenter_in(tmp_path, **SPAWN)
     assert result["epochs"] == TINY.epochs
-    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert left == ["best.safetensors", "checkpoints/last.ckpt", "history.csv", "last.safetensors", "result.json"]
+    left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    boards = [name for name in left if name.startswith("tensorboard/")]  # none where the package is not installed
+    assert len(boards) <= 1
+    kept = {"best.safetensors", "checkpoints/last.ckpt", "history.csv", "last.safetensors", "result.json"}
+    assert set(left) - set(boards) == kept
     rows = read_rows(tmp_path / "history.csv")
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
 

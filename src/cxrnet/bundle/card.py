@@ -186,7 +186,9 @@ def _compared(facts: Facts) -> list[str]:
 
 def _films(evaluation: EvaluationFacts) -> tuple[str, str]:
     manifest = evaluation.metrics["manifest"]
-    return manifest["sha256"], str(sorted(manifest["where"].items()))
+    if "films" in manifest:
+        return manifest["films"], ""
+    return manifest["sha256"], str(sorted(manifest["where"].items()))  # facts of an earlier version
 
 
 def _failures(facts: Facts) -> list[str]:

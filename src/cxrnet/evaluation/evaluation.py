@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Generic
 
-from cxrnet.data.manifest import Columns, read_manifest
+from cxrnet.data.manifest import Columns, Sample, read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.bootstrap import CONFIDENCE, LEAST_GROUPS, RESAMPLES
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase, row_of
@@ -139,6 +139,7 @@ class Evaluation(ABC, Generic[AnyCase]):
                 "name": self.request.manifest.name,
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "rows": len(self.samples),
+                "films": digest_films(self.samples),
                 "where": dict(self.request.where),
                 "columns": asdict(self.request.columns),
             },
@@ -214,3 +215,9 @@ def _table(rows: Iterator[Mapping[str, Any]], fields: Sequence[str]) -> str:
     table.writeheader()
     table.writerows({name: " ".join(str(value).splitlines()) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def digest_films(samples: Sequence[Sample]) -> str:
+    """Return the sha256 of image names, labels and patients; order and other columns, as folds, do not matter."""
+    told = sorted((sample.image.name, str(sample.label), str(sample.patient)) for sample in samples)
+    return hashlib.sha256(json.dumps(told).encode("utf-8", "surrogateescape")).hexdigest()
