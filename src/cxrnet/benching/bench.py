@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,25 +69,29 @@ def measure(plan: Plan) -> Iterator[Row]:
     if bundle.config.classifier is None:
         msg = f"{plan.bundle}: has no classifier; give a bundle that `cxrnet screen` takes"
         raise UsageError(msg)
-    product, floating = matrix_task()
-    rate = floating / time_together({"": product}, runs=plan.runs)[""].median  # a millisecond
-    floors = {name: count / rate for name, count in operations(bundle.config).items()}
-    yield Row(part="floor", name=f"{rate / 1e6:.0f} GFLOP/s in a float32 matrix product", note=_floors(bundle, rate))
+    counts = operations(bundle.config)
     with Pipeline.load(plan.bundle) as pipeline:
         source = plan.film or sample_film()
         film = Radiograph.from_array(drawing()) if source is None else pipeline.read(source)
         image = pipeline.prepare(film)
-        yield from _stages(pipeline, source, film, floors, plan.runs)
+        rate = yield from _stages(pipeline, source, film, plan.runs)
         inside = time_inside(bundle, image, runs=plan.runs)
         for name, milliseconds in inside.items():
-            yield Row(part="inside the graph", name=name, median=milliseconds, floor=floors[name])
-    yield from _rivals("Module 1, against", segmenters(bundle, image), plan.runs, floors["module 1"])
+            yield Row(part="inside the graph", name=name, median=milliseconds, floor=counts[name] / rate)
+    yield from _rivals("Module 1, against", segmenters(bundle, image), plan.runs, counts["module 1"])
     for batch in (1, 16):
         tasks, differences = scatterings(bundle, np.repeat(image[None], batch, axis=0))
-        floor = floors["scattering"] * batch
-        yield from _rivals(f"scattering, batch {batch}, against", tasks, plan.runs, floor, differences)
+        count = counts["scattering"] * batch
+        yield from _rivals(f"scattering, batch {batch}, against", tasks, plan.runs, count, differences)
     yield from _starts(source, film, plan.bundle, min(plan.runs, 5))
     yield from _many(plan, film)
+
+
+def _time(tasks: Mapping[str, Callable[[], object]], runs: int) -> tuple[dict[str, Timing], float]:
+    """Return the timing of each task and, from the same turns, the operations a millisecond of a matrix product."""
+    product, floating = matrix_task()
+    timings = time_together({**tasks, "": product}, runs=runs)
+    return timings, floating / timings.pop("").median
 
 
 def _floors(bundle: Bundle, rate: float) -> str:
@@ -100,9 +104,7 @@ def _floors(bundle: Bundle, rate: float) -> str:
     return ", ".join(told)
 
 
-def _stages(
-    pipeline: Pipeline, source: Path | None, film: Radiograph, floors: dict[str, float], runs: int
-) -> Iterator[Row]:
+def _stages(pipeline: Pipeline, source: Path | None, film: Radiograph, runs: int) -> Generator[Row, None, float]:
     finding = pipeline.screen(film)
     if finding.heatmaps is None:
         msg = f"{film.name}: is refused ({finding.reasons[0].code}); give a film that is scored, with --film"
@@ -121,28 +123,32 @@ def _stages(
             "file to finding": lambda: pipeline.screen(given),
             "file to results on disk": lambda: write_finding(pipeline.screen(given), Path(folder), {"json", "png"}),
         }
-        whole = sum(floors.values())
-        for name, timing in time_together(tasks, runs=runs).items():
-            has_floor = name == "graph" or name.startswith("file to")
-            yield _row("one film, warm", name, timing, floor=whole if has_floor else None)
+        timings, rate = _time(tasks, runs)
+    name = f"{rate / 1e6:.0f} GFLOP/s in a float32 matrix product"
+    yield Row(part="floor", name=name, note=_floors(pipeline.bundle, rate))
+    whole = sum(operations(pipeline.bundle.config).values()) / rate
+    for name, timing in timings.items():
+        has_floor = name == "graph" or name.startswith("file to")
+        yield _row("one film, warm", name, timing, floor=whole if has_floor else None)
+    return rate
 
 
 def _rivals(
     part: str,
     tasks: object,
     runs: int,
-    floor: float,
+    count: float,
     differences: dict[str, float] | None = None,
 ) -> Iterator[Row]:
     assert isinstance(tasks, dict)
-    timings = time_together(tasks, runs=runs)
+    timings, rate = _time(tasks, runs)
     if len(timings) < 2:
         yield Row(part=part, name="rivals are not installed", note="pip install 'cxrnet[train,oracle]'")
     for name, timing in timings.items():
         note = "" if name == "graph" else f"{timing.median / timings['graph'].median:.2f} times the graph"
         if differences and name in differences:
             note += f", differs by {differences[name]:.1e} of the largest"
-        yield _row(part, name, timing, floor=floor, note=note)
+        yield _row(part, name, timing, floor=count / rate, note=note)
 
 
 def _starts(source: Path | None, film: Radiograph, bundle: str, runs: int) -> Iterator[Row]:
