@@ -52,6 +52,24 @@ def test_readme_commands_are_known(cxrnet):
         assert cxrnet(*verb.split(), "--help").code == 0
 
 
+def told(figure, digits=3):
+    return f"{figure['value']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
+
+
+def test_figures_of_the_readme_are_those_of_the_cards():
+    for name, metric in (("lungs", "dice"), ("lungs-no-heart", "dice"), ("covid", "roc_auc")):
+        evaluations = json.loads((SHIPPED / name / "facts.json").read_text())["evaluations"]
+        for evaluation in evaluations:
+            if evaluation["name"].startswith("sources left out"):
+                continue  # in words
+            metrics = evaluation["metrics"]
+            assert told(metrics["overall"][metric]) in README
+            if name == "covid":
+                assert told(metrics["by"]["source"]["ieee8023"][metric]) in README
+            if name == "covid" and evaluation["role"] == "own":
+                assert told(metrics["overall"]["calibration_error"]) in README
+
+
 def test_documents_link_to_files_that_exist():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
