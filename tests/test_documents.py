@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cxrnet.bundle.catalogue import SHIPPED
+from cxrnet.bundle.tables import tell
 from cxrnet.imaging.radiograph import Fault
 from cxrnet.screening.gate import Code
 from cxrnet.screening.outputs import SAVES
@@ -52,10 +53,6 @@ def test_readme_commands_are_known(cxrnet):
         assert cxrnet(*verb.split(), "--help").code == 0
 
 
-def told(figure, digits=3):
-    return f"{figure['value']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
-
-
 def test_figures_of_the_readme_are_those_of_the_cards():
     for name, metric in (("lungs", "dice"), ("lungs-no-heart", "dice"), ("covid", "roc_auc")):
         evaluations = json.loads((SHIPPED / name / "facts.json").read_text())["evaluations"]
@@ -63,11 +60,11 @@ def test_figures_of_the_readme_are_those_of_the_cards():
             if evaluation["name"].startswith("sources left out"):
                 continue  # in words
             metrics = evaluation["metrics"]
-            assert told(metrics["overall"][metric]) in README
+            assert tell(metrics["overall"][metric]) in README
             if name == "covid":
-                assert told(metrics["by"]["source"]["ieee8023"][metric]) in README
+                assert tell(metrics["by"]["source"]["ieee8023"][metric]) in README
             if name == "covid" and evaluation["role"] == "own":
-                assert told(metrics["overall"]["calibration_error"]) in README
+                assert tell(metrics["overall"]["calibration_error"]) in README
 
 
 def test_documents_link_to_files_that_exist():

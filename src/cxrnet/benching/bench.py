@@ -74,7 +74,7 @@ def measure(plan: Plan) -> Iterator[Row]:
         source = plan.film or sample_film()
         film = Radiograph.from_array(drawing()) if source is None else pipeline.read(source)
         image = pipeline.prepare(film)
-        rate = yield from _stages(pipeline, source, film, plan.runs)
+        rate = yield from _stages(pipeline, source, film, counts, plan.runs)
         inside = time_inside(bundle, image, runs=plan.runs)
         for name, milliseconds in inside.items():
             yield Row(part="inside the graph", name=name, median=milliseconds, floor=counts[name] / rate)
@@ -104,7 +104,10 @@ def _floors(bundle: Bundle, rate: float) -> str:
     return ", ".join(told)
 
 
-def _stages(pipeline: Pipeline, source: Path | None, film: Radiograph, runs: int) -> Generator[Row, None, float]:
+def _stages(
+    pipeline: Pipeline, source: Path | None, film: Radiograph, counts: dict[str, float], runs: int
+) -> Generator[Row, None, float]:
+    """Yield the rows of one film; return the operations a millisecond of the matrix product in their turns."""
     finding = pipeline.screen(film)
     if finding.heatmaps is None:
         msg = f"{film.name}: is refused ({finding.reasons[0].code}); give a film that is scored, with --film"
@@ -126,7 +129,7 @@ def _stages(pipeline: Pipeline, source: Path | None, film: Radiograph, runs: int
         timings, rate = _time(tasks, runs)
     name = f"{rate / 1e6:.0f} GFLOP/s in a float32 matrix product"
     yield Row(part="floor", name=name, note=_floors(pipeline.bundle, rate))
-    whole = sum(operations(pipeline.bundle.config).values()) / rate
+    whole = sum(counts.values()) / rate
     for name, timing in timings.items():
         has_floor = name == "graph" or name.startswith("file to")
         yield _row("one film, warm", name, timing, floor=whole if has_floor else None)
