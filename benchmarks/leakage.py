@@ -31,13 +31,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cxrnet.bundle.config import PreparationConfig
 from cxrnet.data.folds import assign_folds, unite
 from cxrnet.data.manifest import Sample, parse_where, read_manifest
 from cxrnet.evaluation.bootstrap import Estimate, Floats, estimate
 from cxrnet.evaluation.metrics import binary_statistic
+from cxrnet.model.config import PreparationConfig
 from cxrnet.nn.scattering import Scattering
-from cxrnet.training.films import read_films
+from cxrnet.training.dataset import read_films
 
 Indices = NDArray[np.int64]
 

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cxrnet import CxrNetError, Pipeline
-from cxrnet.figures.panel import draw_panel
 from cxrnet.screening.outputs import encode_png, panel_content, write_finding
+from cxrnet.screening.panel.panel import draw_panel
 
 
 def measure(task: Callable[[], object], runs: int) -> list[float]:

@@ -28,6 +28,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from cxrnet.imaging import decoder_process
+
 ROOT = Path(__file__).parents[1]
 PLACE = Path(os.environ.get("CXRNET_FUZZ", ROOT / ".fuzz"))
 FOUND = PLACE / "found"
@@ -100,15 +102,13 @@ def cover(runs: int, seed: int) -> None:
     with atheris.instrument_imports(include=["cxrnet.imaging", "pydicom"]):
         import pydicom.pixels  # noqa: F401
 
-        from cxrnet.imaging import child
-
     corpus = PLACE / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     FOUND.mkdir(parents=True, exist_ok=True)
     for name, data in seeds().items():
         (corpus / f"seed-{name}").write_bytes(data)
     leave_out_codecs()
-    child.limit_memory(1536 * 2**20)
+    decoder_process.limit_memory(1536 * 2**20)
     ends: Counter[str] = Counter()
     began = time.monotonic()
 

@@ -56,7 +56,7 @@ def two_threads():
 @pytest.fixture(scope="session")
 def published(shared, two_threads):
     """The published networks as PyTorch modules in evaluation mode: `v7` and `jms`."""
-    from cxrnet.nn.published import collect, published_network, weight_files
+    from cxrnet.export.published import collect, published_network, weight_files
 
     weights = collect(weight_files([shared / "reference" / "weights"]))
     return {name: published_network(weights, name) for name in weights.segmenters}
@@ -81,7 +81,7 @@ def small_bundle(small_network, tmp_path_factory) -> Path:
     On `tests.material.film(seed)` it finds about a third of the picture, with a Dice of 0.9 against the lungs
     drawn there. One folder for the whole session: copy it before changing it.
     """
-    from cxrnet.nn.build import build_bundle
+    from cxrnet.export.bundle import build_bundle
     from tests.material import open_gate
 
     folder = tmp_path_factory.mktemp("bundles") / "small"
@@ -92,7 +92,7 @@ def small_bundle(small_network, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def published_bundle(published, tmp_path_factory) -> Path:
     """Folder of the bundle `published-v7`; building it takes half a minute, so tests with it are `slow`."""
-    from cxrnet.nn.build import build_bundle
+    from cxrnet.export.bundle import build_bundle
 
     folder = tmp_path_factory.mktemp("bundles") / "published-v7"
     return build_bundle(published["v7"], folder, card="# published-v7\n").folder

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cxrnet.bundle.config import (
+from cxrnet.model.config import (
     BundleConfig,
     ClassifierConfig,
     PreparationConfig,
     SegmenterConfig,
     Standardisation,
 )
-from cxrnet.bundle.view import METADATA, VIEW_SIZE, ViewFacts
+from cxrnet.model.gate_runtime import METADATA, VIEW_SIZE, ViewFacts
 from cxrnet.nn.network import Network
 
 SMALL = BundleConfig(

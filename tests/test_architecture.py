@@ -14,21 +14,22 @@ import cxrnet
 SOURCE = Path(cxrnet.__file__).parent
 FLOORS = {
     "errors": 0,
-    "writing": 1,
-    "ordered": 1,
-    "bundle": 2,
+    "atomic": 1,
+    "parallel": 1,
+    "model": 2,
     "imaging": 3,
-    "figures": 3,
     "nn": 3,
+    "plots": 3,
     "data": 3.5,
+    "export": 4,
     "screening": 4,
-    "training": 4,
-    "hospital": 5,
+    "training": 4.5,
+    "node": 5,
     "evaluation": 5,
-    "benching": 5,
+    "bench": 5,
     "cli": 6,
 }
-WITHOUT_TORCH = {"errors", "writing", "ordered", "bundle", "imaging", "figures", "screening", "hospital"}
+WITHOUT_TORCH = {"errors", "atomic", "parallel", "model", "imaging", "plots", "screening", "node"}
 MAKERS = {"torch", "cxrnet.nn", "cxrnet.data", "cxrnet.training"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cxrnet.bundle.catalogue import SHIPPED
-from cxrnet.bundle.tables import tell
 from cxrnet.imaging.radiograph import Fault
+from cxrnet.model.registry import SHIPPED
+from cxrnet.model.tables import tell
 from cxrnet.screening.gate import Code
 from cxrnet.screening.outputs import SAVES
 from cxrnet.screening.pipeline import DEFAULT_BUNDLE

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from cxrnet.bundle.config import (
+from cxrnet.model.config import (
     PUBLISHED_LUNG_MASK,
     BundleConfig,
     ClassifierConfig,

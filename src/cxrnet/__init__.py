@@ -14,17 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cxrnet.bundle.catalogue import open_bundle
-    from cxrnet.bundle.folder import Bundle
     from cxrnet.errors import CxrNetError, RadiographError
     from cxrnet.imaging.decoding import read_radiograph
     from cxrnet.imaging.radiograph import Limits, Radiograph
+    from cxrnet.model.bundle import Bundle
+    from cxrnet.model.registry import open_bundle
     from cxrnet.screening.finding import Finding
     from cxrnet.screening.heatmap import HeatMaps
     from cxrnet.screening.pipeline import Pipeline, Segmentation
 
 _HOMES = {
-    "Bundle": "cxrnet.bundle.folder",
+    "Bundle": "cxrnet.model.bundle",
     "CxrNetError": "cxrnet.errors",
     "Finding": "cxrnet.screening.finding",
     "HeatMaps": "cxrnet.screening.heatmap",
@@ -33,7 +33,7 @@ _HOMES = {
     "Radiograph": "cxrnet.imaging.radiograph",
     "RadiographError": "cxrnet.errors",
     "Segmentation": "cxrnet.screening.pipeline",
-    "open_bundle": "cxrnet.bundle.catalogue",
+    "open_bundle": "cxrnet.model.registry",
     "read_radiograph": "cxrnet.imaging.decoding",
 }
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cxrnet.benching.bench import Plan, Row
+from cxrnet.bench.bench import Plan, Row
 from cxrnet.cli.bench import line_of, write_rows
 
 ROW = Row(part="one film, warm", name="graph", median=120.0, fastest=110.0, slowest=140.0, floor=60.0, note="noted")

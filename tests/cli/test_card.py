@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from cxrnet.bundle.folder import read_bundle
+from cxrnet.model.bundle import read_bundle
 from tests.evaluation.material import write_films
 
 

@@ -67,7 +67,7 @@ def test_evaluate_names_the_extra_when_a_library_is_missing(films, tmp_path, lib
 
 def test_screening_loads_no_library_of_evaluation():
     program = (
-        "import sys, cxrnet.cli, cxrnet.screening.archive;"
+        "import sys, cxrnet.cli, cxrnet.screening.batch;"
         "print([name for name in ('sklearn', 'matplotlib', 'jinja2', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from pydicom import dcmread
 
-from tests.hospital.conftest import sent
-from tests.hospital.test_dicomweb import content_of
-from tests.hospital.web import multipart, stored, uid, web_server
+from tests.node.conftest import sent
+from tests.node.test_dicomweb import content_of
+from tests.node.web import multipart, stored, uid, web_server
 
 __all__ = ["sent"]
 

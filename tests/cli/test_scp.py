@@ -7,10 +7,10 @@ import warnings
 import pytest
 
 from cxrnet.cli.scp import be_discreet
-from cxrnet.hospital.spool import Spool
-from tests.hospital.conftest import sent
-from tests.hospital.process import scp
-from tests.hospital.senders import send
+from cxrnet.node.spool import Spool
+from tests.node.conftest import sent
+from tests.node.process import scp
+from tests.node.senders import send
 
 __all__ = ["scp", "sent"]
 

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from cxrnet.errors import MissingExtraError
-from cxrnet.hospital.objects import FILES
-from tests.hospital.objects.conftest import save, study, study_of
+from cxrnet.node.objects import FILES
+from tests.node.objects.conftest import save, study, study_of
 
 __all__ = ["study"]
 
@@ -65,7 +65,7 @@ def test_a_missing_extra_is_said_before_anything_is_done(cxrnet, small_bundle, s
     def missing():
         raise MissingExtraError("DICOM objects: highdicom is not installed; pip install 'cxrnet[dicom]'")
 
-    monkeypatch.setattr("cxrnet.hospital.objects.check_installed", missing)
+    monkeypatch.setattr("cxrnet.node.objects.check_installed", missing)
     said = cxrnet("screen", study(), "--out", tmp_path / "out", "--bundle", small_bundle, "--save", "seg")
     assert said.code == 2
     assert said.err == "ERROR DICOM objects: highdicom is not installed; pip install 'cxrnet[dicom]'\n"

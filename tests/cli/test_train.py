@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from cxrnet import Pipeline
-from cxrnet.bundle.folder import read_bundle
 from cxrnet.cli.extras import needs_training
 from cxrnet.errors import MissingExtraError
+from cxrnet.model.bundle import read_bundle
 from cxrnet.screening.calibration import calibrate
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.material import open_gate
@@ -48,7 +48,7 @@ def gate(tmp_path_factory, monkeypatch):
     """In place of the gate that comes with the package one that lets made-up films pass."""
     path = tmp_path_factory.mktemp("gate") / "view.onnx"
     path.write_bytes(open_gate())
-    monkeypatch.setattr("cxrnet.bundle.folder.SHIPPED_VIEW", path)
+    monkeypatch.setattr("cxrnet.model.bundle.SHIPPED_VIEW", path)
 
 
 @pytest.fixture(scope="module")

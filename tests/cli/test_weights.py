@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from cxrnet.bundle import catalogue
+from cxrnet.model import registry
 
 
 @pytest.fixture
 def home(monkeypatch, tmp_path):
     """A data folder of one's own, empty, and a package without models."""
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
-    monkeypatch.setattr(catalogue, "SHIPPED", tmp_path / "models")
+    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "models")
     return tmp_path
 
 

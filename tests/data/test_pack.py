@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
-from cxrnet.bundle.config import PreparationConfig
 from cxrnet.data.manifest import read_manifest
 from cxrnet.data.pack import Pack
 from cxrnet.data.packing import class_weights, write_pack
 from cxrnet.errors import ManifestError, MissingExtraError, OutputError, RadiographError
 from cxrnet.imaging import read_radiograph
 from cxrnet.imaging.preprocess import prepare
+from cxrnet.model.config import PreparationConfig
 from tests.data.conftest import write_rows
 
 SMALL = PreparationConfig(height=64, width=72)

@@ -32,7 +32,7 @@ def main(films: str, folder: str, bundle: str, kills: str, seed: str = "0", writ
     import onnxruntime  # noqa: F401
 
     import cxrnet.cli.progress
-    import cxrnet.screening.archive  # noqa: F401
+    import cxrnet.screening.batch  # noqa: F401
 
     chance, place = random.Random(int(seed)), Path(folder)
     begin = {"cxrnet": screen, "naive": screen_naively}[writer]
@@ -101,8 +101,8 @@ def screen_naively(films: str, out: str, bundle: str) -> int:
     """Screen as one would without care: what is done is known by its folder, and the table is appended to."""
     from cxrnet import Pipeline
     from cxrnet.screening import outputs
+    from cxrnet.screening.csv_output import finding_columns, finding_row, table_lines
     from cxrnet.screening.inputs import gather
-    from cxrnet.screening.table import finding_columns, finding_row, table_lines
 
     def write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import sys
 import cv2
 import pytest
 
-from cxrnet.screening import archive
+from cxrnet.screening import batch
 from cxrnet.screening.inputs import gather
 from tests.material import film
 from tests.screening.conftest import pipeline
@@ -67,7 +67,7 @@ def test_full_disk_is_told_and_the_run_goes_on_elsewhere(cxrnet, small_bundle, f
 
 def test_file_that_vanishes_fails_alone(pipeline, few, tmp_path):
     items = gather([str(few)]).items
-    outcomes = archive.screen_archive(pipeline, items, tmp_path / "out", save=set(), jobs=1)
+    outcomes = batch.screen_archive(pipeline, items, tmp_path / "out", save=set(), jobs=1)
     next(outcomes)
     (few / "5.png").unlink()
     assert [outcome.status for outcome in outcomes] == [*["scored"] * 4, "failed"]
@@ -84,7 +84,7 @@ def test_files_of_one_name_in_two_folders_are_both_done(cxrnet, small_bundle, fe
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 def test_second_run_into_a_folder_is_refused_and_the_first_goes_on(pipeline, cxrnet, small_bundle, few, tmp_path):
     items = gather([str(few)]).items
-    outcomes = archive.screen_archive(pipeline, items, tmp_path / "out", save={"json"}, jobs=1)
+    outcomes = batch.screen_archive(pipeline, items, tmp_path / "out", save={"json"}, jobs=1)
     next(outcomes)
     said = cxrnet("screen", few, "--out", tmp_path / "out", "--bundle", small_bundle, "--resume")
     assert said.code == 2

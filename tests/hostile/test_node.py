@@ -14,14 +14,14 @@ from pydicom import dcmread
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from pynetdicom.dimse_primitives import C_STORE
 
-from cxrnet.hospital.asking import _hold
-from cxrnet.hospital.spool import Spool, digest
-from tests.hospital.conftest import node
-from tests.hospital.process import scp
-from tests.hospital.senders import association
+from cxrnet.node.pynetdicom_workarounds import _hold
+from cxrnet.node.spool import Spool, digest
 from tests.hostile.inputs import DONE, REGISTER
 from tests.hostile.inputs.material import body_of, plain
 from tests.hostile.test_matrix import SECONDS, made
+from tests.node.conftest import node
+from tests.node.process import scp
+from tests.node.senders import association
 
 __all__ = ["node", "scp"]
 

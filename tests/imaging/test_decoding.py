@@ -34,14 +34,14 @@ def replace_program(monkeypatch: pytest.MonkeyPatch):
     """Run other code in the child after its imports."""
 
     def replace_program(code: str) -> None:
-        program = "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom cxrnet.imaging import child\n"
-        monkeypatch.setattr(decoding, "_PROGRAM", program + textwrap.dedent(code) + "\nchild.main()")
+        program = "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom cxrnet.imaging import decoder_process\n"
+        monkeypatch.setattr(decoding, "_PROGRAM", program + textwrap.dedent(code) + "\ndecoder_process.main()")
 
     return replace_program
 
 
 def on_reading(code: str) -> str:
-    return f"def read_file(*_, **__):\n    import os, time\n    {code}\nchild.read_file = read_file"
+    return f"def read_file(*_, **__):\n    import os, time\n    {code}\ndecoder_process.read_file = read_file"
 
 
 def test_child_reads_what_the_reader_reads(film):
@@ -107,7 +107,7 @@ def test_child_that_talks_nonsense_is_reported(film, replace_program):
 
 def test_printing_codec_does_not_disturb_the_answer(film, replace_program):
     replace_program(
-        "read = child.read_file\nimport os\n"
+        "read = decoder_process.read_file\nimport os\n"
         + on_reading("os.write(1, b'noise'); print('noise', flush=True); return read(*_, **__)")
     )
     with Decoder() as decoder:

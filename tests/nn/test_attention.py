@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from cxrnet.bundle.config import AttentionConfig
+from cxrnet.model.config import AttentionConfig
 from cxrnet.nn.attention import CrossAttention, MultiHeadAttention
 from tests.material import randomised
 

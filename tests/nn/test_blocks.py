@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrnet.bundle.config import Branch
+from cxrnet.model.config import Branch
 from cxrnet.nn.blocks import ResidualBlock, SeparableConv2d, batch_norm, leaky
 from tests.material import randomised
 

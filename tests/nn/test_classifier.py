@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrnet.bundle.config import ClassifierConfig, PatientConfig, PoolingConfig
+from cxrnet.model.config import ClassifierConfig, PatientConfig, PoolingConfig
 from cxrnet.nn.classifier import Ensemble, Fold
 from tests.material import randomised
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from cxrnet.bundle.config import Branch, SegmenterConfig
+from cxrnet.export.onnx import export_segmenter
+from cxrnet.model.config import Branch, SegmenterConfig
 from cxrnet.nn.depthwise import depthwise, join_phases, sort_phases
-from cxrnet.nn.graph import export_segmenter
 from cxrnet.nn.segmenter import Segmenter
 from tests.material import randomised
 

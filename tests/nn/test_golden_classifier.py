@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cxrnet.bundle.config import LungMaskConfig
+from cxrnet.model.config import LungMaskConfig
 from cxrnet.nn.attention import CrossAttention
 from cxrnet.nn.blocks import leaky
 from cxrnet.nn.network import lung_mask

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrnet.bundle.config import BundleConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
+from cxrnet.model.config import BundleConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
 from cxrnet.nn.network import Network, NetworkOutput, lung_mask
 from tests.material import SMALL, film, randomised
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrnet.bundle.config import ScatteringConfig
+from cxrnet.model.config import ScatteringConfig
 from cxrnet.nn.scattering import Path, Scattering, paths, reflect, wavelets, wrap
 from tests.material import film
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.fft import fft2, ifft2
 
-from cxrnet.bundle.config import ScatteringConfig
+from cxrnet.model.config import ScatteringConfig
 from cxrnet.nn.scattering import Scattering
 
 L = 6

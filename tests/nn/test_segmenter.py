@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cxrnet.bundle.config import Branch, SegmenterConfig
+from cxrnet.model.config import Branch, SegmenterConfig
 from cxrnet.nn.segmenter import Segmenter
 from tests.material import film, randomised
 

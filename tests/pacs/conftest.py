@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from cxrnet.hospital.credentials import PASSWORD, USER
+from cxrnet.node.credentials import PASSWORD, USER
 from tests.cli.conftest import cxrnet
-from tests.hospital.process import scp
+from tests.node.process import scp
 
 __all__ = ["cxrnet", "scp"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from tests.hospital.senders import until
+from tests.node.senders import until
 
 KINDS = {
     "Segmentation Storage": 2,

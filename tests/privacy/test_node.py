@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("pynetdicom")
 
-from tests.hospital.process import scp
 from tests.hostile.inputs.material import body_of
 from tests.hostile.test_node import store
+from tests.node.process import scp
 from tests.privacy import canaries
 from tests.privacy.test_canaries import chirping, sings
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxrnet import Pipeline
-from cxrnet.bundle.config import Calibration
-from cxrnet.bundle.folder import Bundle, read_bundle
+from cxrnet.model.bundle import Bundle, read_bundle
+from cxrnet.model.config import Calibration
 from cxrnet.screening.calibration import calibrate
 
 PLAIN = Calibration(temperature=1.0, bias=(0.0, 0.0), films=1)

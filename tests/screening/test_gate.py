@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxrnet.bundle.view import CONTENTS, View
+from cxrnet.model.gate_runtime import CONTENTS, View
 from cxrnet.screening.gate import (
     Code,
     Judgement,

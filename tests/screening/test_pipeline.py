@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cxrnet import Pipeline, Radiograph, RadiographError
-from cxrnet.bundle import catalogue
-from cxrnet.bundle.view import CONTENTS, View
 from cxrnet.errors import BundleError
+from cxrnet.model import registry
+from cxrnet.model.gate_runtime import CONTENTS, View
 from tests.material import film
 
 
@@ -71,7 +71,7 @@ def test_pipeline_reads_again_after_it_was_closed(small_bundle, chest):
 
 def test_load_names_the_known_bundles_when_there_is_none(monkeypatch, tmp_path):
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
-    monkeypatch.setattr(catalogue, "SHIPPED", tmp_path / "models")
+    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "models")
     with pytest.raises(BundleError, match=r"nix: no bundle of this name in .*known names: none yet"):
         Pipeline.load("nix")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from cxrnet.bundle.config import ClassifierConfig, PreparationConfig, SegmenterConfig
+from cxrnet.model.config import ClassifierConfig, PreparationConfig, SegmenterConfig
 from cxrnet.training.classification import FoldModule
 from cxrnet.training.config import ClassifierTraining, Phase, SegmenterTraining
+from cxrnet.training.dataset import Films
 from cxrnet.training.features import Features
-from cxrnet.training.films import Films
 from cxrnet.training.run import fit
 from cxrnet.training.segmentation import SegmenterModule
 from tests.data.conftest import write_film, write_mask, write_rows

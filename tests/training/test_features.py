@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cxrnet.bundle.config import Standardisation
 from cxrnet.errors import OutputError
+from cxrnet.model.config import Standardisation
 from cxrnet.training import features
 from cxrnet.training.features import MARGIN, black_out, open_features
 from tests.training.conftest import TINY_FOLD, drawn

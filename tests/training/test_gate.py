@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cxrnet.bundle.view import CONTENTS, TURNS, VIEW_SIZE, ViewRuntime
 from cxrnet.data.manifest import read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.imaging.preprocess import equalise
+from cxrnet.model.gate_runtime import CONTENTS, TURNS, VIEW_SIZE, ViewRuntime
 from cxrnet.training.gate_run import GateTraining, limits_of, read_pictures, train_gate
-from cxrnet.training.views import HALF, NOT_ASKED, draw_view
+from cxrnet.training.synthetic_images import HALF, NOT_ASKED, draw_view
 from tests.data.conftest import write_film, write_rows
 from tests.material import film
 

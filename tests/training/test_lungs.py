@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxrnet.bundle.folder import read_bundle
-from cxrnet.bundle.runtime import Runtime
+from cxrnet.model.bundle import read_bundle
+from cxrnet.model.runtime import Runtime
 from cxrnet.training import lungs
 from cxrnet.training.lungs import open_lungs
 

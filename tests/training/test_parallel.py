@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from cxrnet.bundle.config import SegmenterConfig
+from cxrnet.model.config import SegmenterConfig
 from cxrnet.training.config import Phase, SegmenterTraining
 from cxrnet.training.losses import weighted_tanimoto_loss
 from cxrnet.training.segmentation import SegmenterModule, targets
@@ -131,7 +131,7 @@ from pathlib import Path
 
 import torch
 
-from cxrnet.bundle.catalogue import open_bundle
+from cxrnet.model.registry import open_bundle
 from cxrnet.data.manifest import read_manifest
 from cxrnet.training.classifier_run import train_classifier
 from tests.training.conftest import TINY_FOLD

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cxrnet.bundle.config import PreparationConfig, SegmenterConfig
 from cxrnet.data.augment import Augmentation
 from cxrnet.data.manifest import read_manifest
+from cxrnet.model.config import PreparationConfig, SegmenterConfig
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
-from cxrnet.training.films import read_films
+from cxrnet.training.dataset import read_films
 from cxrnet.training.segmentation import SegmenterModule, optimiser_of, targets
 from tests.training.conftest import TINY, drawn, segmenter_module, train_fold_in, train_segmenter_in
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cxrnet.bundle.folder import read_bundle
 from cxrnet.data.manifest import read_manifest
 from cxrnet.errors import UsageError
-from cxrnet.nn.build import load_network
+from cxrnet.export.bundle import load_network
+from cxrnet.model.bundle import read_bundle
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
 from cxrnet.training.segmenter_run import train_segmenter
 

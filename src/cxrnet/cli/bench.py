@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cxrnet.benching.bench import Row
+    from cxrnet.bench.bench import Row
 
 
 def bench(
@@ -26,7 +26,7 @@ def bench(
     The floor is the time of a network's floating-point operations at the rate of a float32 matrix product, measured in
     the same run. Compare rows of one run, not runs: machines are noisy.
     """
-    from cxrnet.benching.bench import Plan, measure
+    from cxrnet.bench.bench import Plan, measure
 
     plan = Plan(bundle=bundle, runs=3 if quick else runs, films=20 if quick else films, film=film)
     rows: list[Row] = []
@@ -53,8 +53,8 @@ def write_rows(path: Path, plan: object, rows: Sequence[Row]) -> None:
     from dataclasses import asdict
     from importlib.metadata import version
 
-    from cxrnet.ordered import default_jobs
-    from cxrnet.writing import write_whole
+    from cxrnet.atomic import write_whole
+    from cxrnet.parallel import default_jobs
 
     machine = {"processor": platform.machine(), "system": platform.system(), "cores": default_jobs()}
     versions = {name: version(name) for name in ("cxrnet", "onnxruntime", "numpy")}

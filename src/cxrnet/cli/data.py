@@ -44,7 +44,7 @@ def manifest(
     prepare: Path | None = typer.Option(None, help="Folder for copies of all films and masks at 300 x 340."),
 ) -> None:
     """Write the manifest of a public collection as its owners publish it."""
-    from cxrnet.data.sources.conversion import build_manifest
+    from cxrnet.data.datasets.build import build_manifest
 
     built = build_manifest(layout, folder, out, masks=masks, prepare=prepare)
     typer.echo(f"{out}: {built.rows} films, {built.masks} with a lung mask")
@@ -70,9 +70,9 @@ def check(
     jobs: int | None = JOBS,
 ) -> None:
     """Look for what is wrong in a manifest and its files. Exit code 1 when there is an error."""
+    from cxrnet.atomic import write_whole
     from cxrnet.data.check import check_manifest
     from cxrnet.data.manifest import parse_where
-    from cxrnet.writing import write_whole
 
     columns = _columns(
         image_column, mask_column, label_column, group_column, patient_column, source_column, split_column
@@ -114,7 +114,7 @@ def split(
     Writes the chosen rows with a column fold (and split, with --holdout), and a picture of the folds beside them.
     """
     from cxrnet.data.manifest import parse_where, read_manifest
-    from cxrnet.data.splitting import split_manifest
+    from cxrnet.data.split import split_manifest
 
     columns = _columns(
         image_column, mask_column, label_column, group_column, patient_column, source_column, split_column
@@ -154,11 +154,11 @@ def pack(
     jobs: int | None = JOBS,
 ) -> None:
     """Write prepared films, masks, classes and class weights into one HDF5 file for training."""
-    from cxrnet.bundle.config import PreparationConfig
     from cxrnet.data.manifest import parse_where, read_manifest
     from cxrnet.data.pack import Pack
     from cxrnet.data.packing import write_pack
     from cxrnet.errors import UsageError
+    from cxrnet.model.config import PreparationConfig
 
     if interpolation not in ("area", "bilinear"):
         msg = f"--interpolation {interpolation}: is not known; choose area or bilinear"

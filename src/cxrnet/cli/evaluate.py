@@ -122,7 +122,7 @@ def _evaluate(
 ) -> None:
     from cxrnet.cli.progress import follow
     from cxrnet.data.manifest import Columns, parse_where
-    from cxrnet.ordered import default_jobs
+    from cxrnet.parallel import default_jobs
     from cxrnet.screening.pipeline import Pipeline
 
     evaluations = _load_evaluations()

@@ -13,7 +13,7 @@ import typer
 from cxrnet.errors import CxrNetError, PacsError, UsageError
 
 if TYPE_CHECKING:
-    from cxrnet.hospital.dicomweb import Instance, WebServer
+    from cxrnet.node.dicomweb import Instance, WebServer
 
 URL = typer.Option(..., help="Root of the server, as https://host/dicom-web.", show_default=False)
 CA = typer.Option(None, "--ca", help="Authorities to trust in place of the system's, PEM.", show_default=False)
@@ -43,7 +43,7 @@ def pull(
     The names are digests of the UIDs, so that lists of files and what is made of them hold no identifier.
     """
     server = _server(url, ca)
-    from cxrnet.hospital.dicomweb import check_uid
+    from cxrnet.node.dicomweb import check_uid
 
     if bool(study) == bool(query):
         msg = "pull: names no study, or both --study and --query; give one of the two"
@@ -102,7 +102,7 @@ def _server(url: str, ca: Path | None) -> WebServer:
     from cxrnet.cli.extras import needs_dicom
 
     with needs_dicom("pacs"):
-        from cxrnet.hospital.dicomweb import WebServer
+        from cxrnet.node.dicomweb import WebServer
     if ca is not None and not ca.is_file():
         msg = f"--ca {ca}: no such file; give the authorities in PEM form"
         raise UsageError(msg)
@@ -131,7 +131,7 @@ def _gather(named: list[Path]) -> list[Path]:
 
 def _save(server: WebServer, instance: Instance, out: Path) -> None:
     """Fetch one instance and write it whole."""
-    from cxrnet.writing import write_whole
+    from cxrnet.atomic import write_whole
 
     dataset = server.fetch(instance)
     content = io.BytesIO()

@@ -15,7 +15,7 @@ from rich.table import Table
 from cxrnet.imaging.radiograph import BURNED_IN, printable
 
 if TYPE_CHECKING:
-    from cxrnet.screening.archive import Outcome
+    from cxrnet.screening.batch import Outcome
 
 LISTED = 20
 """Runs of at most so many inputs are listed input by input."""

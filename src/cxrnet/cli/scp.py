@@ -16,7 +16,7 @@ import typer
 from cxrnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from cxrnet.hospital.node import Node
+    from cxrnet.node.node import Node
 
 MIB = 2**20
 
@@ -71,9 +71,9 @@ def scp(
     if status or retry:
         _look(spool, retry=retry)
         return
-    from cxrnet.hospital.forward import parse_destination
-    from cxrnet.hospital.node import Node
-    from cxrnet.hospital.settings import TLS, Allowance, NodeSettings, parse_peer
+    from cxrnet.node.node import Node
+    from cxrnet.node.settings import TLS, Allowance, NodeSettings, parse_peer
+    from cxrnet.node.storage_scu import parse_destination
     from cxrnet.screening.pipeline import Pipeline
 
     tls = TLS(certificate=tls_cert, key=tls_key, authorities=tls_ca)
@@ -128,8 +128,8 @@ def _run(node: Node) -> None:
 
 def _look(spool: Path, *, retry: bool) -> None:
     """Print the status of a spool, or put its failures back in the line."""
-    from cxrnet.hospital.spool import Spool
-    from cxrnet.hospital.status import report
+    from cxrnet.node.spool import Spool
+    from cxrnet.node.status import report
 
     if not (spool / "queue.db").is_file():
         msg = f"{spool}: holds no queue; give the --spool of a node that has run"
@@ -148,7 +148,7 @@ def _look(spool: Path, *, retry: bool) -> None:
 
 
 def _kinds(save: str) -> tuple[str, ...]:
-    from cxrnet.hospital.objects import OBJECTS
+    from cxrnet.node.objects import OBJECTS
 
     kinds = tuple(dict.fromkeys(part.strip() for part in save.split(",") if part.strip()))
     for kind in kinds:
@@ -162,7 +162,7 @@ def _kinds(save: str) -> tuple[str, ...]:
 
 
 def _threads(jobs: int) -> int:
-    from cxrnet.ordered import default_jobs
+    from cxrnet.parallel import default_jobs
 
     return max(1, default_jobs() // jobs)
 
@@ -184,7 +184,7 @@ def be_discreet() -> None:
     warnings.simplefilter("ignore")
 
     def tell(arguments: threading.ExceptHookArgs) -> None:
-        from cxrnet.hospital.worker import where
+        from cxrnet.node.worker import where
 
         name = arguments.thread.name if arguments.thread else "a thread"
         ours.error("%s ended (%s)", name, where(arguments.exc_value) if arguments.exc_value else "unknown")

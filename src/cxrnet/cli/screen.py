@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from cxrnet.imaging.decoding import Decoder
-    from cxrnet.screening.archive import Outcome
+    from cxrnet.screening.batch import Outcome
     from cxrnet.screening.inputs import Input
     from cxrnet.screening.pipeline import Pipeline
 
@@ -63,7 +63,7 @@ def open_pipeline(
     decoder: Decoder | None = None,
 ) -> Iterator[tuple[Pipeline, int]]:
     """Give a pipeline, and how many images are worked on at once; the cores are shared between them."""
-    from cxrnet.ordered import default_jobs
+    from cxrnet.parallel import default_jobs
     from cxrnet.screening.pipeline import Pipeline
 
     jobs = min(jobs or default_jobs(), len(items))
@@ -93,10 +93,10 @@ def screen(
     objects for a PACS where --save names them (docs/dicom.md).
     """
     with started_reader(include_identifiers) as decoder:
-        from cxrnet.bundle.session import check_provider
         from cxrnet.cli.progress import follow
-        from cxrnet.hospital.objects import OBJECTS, check_installed, write_objects
-        from cxrnet.screening.archive import screen_archive
+        from cxrnet.model.session import check_provider
+        from cxrnet.node.objects import OBJECTS, check_installed, write_objects
+        from cxrnet.screening.batch import screen_archive
         from cxrnet.screening.outputs import parse_saves
 
         kinds = parse_saves(save, OBJECTS)
@@ -142,9 +142,9 @@ def on_a_cluster(
     how: Mapping[str, Any],
 ) -> Generator[Outcome]:
     """Return the outcomes of a Ray cluster; without a number of workers each core of this machine is one."""
-    from cxrnet.bundle.catalogue import open_bundle
-    from cxrnet.ordered import default_jobs
-    from cxrnet.screening.cluster import Order, screen_cluster
+    from cxrnet.model.registry import open_bundle
+    from cxrnet.parallel import default_jobs
+    from cxrnet.screening.ray_backend import Order, screen_cluster
 
     folder = str(open_bundle(bundle).folder.absolute())  # workers have other working directories
     order = Order(bundle=folder, out=out.absolute(), save=kinds, identifiers=identifiers, provider=provider, **how)

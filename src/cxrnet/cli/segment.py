@@ -26,7 +26,7 @@ def segment(
     Writes OUT/lungs.csv, a row an input, and per input OUT/<name>/lungs.png at the radiograph's own size.
     """
     from cxrnet.cli.progress import follow
-    from cxrnet.screening.archive import segment_archive
+    from cxrnet.screening.batch import segment_archive
     from cxrnet.screening.outputs import parse_saves
 
     kinds = parse_saves(save)

@@ -51,7 +51,7 @@ def segmenter(
     from cxrnet.cli.extras import needs_training
 
     with needs_training("train"):
-        from cxrnet.bundle.catalogue import open_bundle
+        from cxrnet.model.registry import open_bundle
         from cxrnet.training.config import SEGMENTER_PRESETS, read_training
         from cxrnet.training.run import check_accelerator, use_machine
         from cxrnet.training.segmenter_run import train_segmenter
@@ -100,7 +100,7 @@ def classifier(
     from cxrnet.cli.extras import needs_training
 
     with needs_training("train"):
-        from cxrnet.bundle.catalogue import open_bundle
+        from cxrnet.model.registry import open_bundle
         from cxrnet.training.classifier_run import train_classifier
         from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
         from cxrnet.training.run import check_accelerator, use_machine
@@ -164,7 +164,7 @@ def ensemble(
     from cxrnet.errors import UsageError
 
     with needs_training("ensemble"):
-        from cxrnet.bundle.catalogue import open_bundle
+        from cxrnet.model.registry import open_bundle
         from cxrnet.training.callbacks import BEST, LAST
         from cxrnet.training.ensemble import build_ensemble, build_segmenter
         from cxrnet.training.run import read_record

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from cxrnet.bundle.facts import EvaluationFacts, Facts, Role
-    from cxrnet.bundle.folder import Bundle
+    from cxrnet.model.bundle import Bundle
+    from cxrnet.model.facts import EvaluationFacts, Facts, Role
 
 app = typer.Typer(
     help="Bundles on this machine, their cards; published weights made into bundles.", no_args_is_help=True
@@ -25,11 +25,11 @@ def import_(
     overwrite: bool = typer.Option(False, help="Replace bundles that are there."),
 ) -> None:
     """Turn the published Keras weights into the bundles published-v7 and published-jms. Needs cxrnet[train]."""
-    from cxrnet.bundle.catalogue import bundles_folder
     from cxrnet.cli.extras import needs_training
+    from cxrnet.model.registry import bundles_folder
 
     with needs_training("weights import"):
-        from cxrnet.nn.published import import_published
+        from cxrnet.export.published import import_published
     typer.echo("importing; the export of a graph takes half a minute", err=True)
     for bundle in import_published(sources, out or bundles_folder(), overwrite=overwrite):
         typer.echo(f"{bundle.label}: {bundle.folder}")
@@ -45,11 +45,11 @@ def export(
 
     Scores stay the same within rounding; the sha256 that names the model changes.
     """
-    from cxrnet.bundle.catalogue import open_bundle
     from cxrnet.cli.extras import needs_training
+    from cxrnet.model.registry import open_bundle
 
     with needs_training("weights export"):
-        from cxrnet.nn.build import export_again
+        from cxrnet.export.bundle import export_again
     written = export_again(open_bundle(name), out, overwrite=overwrite)
     typer.echo(f"{written.label}: {written.folder}")
 
@@ -57,9 +57,9 @@ def export(
 @app.command("list")
 def list_() -> None:
     """Print the named bundles, and where each comes from."""
-    from cxrnet.bundle.catalogue import bundle_folders, bundles_folder, hidden_folders, is_shipped
-    from cxrnet.bundle.folder import read_bundle
     from cxrnet.errors import BundleError
+    from cxrnet.model.bundle import read_bundle
+    from cxrnet.model.registry import bundle_folders, bundles_folder, hidden_folders, is_shipped
 
     folders, hidden = bundle_folders(), hidden_folders()
     if not folders:
@@ -81,7 +81,7 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="Print the config instead of the card."),
 ) -> None:
     """Print the card of a bundle: what it was made from, what it can and cannot do."""
-    from cxrnet.bundle.catalogue import open_bundle
+    from cxrnet.model.registry import open_bundle
 
     bundle = open_bundle(name)
     if as_json:
@@ -103,9 +103,9 @@ def card(
     What is given of a kind replaces what the bundle held of that kind; with no option the card is only written
     anew. The model and its sha256 stay as they are.
     """
-    from cxrnet.bundle.catalogue import open_bundle
-    from cxrnet.bundle.facts import Facts
-    from cxrnet.bundle.folder import write_facts
+    from cxrnet.model.bundle import write_facts
+    from cxrnet.model.facts import Facts
+    from cxrnet.model.registry import open_bundle
 
     bundle = open_bundle(name)
     facts = bundle.facts or Facts(notes=bundle.stored_card)
@@ -120,7 +120,7 @@ def card(
 
 
 def _evaluations(bundle: Bundle, facts: Facts, role: Role, words: list[str]) -> list[EvaluationFacts]:
-    from cxrnet.evaluation.evidence import read_evidence
+    from cxrnet.evaluation.card_input import read_evidence
 
     found = []
     for word in words:

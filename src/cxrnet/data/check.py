@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cxrnet.data.duplicates import SIMILARITY, detail, near_pairs
 from cxrnet.data.manifest import EVERY_ROW, STANDARD, Columns, Manifest, Sample, scan_manifest
-from cxrnet.data.pixels import read_many, read_mask
+from cxrnet.data.masks import read_many, read_mask
 from cxrnet.errors import RadiographError
 from cxrnet.imaging import Decoder
 

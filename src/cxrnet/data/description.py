@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from cxrnet.bundle.facts import DataFacts, SourceFacts
 from cxrnet.data.manifest import Manifest, Sample
+from cxrnet.model.facts import DataFacts, SourceFacts
 
 LICENCE = ("license", "licence")
 """Columns, in any case, that give the terms under which a film may be used."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cxrnet.data.duplicates import SIMILARITY, detail, join, near_pairs
 from cxrnet.data.manifest import Sample
-from cxrnet.data.pixels import read_many
+from cxrnet.data.masks import read_many
 from cxrnet.errors import ManifestError, UsageError
 
 TOLERANCE = 0.02

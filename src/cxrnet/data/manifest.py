@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 
+from cxrnet.atomic import write_whole
 from cxrnet.errors import ManifestError, UsageError
-from cxrnet.writing import write_whole
 
 EVERY_ROW: Mapping[str, str] = MappingProxyType({})
 

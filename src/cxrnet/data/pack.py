@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrnet.bundle.config import PreparationConfig, Standardisation
 from cxrnet.errors import ManifestError, MissingExtraError
+from cxrnet.model.config import PreparationConfig, Standardisation
 
 FORMAT = 1
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrnet.bundle.config import PreparationConfig, Standardisation
 from cxrnet.data.manifest import Manifest, Sample
+from cxrnet.data.masks import read_many, read_mask, resize_mask
 from cxrnet.data.pack import FORMAT, Header, open_library
-from cxrnet.data.pixels import read_many, read_mask, resize_mask
 from cxrnet.errors import ManifestError, OutputError
 from cxrnet.imaging import Decoder
 from cxrnet.imaging.preprocess import prepare
+from cxrnet.model.config import PreparationConfig, Standardisation
 
 STANDARD = PreparationConfig()
 """The size of the paper, with averaged areas."""

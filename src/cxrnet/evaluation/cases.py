@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrnet.data.manifest import Sample
-from cxrnet.data.pixels import mask_of, resize_mask
-from cxrnet.evaluation.overlap import Mask, border_distances, overlap
-from cxrnet.ordered import map_ordered
-from cxrnet.screening.archive import explain
+from cxrnet.data.masks import mask_of, resize_mask
+from cxrnet.evaluation.segmentation_metrics import Mask, border_distances, overlap
+from cxrnet.parallel import map_ordered
+from cxrnet.screening.batch import explain
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input
 from cxrnet.screening.outputs import shrink

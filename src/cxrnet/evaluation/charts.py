@@ -16,12 +16,12 @@ from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase
 from cxrnet.evaluation.folds import Points, precision_recall_points, roc_points
 from cxrnet.evaluation.metrics import BINS, Bools
 from cxrnet.evaluation.summary import labels_of, scores_of, value_of
-from cxrnet.figures.cases import Case, draw_cases
-from cxrnet.figures.chart import png
-from cxrnet.figures.confusion import draw_confusion
-from cxrnet.figures.curves import Curve, draw_precision_recall, draw_roc
-from cxrnet.figures.distribution import draw_overlap, draw_scores
-from cxrnet.figures.reliability import draw_reliability
+from cxrnet.plots.cases import Case, draw_cases
+from cxrnet.plots.chart import png
+from cxrnet.plots.confusion import draw_confusion
+from cxrnet.plots.curves import Curve, draw_precision_recall, draw_roc
+from cxrnet.plots.distribution import draw_overlap, draw_scores
+from cxrnet.plots.reliability import draw_reliability
 
 WITHOUT_SCORE = "no score"
 MOST_SOURCES = 3

@@ -14,18 +14,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Generic
 
+from cxrnet.atomic import write_whole
 from cxrnet.data.manifest import Columns, Sample, read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.bootstrap import CONFIDENCE, LEAST_GROUPS, RESAMPLES
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase, row_of
 from cxrnet.evaluation.charts import Chart
+from cxrnet.evaluation.model_info import Subject
 from cxrnet.evaluation.report import render_report
-from cxrnet.evaluation.subject import Subject
 from cxrnet.evaluation.summary import AnyCase, Block, by_column, value_of
-from cxrnet.screening.archive import Outcome
+from cxrnet.screening.batch import Outcome
 from cxrnet.screening.finding import NOTICE
 from cxrnet.screening.inputs import Input
-from cxrnet.writing import write_whole
 
 SCHEMA = "cxrnet.evaluation/1"
 WITHOUT_RESULT = frozenset({"refused", "failed"})

@@ -22,7 +22,7 @@ from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.evaluation.evaluation import Request
 from cxrnet.evaluation.folds import FOLD_METRICS, spread
 from cxrnet.evaluation.metrics import classifier_statistic
-from cxrnet.evaluation.subject import Subject
+from cxrnet.evaluation.model_info import Subject
 from cxrnet.evaluation.summary import labels_of, scores_of
 from cxrnet.evaluation.tasks import ScoreEvaluation
 from cxrnet.screening.calibration import calibrate

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cxrnet.evaluation.charts import Chart, interval
-from cxrnet.evaluation.subject import Subject
+from cxrnet.evaluation.model_info import Subject
 
 HEADINGS = {
     "dice": "Dice",

@@ -14,7 +14,7 @@ from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase, classify_samp
 from cxrnet.evaluation.charts import Chart, classifier_charts, segmenter_charts
 from cxrnet.evaluation.evaluation import Evaluation, Request
 from cxrnet.evaluation.folds import fold_metrics
-from cxrnet.evaluation.subject import Subject
+from cxrnet.evaluation.model_info import Subject
 from cxrnet.evaluation.summary import OVERLAPS, Block, classifier_block, segmenter_block, single_class_values
 from cxrnet.screening.pipeline import Pipeline
 

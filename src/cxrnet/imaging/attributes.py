@@ -10,8 +10,8 @@ from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from cxrnet.imaging.defined_terms import UNKNOWN, is_known
 from cxrnet.imaging.radiograph import IDENTIFIERS, Fault, fault, printable
-from cxrnet.imaging.terms import UNKNOWN, is_known
 
 KEPT_TAGS = (
     "Modality",

@@ -24,7 +24,9 @@ from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
 
 _START_SECONDS = 60.0
 # The child imports from where the parent does; -P keeps modules of the working directory out of it.
-_PROGRAM = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from cxrnet.imaging.child import main; main()"
+_PROGRAM = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from cxrnet.imaging.decoder_process import main; main()"
+)
 _REPLACED_AFTER = (Fault.DECODER_MEMORY, Fault.DECODER_DIED)  # the child ends itself after these
 _PIPE_BYTES = 2**20  # what Linux grants anyone; pixels then cross in a few turns of the two processes
 _ENVIRONMENT = {

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cxrnet.bundle.config import AttentionConfig
+from cxrnet.model.config import AttentionConfig
 
 
 class MultiHeadAttention(nn.Module):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.bundle.config import Branch
+from cxrnet.model.config import Branch
 from cxrnet.nn.depthwise import depthwise
 
 LEAKY_SLOPE = 0.1

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cxrnet.bundle.config import ClassifierConfig, PatientConfig, PoolingConfig
+from cxrnet.model.config import ClassifierConfig, PatientConfig, PoolingConfig
 from cxrnet.nn.attention import CrossAttention
 from cxrnet.nn.blocks import ResidualBlock, batch_norm, leaky
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.bundle.config import BundleConfig, LungMaskConfig
+from cxrnet.model.config import BundleConfig, LungMaskConfig
 from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold
 from cxrnet.nn.scattering import Scattering
 from cxrnet.nn.segmenter import Segmenter

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.bundle.config import ScatteringConfig
+from cxrnet.model.config import ScatteringConfig
 
 WAVELET_TAIL = 1e-6
 """A wavelet is cut where the rest holds less than this part of the sum of its absolute values."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.bundle.config import LUNGS, SegmenterConfig
+from cxrnet.model.config import LUNGS, SegmenterConfig
 from cxrnet.nn.blocks import ResidualBlock, leaky
 from cxrnet.nn.recurrent import RecurrentBlock
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrnet.bundle.config import Calibration
-from cxrnet.bundle.runtime import Floats, Stages
+from cxrnet.model.config import Calibration
+from cxrnet.model.runtime import Floats, Stages
 
 
 def scores_of(stages: Stages, calibration: Calibration | None) -> tuple[Floats, Floats]:

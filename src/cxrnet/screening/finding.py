@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from cxrnet.bundle.folder import Bundle
-from cxrnet.bundle.runtime import Floats
 from cxrnet.imaging.radiograph import Radiograph
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.runtime import Floats
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.heatmap import HeatMaps
 
@@ -35,7 +35,7 @@ class Finding:
         folds: Class name -> probability of each fold; empty unless scored.
         spread: Largest standard deviation over the folds among the classes; None unless scored.
         interval: Class name -> where its score would lie by the folds, 95 %: their disagreement, not all that is
-            uncertain (see `cxrnet.screening.interval`); empty unless scored by two folds or more.
+            uncertain (see `cxrnet.screening.uncertainty`); empty unless scored by two folds or more.
         doubt: Why the answer is uncertain, in words; None where the interval is clear of the operating point.
         lung_area_fraction: Share of the prepared image where the lung probability is above 0.5; None if failed.
         model: `name`, `version`, `sha256` of the bundle.

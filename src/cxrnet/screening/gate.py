@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrnet.bundle.view import View
+from cxrnet.model.gate_runtime import View
 
 LEAST_LUNG, MOST_LUNG = 0.06, 0.70
 """Share of the image that lungs can cover: 0.08 to 0.59 in 1,181 hand-drawn masks of two conventions."""

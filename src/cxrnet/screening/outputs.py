@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cxrnet.atomic import remove, sweep, write_whole
 from cxrnet.errors import UsageError
-from cxrnet.figures.panel import PanelContent, draw_panel
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.heatmap import first_minus_second
+from cxrnet.screening.panel.panel import PanelContent, draw_panel
 from cxrnet.screening.pipeline import Segmentation, lungs_at
 from cxrnet.screening.png import encode_png
-from cxrnet.writing import remove, sweep, write_whole
 
 SAVES = {
     "json": "finding.json: the record",

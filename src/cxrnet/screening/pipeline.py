@@ -14,19 +14,19 @@ from typing import Self
 
 import numpy as np
 
-from cxrnet.bundle.catalogue import open_bundle
-from cxrnet.bundle.folder import Bundle
-from cxrnet.bundle.runtime import Floats, Image, Runtime, Stages
-from cxrnet.bundle.view import View, ViewRuntime
 from cxrnet.imaging.decoding import Decoder
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.imaging.radiograph import Limits, Radiograph
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.gate_runtime import View, ViewRuntime
+from cxrnet.model.registry import open_bundle
+from cxrnet.model.runtime import Floats, Image, Runtime, Stages
 from cxrnet.screening.calibration import scores_of
+from cxrnet.screening.correction import mended
 from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import Judgement, judge, mendable
 from cxrnet.screening.heatmap import HeatMaps, resize
-from cxrnet.screening.interval import doubt, interval_of
-from cxrnet.screening.mending import mended
+from cxrnet.screening.uncertainty import doubt, interval_of
 
 DEFAULT_BUNDLE, LUNGS_BUNDLE = "covid", "lungs"
 """Bundles that screen, and that find lungs alone, where none is named; both come with the package."""
@@ -65,7 +65,7 @@ class Pipeline:
         threads: Threads of the network; None takes all cores.
         limits: What one file may cost.
         identifiers: Whether findings tell whose image it is (`cxrnet.imaging.radiograph.IDENTIFIERS`).
-        provider: What runs the networks, one of `cxrnet.bundle.session.PROVIDERS`.
+        provider: What runs the networks, one of `cxrnet.model.session.PROVIDERS`.
         decoder: A reader that was started beforehand; it is the pipeline's from here on.
 
     Example:

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cxrnet.bundle.config import Calibration
 from cxrnet.errors import UsageError
+from cxrnet.model.config import Calibration
 
 SENSITIVE, SPECIFIC = 0.95, 0.95
 """Recall that the operating point `sensitive` keeps, and specificity that `specific` keeps, on out-of-fold films."""

@@ -18,8 +18,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from safetensors.torch import save
 
+from cxrnet.atomic import write_whole
 from cxrnet.errors import OutputError
-from cxrnet.writing import write_whole
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from cxrnet.writing import write_whole
+from cxrnet.atomic import write_whole
 
 
 class WholeCheckpoints(TorchCheckpointIO):

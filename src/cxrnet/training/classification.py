@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from cxrnet.nn.classifier import Fold
 from cxrnet.training.config import ClassifierTraining
+from cxrnet.training.dataset import EpochOrder, seed_step
 from cxrnet.training.features import Features
-from cxrnet.training.films import EpochOrder, seed_step
 from cxrnet.training.losses import class_weights, weighted_cross_entropy
 from cxrnet.training.segmentation import optimiser_of
 

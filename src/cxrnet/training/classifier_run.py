@@ -18,22 +18,22 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 
-from cxrnet.bundle.config import Standardisation
-from cxrnet.bundle.folder import Bundle
+from cxrnet.atomic import write_whole
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
-from cxrnet.training.balance import draw_probabilities
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.config import Standardisation
 from cxrnet.training.callbacks import LAST, weights_of
 from cxrnet.training.classification import FoldModule, Indices
 from cxrnet.training.config import ClassifierTraining
+from cxrnet.training.dataset import digest, read_films
 from cxrnet.training.features import Features, open_features
-from cxrnet.training.films import digest, read_films
 from cxrnet.training.lungs import open_lungs
-from cxrnet.training.record import write_data
+from cxrnet.training.provenance import write_data
 from cxrnet.training.run import fit, is_first_process, open_run
+from cxrnet.training.sampling import draw_probabilities
 from cxrnet.training.segmenter_run import draw_curves
-from cxrnet.writing import write_whole
 
 FOLD_COLUMN = "fold"
 STANDARDISATION = "standardisation.json"

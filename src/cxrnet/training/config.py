@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from cxrnet.bundle.config import (
+from cxrnet.data.augment import AUGMENTATIONS, Augmentation
+from cxrnet.errors import MissingExtraError, UsageError
+from cxrnet.model.config import (
     ClassifierConfig,
     Frozen,
     LungMaskConfig,
@@ -17,8 +19,6 @@ from cxrnet.bundle.config import (
     PreparationConfig,
     SegmenterConfig,
 )
-from cxrnet.data.augment import AUGMENTATIONS, Augmentation
-from cxrnet.errors import MissingExtraError, UsageError
 
 Rate = Annotated[float, Field(gt=0)]
 

@@ -10,16 +10,16 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from cxrnet.bundle.config import BundleConfig, Standardisation
-from cxrnet.bundle.folder import Bundle
 from cxrnet.errors import UsageError
-from cxrnet.nn.build import build_bundle, load_network
+from cxrnet.export.bundle import build_bundle, load_network
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.config import BundleConfig, Standardisation
 from cxrnet.nn.network import Network
 from cxrnet.training.calibration import fit_calibration, read_out_of_fold
 from cxrnet.training.callbacks import BEST, LAST, RESULT
 from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS, STANDARDISATION
 from cxrnet.training.config import ClassifierTraining, SegmenterTraining
-from cxrnet.training.record import read_facts
+from cxrnet.training.provenance import read_facts
 from cxrnet.training.run import read_record
 
 

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cxrnet.bundle.config import Standardisation
+from cxrnet.atomic import write_whole
 from cxrnet.data.augment import draw, warp
 from cxrnet.errors import OutputError
+from cxrnet.model.config import Standardisation
 from cxrnet.nn.network import lung_mask
 from cxrnet.nn.scattering import Scattering
 from cxrnet.training.config import ClassifierTraining
-from cxrnet.training.films import Images
+from cxrnet.training.dataset import Images
 from cxrnet.training.run import is_first_process
-from cxrnet.writing import write_whole
 
 BATCH = 16
 MARGIN = 6

@@ -15,16 +15,16 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from cxrnet.bundle.config import Frozen, Positive, PreparationConfig
-from cxrnet.bundle.view import CONTENTS, METADATA, ViewFacts
+from cxrnet.atomic import write_whole
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest
 from cxrnet.errors import UsageError
-from cxrnet.nn.graph import export_view
-from cxrnet.nn.view import View
-from cxrnet.training.films import digest, read_films
-from cxrnet.training.views import HALF, NOT_ASKED, Drawn, draw_view, means_of
-from cxrnet.writing import write_whole
+from cxrnet.export.onnx import export_view
+from cxrnet.model.config import Frozen, Positive, PreparationConfig
+from cxrnet.model.gate_runtime import CONTENTS, METADATA, ViewFacts
+from cxrnet.nn.gate_network import View
+from cxrnet.training.dataset import digest, read_films
+from cxrnet.training.synthetic_images import HALF, NOT_ASKED, Drawn, draw_view, means_of
 
 HELD_OUT = 8
 """One in so many groups of films is held out: from them the limits are taken."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrnet.bundle.folder import Bundle
-from cxrnet.bundle.runtime import Runtime
-from cxrnet.training.films import Images
+from cxrnet.atomic import write_whole
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.runtime import Runtime
+from cxrnet.training.dataset import Images
 from cxrnet.training.run import is_first_process
-from cxrnet.writing import write_whole
 
 
 def open_lungs(folder: Path, segmenter: Bundle, images: Images) -> NDArray[np.float32]:

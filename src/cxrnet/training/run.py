@@ -31,10 +31,10 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
+from cxrnet.atomic import write_whole
 from cxrnet.errors import UsageError
 from cxrnet.training.callbacks import RESULT, Best, Board, History, Outcome
 from cxrnet.training.checkpoint import WholeCheckpoints
-from cxrnet.writing import write_whole
 
 RECORD = "training.json"
 

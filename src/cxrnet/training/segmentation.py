@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from cxrnet.data.augment import Augmentation
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
-from cxrnet.training.films import EpochOrder, Films, MovedFilms, seed_step, use_one_thread
+from cxrnet.training.dataset import EpochOrder, Films, MovedFilms, seed_step, use_one_thread
 from cxrnet.training.losses import dice_loss, tanimoto_with_complement, weighted_tanimoto_loss
 
 

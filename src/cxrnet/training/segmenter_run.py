@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from cxrnet.bundle.config import SegmenterConfig
-from cxrnet.bundle.folder import Bundle
 from cxrnet.data.folds import assign_folds, unite
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.errors import UsageError
-from cxrnet.figures.chart import png
-from cxrnet.figures.history import draw_history
-from cxrnet.nn.build import load_network
+from cxrnet.export.bundle import load_network
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.config import SegmenterConfig
+from cxrnet.plots.chart import png
+from cxrnet.plots.history import draw_history
 from cxrnet.training.config import SegmenterTraining
-from cxrnet.training.films import digest, read_films
-from cxrnet.training.record import write_data
+from cxrnet.training.dataset import digest, read_films
+from cxrnet.training.provenance import write_data
 from cxrnet.training.run import fit, open_run
 from cxrnet.training.segmentation import SegmenterModule
 

@@ -1,1 +1,0 @@
-"""How long the steps of the program take, beside what else there is and what could be."""

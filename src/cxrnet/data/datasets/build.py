@@ -1,0 +1,177 @@
+"""From a public collection to a manifest: raw films and masks that must be made are written as PNG."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.atomic import write_whole
+from cxrnet.data.datasets.covid import find_covid_image_data
+from cxrnet.data.datasets.darwin import find_darwin
+from cxrnet.data.datasets.dataset import Collection, Film
+from cxrnet.data.datasets.folders import find_folders
+from cxrnet.data.datasets.jsrt import SIDE, find_jsrt, read_raw
+from cxrnet.data.datasets.tuberculosis import find_montgomery, find_shenzhen
+from cxrnet.data.manifest import relative, write_manifest
+from cxrnet.data.masks import encode_png, read_many, read_mask, resize_mask
+from cxrnet.errors import ManifestError, RadiographError, UsageError
+from cxrnet.imaging import Decoder, Radiograph
+from cxrnet.imaging.preprocess import resize
+from cxrnet.model.config import PreparationConfig
+
+LAYOUTS: Mapping[str, Callable[[Path], Collection]] = {
+    "jsrt": find_jsrt,
+    "montgomery": find_montgomery,
+    "shenzhen": find_shenzhen,
+    "darwin": find_darwin,
+    "covid-image-data": find_covid_image_data,
+    "folders": find_folders,
+}
+"""Name of a layout to the function that finds the films of a folder in that layout."""
+
+FIELDS = ("image", "mask", "label", "group_id", "patient_id", "source", "view", "split")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What came of a collection: number of `rows` and of rows with `masks`, and lines for people."""
+
+    rows: int
+    masks: int
+    left_out: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Places:
+    """Where results go; films are made small and copied only where `films` is given."""
+
+    manifest: Path
+    masks: Path
+    films: Path | None
+
+
+def build_manifest(
+    layout: str, folder: Path, out: Path, *, masks: Path | None = None, prepare: Path | None = None
+) -> Built:
+    """Write the manifest of a public collection.
+
+    Args:
+        layout: One of `LAYOUTS`.
+        folder: What the collection unpacks to.
+        out: The CSV file to write; its paths are relative to its folder.
+        masks: Folder for masks that are joined or drawn, and for raw films; `masks` beside `out` if not given.
+        prepare: Folder for copies of all films at 300 x 340, which the manifest then names, with masks of
+            that size. A copy is resized but not equalised, so that preparing it gives the same image, bit for
+            bit, as preparing the original with "area".
+
+    Raises:
+        UsageError: The layout is not known.
+        ManifestError: The folder is not in that layout, or holds no usable film.
+        OutputError: The disk cannot take it.
+    """
+    if layout not in LAYOUTS:
+        msg = f"{layout}: is not a known layout; choose from {', '.join(LAYOUTS)}"
+        raise UsageError(msg)
+    if not folder.is_dir():
+        msg = f"{folder}: is not a folder; give what the {layout} collection unpacks to"
+        raise ManifestError(msg)
+    collection = LAYOUTS[layout](folder)
+    places = _Places(manifest=out.parent, masks=masks or out.parent / "masks", films=prepare)
+    names = _unique_names(collection.films)
+    rows = []
+    work = list(zip(collection.films, names, strict=True))
+    for row in read_many(lambda decoder, item: _convert(decoder, *item, places), work):
+        if isinstance(row, str):
+            collection.left_out[row] += 1
+        else:
+            rows.append(row)
+    if not rows:
+        why = "; ".join(f"{count} left out: {reason}" for reason, count in collection.left_out.most_common())
+        msg = f"{folder}: holds no film that can be used ({why or 'none found'}); see docs/data.md for the layout"
+        raise ManifestError(msg)
+    others = dict.fromkeys(name for row in rows for name in row if name not in FIELDS)
+    write_manifest(out, (*FIELDS, *others), rows)
+    return Built(
+        rows=len(rows),
+        masks=sum(bool(row["mask"]) for row in rows),
+        left_out=dict(collection.left_out.most_common()),
+        notes=tuple(collection.notes),
+    )
+
+
+def _convert(decoder: Decoder, film: Film, name: str, places: _Places) -> dict[str, str] | str:
+    """The row of a film, with what it names written, or why it is left out."""
+    try:
+        image, size = _place_film(decoder, film, name, places)
+        mask = _place_mask(decoder, film, name, places, size)
+    except RadiographError as error:
+        return f"a film or mask is {error.code}"
+    return {
+        "image": relative(image, places.manifest),
+        "mask": relative(mask, places.manifest) if mask else "",
+        **film.values,
+    }
+
+
+def _place_film(decoder: Decoder, film: Film, name: str, places: _Places) -> tuple[Path, tuple[int, int] | None]:
+    """Where the film of a row is, and the size that a mask made for it must have."""
+    if places.films is not None:
+        size = (PreparationConfig().height, PreparationConfig().width)
+        radiograph = Radiograph.from_array(read_raw(film.image)) if film.is_raw else decoder.read(film.image)
+        small = np.rint(resize(radiograph.pixels, *size, "area")).astype(np.uint8)
+        path = places.films / f"{name}.png"
+        write_whole(path, encode_png(small))
+        return path, size
+    if film.is_raw:
+        path = places.masks / f"{name}.png"
+        write_whole(path, encode_png(read_raw(film.image)))
+        return path, (SIDE, SIDE)
+    return film.image, film.size
+
+
+def _place_mask(decoder: Decoder, film: Film, name: str, places: _Places, size: tuple[int, int] | None) -> Path | None:
+    """Where the mask of a row is: the owner's file where it is one and has the right size already."""
+    if not film.masks and not film.outlines:
+        return None
+    if len(film.masks) == 1 and size is None:
+        return film.masks[0]
+    mask = draw(film.outlines, *(film.size or (0, 0))) if film.outlines else _join(decoder, film.masks)
+    if size is not None:
+        mask = resize_mask(mask, *size)
+    path = places.masks / f"{name}_mask.png"
+    write_whole(path, encode_png(mask))
+    return path
+
+
+def draw(outlines: tuple[tuple[NDArray[np.int32], ...], ...], height: int, width: int) -> NDArray[np.uint8]:
+    """The union of outlines, 0 or 255, uint8 [height, width]; the rings of one outline cut holes into it."""
+    mask = np.zeros((height, width), np.uint8)
+    for rings in outlines:
+        shape = np.zeros_like(mask)
+        cv2.fillPoly(shape, list(rings), 255)
+        mask |= shape
+    return mask
+
+
+def _join(decoder: Decoder, paths: tuple[Path, ...]) -> NDArray[np.uint8]:
+    """The union of masks; a second one of another size is brought to that of the first."""
+    first, *others = (read_mask(decoder, path) for path in paths)
+    for other in others:
+        first = np.maximum(first, resize_mask(other, *first.shape))
+    return first
+
+
+def _unique_names(films: list[Film]) -> list[str]:
+    """A file name a film: its stem, with its number in the collection where two would be the same."""
+    count = Counter(film.image.stem.casefold() for film in films)
+    return [
+        film.image.stem if count[film.image.stem.casefold()] == 1 else f"{film.image.stem}-{number:05}"
+        for number, film in enumerate(films)
+    ]

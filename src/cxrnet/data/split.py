@@ -1,0 +1,170 @@
+"""A manifest with a column `fold`, and the picture of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.atomic import write_whole
+from cxrnet.data.folds import describe_uneven, distribute, find_duplicates, unite
+from cxrnet.data.manifest import STANDARD, Columns, Manifest, Sample, relative, write_manifest
+from cxrnet.errors import UsageError
+from cxrnet.plots.folds import draw_folds
+
+HELD_OUT = -1
+"""In place of the number of a fold: the sample is in none."""
+
+
+def split_manifest(
+    manifest: Manifest,
+    out: Path,
+    *,
+    folds: int = 6,
+    seed: int = 0,
+    holdout: float = 0.0,
+    leave_out: Sequence[Sequence[str]] = (),
+    similarity: float | None = None,
+    columns: Columns = STANDARD,
+    jobs: int | None = None,
+) -> list[str]:
+    """Write the rows of a manifest with their folds, and the picture `<out>.png`; lines for people come back.
+
+    Args:
+        manifest: The rows.
+        out: The CSV file to write; paths are made relative to its folder.
+        folds: Folds among the rows that are not held out; 0 makes none.
+        seed: Of the order in which groups are dealt.
+        holdout: Share of the images that is held out as the split `test`; the others become `train`.
+        leave_out: In place of folds that are dealt, the sources of each fold; see `divide_by_source`.
+        similarity: Correlation of detail from which two films stay together; None does not look.
+        columns: Names of the columns of `manifest`.
+        jobs: Files read at once; one a core if not given.
+
+    Raises:
+        UsageError: Nothing is asked for, or there are fewer groups than folds.
+        ManifestError: The folds cannot be made even.
+        RadiographError: An image cannot be read.
+        OutputError: The disk cannot take it.
+    """
+    if leave_out and (holdout or not folds):
+        msg = "--leave-out: makes folds by source; it goes neither with --holdout nor with --folds 0"
+        raise UsageError(msg)
+    if folds == 1 or not (folds or holdout):
+        msg = f"--folds {folds}: splits nothing; take 2 or more folds, or 0 with --holdout"
+        raise UsageError(msg)
+    samples = manifest.samples
+    duplicates = [] if similarity is None else find_duplicates(samples, similarity=similarity, jobs=jobs)
+    groups = unite(samples, duplicates)
+    if leave_out:
+        parts, lines = divide_by_source(samples, groups, leave_out)
+        inside = np.flatnonzero(parts != HELD_OUT)
+        samples, groups, parts = tuple(samples[index] for index in inside), groups[inside], parts[inside]
+    else:
+        parts, lines = divide(samples, groups, folds=folds, seed=seed, holdout=holdout)
+    if similarity is not None:
+        lines.insert(0, f"{len(duplicates)} pairs of near-duplicates are kept together")
+    splits = sorted({sample.split for sample in samples if sample.split})
+    if len(splits) > 1 and not holdout:
+        lines.append(f"folds are made of the splits {', '.join(splits)} together; --where takes one of them")
+    added = [*(["fold"] if folds else []), *([columns.split] if holdout else [])]
+    rows = [_row(sample, int(part), out.parent, columns, added) for sample, part in zip(samples, parts, strict=True)]
+    labels, sources = [sample.label or "" for sample in samples], [sample.source for sample in samples]
+    drawing = draw_folds(parts, labels, groups.tolist(), sources)
+    write_manifest(out, list(dict.fromkeys([*manifest.fields, *added])), rows)
+    write_whole(out.with_name(f"{out.name}.png"), drawing)
+    return [*lines, f"{out}: {len(rows)} rows; the folds are drawn in {out.name}.png"]
+
+
+def divide(
+    samples: Sequence[Sample], groups: NDArray[np.int64], *, folds: int, seed: int, holdout: float
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Number of the fold of each sample, int64 [sample], HELD_OUT in none; and lines for people about it.
+
+    Args:
+        samples: Rows of a manifest.
+        groups: What stays together, from `folds.unite`.
+        folds: Folds among what is not held out; with 0 all of it is fold 0.
+        seed: Of the order in which groups are dealt.
+        holdout: Share that is held out.
+
+    Raises:
+        UsageError: There are fewer groups than folds.
+        ManifestError: The folds cannot be made even.
+    """
+    parts = np.zeros(len(samples), np.int64)
+    lines = []
+    if holdout:
+        parts = -distribute(samples, groups, [1 - holdout, holdout], seed=seed)
+        lines.append(f"test: {np.sum(parts == HELD_OUT)} rows of {len(samples)}, {_shares(samples, parts == HELD_OUT)}")
+    if folds:
+        rest = parts != HELD_OUT
+        chosen = [sample for sample, is_in in zip(samples, rest, strict=True) if is_in]
+        numbers = np.unique(groups[rest], return_inverse=True)[1].astype(np.int64)
+        parts[rest] = distribute(chosen, numbers, [1 / folds] * folds, seed=seed)
+        for fold in range(folds):
+            inside = parts == fold
+            count = len(np.unique(groups[inside]))
+            lines.append(f"fold {fold}: {inside.sum()} rows, {count} groups, {_shares(samples, inside)}")
+        lines += describe_uneven(chosen, numbers, parts[rest])
+    return parts, lines
+
+
+def divide_by_source(
+    samples: Sequence[Sample], groups: NDArray[np.int64], leave_out: Sequence[Sequence[str]]
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Number of the fold of each sample by its source, int64 [sample]; and lines for people about it.
+
+    A fold then says what a model does in hospitals that it has not seen. A group with films in several folds is in
+    none of them.
+
+    Args:
+        samples: Rows of a manifest.
+        groups: What stays together, from `folds.unite`.
+        leave_out: The sources of each fold.
+
+    Raises:
+        UsageError: A source is in no fold, in two, or has no film; there is one fold only, or one keeps no film.
+    """
+    named = [source for sources in leave_out for source in sources]
+    known = {sample.source for sample in samples}
+    told = ", ".join(sorted(known)) or "none"
+    for source in sorted(known.symmetric_difference(named)):
+        what = "is in no fold" if source in known else "has no film"
+        msg = f"--leave-out: source {source or '(not given)'} {what}; name each source once; they are {told}"
+        raise UsageError(msg)
+    if len(named) != len(set(named)) or len(leave_out) < 2:
+        msg = f"--leave-out: name each source once, in two folds or more; they are {told}"
+        raise UsageError(msg)
+    home = {source: fold for fold, sources in enumerate(leave_out) for source in sources}
+    parts = np.array([home[sample.source] for sample in samples], np.int64)
+    divided = [group for group in np.unique(groups) if len(np.unique(parts[groups == group])) > 1]
+    parts[np.isin(groups, divided)] = HELD_OUT
+    lines = [f"{np.sum(parts == HELD_OUT)} rows of {len(divided)} groups with films in several folds are left out"]
+    for fold, sources in enumerate(leave_out):
+        inside = parts == fold
+        if not inside.any():
+            msg = f"--leave-out: fold {fold} keeps no film, since its groups have films in other folds too"
+            raise UsageError(msg)
+        lines.append(f"fold {fold}: {inside.sum()} rows of {', '.join(sources)}, {_shares(samples, inside)}")
+    return parts, lines
+
+
+def _shares(samples: Sequence[Sample], inside: NDArray[np.bool_]) -> str:
+    labels = [sample.label or "no label" for sample, is_in in zip(samples, inside, strict=True) if is_in]
+    names = sorted({sample.label or "no label" for sample in samples})
+    return ", ".join(f"{labels.count(name) / len(labels):.1%} {name}" for name in names)
+
+
+def _row(sample: Sample, part: int, folder: Path, columns: Columns, added: Sequence[str]) -> dict[str, str]:
+    row = dict(sample.values)
+    row[columns.image] = relative(sample.image, folder)
+    if sample.mask is not None:
+        row[columns.mask] = relative(sample.mask, folder)
+    if "fold" in added:
+        row["fold"] = "" if part == HELD_OUT else str(part)
+    if columns.split in added:
+        row[columns.split] = "test" if part == HELD_OUT else "train"
+    return row

@@ -1,0 +1,93 @@
+"""From a network in memory to a bundle on disk, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from cxrnet.errors import BundleError
+from cxrnet.export.onnx import export_network, export_segmenter
+from cxrnet.model.bundle import CARD, GRAPH, SEGMENTER, VIEW, WEIGHTS, Bundle, write_bundle
+from cxrnet.model.facts import Facts
+from cxrnet.nn.network import Network
+
+
+def build_bundle(
+    network: Network,
+    folder: Path,
+    *,
+    card: str = "",
+    facts: Facts | None = None,
+    view: bytes | None = None,
+    overwrite: bool = False,
+) -> Bundle:
+    """Write `network` as a bundle: config, weights, graphs, card and checksums.
+
+    Args:
+        network: With its weights.
+        folder: Of the bundle.
+        card: Markdown; only where there are no facts.
+        facts: What the card is written from.
+        view: Graph of a gate of its own; None leaves it to the one that comes with the package.
+        overwrite: Whether a bundle that stands there is replaced.
+
+    Raises:
+        ExportError: The network has no ONNX form.
+        BundleError: The folder exists and `overwrite` is not set.
+        OutputError: It cannot be written.
+    """
+    if folder.exists() and not overwrite:  # said before the export, which takes half a minute
+        msg = f"{folder}: exists already; choose another folder or say --overwrite"
+        raise BundleError(msg)
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    files = {WEIGHTS: save(state), SEGMENTER: export_segmenter(network.segmenter)}
+    if facts is None:
+        files[CARD] = card.encode()
+    if network.config.classifier is not None:
+        files[GRAPH] = export_network(network)
+    if view is not None:
+        files[VIEW] = view
+    return write_bundle(folder, network.config, files, facts=facts, overwrite=overwrite)
+
+
+def load_network(bundle: Bundle) -> Network:
+    """Return the network of a bundle with its weights, in evaluation mode.
+
+    Raises:
+        BundleError: Weights and config do not fit each other.
+    """
+    network = Network(bundle.config)
+    try:
+        network.load_state_dict(load_file(bundle.folder / WEIGHTS), strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        msg = f"{bundle.config.name}: {' '.join(str(error).split())}; build the bundle again"
+        raise BundleError(msg) from error
+    return network.eval()
+
+
+def export_again(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundle:
+    """Write a bundle with the graphs that this version exports from its weights; all else stays as it is.
+
+    The files that it computes with are others then, and so is its sha256.
+
+    Args:
+        bundle: What is exported.
+        folder: Of the new bundle; that of the old one with `overwrite`.
+        overwrite: Whether a bundle that stands there is replaced.
+
+    Raises:
+        ExportError: The network has no ONNX form.
+        BundleError: The folder exists and `overwrite` is not set, or weights and config do not fit each other.
+        OutputError: It cannot be written.
+    """
+    own = bundle.folder / VIEW
+    return build_bundle(
+        load_network(bundle),
+        folder,
+        card="" if bundle.facts is not None else bundle.stored_card,
+        facts=bundle.facts,
+        view=own.read_bytes() if own.is_file() else None,
+        overwrite=overwrite,
+    )

@@ -1,0 +1,225 @@
+"""A network in the form that runs fastest: what its graph is exported from. It gives the network's own numbers.
+
+- A batch norm behind a convolution is folded into it; one in front of an activation becomes a convolution channel by
+  channel, since ONNX Runtime keeps its blocked layout (NCHWc) through convolutions and their activations only.
+- A softmax over two classes is a sigmoid of their difference.
+- Channels are filled up with zeros to what the blocked layout takes, where a network's own number does not fit.
+
+The folds of Module 2 side by side are in `lanes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cxrnet.model.config import ScatteringConfig
+from cxrnet.nn.blocks import ResidualBlock, SeparableConv2d, leaky
+from cxrnet.nn.scattering import Scattering, wrap
+from cxrnet.nn.segmenter import Segmenter, halved, resized_as
+
+LANES = 16
+"""Fewest channels that are kept in the blocked layout: the floats in the widest register of a CPU."""
+
+FUSED_TAIL = 1e-5
+"""Where the wavelets of a graph are cut: coefficients move by about 1e-6 of the largest."""
+
+
+def filled(channels: int) -> int:
+    """Return how many channels a map of so many is filled up to."""
+    return max(LANES, -(-channels // 4) * 4)
+
+
+def affine_of(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return what a trained batch norm does to a channel: float [channel] factor and [channel] summand."""
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return factor.detach(), (norm.bias - norm.running_mean * factor).detach()
+
+
+def pointwise(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """Return the 1x1 convolution with `weight`, float [out, in]."""
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
+    conv.weight.data = weight.detach().clone()[..., None, None]
+    if bias is not None and conv.bias is not None:
+        conv.bias.data = bias.detach().clone()
+    return conv
+
+
+def channelwise(weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1) -> nn.Conv2d:
+    """Return the depthwise convolution with `weight`, float [channel, 1, kernel, kernel], size kept."""
+    channels, _, kernel, _ = weight.shape
+    conv = nn.Conv2d(
+        channels,
+        channels,
+        kernel,
+        groups=channels,
+        dilation=dilation,
+        padding=dilation * (kernel // 2),
+        bias=bias is not None,
+    )
+    conv.weight.data = weight.detach().clone()
+    if bias is not None and conv.bias is not None:
+        conv.bias.data = bias.detach().clone()
+    return conv
+
+
+def spread(tensor: Tensor, size: Sequence[int], at: Sequence[int] | None = None) -> Tensor:
+    """Return zeros of `size` with `tensor` in them, its corner `at` these indices."""
+    whole = torch.zeros(tuple(size), dtype=tensor.dtype)
+    corner = at or [0] * tensor.ndim
+    whole[tuple(slice(low, low + length) for low, length in zip(corner, tensor.shape, strict=True))] = tensor.detach()
+    return whole
+
+
+def normed(norm: nn.BatchNorm2d, channels: int) -> nn.Conv2d:
+    """Return a batch norm as a convolution channel by channel, for a map filled up to `channels`."""
+    factor, summand = affine_of(norm)
+    return channelwise(spread(factor, [channels])[:, None, None, None], spread(summand, [channels]))
+
+
+def depthwise_of(separable: SeparableConv2d, channels: int) -> nn.Conv2d:
+    """Return the depthwise part of a separable convolution, for a map filled up to `channels`."""
+    weight = separable.depthwise.weight
+    return channelwise(spread(weight, [channels, *weight.shape[1:]]), dilation=separable.depthwise.dilation[0])
+
+
+def projection_of(
+    conv: nn.Conv2d, norm: nn.BatchNorm2d | None, *, size: tuple[int, int], at: tuple[int, int] = (0, 0)
+) -> nn.Conv2d:
+    """Return a 1x1 convolution and the batch norm behind it as one, inside [out, in] channels of `size`."""
+    weight, bias = conv.weight[:, :, 0, 0], conv.bias
+    assert bias is not None
+    if norm is not None:
+        factor, summand = affine_of(norm)
+        weight, bias = weight * factor[:, None], bias * factor + summand
+    return pointwise(spread(weight, size, at), spread(bias, size[:1], at[:1]))
+
+
+class FusedBranch(nn.Module):
+    """A residual branch: depthwise, projection with its norm, leaky ReLU, depthwise, projection.
+
+    Args:
+        branch: The branch.
+        channels: Of its input, filled up.
+        size: Channels of its output, filled up.
+        at: First channel of the output that is the branch's own.
+    """
+
+    def __init__(self, branch: nn.Module, channels: int, size: int, at: int) -> None:
+        super().__init__()
+        first, second, norm = branch.first, branch.second, branch.norm
+        assert isinstance(first, SeparableConv2d)
+        assert isinstance(second, SeparableConv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        filters = filled(first.pointwise.out_channels)
+        self.first_depthwise = depthwise_of(first, channels)
+        self.first_projection = projection_of(first.pointwise, norm, size=(filters, channels))
+        self.second_depthwise = depthwise_of(second, filters)
+        self.second_projection = projection_of(second.pointwise, None, size=(size, filters), at=(at, 0))
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return float [batch, size, height, width], zero in the channels that are not the branch's own."""
+        x = leaky(self.first_projection(self.first_depthwise(u)))
+        residual: Tensor = self.second_projection(self.second_depthwise(x))
+        return residual
+
+
+class FusedBlock(nn.Module):
+    """A residual block on a map whose channels are filled up to `channels`; so are those of its output."""
+
+    def __init__(self, block: ResidualBlock, channels: int) -> None:
+        super().__init__()
+        self.norm = None if block.norm is None else normed(block.norm, channels)
+        filters = block.out_channels // (len(block.branches) if block.merge == "concatenate" else 1)
+        self.joins = block.merge == "concatenate" and filters % LANES == 0
+        self.out_channels = block.out_channels if self.joins else filled(block.out_channels)
+        size = filters if self.joins else self.out_channels
+        step = filters if block.merge == "concatenate" and not self.joins else 0
+        self.branches = nn.ModuleList(
+            FusedBranch(branch, channels, size, index * step) for index, branch in enumerate(block.branches)
+        )
+        self.shortcut = projection_of(block.shortcut, block.shortcut_norm, size=(self.out_channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return float [batch, out_channels, height, width]."""
+        u = x if self.norm is None else leaky(self.norm(x))
+        shortcut: Tensor = self.shortcut(x)
+        residuals = [branch(u) for branch in self.branches]
+        if self.joins:
+            return shortcut + torch.cat(residuals, dim=1)
+        for residual in residuals:
+            shortcut = shortcut + residual
+        return shortcut
+
+
+class FusedSegmenter(nn.Module):
+    """Module 1, without recurrent blocks."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        super().__init__()
+        assert segmenter.head is not None
+        self.lung_channel, self.is_halved = segmenter.lung_channel, segmenter.config.output_stride == 2
+        self.blocks = nn.ModuleList()
+        channels = 1
+        for block in segmenter.blocks:
+            assert isinstance(block, ResidualBlock)
+            fused = FusedBlock(block, channels)
+            self.blocks.append(fused)
+            channels = fused.out_channels
+        classes = segmenter.head.out_channels
+        self.head = projection_of(segmenter.head, None, size=(classes, channels))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the probability of each class, float [batch, class, height, width], as `Segmenter.forward`."""
+        logits = self._sized(image, self._logits(image))
+        return torch.sigmoid(logits - logits.flip(1)) if logits.shape[1] == 2 else logits.softmax(dim=1)
+
+    def lung_probability(self, image: Tensor) -> Tensor:
+        """Return float [batch, height, width] in [0, 1], the channel of the lungs."""
+        logits = self._logits(image)
+        if logits.shape[1] == 2:
+            own = slice(self.lung_channel, self.lung_channel + 1)
+            return torch.sigmoid(self._sized(image, logits[:, own] - logits.flip(1)[:, own]))[:, 0]
+        return self._sized(image, logits).softmax(dim=1)[:, self.lung_channel]
+
+    def _sized(self, image: Tensor, x: Tensor) -> Tensor:
+        return resized_as(image, x) if self.is_halved else x
+
+    def _logits(self, x: Tensor) -> Tensor:
+        x = halved(x) if self.is_halved else x
+        for block in self.blocks:
+            x = block(x)
+        return leaky(self.head(x))
+
+
+class FusedScattering(Scattering):
+    """The scattering transform with its moduli as convolutions: squares of both parts, added by a 1x1 kernel.
+
+    Its wavelets are cut a little shorter than those of the transform itself.
+    """
+
+    def __init__(self, config: ScatteringConfig) -> None:
+        super().__init__(config, tail=FUSED_TAIL)
+
+    def _modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
+        kernels = self.get_buffer(f"wavelets_{scale}_at_{level}")
+        size, radius = filled(len(kernels)), kernels.shape[-1] // 2
+        weight = torch.cat([kernels, kernels.new_zeros(size - len(kernels), *kernels.shape[1:])])
+        response = functional.conv2d(continued(x, radius), weight, stride=2 ** (scale - level))
+        angles = len(kernels) // 2
+        pairs = torch.zeros(angles, size, 1, 1)
+        pairs[range(angles), range(angles)] = pairs[range(angles), range(angles, 2 * angles)] = 1
+        return functional.conv2d(response * response, pairs).sqrt()
+
+
+def continued(x: Tensor, radius: int) -> Tensor:
+    """Return what `wrap` does, of whole rows at a time where the map is large enough for that."""
+    if min(x.shape[-2:]) < radius:
+        return wrap(x, radius)
+    x = torch.cat([x[..., -radius:, :], x, x[..., :radius, :]], dim=-2)
+    return torch.cat([x[..., -radius:], x, x[..., :radius]], dim=-1)

@@ -1,0 +1,1 @@
+"""A trained model on disk: its config, files, card and runtime."""

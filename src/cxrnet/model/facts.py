@@ -1,0 +1,134 @@
+"""What is known of a model beside the model itself; its card is written from this and from nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cxrnet.model.config import Frozen
+
+Count = Annotated[int, Field(ge=0)]
+Role = Literal["own", "control", "rival"]
+
+
+class SourceFacts(Frozen):
+    """The films of one source in one split.
+
+    Attributes:
+        split: `train` or `val` of a segmenter; `all` of a cross-validation.
+        source: Hospital or collection; "" where the manifest does not say.
+        films: Different images.
+        groups: What never crossed a fold or split.
+        patients: Different patients; None where not every row names one.
+        licences: Licence -> films; "" where the manifest gives none.
+        labels: Class -> films; empty for a segmenter.
+        views: View -> films; "" where the manifest does not say.
+    """
+
+    split: str
+    source: str
+    films: Count
+    groups: Count
+    patients: Count | None
+    licences: dict[str, Count]
+    labels: dict[str, Count]
+    views: dict[str, Count]
+
+
+class DataFacts(Frozen):
+    """The films of a training: name of the `manifest`, digest of its chosen rows, and counts a split and source."""
+
+    manifest: str
+    sha256: str
+    sources: tuple[SourceFacts, ...]
+
+
+class TrainingFacts(Frozen):
+    """One training: what `training.json` of its run holds, and what came out.
+
+    Attributes:
+        kind: Of a segmenter, or of the folds of a classifier.
+        settings: As `training.json` has them.
+        weights: Those of the last epoch or of the best one.
+        start: Name, version and sha256 of the bundle that it began with; None from random weights.
+        results: Run -> what its `result.json` says.
+        sha256: Over the weights of the runs in their order, as an evaluation of the folds tells it.
+    """
+
+    kind: Literal["segmenter", "classifier"]
+    settings: dict[str, Any]
+    weights: Literal["last", "best"]
+    start: dict[str, str] | None
+    results: dict[str, dict[str, Any]]
+    sha256: str
+
+
+class SegmenterFacts(Frozen):
+    """The bundle that the lung masks of a classifier came from: who it is, its training, its films."""
+
+    name: str
+    version: str
+    sha256: str
+    training: TrainingFacts | None
+    data: DataFacts | None
+
+
+class WorstCase(Frozen):
+    """The worst film of a group in an evaluation: its `dice`, or the `score` that it got for its true `label`."""
+
+    group: str
+    source: str
+    view: str
+    metric: Literal["dice", "score"]
+    value: float
+    label: str
+
+
+class EvaluationFacts(Frozen):
+    """One evaluation.
+
+    Attributes:
+        name: For people.
+        role: `own`, of this model or of its folds on films they had not seen; `control`, of a training that was
+            kept from what it should need, or given what it should not; `rival`, of another model.
+        metrics: What `metrics.json` says, without the command and without single films.
+        worst: The groups with the worst results, worst first.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    role: Role
+    metrics: dict[str, Any]
+    worst: tuple[WorstCase, ...] = ()
+
+
+class Facts(Frozen):
+    """All that is known of a bundle beside its config.
+
+    Attributes:
+        format: Version of this record.
+        training: How it was made; None where that is not recorded.
+        data: From what; None where that is not recorded.
+        segmenter: Where the lung masks of a classifier came from.
+        evaluations: In the order in which the card tells them; their names differ.
+        notes: What people wrote, as Markdown.
+    """
+
+    format: Literal[1] = 1
+    training: TrainingFacts | None = None
+    data: DataFacts | None = None
+    segmenter: SegmenterFacts | None = None
+    evaluations: tuple[EvaluationFacts, ...] = ()
+    notes: str = ""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [evaluation.name for evaluation in self.evaluations]
+        if len(set(names)) != len(names):
+            msg = f"evaluations are {', '.join(names)}; give each a name of its own"
+            raise ValueError(msg)
+        return self
+
+    def of_role(self, role: Role) -> tuple[EvaluationFacts, ...]:
+        """Return the evaluations with this role."""
+        return tuple(evaluation for evaluation in self.evaluations if evaluation.role == role)

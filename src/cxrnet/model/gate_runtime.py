@@ -1,0 +1,113 @@
+"""The network of the gate under ONNX Runtime: what a picture shows, which way up, in which polarity. No PyTorch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from cxrnet.errors import BundleError
+from cxrnet.model.config import Frozen, Positive
+from cxrnet.model.session import open_session
+
+SHIPPED_VIEW = Path(__file__).parents[1] / "models" / "view.onnx"
+"""The network that comes with the package."""
+
+CONTENTS = ("frontal", "lateral", "part", "other")
+"""What a picture can show: a whole frontal chest, a lateral one, a part of a chest, or something else."""
+
+TURNS = (0, 90, 180, 270)
+"""Degrees by which a chest can be turned, anticlockwise."""
+
+VIEW_SIZE = (300, 340)
+"""Height and width of what the network takes, in pixels: those of a prepared image of the paper."""
+
+METADATA = "cxrnet.view"
+"""Key of the graph's metadata under which its facts are, as JSON."""
+
+
+class ViewFacts(Frozen):
+    """What is known of a view network.
+
+    Attributes:
+        limits: `least_frontal` and `doubted_frontal`, probabilities of a frontal chest below which an image is
+            refused, and gets a warning; `unlike`, the distance above which it gets one.
+        films: Frontal films it was trained on, held-out ones included.
+        sha256: Of what the manifest says of them.
+        settings: Of the training.
+    """
+
+    limits: Mapping[str, float]
+    films: Positive
+    sha256: str
+    settings: Mapping[str, Any]
+
+
+class View(NamedTuple):
+    """What one picture shows.
+
+    `contents` maps each of `CONTENTS` to its probability; `turn` is one of `TURNS`, `turned` the probability that it is
+    turned at all, `inverted` that bone is dark: these mean something for a frontal chest only. `distance` is the
+    Mahalanobis distance to the films of the training; `limits` are those of `ViewFacts`.
+    """
+
+    contents: Mapping[str, float]
+    turn: int
+    turned: float
+    inverted: float
+    distance: float
+    limits: Mapping[str, float]
+
+
+class ViewRuntime:
+    """The view network; loaded when it is first needed, and safe to call from several threads.
+
+    Args:
+        path: The graph.
+    """
+
+    def __init__(self, path: Path = SHIPPED_VIEW) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+
+    def look(self, image: NDArray[np.uint8]) -> View:
+        """Return what a prepared image shows, uint8 [any height, any width].
+
+        Raises:
+            BundleError: The graph is missing or is not one of this program.
+        """
+        if image.shape != VIEW_SIZE:
+            image = np.asarray(cv2.resize(image, VIEW_SIZE[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        with self._lock:
+            session, facts = self._opened
+        contents, turns, inverted, distance = session.run(
+            ["contents", "turns", "inverted", "distance"], {"image": image[None]}
+        )
+        return View(
+            contents=dict(zip(CONTENTS, map(float, contents[0]), strict=True)),
+            turn=TURNS[int(turns[0].argmax())],
+            turned=float(1 - turns[0, 0]),
+            inverted=float(inverted[0]),
+            distance=float(distance[0]),
+            limits=facts.limits,
+        )
+
+    @cached_property
+    def _opened(self) -> tuple[Any, ViewFacts]:
+        try:
+            session = open_session(self.path, threads=1)  # too small to be worth sharing
+            told = session.get_modelmeta().custom_metadata_map[METADATA]
+            return session, ViewFacts.model_validate_json(told)
+        except (KeyError, ValidationError) as error:
+            msg = f"{self.path.name}: is not a view network of this version; train it with `cxrnet train gate`"
+            raise BundleError(msg) from error
+        except Exception as error:  # ONNX Runtime's own have no public base
+            msg = f"{self.path.name}: cannot be opened ({type(error).__name__}); install cxrnet again"
+            raise BundleError(msg) from error

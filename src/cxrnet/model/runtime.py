@@ -1,0 +1,96 @@
+"""A bundle's graphs under ONNX Runtime: prepared image in, arrays out. No PyTorch."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.errors import BundleError
+from cxrnet.model.bundle import GRAPH, SEGMENTER, Bundle
+from cxrnet.model.config import LUNGS
+from cxrnet.model.session import open_session
+
+Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+class Stages(NamedTuple):
+    """What the graph says of one image; float32, named as the graph's outputs.
+
+    `lung_probability` and `lung_mask` [height, width] in [0, 1], the mask being what Module 2 takes; `fold_maps`
+    [fold, class, rows, columns]; `fold_scores` [fold, class] in [0, 1]; `class_maps` [class, rows, columns];
+    `logits` and `scores` [class].
+    """
+
+    lung_probability: Floats
+    lung_mask: Floats
+    fold_maps: Floats
+    fold_scores: Floats
+    class_maps: Floats
+    logits: Floats
+    scores: Floats
+
+
+class Runtime:
+    """The graphs of one bundle, each loaded when it is first needed; safe to call from several threads.
+
+    Args:
+        bundle: A checked bundle.
+        threads: Threads of one call; None takes all cores.
+        provider: What runs them, one of `cxrnet.model.session.PROVIDERS`.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, provider: str = "cpu") -> None:
+        self.bundle = bundle
+        self._threads = threads
+        self._provider = provider
+        self._opening = threading.Lock()
+        self._sessions: dict[str, Any] = {}
+
+    def screen(self, image: Image) -> Stages:
+        """Return every stage for a prepared image, uint8 [height, width] of the size in the bundle's config.
+
+        Raises:
+            BundleError: The bundle only finds lungs.
+            ValueError: The image is of another size or type.
+        """
+        if self.bundle.config.classifier is None:
+            msg = f"{self.bundle.config.name}: has no classifier; use it with `cxrnet segment`"
+            raise BundleError(msg)
+        size = self.bundle.config.preparation
+        if image.dtype != np.uint8 or image.shape != (size.height, size.width):
+            msg = f"image is {image.dtype} {image.shape}; uint8 ({size.height}, {size.width}) is needed"
+            raise ValueError(msg)
+        outputs = self._open(GRAPH).run(list(Stages._fields), {"image": image[None]})
+        return Stages(*(output[0] for output in outputs))
+
+    def lung_probability(self, image: Image) -> Floats:
+        """Return the lung probability, float32 [height, width] in [0, 1], of an equalised uint8 image of any size."""
+        grey = image.astype(np.float32)[None, None] / 255
+        (probability,) = self._open(SEGMENTER).run(["probability"], {"image": grey})
+        lungs: Floats = probability[0, self.bundle.config.segmenter.classes.index(LUNGS)]
+        return lungs
+
+    def begin(self) -> None:
+        """Open the graph that screens, in a thread of its own, while the caller does other things.
+
+        The interpreter waits for that thread before it ends, also after an error: ONNX Runtime aborts the process
+        when it is taken down half open.
+        """
+        if self.bundle.config.classifier is not None and not self._sessions:
+            threading.Thread(target=self._begin).start()
+
+    def _begin(self) -> None:
+        with suppress(Exception):  # `screen` meets it again, and tells of it
+            self._open(GRAPH)
+
+    def _open(self, name: str) -> Any:
+        with self._opening:
+            if name not in self._sessions:
+                path = self.bundle.folder / name
+                self._sessions[name] = open_session(path, threads=self._threads, provider=self._provider)
+            return self._sessions[name]

@@ -1,0 +1,1 @@
+"""PACS integration: DICOM objects, and a node that receives studies and forwards results."""

@@ -1,0 +1,238 @@
+"""A DICOMweb server: search by QIDO-RS, fetch by WADO-RS, store by STOW-RS.
+
+Of dicomweb-client 0.61 we do not use the retries (of a long upload they send an empty body), and look ourselves at
+what a server says it has stored: its client takes 202, some were not, for success.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pydicom
+import requests
+from dicomweb_client.api import DICOMwebClient
+from pydicom.dataset import Dataset
+
+from cxrnet.errors import PacsError, UsageError
+from cxrnet.node.credentials import HEADER, PASSWORD, USER, check_url, credentials
+
+PAGE = 100
+"""Matches that are asked for at a time."""
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_BOUNDARY = b"--0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1"  # what dicomweb-client puts between the parts, always
+
+
+class Instance(NamedTuple):
+    """Where an instance is: UIDs of its study, its series, and its own."""
+
+    study: str
+    series: str
+    instance: str
+
+
+class WebServer:
+    """One DICOMweb server. Certificates are checked; redirections are not followed.
+
+    Args:
+        url: Its root, for example `https://pacs.example/dicom-web`.
+        authorities: PEM file of authorities to trust in place of the system's.
+        environment: Where credentials are looked for; None is the process's own.
+        seconds: Longest wait for an answer.
+
+    Raises:
+        UsageError: The URL is not one that can be used, or would send credentials in the open.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        authorities: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        seconds: float = 60.0,
+    ) -> None:
+        self._place = check_url(url)
+        session = requests.Session()
+        session.auth = credentials(os.environ if environment is None else environment, url)
+        session.verify = str(authorities) if authorities is not None else True
+        session.max_redirects = 0
+        session.hooks["response"].append(self._note)
+        self._status = 0
+        self._client = DICOMwebClient(url.rstrip("/"), session=session, timeout=(10.0, seconds))
+        self._client.set_http_retry_params(retry=False)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self._place
+
+    def send(self, files: Sequence[Path]) -> None:
+        """Store DICOM files, one by one.
+
+        Raises:
+            PacsError: UNREACHABLE, REFUSED (the HTTP status), NOT_STORED, NOT_DICOM.
+        """
+        for path in files:
+            self.store(path)
+
+    def store(self, path: Path) -> None:
+        """Store a DICOM file (STOW-RS).
+
+        Raises:
+            PacsError: UNREACHABLE, REFUSED (the HTTP status), NOT_STORED, NOT_DICOM.
+        """
+        try:
+            dataset = pydicom.dcmread(path)
+            is_usable = "SOPInstanceUID" in dataset and _BOUNDARY not in path.read_bytes()
+        except Exception as error:  # whatever pydicom stumbles over; its text can quote the file
+            raise PacsError(
+                "NOT_DICOM", f"{path.name}: not a readable DICOM file; export it again", is_final=True
+            ) from error
+        if not is_usable:
+            msg = f"{path.name}: has no SOP Instance UID, or holds a line that would cut the upload; export it again"
+            raise PacsError("NOT_DICOM", msg, is_final=True)
+        with self._asking():
+            answer = self._client.store_instances([dataset])
+        self._check_stored(answer, str(dataset.SOPInstanceUID))
+
+    def studies(self, filters: Mapping[str, str], *, most: int) -> list[str]:
+        """Return the UIDs of at most so many studies that match (QIDO-RS).
+
+        Args:
+            filters: Keyword of an attribute -> value, as in `{"StudyDate": "20240101-20240131"}`.
+            most: How many at most.
+
+        Raises:
+            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
+        """
+        found: list[str] = []
+        for match in self._pages(self._client.search_for_studies, dict(filters)):
+            found.append(self._uid(match, "0020000D"))
+            if len(found) == most:
+                break
+        return found
+
+    def instances(self, study: str, *, modalities: Sequence[str] = ()) -> list[Instance]:
+        """Return the instances of a study, of the series of these modalities where some are named (QIDO-RS).
+
+        Raises:
+            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
+        """
+        found = []
+        for match in self._pages(self._client.search_for_series, {}, study):
+            if modalities and _text(match, "00080060") not in modalities:
+                continue
+            series = self._uid(match, "0020000E")
+            for one in self._pages(self._client.search_for_instances, {}, study, series):
+                found.append(Instance(study, series, self._uid(one, "00080018")))
+        return found
+
+    def fetch(self, instance: Instance) -> Dataset:
+        """Return an instance, in the transfer syntax that it is kept in (WADO-RS).
+
+        Raises:
+            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
+        """
+        with self._asking(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the client, on servers that answer with one part
+            return self._client.retrieve_instance(*instance)
+
+    def _pages(self, search: Any, filters: dict[str, str], *where: str) -> Iterator[dict[str, Any]]:
+        """Yield matches, page by page until one brings nothing new: servers cut pages short, or know no `offset`."""
+        seen: set[str] = set()
+        while True:
+            with self._asking():
+                page = search(*where, offset=len(seen), limit=PAGE, search_filters=filters)
+            new = [match for match in page if repr(match) not in seen]
+            if not new:
+                return
+            seen |= {repr(match) for match in new}
+            yield from new
+
+    def _check_stored(self, answer: Dataset, uid: str) -> None:
+        """Believe a server that an instance is stored where it names it, or answers 200 and says nothing."""
+        stored = {str(item.get("ReferencedSOPInstanceUID")) for item in answer.get("ReferencedSOPSequence") or ()}
+        failed = [item.get("FailureReason") for item in answer.get("FailedSOPSequence") or ()]
+        if failed:
+            reason = f", reason 0x{int(failed[0] or 0):04X}"
+            raise self._error("NOT_STORED", f"did not store an object{reason}", "look into its log")
+        if uid not in stored and (stored or self._status != requests.codes.ok):
+            raise self._error(
+                "NOT_STORED", f"answered {self._status} and did not say that it is stored", "look into its log"
+            )
+
+    def _uid(self, match: dict[str, Any], tag: str) -> str:
+        uid = _text(match, tag)
+        if not _UID.fullmatch(uid) or len(uid) > 64:
+            raise self._error("NOT_UNDERSTOOD", "named a UID that is none", "is it a DICOMweb server?")
+        return uid
+
+    def _note(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._status = response.status_code
+
+    def _error(self, code: str, problem: str, remedy: str, *, is_final: bool = False) -> PacsError:
+        return PacsError(code, f"{self._place}: {problem}; {remedy}", is_final=is_final)
+
+    def _asking(self) -> _Asking:
+        return _Asking(self)
+
+
+class _Asking:
+    """Turns what a request raises into `PacsError`; URLs, which hold UIDs, are not repeated."""
+
+    def __init__(self, server: WebServer) -> None:
+        self._server = server
+
+    def __enter__(self) -> None:
+        self._server._status = 0
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, PacsError) or not isinstance(error, Exception):
+            return
+        server, response = self._server, getattr(error, "response", None)
+        if isinstance(error, requests.TooManyRedirects):
+            raise server._error("REFUSED", "redirects to another address", "give that one", is_final=True) from error
+        if isinstance(error, requests.HTTPError) and response is not None:
+            status = response.status_code
+            remedy = _REMEDIES.get(status, "look into its log")
+            is_final = 400 <= status < 500 and status not in (401, 403, 408, 409, 429)
+            raise server._error("REFUSED", f"answered {status}", remedy, is_final=is_final) from error
+        if isinstance(error, requests.exceptions.SSLError):
+            raise server._error("UNREACHABLE", "its certificate cannot be trusted", "give its authority") from error
+        if isinstance(error, requests.ConnectionError | requests.Timeout):
+            raise server._error("UNREACHABLE", "no answer", "is it running, and is this its address?") from error
+        problem = f"the answer is not understood ({type(error).__name__})"
+        raise server._error("NOT_UNDERSTOOD", problem, "is it a DICOMweb server?") from error
+
+
+_REMEDIES = {
+    401: f"set {HEADER}, or {USER} and {PASSWORD}",
+    403: f"it knows these credentials but does not allow this; check {HEADER} or {USER}",
+    404: "check the URL, which ends in /dicom-web on many servers, and the study",
+}
+
+
+def check_uid(text: str) -> str:
+    """Return a UID.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not _UID.fullmatch(text) or len(text) > 64:
+        msg = f"--study {text}: is not a UID; numbers with points between them are accepted, as in 1.2.840.1"
+        raise UsageError(msg)
+    return text
+
+
+def _text(match: dict[str, Any], tag: str) -> str:
+    """Return the only value of an attribute in DICOM JSON, "" where there is none."""
+    try:
+        return str(match[tag]["Value"][0])
+    except (KeyError, IndexError, TypeError):
+        return ""

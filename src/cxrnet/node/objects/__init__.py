@@ -1,0 +1,85 @@
+"""A finding as DICOM objects that a PACS files under the study of the radiograph, and that viewers show.
+
+highdicom is imported when an object is made, not before: it belongs to the extra `dicom`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from cxrnet.atomic import remove, write_whole
+from cxrnet.errors import MissingExtraError
+from cxrnet.screening.finding import Finding
+
+__all__ = ["FILES", "OBJECTS", "check_installed", "write_objects"]
+
+OBJECTS: Mapping[str, str] = MappingProxyType(
+    {
+        "seg": "lungs.seg.dcm, the lungs as a binary SEG, and heatmap.seg.dcm, the heat map as a fractional SEG",
+        "sr": "report.sr.dcm: scores, interval and reasons as a structured report, TID 1500",
+        "sc": "panel.sc.dcm: the panel as a colour Secondary Capture, marked as not for clinical use",
+        "gsps": "contours.gsps.dcm: the borders of the lungs as a Grayscale Softcopy Presentation State",
+    }
+)
+"""The kinds of object that `--save` takes, and what it writes."""
+
+FILES: Mapping[str, str] = MappingProxyType(
+    {
+        "lungs.seg.dcm": "seg",
+        "heatmap.seg.dcm": "seg",
+        "report.sr.dcm": "sr",
+        "panel.sc.dcm": "sc",
+        "contours.gsps.dcm": "gsps",
+    }
+)
+"""Names of all files that one image can have, and their kinds."""
+
+
+def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> tuple[Path, ...]:
+    """Write the DICOM objects of one finding, each file whole or not there, and return their paths.
+
+    Args:
+        finding: What was found; of a failed one nothing is written.
+        source: The DICOM file that it was found in.
+        kinds: Keys of `OBJECTS`; others are no business of this room and are left alone.
+        folder: Where they go.
+
+    Raises:
+        ObjectError: The source is not a DICOM file, or lacks what an object must refer to. Nothing is written.
+        MissingExtraError: highdicom is not installed.
+        OutputError: The disk cannot take it.
+    """
+    if finding.status == "failed":
+        return ()
+    wanted = [name for name, kind in FILES.items() if kind in kinds]
+    content = _makers()(finding, source, wanted) if wanted else {}
+    paths = []
+    for name, kind in FILES.items():
+        if name in content:
+            write_whole(folder / name, content[name])
+            paths.append(folder / name)
+        elif kind in kinds:
+            remove(folder / name)  # the heat map of an earlier run in which the film was scored
+    return tuple(paths)
+
+
+def check_installed() -> None:
+    """Import what objects are made with, so that a run that could not make any does not begin.
+
+    Raises:
+        MissingExtraError: highdicom is not installed.
+    """
+    _makers()
+
+
+def _makers() -> Callable[[Finding, Path, Collection[str]], dict[str, bytes]]:
+    try:
+        from cxrnet.node.objects.build import make_objects
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("cxrnet"):
+            raise
+        msg = f"DICOM objects: {error.name} is not installed; pip install 'cxrnet[dicom]'"
+        raise MissingExtraError(msg) from error
+    return make_objects

@@ -1,0 +1,98 @@
+"""From a finding to the bytes of its objects. Everything that needs highdicom is imported through here."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from cxrnet.errors import CxrNetError, ObjectError
+from cxrnet.node.objects import presentation, report, secondary_capture, segmentation
+from cxrnet.node.objects.identity import IMPLEMENTATION, Identity
+from cxrnet.node.objects.source import Source, read_source
+from cxrnet.screening.finding import Finding
+
+_MAKERS: dict[str, Callable[[Identity], Dataset]] = {
+    "lungs.seg.dcm": segmentation.lungs,
+    "heatmap.seg.dcm": segmentation.heatmap,
+    "report.sr.dcm": report.report,
+    "panel.sc.dcm": secondary_capture.panel,
+    "contours.gsps.dcm": presentation.contours,
+}
+_SCORED_ONLY = frozenset({"heatmap.seg.dcm"})
+
+# pydicom and highdicom warn and log with values of the header; filters and levels are the same for all threads.
+_QUIET = threading.Lock()
+_TALKERS = ("pydicom", "highdicom")
+
+
+def make_objects(finding: Finding, path: Path, names: Collection[str]) -> dict[str, bytes]:
+    """The objects of a scored or refused finding, by file name: bytes of a DICOM file each.
+
+    A heat map is left out where there is none.
+
+    Raises:
+        ObjectError: One of them cannot be made, so that there is none.
+    """
+    with _quiet():
+        source = read_source(finding, path)
+        identity = Identity(finding=finding, source=source)
+        left_out = frozenset() if finding.heatmaps else _SCORED_ONLY
+        return {name: _make(name, identity) for name in names if name not in left_out}
+
+
+def _make(name: str, identity: Identity) -> bytes:
+    source = identity.source
+    try:
+        made = _MAKERS[name](identity)
+        return _encode(made, source)
+    except CxrNetError:
+        raise
+    except Exception as error:  # its text may quote the header, its place cannot
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+        problem = f"{name} could not be made ({where})"
+        raise ObjectError(
+            "UNREADABLE", f"{source.name}: {problem}; its header is unusual, please report it without the file"
+        ) from None
+
+
+def _encode(made: Dataset, source: Source) -> bytes:
+    """The file of an object: with patient and study of its source, without what would differ between two runs."""
+    for tag in source.filing.keys():  # noqa: SIM118  (items would be converted)
+        made[tag] = source.filing.get_item(tag)
+    for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
+        if keyword in made:
+            del made[keyword]
+    made.SeriesDate, made.SeriesTime = source.moment
+    for equipment in made.ContributingEquipmentSequence:
+        if "ContributionDateTime" in equipment:
+            del equipment.ContributionDateTime
+    made.file_meta.ImplementationClassUID = UID(IMPLEMENTATION)
+    made.file_meta.ImplementationVersionName = "CXRNET"
+    made.preamble = bytes(128)
+    file = io.BytesIO()
+    made.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        levels = {name: logging.getLogger(name).level for name in _TALKERS}
+        try:
+            for name in levels:
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

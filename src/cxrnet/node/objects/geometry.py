@@ -1,0 +1,75 @@
+"""Where things lie in the file: what was found in an upright picture, at the rows and columns as they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrnet.screening.panel.outline import contours_of
+
+Mask = NDArray[np.bool_]
+
+SPECK: Final = 0.002
+"""Share of the mask below which a part of it is left without a border."""
+
+MOST_POINTS: Final = 4000
+"""Points in one line: 8 bytes each, and Graphic Data (0070,0022) holds 65,534."""
+
+_BESIDE = 0.8  # share of a part on one side of the middle that puts it there
+_SECOND = 0.2  # size of the second largest part, against the largest, from which they are two lungs
+
+
+def as_stored(image: NDArray[Any], turned: int) -> NDArray[Any]:
+    """An image [height, width] that was turned clockwise by so many degrees, turned back."""
+    return np.ascontiguousarray(np.rot90(image, turned // 90))
+
+
+def parts_by_side(lungs: Mask) -> dict[str, Mask]:
+    """The parts of a lung mask on either side of an upright picture.
+
+    Args:
+        lungs: bool [height, width], upright.
+
+    Returns:
+        bool [height, width] each, by `left` and `right` of the picture, not of the patient, and `both` for what cannot
+        be told apart, as lungs that touch. Sides without a part, and specks, are left out.
+    """
+    count, labels, facts, centres = cv2.connectedComponentsWithStats(lungs.astype(np.uint8), connectivity=8)
+    areas = facts[1:, cv2.CC_STAT_AREA]
+    if count < 2:
+        return {}
+    largest = np.argsort(areas)[::-1]
+    middle = lungs.shape[1] / 2
+    if count > 2 and areas[largest[1]] >= _SECOND * areas[largest[0]]:
+        middle = float(centres[1:][largest[:2], 0].mean())
+    sides: dict[str, Mask] = {}
+    for part in largest[areas[largest] >= SPECK * areas.sum()]:
+        here = labels == part + 1
+        before = float((np.nonzero(here)[1] < middle).mean())
+        side = "left" if before >= _BESIDE else "right" if before <= 1 - _BESIDE else "both"
+        sides[side] = sides[side] | here if side in sides else here
+    return sides
+
+
+def outlines(mask: Mask) -> Iterator[NDArray[np.float32]]:
+    """Closed lines around the true parts of a mask and its holes.
+
+    Args:
+        mask: bool [height, width].
+
+    Yields:
+        float32 [points, 2], (column, row) in pixels from the corner of the picture: the middle of the first pixel is
+        (0.5, 0.5), as Graphic Annotation Units PIXEL has it (PS3.3 C.10.5.1.2). The last point is the first one again.
+    """
+    for contour in contours_of(mask):
+        tolerance, line = 0.5, cv2.approxPolyDP(contour, 0.5, closed=True)
+        while len(line) >= MOST_POINTS:
+            tolerance *= 2
+            line = cv2.approxPolyDP(contour, tolerance, closed=True)
+        points = line[:, 0].astype(np.float32) + np.float32(0.5)
+        if len(points) > 2:
+            yield np.concatenate([points, points[:1]])

@@ -1,0 +1,195 @@
+"""Scores as a structured report, TID 1500 Measurement Report (PS3.16), in a Comprehensive SR (PS3.3 A.35.3).
+
+One group of measurements for the film (TID 1501), and one for each class that got a score. What an answer means is
+coded by the private scheme of `identity`: no code of the standard says "output of this model", and one that names a
+disease would read as its diagnosis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from highdicom.sr import (
+    AlgorithmIdentification,
+    CodedConcept,
+    ComprehensiveSR,
+    DeviceObserverIdentifyingAttributes,
+    FindingSite,
+    Measurement,
+    MeasurementProperties,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    QualitativeEvaluation,
+    RelationshipTypeValues,
+    SourceImageForMeasurementGroup,
+    TextContentItem,
+    TrackingIdentifier,
+)
+from pydicom.sr.codedict import codes
+
+from cxrnet.node.objects.identity import (
+    CLAIM,
+    MAKER,
+    Identity,
+    ascii_text,
+    coding_schemes,
+    private_code,
+)
+
+CHEST_RADIOGRAPHY = CodedConcept("399208008", "SCT", "Plain chest X-ray")
+RADIOGRAPHY = CodedConcept("168537006", "SCT", "Plain radiography")
+
+_DIGITS = 6
+
+
+def report(identity: Identity) -> ComprehensiveSR:
+    """Status, reasons, scores with their interval, folds and lung area; of a refused film no score at all.
+
+    There is no image library: highdicom's wants a Patient Orientation and an Imager Pixel Spacing, which many films
+    lack. Every group refers to the image by itself.
+    """
+    finding, reference = identity.finding, identity.source.reference
+    observer = DeviceObserverIdentifyingAttributes(
+        uid=identity.device_uid,
+        name="cxrnet",
+        manufacturer_name=MAKER,
+        model_name=ascii_text(identity.model),
+        serial_number=identity.sha256,
+    )
+    content = MeasurementReport(
+        observation_context=ObservationContext(
+            observer_device_context=ObserverContext(codes.DCM.Device, observer_identifying_attributes=observer)
+        ),
+        procedure_reported=CHEST_RADIOGRAPHY if finding.scores else RADIOGRAPHY,
+        imaging_measurements=[_film(identity), *(_class(identity, name) for name in finding.scores)],
+    )
+    content[0].ContentSequence.append(_text(codes.DCM.Comment, f"{CLAIM}. Not a medical device; not for diagnosis."))
+    return ComprehensiveSR(
+        evidence=[reference],
+        content=content[0],
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        coding_schemes=coding_schemes(),
+        **identity.series("sr"),
+    )
+
+
+def _film(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
+    finding = identity.finding
+    evaluations = [_answer("STATUS", "Status", finding.status)]
+    if finding.scores:
+        evaluations.append(_answer("CALIBRATED", "Scores are calibrated", _yes(finding.is_calibrated)))
+    if finding.is_uncertain is not None:
+        evaluations.append(_answer("UNCERTAIN", "Folds leave the answer open", _yes(finding.is_uncertain)))
+    kind = ("REFUSAL", "Reason of the refusal") if finding.status == "refused" else ("WARNING", "Warning")
+    evaluations += [_answer(*kind, reason.code) for reason in finding.reasons]
+    measurements = []
+    if finding.lung_area_fraction is not None:
+        name = private_code("LUNG_AREA", "Share of the image that is lung")
+        site = [FindingSite(anatomic_location=codes.SCT.Lung)]
+        measurements.append(_number(name, finding.lung_area_fraction, finding_sites=site))
+    if finding.spread is not None:
+        measurements.append(
+            _number(private_code("SPREAD", "Largest standard deviation over the folds"), finding.spread)
+        )
+    group = _group(identity, "film", measurements, evaluations)
+    texts = [f"{reason.code}: {reason.text}" for reason in finding.reasons]
+    texts += ([f"Uncertain: {finding.doubt}"] if finding.doubt else []) + list(finding.mended)
+    group[0].ContentSequence.extend(_text(codes.DCM.Comment, text) for text in texts)
+    return group
+
+
+def _class(identity: Identity, name: str) -> MeasurementsAndQualitativeEvaluations:
+    return _group(
+        identity,
+        f"class {name}",
+        list(_measurements(identity, name)),
+        [],
+        finding_type=private_code(f"CLASS-{name}", f"Class {name} of the model, no diagnosis"),
+    )
+
+
+def _measurements(identity: Identity, name: str) -> Iterator[Measurement]:
+    finding = identity.finding
+    score = finding.scores[name]
+    properties = None
+    if finding.interval:
+        low, high = finding.interval[name]
+        properties = MeasurementProperties(
+            upper_measurement_uncertainty=round(max(high - score, 0.0), _DIGITS),
+            lower_measurement_uncertainty=round(max(score - low, 0.0), _DIGITS),
+        )
+    yield _number(private_code("SCORE", "Score of the ensemble, 0 to 1"), score, properties=properties)
+    if finding.interval:
+        yield _number(private_code("INTERVAL_LOW", "Lower end of the 95 % interval over the folds"), low)
+        yield _number(private_code("INTERVAL_HIGH", "Upper end of the 95 % interval over the folds"), high)
+    for number, value in enumerate(finding.folds[name], start=1):
+        tracking = TrackingIdentifier(identity.uid(f"tracking fold {number} {name}"), f"fold {number}")
+        yield _number(private_code("FOLD_SCORE", "Score of one fold"), value, tracking_identifier=tracking)
+    if name == next(iter(finding.scores)):
+        for point, value in finding.operating_points.items():
+            yield _number(private_code(f"POINT-{point}", f"Operating point {point}"), value)
+
+
+def _group(
+    identity: Identity,
+    what: str,
+    measurements: list[Measurement],
+    evaluations: list[QualitativeEvaluation],
+    *,
+    finding_type: CodedConcept | None = None,
+) -> MeasurementsAndQualitativeEvaluations:
+    reference = identity.source.reference
+    return MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(identity.uid(f"tracking {what}"), ascii_text(f"cxrnet {what}")),
+        finding_type=finding_type,
+        algorithm_id=AlgorithmIdentification(
+            name=ascii_text(f"cxrnet {identity.finding.model['name']}"),
+            version=ascii_text(identity.finding.model["version"]),
+            parameters=[f"{key} = {value}" for key, value in identity.parameters.items()],
+            family=codes.DCM.ArtificialIntelligence,
+            manufacturer=MAKER,
+        ),
+        measurements=measurements,
+        qualitative_evaluations=evaluations,
+        source_images=[
+            SourceImageForMeasurementGroup(
+                referenced_sop_class_uid=reference.SOPClassUID, referenced_sop_instance_uid=reference.SOPInstanceUID
+            )
+        ],
+    )
+
+
+def _number(
+    name: CodedConcept,
+    value: float,
+    *,
+    properties: MeasurementProperties | None = None,
+    tracking_identifier: TrackingIdentifier | None = None,
+    finding_sites: list[FindingSite] | None = None,
+) -> Measurement:
+    return Measurement(
+        name=name,
+        value=round(value, _DIGITS),
+        unit=codes.UCUM.NoUnits,
+        properties=properties,
+        tracking_identifier=tracking_identifier,
+        finding_sites=finding_sites,
+    )
+
+
+def _answer(name: str, meaning: str, value: str | CodedConcept) -> QualitativeEvaluation:
+    if isinstance(value, str):
+        value = private_code(value.upper(), value.lower().replace("_", " "))
+    return QualitativeEvaluation(name=private_code(name, meaning), value=value)
+
+
+def _yes(is_so: bool) -> CodedConcept:
+    return CodedConcept.from_code(codes.SCT.Yes if is_so else codes.SCT.No)
+
+
+def _text(name: CodedConcept, text: str) -> TextContentItem:
+    return TextContentItem(name=name, value=ascii_text(text), relationship_type=RelationshipTypeValues.CONTAINS)

@@ -1,0 +1,130 @@
+"""Lungs and heat map as Segmentation objects (PS3.3 A.51), at the rows and columns of the image in the file."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import highdicom as hd
+import numpy as np
+from highdicom.seg import Segmentation, SegmentDescription
+from numpy.typing import NDArray
+from pydicom.sr.codedict import codes
+
+from cxrnet.node.objects.geometry import as_stored
+from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes
+from cxrnet.screening.panel.colour import OUTLINE, WARNING
+from cxrnet.screening.pipeline import lungs_at
+
+LEVELS: Final = 255
+"""Maximum Fractional Value (0062,000E) of a heat map."""
+
+
+def lungs(identity: Identity) -> Segmentation:
+    """The lung mask as one binary segment, the same pixels as `lungs.png` but for turns that were mended."""
+    finding = identity.finding
+    assert finding.radiograph is not None
+    assert finding.lung_probability is not None
+    mask = lungs_at(finding.lung_probability, *finding.radiograph.pixels.shape)
+    told = "refused by the gate, no score" if finding.status == "refused" else "where Module 1 says lung"
+    segment = SegmentDescription(
+        segment_number=1,
+        segment_label="Lungs, film refused" if finding.status == "refused" else "Lungs",
+        segmented_property_category=codes.SCT.AnatomicalStructure,
+        segmented_property_type=codes.SCT.Lung,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=identity.algorithm,
+        tracking_id="cxrnet lungs",
+        tracking_uid=identity.uid("tracking lungs"),
+        display_color=hd.color.CIELabColor.from_rgb(*OUTLINE),
+    )
+    segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [
+        hd.sr.CodedConcept.from_code(codes.SCT.RightAndLeft)
+    ]
+    segment.SegmentDescription = f"Both lungs, {told}. {CLAIM}."
+    return _segmentation(
+        identity,
+        mask,
+        [segment],
+        segmentation_type="BINARY",
+        role="seg lungs",
+        instance=1,
+        content_label="LUNGS",
+        content_description="Lungs",
+    )
+
+
+def heatmap(identity: Identity) -> Segmentation:
+    """The heat map as a fractional segment: of two classes the first, whose counterpart says the same, else all.
+
+    The fractions are those of the heat map, 0 weakest to 1 strongest within the lungs of this film, and 0 outside. They
+    are no probabilities of disease; PROBABILITY is the nearer of the two types that the standard has.
+    """
+    finding = identity.finding
+    assert finding.radiograph is not None
+    assert finding.heatmaps is not None
+    maps = finding.heatmaps.maps(*finding.radiograph.pixels.shape)
+    names = list(maps) if len(maps) > 2 else list(maps)[:1]
+    values = np.stack([np.nan_to_num(maps[name], nan=0.0) for name in names], axis=-1)
+    segments = [_heat(identity, number, name) for number, name in enumerate(names, start=1)]
+    return _segmentation(
+        identity,
+        values[None].astype(np.float32),
+        segments,
+        segmentation_type="FRACTIONAL",
+        fractional_type="PROBABILITY",
+        max_fractional_value=LEVELS,
+        role="seg heatmap",
+        instance=2,
+        content_label="HEATMAP",
+        content_description="Heat map, relative within this film",
+    )
+
+
+def _heat(identity: Identity, number: int, name: str) -> SegmentDescription:
+    segment = SegmentDescription(
+        segment_number=number,
+        segment_label=ascii_text(f"Heat map of {name}")[:64],
+        segmented_property_category=codes.SCT.SpatialAndRelationalConcept,
+        segmented_property_type=codes.DCM.GradientWeightedClassActivation,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=identity.algorithm,
+        tracking_id=ascii_text(f"cxrnet heat map {name}"),
+        tracking_uid=identity.uid(f"tracking heat map {name}"),
+        display_color=hd.color.CIELabColor.from_rgb(*WARNING),
+    )
+    score = identity.finding.scores[name]
+    segment.SegmentDescription = ascii_text(
+        f"Where the score of {name}, {score:.4f}, comes from: 0 weakest, {LEVELS} strongest within the lungs of this "
+        f"film; not a probability, not an outline of disease, not comparable between films. {CLAIM}."
+    )
+    return segment
+
+
+def _segmentation(
+    identity: Identity,
+    image: NDArray[Any],
+    segments: list[SegmentDescription],
+    *,
+    role: str,
+    instance: int,
+    **options: Any,
+) -> Segmentation:
+    assert identity.finding.radiograph is not None
+    turned = identity.finding.radiograph.turned
+    stored = as_stored(image, turned) if image.ndim == 2 else as_stored(image[0], turned)[None]
+    made = Segmentation(
+        source_images=[identity.source.reference],
+        pixel_array=stored,
+        segment_descriptions=segments,
+        omit_empty_frames=False,
+        coding_schemes=coding_schemes(),
+        **identity.series("seg", instance=instance, role=role),
+        **options,
+    )
+    # Type 2C where there is no Image Orientation (Patient); highdicom leaves it out (PS3.3 C.7.6.1).
+    made.PatientOrientation = list(identity.source.orientation)
+    dimensions = identity.uid(f"dimensions {role}")
+    made.DimensionOrganizationSequence[0].DimensionOrganizationUID = dimensions
+    for index in made.DimensionIndexSequence:
+        index.DimensionOrganizationUID = dimensions
+    return made

@@ -1,0 +1,182 @@
+"""The folder of a node: what came in, the results, the queue, and a lock that lets one node in at a time.
+
+    SPOOL/queue.db          the queue
+    SPOOL/incoming/NAME     an instance as it was received, as a DICOM file
+    SPOOL/results/NAME/     the objects made of it
+    SPOOL/lock              held by the node that runs
+
+`NAME` is made up here. Files hold patients' data: the folder is for the node's own user alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from cxrnet.errors import NodeError, OutputError
+from cxrnet.node.queue import Queue
+
+try:
+    import fcntl
+except ImportError:  # Windows: there the port alone keeps a second node out
+    fcntl = None  # type: ignore[assignment]
+
+
+class Spool:
+    """A node's folder, made where there is none.
+
+    Raises:
+        NodeError: It cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming, self.results = folder / "incoming", folder / "results"
+        self._held: IO[str] | None = None
+        try:
+            for each in (folder, self.incoming, self.results):
+                each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"{folder}: cannot be used as a spool ({error.strerror}); choose another folder"
+            raise NodeError(msg) from error
+
+    def open_queue(self) -> Queue:
+        """Return the queue; close it at the end.
+
+        Raises:
+            NodeError: It cannot be opened.
+        """
+        return Queue(self.folder / "queue.db")
+
+    def hold(self) -> None:
+        """Keep other nodes out until `release`, or until this process ends in any way.
+
+        Raises:
+            NodeError: Another node is at work here.
+        """
+        file = (self.folder / "lock").open("w")
+        if not _lock(file):
+            file.close()
+            msg = f"{self.folder}: another node is at work here; stop it, or choose another spool"
+            raise NodeError(msg)
+        self._held = file
+
+    def release(self) -> None:
+        """Let other nodes in."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def is_held(self) -> bool:
+        """Return whether a node is at work here."""
+        try:
+            with (self.folder / "lock").open("r+") as file:
+                return not _lock(file)
+        except FileNotFoundError:
+            return False
+
+    def free_bytes(self) -> int:
+        """Return the room that is left on the disk."""
+        return shutil.disk_usage(self.folder).free
+
+    def store(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
+        """Write a file that was received, synced to the disk; return its name and size.
+
+        Raises:
+            OSError: The disk cannot take it; nothing is left behind.
+        """
+        name = secrets.token_hex(8)
+        path = self.source(name)
+        try:
+            with path.open("xb") as file:
+                size = sum(file.write(part) for part in parts)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync(self.incoming)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return name, size
+
+    def source(self, name: str) -> Path:
+        """Return the path of what was received under a name."""
+        return self.incoming / f"{name}.dcm"
+
+    def objects(self, name: str) -> list[Path]:
+        """Return the results of a name, in the order of their names."""
+        return sorted(self.results.joinpath(name).glob("*.dcm"))
+
+    def fresh_results(self, name: str) -> Path:
+        """Return an empty folder for the results of a name: what an interrupted run left is gone.
+
+        Raises:
+            OutputError: The disk cannot take it.
+        """
+        folder = self.results / name
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir()
+        except OSError as error:
+            msg = f"{folder}: cannot be made ({error.strerror}); free space"
+            raise OutputError(msg) from error
+        return folder
+
+    def sync_results(self, name: str) -> None:
+        """Return when the results of a name are on the disk."""
+        for path in self.objects(name):
+            _sync(path)
+        _sync(self.results / name)
+        _sync(self.results)
+
+    def drop(self, name: str, *, source: bool = True, results: bool = True) -> None:
+        """Delete the files of a name."""
+        if source:
+            self.source(name).unlink(missing_ok=True)
+        if results:
+            shutil.rmtree(self.results / name, ignore_errors=True)
+
+    def sweep(self, queue: Queue) -> None:
+        """Delete files that no row needs: those of a step that was cut off before, or after, its row was written."""
+        rows = {row.name: row.state for row in queue.rows()}
+        for path in self.incoming.iterdir():
+            if rows.get(path.stem) not in ("received", "failed"):
+                path.unlink(missing_ok=True)
+        for path in self.results.iterdir():
+            if rows.get(path.name) not in ("screened", "failed"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def digest(uid: str) -> str:
+    """Return how logs and status call an instance: the first 12 digits of the SHA-256 of its SOP Instance UID.
+
+    Who has the UID can find its lines (`printf %s UID | sha256sum`); who has the lines cannot get back to it.
+    """
+    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def _lock(file: IO[str]) -> bool:
+    """Return whether the lock could be had."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Return when a file, or the entries of a folder, are on the disk."""
+    if path.is_dir() and os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

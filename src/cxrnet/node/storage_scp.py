@@ -1,0 +1,219 @@
+"""The Storage SCP: answers C-ECHO and C-STORE, writes what it receives, and never looks into it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import sqlite3
+import ssl
+import threading
+import time
+from typing import Any, cast
+
+from pydicom import uid
+from pynetdicom import AE, evt
+from pynetdicom.dsutils import encode_file_meta
+from pynetdicom.events import Event
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when the module is imported
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,
+    Verification,
+)
+
+from cxrnet.errors import NodeError
+from cxrnet.imaging.radiograph import printable
+from cxrnet.node.queue import Queue
+from cxrnet.node.server import PDU_BYTES, Bounded, Listener
+from cxrnet.node.settings import NodeSettings
+from cxrnet.node.spool import Spool, digest
+
+LOG = logging.getLogger(__name__)
+
+STORAGE_CLASSES = (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,  # scanned and converted films
+)
+"""What is taken: the kinds of image that a chest radiograph is filed as."""
+
+TRANSFER_SYNTAXES = (
+    uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.DeflatedExplicitVRLittleEndian,
+    uid.RLELossless,
+    *uid.JPEGTransferSyntaxes,
+    *uid.JPEGLSTransferSyntaxes,
+    *uid.JPEG2000TransferSyntaxes,
+)
+"""What is taken, as it comes: nothing is decoded here."""
+
+SUCCESS, OUT_OF_RESOURCES, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000
+"""Status of a C-STORE answer (PS3.4 B.2.3)."""
+
+_UID = re.compile(r"[0-9.]{1,64}")
+
+
+class Receiver:
+    """Takes instances into a queue.
+
+    Args:
+        settings: Name, address, rules.
+        spool: Where files go.
+        queue: Where rows go.
+        received: Set when there is something new.
+    """
+
+    def __init__(self, settings: NodeSettings, spool: Spool, queue: Queue, received: threading.Event) -> None:
+        self.settings = settings
+        self._spool, self._queue, self._received = spool, queue, received
+        self._listener: Listener | None = None
+        self._thread: threading.Thread | None = None
+        self.refused = 0
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            NodeError: The address is taken, or the certificates are not usable.
+        """
+        settings = self.settings
+        entity = AE(ae_title=settings.title)
+        for kind in STORAGE_CLASSES:
+            entity.add_supported_context(kind, list(TRANSFER_SYNTAXES))
+        entity.add_supported_context(Verification)
+        entity.require_called_aet = True
+        entity.require_calling_aet = list(settings.titles)
+        entity.maximum_associations = settings.allowance.associations
+        entity.maximum_pdu_size = PDU_BYTES
+        entity.network_timeout = settings.allowance.seconds
+        entity.acse_timeout = min(30.0, settings.allowance.seconds)
+        try:
+            address = socket.getaddrinfo(settings.bind, settings.port, type=socket.SOCK_STREAM)[0][4]
+            self._listener = cast(
+                Listener,
+                entity.make_server(
+                    cast(Any, address),
+                    ssl_context=server_context(settings),
+                    evt_handlers=cast(Any, self._handlers()),
+                    server_class=Listener,
+                    allowance=settings.allowance,
+                ),
+            )
+        except (OSError, OverflowError) as error:
+            msg = f"{settings.bind}:{settings.port}: cannot listen ({error}); choose another --bind or --port"
+            raise NodeError(msg) from error
+        entity._servers.append(self._listener)  # so that associations can tell how many there are
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.2,), name="listener", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._listener.server_address[1]) if self._listener else self.settings.port
+
+    @property
+    def associations(self) -> int:
+        """Associations that are open."""
+        return len(self._listener.active_associations) if self._listener else 0
+
+    def stop(self, *, seconds: float = 10.0) -> None:
+        """Accept nothing new, give open associations some time to finish, then end them."""
+        if self._listener is None:
+            return
+        listener, self._listener = self._listener, None
+        listener.shutdown()
+        end = time.monotonic() + seconds
+        while listener.active_associations and time.monotonic() < end:
+            time.sleep(0.05)
+        for association in listener.active_associations:
+            association.abort(block=False)
+        end = time.monotonic() + 2
+        while listener.active_associations and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def _handlers(self) -> list[tuple[Any, ...]]:
+        return [(evt.EVT_REQUESTED, self._check_peer), (evt.EVT_C_ECHO, self._echo), (evt.EVT_C_STORE, self._store)]
+
+    def _check_peer(self, event: Event) -> None:
+        """Reject whoever calls from a network that was not named (PS3.8 9.3.4: permanent, no reason given)."""
+        from ipaddress import ip_address
+
+        address = cast(Any, event.assoc.requestor).address_info.address
+        if self.settings.peers and not any(ip_address(address) in network for network in self.settings.peers):
+            LOG.warning("association from %s rejected: not an allowed peer", address)
+            self.refused += 1
+            event.assoc.acse.send_reject(0x01, 0x01, 0x01)
+            event.assoc.kill()
+
+    def _echo(self, event: Event) -> int:
+        return SUCCESS
+
+    def _store(self, event: Event) -> int:
+        """Write one instance and its row; it is on the disk when the sender is told so."""
+        try:
+            return self._take(event)
+        except (OSError, sqlite3.Error) as error:
+            LOG.error("instance refused: the spool cannot take it (%s)", type(error).__name__)
+        except Exception as error:
+            LOG.error("instance refused: a fault of cxrnet (%s)", type(error).__name__)
+            return NOT_UNDERSTOOD
+        self.refused += 1
+        return OUT_OF_RESOURCES
+
+    def _take(self, event: Event) -> int:
+        request, allowance = cast(Any, event.request), self.settings.allowance
+        instance = str(request.AffectedSOPInstanceUID)
+        sender = printable(str(event.assoc.requestor.ae_title).strip())
+        label, content = digest(instance), cast(Bounded, request.DataSet)
+        if content.is_over:
+            why = f"{content.taken} bytes, at most {allowance.instance_bytes} are taken"
+            return self._refuse(OUT_OF_RESOURCES, label, sender, why)
+        if not content.taken or not _UID.fullmatch(instance):
+            return self._refuse(NOT_UNDERSTOOD, label, sender, "no data set, or a UID that is none")
+        if self._queue.waiting() >= allowance.queued:
+            return self._refuse(OUT_OF_RESOURCES, label, sender, f"{allowance.queued} instances are waiting")
+        if self._spool.free_bytes() < allowance.free_bytes + content.taken:
+            return self._refuse(OUT_OF_RESOURCES, label, sender, "the disk of the spool is full")
+        head = b"\x00" * 128 + b"DICM" + encode_file_meta(event.file_meta)
+        name, size = self._spool.store((head, content.getbuffer()))
+        number = self._queue.add(name=name, instance=label, sender=sender, size=size)
+        LOG.info("job %d received: instance %s, %d bytes, from %s", number, label, size, sender)
+        self._received.set()
+        return SUCCESS
+
+    def _refuse(self, status: int, label: str, sender: str, why: str) -> int:
+        LOG.warning("instance %s from %s refused with status 0x%04X: %s", label, sender, status, why)
+        self.refused += 1
+        return status
+
+
+def server_context(settings: NodeSettings) -> ssl.SSLContext | None:
+    """Return the TLS of the listener, None where no certificate is given.
+
+    Raises:
+        NodeError: The files are not usable.
+    """
+    tls = settings.tls
+    if tls.certificate is None:
+        if tls.authorities is None and tls.key is None:
+            return None
+        msg = "--tls-cert: is missing; --tls-key and --tls-ca need a certificate of the node's own"
+        raise NodeError(msg)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195, as PS3.15 B.9 asks
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+        if tls.authorities is not None:
+            context.load_verify_locations(tls.authorities)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        msg = (
+            f"--tls-cert {tls.certificate}: cannot be used ({error}); PEM files of a certificate and its key are needed"
+        )
+        raise NodeError(msg) from error
+    return context

@@ -1,0 +1,1 @@
+"""The annotated overview image of one finding."""

@@ -1,0 +1,141 @@
+"""The row of tiles: the film, a heat map a class and their difference, each with title and fixed scale."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from cxrnet.screening.panel.canvas import BODY, MARGIN, UNITS, Canvas
+from cxrnet.screening.panel.colour import DIVERGING, OUTLINE, QUIET, RULE, SEQUENTIAL, Bytes, Floats
+from cxrnet.screening.panel.content import PanelContent
+from cxrnet.screening.panel.text import score_text
+from cxrnet.screening.panel.tile import (
+    Film,
+    Size,
+    class_tile,
+    difference_opacity,
+    difference_tile,
+    film_tile,
+    fit_film,
+    in_frame,
+)
+
+_COLUMNS: Final = 4
+_GAP: Final = 24
+TILE: Final = (UNITS - 2 * MARGIN - (_COLUMNS - 1) * _GAP) / _COLUMNS
+_TITLE: Final = 40
+_LEGEND: Final = 82
+_CAPTION: Final = 72
+_LINE: Final = 28
+_FLATTEST, _TALLEST = 0.7, 1.3  # proportions of a tile; a film beyond them gets a frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What stands under a map: its colours and the words at the two ends.
+
+    Attributes:
+        colours: uint8 [256, 3], RGB.
+        ticks: Labels at the left end, in the middle and at the right end.
+        ends: What a low value and what a high value mean.
+    """
+
+    colours: Bytes
+    ticks: tuple[str, str, str]
+    ends: tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One picture of the row, uint8 [height, width, 3], with its words; without a scale it is the film."""
+
+    picture: Bytes
+    title: str
+    value: str = ""
+    scale: Scale | None = None
+
+
+def tile_height(size: Size) -> float:
+    """Height of a tile in units for a film of this height and width."""
+    return TILE * min(max(size[0] / size[1], _FLATTEST), _TALLEST)
+
+
+def draw_gallery(content: PanelContent, *, width: int) -> Bytes:
+    """The tiles of a scored image, uint8 [height, width, 3]; four in a row."""
+    high = tile_height(content.size)
+    unit = width / UNITS
+    room = round(high * unit), round(TILE * unit)
+    film = fit_film(content.radiograph, content.lungs, room)
+    tiles = _tiles(content, film, thickness=max(1, round(unit)))
+    row_height = _TITLE + high + _LEGEND
+    rows = -(-len(tiles) // _COLUMNS)
+    canvas = Canvas(rows * row_height + _CAPTION, width=width)
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, _COLUMNS)
+        _draw_tile(canvas, tile, room, MARGIN + column * (TILE + _GAP), row * row_height, high)
+    for line, words in enumerate(_captions(content)):
+        baseline = rows * row_height + 12 + _LINE * line
+        canvas.text(words, MARGIN, baseline, colour=QUIET, room=UNITS - 2 * MARGIN)
+    return canvas.pixels
+
+
+def _tiles(content: PanelContent, film: Film, *, thickness: int) -> list[Tile]:
+    scale = Scale(colours=SEQUENTIAL, ticks=("0", "0.5", "1"), ends=("weakest", "strongest"))
+    tiles = [Tile(picture=film_tile(film, thickness=2 * thickness), title="Radiograph")]
+    for name, score in content.scores.items():
+        picture = class_tile(film, content.heatmaps[name], score=score, thickness=thickness)
+        tiles.append(Tile(picture=picture, title=name, value=f"score {score_text(score)}", scale=scale))
+    if content.difference is not None:
+        tiles.append(_difference_tile(content, content.difference, film, thickness=thickness))
+    return tiles
+
+
+def _difference_tile(content: PanelContent, difference: Floats, film: Film, *, thickness: int) -> Tile:
+    first, second = content.scores
+    opacity = difference_opacity(*content.scores.values())
+    return Tile(
+        picture=difference_tile(film, difference, opacity=opacity, thickness=thickness),
+        title="Difference",
+        scale=Scale(colours=DIVERGING, ticks=("-1", "0", "+1"), ends=(second, first)),
+    )
+
+
+def _captions(content: PanelContent) -> tuple[str, str]:
+    lines = "Lines ring what is above 0.75"
+    if content.difference is not None:
+        lines += "; in the difference solid above +0.5, dashed below -0.5"
+    return (
+        "Grad-CAM maps, scaled within the lungs. "
+        "Map opacity follows the score, 50 % at most: a class that scores near 0 shows almost no map.",
+        f"{lines}.",
+    )
+
+
+def _draw_tile(canvas: Canvas, tile: Tile, room: Size, left: float, top: float, high: float) -> None:
+    value_width = canvas.measure(tile.value, size=BODY)
+    canvas.text(tile.title, left, top + 26, size=BODY, room=TILE - value_width - 16)
+    canvas.text(tile.value, left + TILE, top + 26, size=BODY, align="right")
+    canvas.paste(in_frame(tile.picture, room), left, top + _TITLE)
+    under = top + _TITLE + high + 14
+    if tile.scale is None:
+        draw_outline_key(canvas, left, under)
+    else:
+        _draw_scale(canvas, tile.scale, left, under)
+
+
+def draw_outline_key(canvas: Canvas, left: float, top: float) -> None:
+    """Say what the line on the film is."""
+    canvas.box(left, top + 6, 36, 3, OUTLINE)
+    canvas.text("lungs, as found by the model", left + 50, top + 14, colour=QUIET)
+
+
+def _draw_scale(canvas: Canvas, scale: Scale, left: float, top: float) -> None:
+    columns = np.linspace(0, 255, round(TILE * canvas.scale)).astype(np.uint8)
+    bar = np.broadcast_to(scale.colours[columns], (canvas.to_pixels(14), len(columns), 3))
+    canvas.paste(bar, left, top)
+    canvas.box(left + TILE / 2 - 1, top + 14, 2, 5, RULE)
+    low, middle, high = scale.ticks
+    low_end, high_end = scale.ends
+    canvas.text(f"{low}  {low_end}", left, top + 38, colour=QUIET, room=TILE / 2 - 24)
+    canvas.text(middle, left + TILE / 2, top + 38, colour=QUIET, align="centre")
+    canvas.text(f"{high_end}  {high}", left + TILE, top + 38, colour=QUIET, align="right", room=TILE / 2 - 24)

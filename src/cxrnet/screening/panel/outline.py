@@ -1,0 +1,73 @@
+"""Lines on a tile: where the lungs end, and where a map passes a level."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cxrnet.screening.panel.colour import OUTLINE, TEXT, UNDER, Bytes
+
+Mask = npt.NDArray[np.bool_]
+Contour = npt.NDArray[np.int32]
+
+_DASH: Final = 7  # pixels drawn, and as many left out
+_SPECK: Final = 24  # pixels around; a smaller ring is noise to the eye
+
+
+def contours_of(mask: Mask) -> list[Contour]:
+    """Borders of the true parts of a mask, holes too.
+
+    Args:
+        mask: bool [height, width].
+
+    Returns:
+        int32 [points, 1, 2] each, (x, y), every pixel of the border.
+    """
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    return [np.asarray(contour, dtype=np.int32) for contour in found]
+
+
+def draw_outline(tile: Bytes, lungs: Mask, *, thickness: int) -> None:
+    """Draw the border of the lungs: a light line on a dark one, seen on dark film and on light film.
+
+    Args:
+        tile: uint8 [height, width, 3], RGB, drawn on in place.
+        lungs: bool [height, width].
+        thickness: Pixels of the light line.
+    """
+    contours = straightened(contours_of(lungs))
+    cv2.drawContours(tile, contours, -1, UNDER, thickness + 2, cv2.LINE_AA)
+    cv2.drawContours(tile, contours, -1, OUTLINE, thickness, cv2.LINE_AA)
+
+
+def straightened(contours: list[Contour]) -> list[Contour]:
+    """The contours with a fifth of their points, half a pixel off at most: drawn in a quarter of the time."""
+    return [np.asarray(cv2.approxPolyDP(contour, 0.5, True), dtype=np.int32) for contour in contours]
+
+
+def dashes_of(contours: list[Contour]) -> list[Contour]:
+    """The contours cut into dashes of even length, with gaps as long."""
+    return [contour[start : start + _DASH] for contour in contours for start in range(0, len(contour), 2 * _DASH)]
+
+
+def draw_level(tile: Bytes, above: Mask, *, is_dashed: bool, opacity: float, thickness: int) -> Bytes:
+    """The tile with the parts of a map beyond a level ringed: white on black, as the outline is.
+
+    Args:
+        tile: uint8 [height, width, 3], RGB.
+        above: bool [height, width], where the map is beyond the level.
+        is_dashed: Draw dashes and not whole lines.
+        opacity: Of the lines, 0 to 1.
+        thickness: Pixels of the white line; dashes are one wider.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+    """
+    contours = [contour for contour in contours_of(above) if len(contour) >= _SPECK]
+    pieces = dashes_of(contours) if is_dashed else straightened(contours)
+    thickness += is_dashed  # a dash has less ink to be seen by
+    lined = tile.copy()
+    for colour, wide in ((UNDER, thickness + 2), (TEXT, thickness)):
+        cv2.polylines(lined, pieces, not is_dashed, colour, wide, cv2.LINE_AA)
+    return np.asarray(cv2.addWeighted(lined, opacity, tile, 1 - opacity, 0), dtype=np.uint8)

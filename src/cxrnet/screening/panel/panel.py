@@ -1,0 +1,140 @@
+"""The panel: what was found in one radiograph, at a glance, in the way of the paper's Figs. 12 and 13.
+
+From top to bottom: file name and verdict, warnings, tiles, scores, model. A refused image shows why.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, UNITS, VERDICT, Canvas, lines_of
+from cxrnet.screening.panel.colour import QUIET, RULE, SURFACE, TEXT, WARNING, Bytes
+from cxrnet.screening.panel.content import PanelContent
+from cxrnet.screening.panel.gallery import draw_gallery, draw_outline_key
+from cxrnet.screening.panel.score_axis import draw_strip
+from cxrnet.screening.panel.text import score_text
+from cxrnet.screening.panel.tile import film_tile, fit_film, fitted_size, in_frame
+
+__all__ = ["DISCLAIMER", "PanelContent", "draw_panel"]
+
+DISCLAIMER: Final = "Research use only - not a medical device, not for diagnosis"
+_NARROWEST: Final = 800
+_HEADER: Final = 128
+_FOOTER: Final = 64
+_LINE: Final = 30
+_INNER: Final = UNITS - 2 * MARGIN
+_REFUSED_TILE: Final = 560
+_REASONS: Final = MARGIN + _REFUSED_TILE + 48
+_REASON: Final = 28
+_REASON_LINE: Final = 36
+_CODE_LINE: Final = 54
+
+
+def draw_panel(content: PanelContent, *, width: int = UNITS) -> Bytes:
+    """The panel of one radiograph.
+
+    Args:
+        content: What to show.
+        width: Pixels; all lengths follow it.
+
+    Returns:
+        uint8 [panel_height, width, 3], RGB.
+
+    Raises:
+        ValueError: The panel would be too narrow to read.
+    """
+    if width < _NARROWEST:
+        raise ValueError(f"width: is {width} pixels; {_NARROWEST} or more are accepted")
+    parts = [_draw_header(content, width=width)]
+    if content.status == "refused":
+        parts.append(_draw_refusal(content, width=width))
+    else:
+        doubts = [("UNCERTAIN", content.doubt)] if content.doubt else []
+        parts += [_draw_warning(reason, width=width) for reason in (*doubts, *content.reasons)]
+        parts += [draw_gallery(content, width=width), draw_strip(content, width=width)]
+    parts.append(_draw_footer(content, width=width))
+    return np.concatenate(parts)
+
+
+def verdict_text(content: PanelContent) -> tuple[str, str]:
+    """The verdict and a note on it; of two classes always the first, so that a row of panels compares.
+
+    The note gives the interval over the folds; an uncertain answer is called so beside its score.
+    """
+    if content.status == "refused":
+        return "No score: refused", "the image did not pass the checks below"
+    name = max(content.scores, key=lambda name: content.scores[name])
+    if len(content.scores) == 2:
+        name = next(iter(content.scores))
+    count = len(content.folds[name])
+    source = "one network" if count == 1 else f"the {count}-fold ensemble"
+    kind = "calibrated" if content.is_calibrated else "uncalibrated"
+    which = f"highest of {len(content.scores)} {kind} scores" if len(content.scores) > 2 else f"{kind} score"
+    verdict = f"{name} {score_text(content.scores[name])}"
+    note = f"{which} of {source}"
+    if content.interval:
+        low, high = map(score_text, content.interval[name])
+        note += f", interval {low} to {high}"
+    return f"{verdict}, uncertain" if content.doubt else verdict, note
+
+
+def _draw_header(content: PanelContent, *, width: int) -> Bytes:
+    canvas = Canvas(_HEADER, width=width)
+    verdict, note = verdict_text(content)
+    colour = WARNING if content.status == "refused" else TEXT
+    right = UNITS - MARGIN
+    canvas.text(verdict, right, 70, size=VERDICT, colour=colour, align="right", room=_INNER * 0.55)
+    canvas.text(note, right, 104, colour=QUIET, align="right", room=_INNER * 0.55)
+    taken = max(canvas.measure(verdict, size=VERDICT), canvas.measure(note))
+    room = _INNER - min(taken, _INNER * 0.55) - 60
+    canvas.text(content.name, MARGIN, 70, size=TITLE, room=room)
+    rows, columns = content.source_size or content.size
+    canvas.text(f"{columns} pixels wide, {rows} high", MARGIN, 104, colour=QUIET, room=room)
+    return canvas.pixels
+
+
+def _draw_warning(reason: tuple[str, str], *, width: int) -> Bytes:
+    code, text = reason
+    lines = lines_of(f"Warning {code}: {text}", width=width, size=BODY, room=_INNER - 56)
+    canvas = Canvas(20 + _LINE * len(lines) + 16, width=width)
+    canvas.box(MARGIN, 0, _INNER, 20 + _LINE * len(lines), SURFACE)
+    canvas.box(MARGIN, 0, 8, 20 + _LINE * len(lines), WARNING)
+    for row, line in enumerate(lines):
+        canvas.text(line, MARGIN + 28, 34 + _LINE * row, size=BODY, colour=WARNING)
+    return canvas.pixels
+
+
+def _draw_refusal(content: PanelContent, *, width: int) -> Bytes:
+    room_for_text = UNITS - MARGIN - _REASONS
+    reasons = [(code, lines_of(text, width=width, size=_REASON, room=room_for_text)) for code, text in content.reasons]
+    high = fitted_size(content.size, (_REFUSED_TILE, _REFUSED_TILE))[0]
+    listed = sum(_CODE_LINE + _REASON_LINE * len(lines) for _, lines in reasons)
+    canvas = Canvas(max(high + 46, listed) + 20, width=width)
+    room = canvas.to_pixels(high), canvas.to_pixels(_REFUSED_TILE)
+    film = fit_film(content.radiograph, content.lungs, room)
+    picture = film_tile(film, thickness=max(1, round(2 * canvas.scale)))
+    canvas.paste(in_frame(picture, room), MARGIN, 0)
+    draw_outline_key(canvas, MARGIN, high + 14)
+    _draw_reasons(canvas, reasons)
+    return canvas.pixels
+
+
+def _draw_reasons(canvas: Canvas, reasons: list[tuple[str, list[str]]]) -> None:
+    top = 0.0
+    for code, lines in reasons:
+        canvas.text(code, _REASONS, top + 18, colour=WARNING, room=UNITS - MARGIN - _REASONS)
+        for row, line in enumerate(lines):
+            canvas.text(line, _REASONS, top + 54 + _REASON_LINE * row, size=_REASON)
+        top += _CODE_LINE + _REASON_LINE * len(lines)
+
+
+def _draw_footer(content: PanelContent, *, width: int) -> Bytes:
+    canvas = Canvas(_FOOTER, width=width)
+    canvas.box(MARGIN, 6, _INNER, 1, RULE)
+    canvas.text(DISCLAIMER, UNITS - MARGIN, 40, align="right")
+    room = _INNER - canvas.measure(DISCLAIMER) - 60
+    lungs = f"lungs {content.lung_area_fraction:.0%} of the image".replace("%", " %")
+    canvas.text(lungs, MARGIN, 40, colour=QUIET)
+    beside = canvas.measure(lungs) + 40
+    canvas.text(f"model {content.model}", MARGIN + beside, 40, colour=QUIET, room=room - beside)
+    return canvas.pixels

@@ -1,0 +1,193 @@
+"""Prepared films in memory, and the order in which a training goes through them.
+
+What an epoch shows is a function of (seed, epoch, index) alone: the same with any number of workers, on any number
+of machines, and after a resume.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from cxrnet.data.augment import Augmentation, draw, warp
+from cxrnet.data.manifest import Sample
+from cxrnet.data.masks import read_many, read_mask, resize_mask
+from cxrnet.errors import UsageError
+from cxrnet.imaging.decoding import Decoder
+from cxrnet.imaging.preprocess import prepare
+from cxrnet.model.config import PreparationConfig
+from cxrnet.training.config import Phase
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Films:
+    """Prepared films of one size.
+
+    Attributes:
+        images: uint8 [film, height, width].
+        masks: uint8 of that shape, 255 times the part of each pixel that is lung, or None.
+    """
+
+    images: Images
+    masks: Images | None = None
+
+    def __len__(self) -> int:
+        """Return the number of films."""
+        return len(self.images)
+
+    def resized(self, scale: float) -> Films:
+        """Return the films with both sides times `scale`, by area; a mask says how much of a pixel is lung."""
+        if scale == 1:
+            return self
+        height, width = (max(32, round(side * scale)) for side in self.images.shape[1:])
+        small = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in self.images]
+        if self.masks is None:
+            return Films(images=np.stack(small))
+        masks = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in self.masks]
+        return Films(images=np.stack(small), masks=np.stack(masks))
+
+
+def read_films(samples: Sequence[Sample], how: PreparationConfig, *, with_masks: bool) -> Films:
+    """Return the prepared films of some samples.
+
+    Raises:
+        RadiographError: A film or a mask cannot be read.
+        UsageError: There are none, or one has no mask.
+    """
+    if not samples:
+        msg = "manifest: no films are left to train on; look at --where, the split column and the labels"
+        raise UsageError(msg)
+    images = np.empty((len(samples), how.height, how.width), np.uint8)
+    masks = np.empty_like(images) if with_masks else None
+
+    def read(decoder: Decoder, sample: Sample) -> tuple[Images, Images | None]:
+        film = decoder.read(sample.image)
+        size = {"height": how.height, "width": how.width}
+        image = prepare(film.pixels, **size, interpolation=how.interpolation, name=film.name)
+        if not with_masks:
+            return image, None
+        if sample.mask is None:
+            msg = f"manifest: line {sample.line} has no mask; leave it out with --where, or give one"
+            raise UsageError(msg)
+        return image, resize_mask(read_mask(decoder, sample.mask), **size)
+
+    for index, (image, mask) in enumerate(read_many(read, samples)):
+        images[index] = image
+        if masks is not None and mask is not None:
+            masks[index] = mask
+    return Films(images=images, masks=masks)
+
+
+def digest(samples: Sequence[Sample]) -> str:
+    """Return the sha256 of what the manifest says of some samples: whether a training is resumed with the same."""
+    return hashlib.sha256(json.dumps([dict(sample.values) for sample in samples]).encode()).hexdigest()
+
+
+def seed_step(*key: int) -> None:
+    """Make what PyTorch draws from here on, such as dropout, a function of `key`.
+
+    It is called in every step: Lightning passes over the hooks at the start of an epoch when it resumes.
+    """
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1))
+
+
+def use_one_thread(_: int) -> None:
+    """Keep OpenCV to one thread in a worker: the threads of its parent do not outlive the fork."""
+    cv2.setNumThreads(0)
+
+
+class EpochOrder(Sampler[tuple[int, int]]):
+    """The films of one epoch as (epoch, index), shuffled; every rank of a parallel training gets its share.
+
+    Shares are of equal length: the first films of the epoch come twice where it does not divide.
+
+    Args:
+        films: Number of films.
+        seed: Of the training.
+        epoch: Number of the epoch.
+        is_shuffled: Whether they come in another order in every epoch.
+        rank: Number of this process.
+        ranks: Number of processes.
+        draws: Films are drawn with these probabilities, float64 [film], in place of each once.
+        number: Of draws; as many as films if not given.
+    """
+
+    def __init__(
+        self,
+        films: int,
+        *,
+        seed: int,
+        epoch: int,
+        is_shuffled: bool = True,
+        rank: int = 0,
+        ranks: int = 1,
+        draws: NDArray[np.float64] | None = None,
+        number: int | None = None,
+    ) -> None:
+        chance = np.random.default_rng((seed, epoch))
+        if draws is not None:
+            order = chance.choice(films, number or films, p=draws)
+        else:
+            order = chance.permutation(films) if is_shuffled else np.arange(films)
+        padded = np.resize(order, -(-len(order) // ranks) * ranks)
+        self._order = [(epoch, int(index)) for index in padded[rank::ranks]]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield (epoch, index)."""
+        return iter(self._order)
+
+    def __len__(self) -> int:
+        """Return the number of films in this rank's share."""
+        return len(self._order)
+
+
+class MovedFilms(Dataset[tuple[Tensor, Tensor]]):
+    """Films with their masks, moved anew in every epoch; asked for by (epoch, index).
+
+    Args:
+        films: Prepared films with masks.
+        augmentation: How they are moved.
+        phase: Scale (the films are scaled here, once) and crop.
+        seed: Of the training.
+    """
+
+    def __init__(self, films: Films, augmentation: Augmentation, phase: Phase, *, seed: int) -> None:
+        self._films = films.resized(phase.scale)
+        self._augmentation, self._phase, self._seed = augmentation, phase, seed
+
+    def __len__(self) -> int:
+        """Return the number of films."""
+        return len(self._films)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Return image float [1, height, width] in [0, 1] and lungs float [1, height, width] in [0, 1]."""
+        epoch, index = key
+        assert self._films.masks is not None
+        image, mask = self._films.images[index], self._films.masks[index]
+        if self._augmentation != Augmentation():
+            height, width = image.shape
+            matrix = draw(self._augmentation, height=height, width=width, seed=self._seed, epoch=epoch, index=index)
+            image, mask = warp(image, matrix), warp(mask, matrix)
+        if self._phase.crop is not None:
+            rows, columns = crop_at(image.shape, self._phase.crop, (self._seed, epoch, index, 1))
+            image, mask = image[rows, columns], mask[rows, columns]
+        return torch.from_numpy(image[None] / np.float32(255)), torch.from_numpy(mask[None] / np.float32(255))
+
+
+def crop_at(shape: tuple[int, ...], crop: tuple[int, int], key: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return where a crop of at most this height and width lies, drawn from `key`."""
+    chance = np.random.default_rng(key)
+    sizes = [min(side, wanted) for side, wanted in zip(shape, crop, strict=True)]
+    starts = [int(chance.integers(side - size + 1)) for side, size in zip(shape, sizes, strict=True)]
+    return slice(starts[0], starts[0] + sizes[0]), slice(starts[1], starts[1] + sizes[1])

@@ -1,0 +1,100 @@
+"""What a run leaves behind for the card of its bundle: its films, its settings, its results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from cxrnet.atomic import write_whole
+from cxrnet.data.description import describe_films
+from cxrnet.data.manifest import Manifest, Sample
+from cxrnet.errors import UsageError
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.facts import DataFacts, Facts, SegmenterFacts, TrainingFacts
+from cxrnet.training.callbacks import LAST, RESULT
+from cxrnet.training.run import is_first_process, read_record
+
+DATA = "data.json"
+"""Counts of a run's films; beside `training.json`, which decides what may be resumed, so that old runs still can."""
+
+
+def write_data(folder: Path, manifest: Manifest, parts: Mapping[str, Sequence[Sample]]) -> None:
+    """Write the counts of the films of a run that `open_run` has opened.
+
+    Args:
+        folder: The run.
+        manifest: Of its films.
+        parts: Split -> its samples.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    if is_first_process():
+        described = describe_films(manifest, parts, sha256=read_record(folder)["films"]["sha256"])
+        write_whole(folder / DATA, described.model_dump_json(indent=1).encode())
+
+
+def read_facts(run: Path, parts: Mapping[str, Path], *, weights: str, segmenter: Bundle | None = None) -> Facts:
+    """Return what is known of the bundle that is made from a run.
+
+    Args:
+        run: Folder of the training.
+        parts: Name -> folder with the weights of each network that was trained; the run itself for a segmenter.
+        weights: File name of the weights that are taken.
+        segmenter: The bundle that the lung masks of a classifier came from.
+
+    Raises:
+        UsageError: The counts of the films are damaged.
+    """
+    record = read_record(run)
+    which: Literal["last", "best"] = "last" if weights == LAST else "best"
+    training = TrainingFacts(
+        kind=record["kind"],
+        settings=record["settings"],
+        weights=which,
+        start=record.get("start"),
+        results={name: _result(folder) for name, folder in parts.items()},
+        sha256=digest_weights(list(parts.values()), weights),
+    )
+    return Facts(training=training, data=_data(run), segmenter=None if segmenter is None else _masks(segmenter))
+
+
+def digest_weights(folders: Sequence[Path], name: str) -> str:
+    """Return the sha256 over the weights of runs in their order: what `cxrnet evaluate folds` calls the model."""
+    sha = hashlib.sha256()
+    for folder in folders:
+        sha.update((folder / name).read_bytes())
+    return sha.hexdigest()
+
+
+def _masks(bundle: Bundle) -> SegmenterFacts:
+    known = bundle.facts or Facts()
+    return SegmenterFacts(
+        name=bundle.config.name,
+        version=bundle.config.version,
+        sha256=bundle.sha256,
+        training=known.training,
+        data=known.data,
+    )
+
+
+def _data(run: Path) -> DataFacts | None:
+    """None for a run that was begun before there was such a file: `--resume` with the same words writes it."""
+    path = run / DATA
+    if not path.is_file():
+        return None
+    try:
+        return DataFacts.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        msg = f"{path}: is not of this version's form; train with --resume and the same words, which writes it anew"
+        raise UsageError(msg) from error
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    path = folder / RESULT
+    return dict(json.loads(path.read_bytes())) if path.is_file() else {}

@@ -1,0 +1,166 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnxruntime import InferenceSession
+
+import cxrnet
+from cxrnet.errors import ExportError
+from cxrnet.export import onnx as export
+from cxrnet.export.onnx import export_network, export_segmenter
+from cxrnet.model.bundle import GRAPH, SEGMENTER
+from cxrnet.model.config import (
+    AttentionConfig,
+    Branch,
+    ClassifierConfig,
+    PatientConfig,
+    PoolingConfig,
+    PreparationConfig,
+    ScatteringConfig,
+    SegmenterConfig,
+)
+from cxrnet.nn.network import Network, NetworkOutput
+from cxrnet.nn.segmenter import Segmenter
+from tests.material import SMALL, film, randomised
+
+TINY = SegmenterConfig(filters=1, blocks=1, branches=(Branch(kernel=3, dilation=1),))
+
+
+def _session(content):
+    return InferenceSession(content, providers=["CPUExecutionProvider"])
+
+
+def _names(values):
+    return [value.name for value in values]
+
+
+@pytest.fixture(scope="module")
+def whole(small_bundle):
+    return _session((small_bundle / GRAPH).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def segmenter(small_bundle):
+    return _session((small_bundle / SEGMENTER).read_bytes())
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_graph_says_what_the_network_says_for_any_batch(small_network, whole, batch):
+    images = np.stack([film(seed)[0] for seed in range(50, 50 + batch)])
+    with torch.inference_mode():
+        expected = small_network(torch.from_numpy(images))
+    for name, want, have in zip(NetworkOutput._fields, expected, whole.run(None, {"image": images}), strict=True):
+        scale = max(1.0, float(want.abs().max()))
+        np.testing.assert_allclose(have, want, rtol=0, atol=1e-5 * scale, err_msg=name)
+
+
+def test_graph_takes_a_uint8_image_of_the_size_of_the_bundle(whole):
+    (image,) = whole.get_inputs()
+    assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", ["batch", 64, 72])
+
+
+def test_outputs_of_the_graph_are_the_fields_of_the_network(whole):
+    assert _names(whole.get_outputs()) == list(NetworkOutput._fields)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64, 72), (2, 1, 33, 90), (1, 1, 8, 8)])
+def test_segmenter_graph_says_what_the_segmenter_says_for_any_size(small_network, segmenter, shape):
+    image = torch.rand(shape)
+    with torch.inference_mode():
+        expected = small_network.segmenter(image)
+    (have,) = segmenter.run(["probability"], {"image": image.numpy()})
+    np.testing.assert_allclose(have, expected, rtol=0, atol=1e-5)
+
+
+def test_segmenter_graph_has_free_batch_height_and_width(segmenter):
+    (image,) = segmenter.get_inputs()
+    assert image.shape == ["batch", 1, "height", "width"]
+
+
+@pytest.mark.parametrize("name", [GRAPH, SEGMENTER])
+def test_graph_holds_all_of_its_weights(small_bundle, name):
+    model = onnx.load(small_bundle / name, load_external_data=False)
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+@pytest.mark.parametrize("name", [GRAPH, SEGMENTER])
+def test_graph_holds_no_paths_of_the_machine_that_made_it(small_bundle, name):
+    content = (small_bundle / name).read_bytes()
+    repository = cxrnet.__path__[0].removesuffix("/src/cxrnet").encode()
+    assert not any(trace in content for trace in (repository, b"site-packages", b".py", b"/home/", b"/tmp/"))
+
+
+def test_segmenter_with_recurrent_blocks_is_refused():
+    segmenter = Segmenter(TINY.model_copy(update={"recurrent_blocks": 2}))
+    with pytest.raises(ExportError, match="segmenter: 2 recurrent blocks have no ONNX form; run it in PyTorch"):
+        export_segmenter(segmenter)
+
+
+def test_network_with_recurrent_blocks_is_refused():
+    config = SMALL.model_copy(update={"segmenter": TINY.model_copy(update={"recurrent_blocks": 1})})
+    with pytest.raises(ExportError, match="segmenter: 1 recurrent blocks have no ONNX form"):
+        export_network(Network(config))
+
+
+def test_network_with_patient_data_is_refused():
+    classifier = SMALL.classifier.model_copy(update={"patient": PatientConfig(features=("age",))})
+    network = Network(SMALL.model_copy(update={"classifier": classifier}))
+    with pytest.raises(ExportError, match="small: patient data has no input in the graph; export a classifier"):
+        export_network(network)
+
+
+def test_graph_that_says_something_else_is_refused(monkeypatch, small_bundle):
+    # the weights of another segmenter slip in where the exporter's notes are removed
+    other = (small_bundle / SEGMENTER).read_bytes()
+    monkeypatch.setattr(export, "_bare", lambda model: other)
+    segmenter = randomised(Segmenter(SMALL.segmenter), seed=1)
+    with pytest.raises(ExportError, match=r"probability: graph and network differ by .*; at most 0.0001 is"):
+        export_segmenter(segmenter)
+
+
+def test_few_pixels_of_a_quantised_mask_may_be_rounded_otherwise():
+    differences = np.zeros((200, 200), np.float32)
+    differences[0, :4] = 1 / 255
+    assert export._without_rounded_otherwise(differences, 255).max() == 0
+    differences[0, 4] = 2 / 255
+    assert export._without_rounded_otherwise(differences, 255).max() == np.float32(2 / 255)
+    differences[1] = 1 / 255
+    assert np.count_nonzero(export._without_rounded_otherwise(differences, 255)) == 205
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+def test_export_leaves_the_mode_of_the_network(is_training):
+    segmenter = Segmenter(TINY).train(is_training)
+    export_segmenter(segmenter)
+    assert segmenter.training is is_training
+
+
+def test_export_that_fails_leaves_the_mode_of_the_network(monkeypatch):
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    segmenter = Segmenter(TINY).train()
+    with pytest.raises(ExportError, match="graph and network differ"):
+        export_segmenter(segmenter)
+    assert segmenter.training
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scattering": ScatteringConfig(J=1, L=4)},
+        {"scattering": ScatteringConfig(J=3, L=2)},
+        {"scattering": ScatteringConfig(order=1)},
+        {"attention": None},
+        {"attention": AttentionConfig(heads=1, size=4)},
+        {"classes": ("covid", "other pneumonia", "clear")},
+        {"pooling": PoolingConfig(regions="intensity")},
+        {"pooling": PoolingConfig(regions="threshold", intensity_threshold=0.3)},
+    ],
+)
+def test_every_option_has_a_graph_that_says_the_same(changes):
+    classifier = ClassifierConfig(**{"filters": 2, "blocks": 2, **changes})
+    preparation = PreparationConfig(height=37, width=50)
+    config = SMALL.model_copy(
+        update={"classifier": classifier, "segmenter": TINY, "preparation": preparation, "folds": 1}
+    )
+    assert _names(_session(export_network(randomised(Network(config)))).get_outputs())[-1] == "scores"

@@ -1,0 +1,108 @@
+"""Studies on disk, and the objects that are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import files
+from io import BytesIO
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
+
+from cxrnet.node.objects import OBJECTS, write_objects
+from cxrnet.screening.gate import Reason
+from tests.material import film
+from tests.screening.conftest import pipeline
+
+__all__ = ["pipeline"]
+
+UIDS = {"StudyInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3.4.5", "SOPInstanceUID": "1.2.3.4.5.6"}
+
+
+def study_of(**attributes):
+    """Return a made-up film as a data set of CR, 150 pixels wide and 130 high, with these attributes."""
+    pixels = film(3, height=130, width=150)[0]
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = ComputedRadiographyImageStorage
+    dataset.Modality, dataset.BodyPartExamined, dataset.ViewPosition = "CR", "CHEST", "PA"
+    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = (
+        "Doe^Jo",
+        "7",
+        "19700101",
+        "O",
+    )
+    dataset.StudyDate, dataset.StudyTime, dataset.StudyID = "20240102", "030405", "9"
+    dataset.AccessionNumber, dataset.ReferringPhysicianName = "A1", "Roe^Al"
+    dataset.SeriesNumber, dataset.InstanceNumber, dataset.PatientOrientation = 2, 3, ["L", "F"]
+    dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PhotometricInterpretation = 7, "MONOCHROME2"
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.PixelData = pixels.tobytes()
+    for keyword, value in {**UIDS, **attributes}.items():
+        if value is None:
+            dataset.pop(keyword, None)
+        else:
+            setattr(dataset, keyword, value)
+    return dataset
+
+
+def save(dataset, path):
+    """Write a data set as a file, in the transfer syntax that it names."""
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = UIDS["SOPInstanceUID"]
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Function from attributes to the path of a made-up study of one film; None leaves an attribute out."""
+    return lambda **attributes: save(study_of(**attributes), tmp_path / "chest.dcm")
+
+
+@pytest.fixture
+def made(pipeline, tmp_path):
+    """Function from a file to its objects by name, all kinds unless told, of its finding or of the one given."""
+
+    def make(path, finding=None, kinds=tuple(OBJECTS)):
+        paths = write_objects(finding or pipeline.screen(path), path, kinds, tmp_path / "objects")
+        return {each.name: pydicom.dcmread(BytesIO(each.read_bytes())) for each in paths}
+
+    return make
+
+
+@pytest.fixture
+def turned(pipeline, tmp_path):
+    """Function from degrees to a film stored turned anticlockwise by so many, and its finding once it was mended."""
+
+    def turn(degrees):
+        from cxrnet.screening.correction import mended
+
+        dataset = study_of()
+        pixels = np.rot90(dataset.pixel_array, degrees // 90)
+        dataset.Rows, dataset.Columns = pixels.shape
+        dataset.PixelData = pixels.tobytes()
+        path = save(dataset, tmp_path / "turned.dcm")
+        upright, steps = mended(pipeline.read(path), is_inverted=False, turn=degrees)
+        return path, replace(pipeline.screen(upright), mended=steps)
+
+    return turn
+
+
+def refused(finding):
+    """Return a finding as if the gate had refused it."""
+    reasons = (Reason("LATERAL", "looks like a lateral view (99 % sure); a frontal one is needed"),)
+    nothing = {"scores": {}, "folds": {}, "interval": {}, "spread": None, "heatmaps": None, "doubt": None}
+    return replace(finding, status="refused", reasons=reasons, **nothing)
+
+
+@pytest.fixture(scope="session")
+def rg1():
+    """Path of RG1, a chest radiograph of the package pydicom-data: CR, MONOCHROME1, 15 bits."""
+    return next(file for file in files("pydicom-data") if file.name == "RG1_UNCR.dcm").locate()

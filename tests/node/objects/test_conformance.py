@@ -1,0 +1,89 @@
+"""The objects before the judge of the trade, dciodvfy of dicom3tools (Debian: apt-get install dicom3tools)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from cxrnet import Pipeline
+from cxrnet.node.objects import FILES, OBJECTS, write_objects
+from tests.node.objects.conftest import refused
+
+DCIODVFY = shutil.which("dciodvfy")
+pytestmark = pytest.mark.skipif(DCIODVFY is None, reason="needs dciodvfy, of the Debian package dicom3tools")
+
+
+def errors(path):
+    done = subprocess.run([DCIODVFY, "-new", str(path)], capture_output=True, text=True, check=False)
+    assert "Error" in done.stderr or done.returncode == 0
+    return [line for line in done.stderr.splitlines() if line.startswith("Error")]
+
+
+def check(finding, path, folder):
+    paths = write_objects(finding, path, OBJECTS, folder)
+    for each in paths:
+        assert errors(each) == [], each.name
+    return [each.name for each in paths]
+
+
+def test_dciodvfy_finds_errors_where_there_are_some(pipeline, study, tmp_path):
+    path = study()
+    (report,) = write_objects(pipeline.screen(path), path, {"sr"}, tmp_path)
+    import pydicom
+
+    dataset = pydicom.dcmread(report)
+    del dataset.CompletionFlag
+    dataset.save_as(report)
+    assert any("CompletionFlag" in line for line in errors(report))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"PatientOrientation": "", "BodyPartExamined": "LUNG"},
+        {"PhotometricInterpretation": "MONOCHROME1", "WindowCenter": 100, "WindowWidth": 200},
+        {"RescaleSlope": 2, "RescaleIntercept": -5, "PixelSpacing": [0.2, 0.2], "SpecificCharacterSet": "ISO_IR 192"},
+        {"PatientName": None, "ReferringPhysicianName": None, "StudyID": None, "AccessionNumber": None},
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "SeriesNumber": None, "InstanceNumber": None},
+    ],
+    ids=["usual", "orientation unknown", "inverted", "rescaled", "sparse", "secondary capture"],
+)
+def test_made_up_studies_are_sound(pipeline, study, tmp_path, attributes):
+    path = study(**attributes)
+    assert check(pipeline.screen(path), path, tmp_path / "out") == list(FILES)
+
+
+def test_a_refused_film_is_sound(pipeline, study, tmp_path):
+    path = study()
+    assert len(check(refused(pipeline.screen(path)), path, tmp_path / "out")) == 4
+
+
+@pytest.mark.parametrize("degrees", [90, 180])
+def test_a_turned_film_is_sound(turned, tmp_path, degrees):
+    path, finding = turned(degrees)
+    assert check(finding, path, tmp_path / "out") == list(FILES)
+
+
+def test_rg1_is_sound(rg1, tmp_path):
+    with Pipeline.load("covid") as own:
+        finding = own.screen(rg1)
+    assert finding.status == "scored"
+    assert check(finding, rg1, tmp_path / "out") == list(FILES)
+
+
+def test_a_dx_is_sound(pipeline, shared, tmp_path):
+    path = shared / "data" / "odd" / "dicom" / "dx_thorax_mono1_small.dcm"
+    finding = pipeline.screen(path)  # a gate that lets all pass, for the heat map's sake
+    assert finding.status == "scored"
+    assert check(finding, path, tmp_path / "out") == list(FILES)
+
+
+def test_a_dx_that_is_refused_is_sound(shared, tmp_path):
+    path = shared / "data" / "odd" / "dicom" / "dx_thorax_mono1_small.dcm"
+    with Pipeline.load("covid") as own:
+        finding = own.screen(path)
+    assert finding.status == "refused"
+    assert len(check(finding, path, tmp_path / "out")) == 4

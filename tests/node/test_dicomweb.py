@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import io
+import socket
+
+import pytest
+from pydicom import dcmread
+
+from cxrnet.errors import PacsError, UsageError
+from cxrnet.node.dicomweb import Instance, WebServer, check_uid
+from tests.node.web import multipart, stored, uid, web_server
+
+
+@pytest.fixture
+def web():
+    with web_server() as running:
+        yield running
+
+
+@pytest.fixture
+def server(web):
+    return WebServer(web.url, environment={}, seconds=5)
+
+
+@pytest.fixture
+def film(sent, tmp_path):
+    path = tmp_path / "film.dcm"
+    sent(SOPInstanceUID="1.2.3").save_as(path, enforce_file_format=True)
+    return path
+
+
+def content_of(dataset):
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def test_store_sends_the_file_and_believes_a_server_that_names_it(web, server, film):
+    web.say("POST", "/studies", stored("1.2.3"))
+    server.send([film])
+    ((_, _, _, _, body),) = web.asked
+    start = body.index(b"DICM") - 128
+    assert dcmread(io.BytesIO(body[start : body.rindex(b"\r\n--")])) == dcmread(film)
+
+
+def test_a_long_file_is_sent_whole(web, server, sent, tmp_path):
+    path = tmp_path / "long.dcm"
+    sent(SOPInstanceUID="1.2.3", PixelData=bytes(3_000_001)).save_as(path, enforce_file_format=True)
+    web.say("POST", "/studies", stored("1.2.3"))
+    server.store(path)
+    assert len(web.asked[0][4]) > 3_000_000
+
+
+def test_an_answer_of_200_without_words_is_believed(web, server, film):
+    web.say("POST", "/studies", b"")
+    server.store(film)
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "problem"),
+    [
+        (202, b"", "answered 202 and did not say that it is stored"),
+        (200, stored("9.9"), "answered 200 and did not say that it is stored"),
+        (
+            200,
+            {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA700]}}]}},
+            "did not store an object, reason 0xA700",
+        ),
+    ],
+)
+def test_what_is_not_said_to_be_stored_is_not(web, server, film, status, content, problem):
+    web.say("POST", "/studies", content, status=status)
+    with pytest.raises(PacsError, match=problem) as caught:
+        server.store(film)
+    assert (caught.value.code, caught.value.is_final) == ("NOT_STORED", False)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_final", "remedy"),
+    [
+        (400, True, "look into its log"),
+        (401, False, "set CXRNET_PACS_AUTHORIZATION"),
+        (404, True, "check the URL"),
+        (429, False, "look"),
+        (503, False, "look"),
+    ],
+)
+def test_a_status_that_is_no_success(web, server, film, status, is_final, remedy):
+    web.say("POST", "/studies", b"", status=status)
+    with pytest.raises(PacsError, match=f"answered {status}; {remedy}") as caught:
+        server.store(film)
+    assert (caught.value.code, caught.value.is_final) == ("REFUSED", is_final)
+    assert len(web.asked) == 1  # the client's own retries send an empty body
+
+
+def test_a_redirection_is_not_followed(web, server, film):
+    web.say("POST", "/studies", b"", status=307, Location="http://127.0.0.1:9/elsewhere")
+    with pytest.raises(PacsError, match="redirects to another address"):
+        server.store(film)
+
+
+def test_nobody_there_is_unreachable(film):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(PacsError, match=f"http://127.0.0.1:{port}/dicom-web: no answer") as caught:
+        WebServer(f"http://127.0.0.1:{port}/dicom-web", environment={}).store(film)
+    assert caught.value.code == "UNREACHABLE"
+
+
+@pytest.mark.parametrize("content", [b"no DICOM at all", b""])
+def test_what_is_no_dicom_file_is_not_sent(web, server, tmp_path, content):
+    path = tmp_path / "note.txt"
+    path.write_bytes(content)
+    with pytest.raises(PacsError, match=r"note.txt: not a readable DICOM file"):
+        server.store(path)
+    assert not web.asked
+
+
+def test_a_file_that_would_cut_the_upload_is_not_sent(web, server, sent, tmp_path):
+    path = tmp_path / "film.dcm"
+    sent(ImageComments="\r\n--0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1--").save_as(path, enforce_file_format=True)
+    with pytest.raises(PacsError, match="holds a line that would cut the upload"):
+        server.store(path)
+    assert not web.asked
+
+
+def test_studies_come_page_by_page(web, server):
+    pages = {"0": [uid("0020000D", "1.1"), uid("0020000D", "1.2")], "2": [uid("0020000D", "1.3")]}
+
+    def page(query):
+        offset = next(part.partition("=")[2] for part in query.split("&") if part.startswith("offset="))
+        import json
+
+        return 200, {"Content-Type": "application/dicom+json"}, json.dumps(pages.get(offset, [])).encode()
+
+    web.answers["GET", "/studies"] = page
+    assert server.studies({"StudyDate": "20240101"}, most=10) == ["1.1", "1.2", "1.3"]
+    assert "StudyDate=20240101" in web.asked[0][2]
+
+
+def test_a_server_that_knows_no_offset_does_not_keep_us_for_ever(web, server):
+    web.say("GET", "/studies", [uid("0020000D", "1.1")])
+    assert server.studies({}, most=10) == ["1.1"]
+    assert len(web.asked) == 2
+
+
+def test_no_more_studies_than_were_asked_for(web, server):
+    web.say("GET", "/studies", [uid("0020000D", f"1.{index}") for index in range(1, 9)])
+    assert len(server.studies({}, most=3)) == 3
+
+
+def test_a_match_without_a_uid_is_not_understood(web, server):
+    web.say("GET", "/studies", [uid("0020000D", "../../etc")])
+    with pytest.raises(PacsError, match="named a UID that is none"):
+        server.studies({}, most=3)
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[1, 2]", b'{"a": 1}', b'[{"0020000D": 5}]'])
+def test_an_answer_that_is_no_dicom_json_is_not_understood(web, server, content):
+    web.say("GET", "/studies", content)
+    with pytest.raises(PacsError) as caught:
+        server.studies({}, most=3)
+    assert caught.value.code == "NOT_UNDERSTOOD"
+
+
+def test_instances_are_those_of_the_series_of_a_modality(web, server):
+    series = [
+        uid("0020000E", "1.1.1") | {"00080060": {"vr": "CS", "Value": ["CR"]}},
+        uid("0020000E", "1.1.2") | {"00080060": {"vr": "CS", "Value": ["SR"]}},
+    ]
+    web.say("GET", "/studies/1.1/series", series)
+    web.say("GET", "/studies/1.1/series/1.1.1/instances", [uid("00080018", "1.1.1.1")])
+    assert server.instances("1.1", modalities=["CR"]) == [Instance("1.1", "1.1.1", "1.1.1.1")]
+
+
+def test_fetch_asks_for_the_syntax_in_which_it_is_kept(web, server, sent):
+    film = sent()
+    body, kind = multipart(content_of(film))
+    web.say("GET", "/studies/1.1/series/1.2/instances/1.3", body, kind=kind)
+    assert server.fetch(Instance("1.1", "1.2", "1.3")) == film
+    assert "transfer-syntax=*" in web.asked[0][3]["Accept"]
+
+
+@pytest.mark.parametrize("parts", [(), (b"nonsense",)], ids=["none", "nonsense"])
+def test_fetch_of_what_is_no_instance_is_not_understood(web, server, parts):
+    body, kind = multipart(*parts)
+    web.say("GET", "/studies/1.1/series/1.2/instances/1.3", body, kind=kind)
+    with pytest.raises(PacsError) as caught:
+        server.fetch(Instance("1.1", "1.2", "1.3"))
+    assert caught.value.code == "NOT_UNDERSTOOD"
+
+
+def test_messages_hold_no_uid(web, server):
+    with pytest.raises(PacsError) as caught:
+        server.fetch(Instance("1.2.840.77", "1.2.840.88", "1.2.840.99"))
+    assert "1.2.840" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1..2", "1.2/3", "1." * 40 + "1", "../1"])
+def test_what_is_no_uid(text):
+    with pytest.raises(UsageError, match="is not a UID"):
+        check_uid(text)

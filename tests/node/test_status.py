@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+import requests
+
+from cxrnet.errors import NodeError
+from cxrnet.node.spool import Spool
+from cxrnet.node.status import StatusPage, age, report
+from tests.node.senders import send, until
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool")
+
+
+def test_report_counts_states_and_names_reasons(spool):
+    queue = spool.open_queue()
+    for name, code in (("a", "COLOUR"), ("b", "COLOUR"), ("c", "UNREADABLE")):
+        queue.fail(queue.add(name=name, instance="abc", sender="S", size=1), code, f"job: {code.lower()}")
+    waiting = queue.add(name="d", instance="abc", sender="S", size=1)
+    queue.postpone(waiting, "OUTPUT", "results cannot be written", seconds=30)
+    text = report(spool, queue, head="cxrnet")
+    queue.close()
+    lines = text.splitlines()
+    assert lines[0] == "cxrnet"
+    assert "received          1   to be screened, oldest 0 s" in lines
+    assert "failed            3   with a reason" in lines
+    assert "  COLOUR             2" in lines
+    assert any(line.startswith("failed     job 3, instance abc") for line in lines)
+    assert "waits      job 4, 0 tries: OUTPUT results cannot be written" in lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (90, "2 min"), (7200, "2 h"), (200_000, "2 d")]
+)
+def test_age(seconds, text):
+    assert age(seconds) == text
+
+
+@pytest.mark.parametrize(("is_well", "status"), [(True, 200), (False, 503)])
+def test_a_page_is_plain_text_on_loopback(is_well, status):
+    page = StatusPage(0, lambda: ("all is said\n", is_well))
+    try:
+        answer = requests.get(f"http://127.0.0.1:{page.port}/anything", timeout=10)
+    finally:
+        page.close()
+    assert (answer.status_code, answer.text) == (status, "all is said\n")
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert page._server.server_address[0] == "127.0.0.1"
+
+
+def test_a_page_that_cannot_be_told_is_not_well():
+    def fail():
+        raise ValueError("Doe^Jane")
+
+    page = StatusPage(0, fail)
+    try:
+        answer = requests.get(f"http://127.0.0.1:{page.port}/", timeout=10)
+    finally:
+        page.close()
+    assert (answer.status_code, answer.text) == (503, "the status cannot be told (ValueError)\n")
+
+
+def test_a_port_that_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(NodeError, match="--status-port"):
+        StatusPage(taken.getsockname()[1], lambda: ("", True))
+
+
+def test_the_page_of_a_node(node, sent):
+    with node(status_port=0) as running:
+        send(running, sent(PatientName="CANARY"))
+        until(lambda: running.queue.counts()["screened"])
+        answer = requests.get(f"http://127.0.0.1:{running.status_port}/", timeout=10)
+    assert answer.status_code == 200
+    assert answer.text.startswith("cxrnet node CXRNET on 127.0.0.1:")
+    assert "model small 0.1, forwards to nowhere" in answer.text
+    assert "CANARY" not in answer.text
+
+
+def test_the_page_of_a_node_that_is_full_is_not_well(node, sent):
+    with node(status_port=0, free_bytes=10**18) as running:
+        answer = requests.get(f"http://127.0.0.1:{running.status_port}/", timeout=10)
+    assert answer.status_code == 503
+    assert "FULL" in answer.text

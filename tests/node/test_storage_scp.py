@@ -1,0 +1,252 @@
+"""The Storage SCP alone: what it takes, what it refuses, what it writes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import ssl
+import threading
+
+import pytest
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, generate_uid
+from pynetdicom.sop_class import CTImageStorage, DigitalXRayImageStorageForPresentation
+
+from cxrnet.errors import NodeError
+from cxrnet.node.settings import TLS, Allowance, NodeSettings, parse_peer
+from cxrnet.node.spool import Spool, digest
+from cxrnet.node.storage_scp import TRANSFER_SYNTAXES, Receiver
+from cxrnet.node.storage_scu import StorageEntity
+from tests.node.senders import association, entity, facing_nobody, send, until
+
+
+@pytest.fixture
+def receiver(tmp_path):
+    """Function that starts a receiver without a worker behind it."""
+    started = []
+
+    def start(**options):
+        spool = Spool(tmp_path / "spool")
+        queue = spool.open_queue()
+        allowance = Allowance(**{"free_bytes": 0} | options.pop("allowance", {}))
+        made = Receiver(
+            NodeSettings(**{"title": "CXRNET", "port": 0, "allowance": allowance} | options),
+            spool,
+            queue,
+            threading.Event(),
+        )
+        made.spool, made.queue = spool, queue
+        started.append(made)
+        made.start()
+        return made
+
+    yield start
+    for made in started:
+        made.stop(seconds=1)
+        made.queue.close()
+
+
+def received(made):
+    return [made.spool.source(work.name) for work in made.queue.rows("received")]
+
+
+def test_an_instance_is_on_disk_whole_when_it_is_answered(receiver, sent):
+    made, film = receiver(), sent()
+    assert send(made, film) == [0]
+    (path,) = received(made)
+    there = dcmread(path)
+    assert there == film
+    assert there.file_meta.TransferSyntaxUID == film.file_meta.TransferSyntaxUID
+    assert there.file_meta.MediaStorageSOPInstanceUID == film.SOPInstanceUID
+    assert path.read_bytes()[:128] == bytes(128)
+
+
+def test_a_row_says_who_sent_what(receiver, sent):
+    made, film = receiver(), sent()
+    send(made, film, title="MODALITY")
+    (work,) = made.queue.rows()
+    assert (work.sender, work.instance) == ("MODALITY", digest(film.SOPInstanceUID))
+    assert work.bytes == received(made)[0].stat().st_size
+
+
+@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES, ids=lambda syntax: syntax.name)
+def test_every_usual_transfer_syntax_is_accepted(receiver, sent, syntax):
+    with association(receiver(), syntaxes=(syntax,)) as open_one:
+        accepted = [context.transfer_syntax[0] for context in open_one.accepted_contexts]
+    assert syntax in accepted
+
+
+def test_compressed_pixels_are_stored_as_they_come(receiver, sent):
+    made, film = receiver(), sent()
+    film.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    film.PixelData = encapsulate([b"\xff\x4f\xff\x51 some frame."])
+    film["PixelData"].is_undefined_length = True
+    assert send(made, film, syntaxes=(JPEG2000Lossless,)) == [0]
+    there = dcmread(received(made)[0])
+    assert there.file_meta.TransferSyntaxUID == JPEG2000Lossless
+    assert there.PixelData == film.PixelData
+
+
+def test_digital_radiography_is_taken_and_tomography_is_not(receiver):
+    kinds = (DigitalXRayImageStorageForPresentation, CTImageStorage)
+    with association(receiver(), kinds=kinds) as open_one:
+        accepted = {context.abstract_syntax for context in open_one.accepted_contexts}
+        rejected = {context.abstract_syntax for context in open_one.rejected_contexts}
+    assert DigitalXRayImageStorageForPresentation in accepted
+    assert rejected == {CTImageStorage}
+
+
+def test_a_wrong_name_is_rejected(receiver):
+    with association(receiver(), called="PACS") as closed:
+        assert closed.is_rejected
+
+
+def test_a_caller_that_is_not_on_the_list_is_rejected(receiver, sent):
+    made = receiver(titles=("MODALITY",))
+    with association(made, title="STRANGER") as closed:
+        assert closed.is_rejected
+    assert send(made, sent(), title="MODALITY") == [0]
+
+
+def test_a_peer_that_is_not_on_the_list_is_rejected(receiver):
+    made = receiver(peers=(parse_peer("10.1.0.0/16"),))
+    with association(made) as closed:
+        assert closed.is_rejected
+    assert made.refused == 1
+
+
+def test_a_peer_on_the_list_may_send(receiver, sent):
+    assert send(receiver(peers=(parse_peer("127.0.0.0/8"),)), sent()) == [0]
+
+
+def test_an_instance_that_is_too_large_is_out_of_resources_and_the_next_is_taken(receiver, sent):
+    made = receiver(allowance={"instance_bytes": 30_000})
+    large, small = sent(), sent()
+    large.PixelData = bytes(40_000)
+    assert send(made, large, small) == [0xA700, 0]
+    assert len(received(made)) == 1
+
+
+def test_a_full_queue_is_out_of_resources(receiver, sent):
+    made = receiver(allowance={"queued": 2})
+    assert send(made, sent(), sent(), sent()) == [0, 0, 0xA700]
+
+
+def test_a_full_disk_is_out_of_resources(receiver, sent):
+    made = receiver(allowance={"free_bytes": 10**18})
+    assert send(made, sent()) == [0xA700]
+    assert not list(made.spool.incoming.iterdir())
+
+
+def test_a_spool_that_vanishes_is_out_of_resources(receiver, sent):
+    made = receiver()
+    shutil.rmtree(made.spool.incoming)
+    assert send(made, sent()) == [0xA700]
+
+
+def test_a_row_that_cannot_be_written_is_out_of_resources(receiver, sent, monkeypatch):
+    import sqlite3
+
+    made = receiver()
+
+    def full(**_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(made.queue, "add", full)
+    assert send(made, sent()) == [0xA700]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+@pytest.mark.parametrize("uid", ["../../etc/passwd", "/etc/passwd", "a" * 64, "1.2/3", "1.2 3"])
+def test_a_uid_that_is_none_is_not_understood_and_never_becomes_a_path(receiver, sent, uid, tmp_path):
+    made, film = receiver(), sent()
+    film["SOPInstanceUID"]._value = uid
+    assert send(made, film) == [0xC000]
+    assert {path.name for path in tmp_path.rglob("*")} <= {
+        "chest.dcm", "spool", "incoming", "results", "queue.db", "queue.db-wal", "queue.db-shm",
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_uid_of_points_is_a_name_of_our_own(receiver, sent):
+    made, film = receiver(), sent()
+    film["SOPInstanceUID"]._value = ".."
+    assert send(made, film) == [0]
+    assert received(made)[0].parent == made.spool.incoming
+
+
+def test_more_associations_than_allowed_are_rejected_for_the_moment(receiver):
+    made = receiver(allowance={"associations": 2})
+    with association(made), association(made), association(made) as third:
+        assert third.is_rejected
+    until(lambda: made.associations == 0)
+    with association(made) as again:
+        assert again.is_established
+
+
+def test_logs_hold_a_digest_and_no_identifier(receiver, sent, caplog):
+    caplog.set_level(logging.DEBUG, logger="cxrnet")
+    made, film = receiver(allowance={"queued": 1}), sent(PatientName="CANARY^NAME", PatientID="CANARY1")
+    send(made, film, sent(PatientName="CANARY^NAME"))
+    told = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("cxrnet"))
+    assert digest(film.SOPInstanceUID) in told
+    assert "CANARY" not in told
+    assert film.SOPInstanceUID not in told
+    assert film.StudyInstanceUID not in told
+
+
+def test_stop_ends_associations_that_do_not_end(receiver):
+    made = receiver()
+    with association(made) as open_one:
+        made.stop(seconds=0.2)
+        until(lambda: not open_one.is_established)
+
+
+@pytest.mark.parametrize(
+    ("tls", "line"),
+    [
+        (TLS(key="nix.pem"), "--tls-cert: is missing"),
+        (TLS(certificate="nix.pem"), "--tls-cert nix.pem: cannot be used"),
+    ],
+)
+def test_certificates_that_are_not_there(receiver, tls, line):
+    with pytest.raises(NodeError, match=line):
+        receiver(tls=tls)
+
+
+@facing_nobody
+def test_callers_must_show_a_certificate_where_authorities_are_named(receiver, sent, certificate):
+    made = receiver(tls=TLS(certificate=certificate, authorities=certificate))
+    context = ssl.create_default_context(cafile=certificate)
+    calling = entity()
+    closed = calling.associate("127.0.0.1", made.port, ae_title="CXRNET", tls_args=(context, "localhost"))
+    assert not closed.is_established
+    context.load_cert_chain(certificate)
+    open_one = calling.associate("127.0.0.1", made.port, ae_title="CXRNET", tls_args=(context, "localhost"))
+    assert open_one.send_c_store(sent()).Status == 0
+    open_one.release()
+
+
+@facing_nobody
+def test_a_caller_in_the_open_is_not_heard_where_there_is_tls(receiver, certificate):
+    made = receiver(tls=TLS(certificate=certificate), allowance={"seconds": 2.0})
+    with association(made) as closed:
+        assert not closed.is_established
+
+
+def test_results_go_on_by_tls(receiver, sent, certificate, tmp_path):
+    made = receiver(tls=TLS(certificate=certificate, authorities=certificate))
+    path, tls = tmp_path / "film.dcm", TLS(certificate=certificate, authorities=certificate)
+    sent().save_as(path, enforce_file_format=True)
+    StorageEntity("CXRNET", "localhost", made.port, calling="OTHER", tls=tls).send([path])
+    assert len(received(made)) == 1
+
+
+def test_two_senders_of_one_instance_make_two_rows(receiver, sent):
+    film = sent(SOPInstanceUID=generate_uid())
+    made = receiver()
+    assert send(made, film, film) == [0, 0]
+    first, second = made.queue.rows()
+    assert first.instance == second.instance
+    assert first.name != second.name

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from dataclasses import replace
+
+import pytest
+
+from cxrnet.errors import CxrNetError, OutputError, PacsError
+from cxrnet.node.spool import Spool
+from cxrnet.node.worker import STARTS, Forwarder, Screener, Step, called, where
+from tests.node.senders import copy_objects, until
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool")
+
+
+@pytest.fixture
+def queue(spool):
+    opened = spool.open_queue()
+    yield opened
+    opened.close()
+
+
+def put(spool, queue, content):
+    """Receive a file; return its row as the first step gets it."""
+    name, size = spool.store((content,))
+    queue.add(name=name, instance="0" * 12, sender="S", size=size)
+    return queue.begin("received")
+
+
+@pytest.fixture
+def screener(pipeline, queue, spool):
+    def make(write=copy_objects):
+        return Screener(pipeline, queue, spool, kinds=("seg",), write=write, screened=threading.Event())
+
+    return make
+
+
+def test_a_refused_film_is_screened_and_says_so(screener, spool, queue, dicom):
+    screener()(put(spool, queue, dicom(BodyPartExamined="FOOT").read_bytes()))
+    assert queue.rows("screened")[0].outcome == "refused"
+
+
+def test_the_source_goes_when_the_results_are_there(screener, spool, queue, dicom):
+    work = put(spool, queue, dicom().read_bytes())
+    screener()(work)
+    assert not spool.source(work.name).exists()
+    assert spool.objects(work.name)
+
+
+def test_pictures_show_the_number_of_the_job(screener, spool, queue, dicom):
+    seen = []
+
+    def look(finding, source, kinds, folder):
+        seen.append((finding.input, finding.radiograph.name))
+        return ()
+
+    screener(look)(put(spool, queue, dicom().read_bytes()))
+    assert seen == [("job 1", "job 1")]
+
+
+def test_a_broken_file_stays_to_be_looked_at(screener, spool, queue):
+    work = put(spool, queue, b"no radiograph")
+    screener()(work)
+    (failed,) = queue.rows("failed")
+    assert failed.code == "UNREADABLE"
+    assert failed.reason.startswith("job 1: ")
+    assert spool.source(work.name).exists()
+
+
+def test_objects_that_cannot_be_made_are_a_reason(screener, spool, queue, dicom):
+    def write(*_):
+        raise CxrNetError("Study Instance UID (0020,000d) is missing; file it under a study first")
+
+    screener(write)(put(spool, queue, dicom().read_bytes()))
+    assert queue.rows("failed")[0].code == "OBJECTS"
+
+
+def test_a_fault_of_our_own_fails_one_instance_and_repeats_nothing_of_it(screener, spool, queue, dicom, caplog):
+    caplog.set_level(logging.DEBUG)
+
+    def write(*_):
+        raise ValueError("Doe^Jane")
+
+    work = put(spool, queue, dicom().read_bytes())
+    screener(write)(work)
+    (failed,) = queue.rows("failed")
+    assert failed.code == "INTERNAL"
+    assert "ValueError at test_worker.py" in failed.reason
+    assert "Doe" not in failed.reason + caplog.text
+    assert not spool.objects(work.name)
+
+
+@pytest.mark.parametrize("error", [OutputError("full"), OSError(28, "No space left on device")])
+def test_a_full_disk_is_waited_for(screener, spool, queue, dicom, error):
+    def write(*_):
+        raise error
+
+    work = put(spool, queue, dicom().read_bytes())
+    screener(write)(work)
+    (waiting,) = queue.rows("received")
+    assert (waiting.code, waiting.tries) == ("OUTPUT", 0)
+    assert waiting.due > waiting.received + 20
+    assert spool.source(work.name).exists()
+
+
+def test_what_ends_the_program_again_and_again_is_left(screener, spool, queue, dicom):
+    put(spool, queue, dicom().read_bytes())
+    for _ in range(STARTS - 1):
+        queue.begin("received")
+    screener()(queue.begin("received"))
+    assert queue.rows("failed")[0].code == "DIED"
+
+
+class Goal:
+    """A destination that raises what a test wants, once each, and then takes everything."""
+
+    name = "GOAL"
+
+    def __init__(self, *errors):
+        self.errors, self.sent = list(errors), []
+
+    def send(self, files):
+        if self.errors:
+            raise self.errors.pop(0)
+        self.sent.append([path.name for path in files])
+
+
+def screened(spool, queue):
+    work = put(spool, queue, b"x")
+    (spool.fresh_results(work.name) / "seg.dcm").write_bytes(b"x")
+    queue.advance(work.number, "screened", outcome="scored")
+    return queue.begin("screened")
+
+
+def test_forwarding_sends_all_objects_and_clears_up(spool, queue):
+    work, goal = screened(spool, queue), Goal()
+    Forwarder(goal, queue, spool, attempts=3)(work)
+    assert goal.sent == [["seg.dcm"]]
+    assert queue.counts()["forwarded"] == 1
+    assert not spool.objects(work.name)
+
+
+def test_what_was_not_taken_waits_longer_each_time(spool, queue):
+    forwarder = Forwarder(Goal(*[PacsError("NOT_STORED", "no")] * 3), queue, spool, attempts=9)
+    work, pauses = screened(spool, queue), []
+    for tries in range(3):
+        forwarder(replace(work, tries=tries))
+        row = queue.rows("screened")[0]
+        pauses.append(row.due - row.changed)
+    assert pauses == pytest.approx([2, 4, 8], abs=1)
+
+
+def test_an_answer_that_is_final_ends_it(spool, queue):
+    work = screened(spool, queue)
+    Forwarder(Goal(PacsError("NOT_ACCEPTED", "does not take it", is_final=True)), queue, spool, attempts=9)(work)
+    assert queue.rows("failed")[0].code == "NOT_ACCEPTED"
+    assert spool.objects(work.name)  # for --retry
+
+
+def test_attempts_are_bounded(spool, queue):
+    work = screened(spool, queue)
+    Forwarder(Goal(PacsError("NOT_STORED", "no")), queue, spool, attempts=3)(replace(work, tries=2))
+    assert queue.rows("failed")[0].code == "NOT_STORED"
+
+
+def test_nobody_there_is_found_out_once_and_not_by_each(spool, queue):
+    first, second = screened(spool, queue), screened(spool, queue)
+    goal = Goal(PacsError("UNREACHABLE", "no association"))
+    forwarder = Forwarder(goal, queue, spool, attempts=9)
+    forwarder(first)
+    forwarder(second)
+    assert not goal.sent
+    waiting = {work.number: work.tries for work in queue.rows("screened")}
+    assert waiting == {first.number: 1, second.number: 0}
+
+
+def test_results_that_are_gone_are_a_reason(spool, queue):
+    work = screened(spool, queue)
+    spool.drop(work.name)
+    Forwarder(Goal(), queue, spool, attempts=3)(work)
+    assert queue.rows("failed")[0].code == "RESULTS_LOST"
+
+
+@pytest.mark.parametrize("error", [ValueError("Doe^Jane"), sqlite3.OperationalError("locked"), OSError(28, "full")])
+def test_a_step_goes_on_whatever_happens(spool, queue, error, caplog):
+    done, stop = [], threading.Event()
+    queue.add(name="a", instance="0" * 12, sender="S", size=1)
+
+    def task(work):
+        done.append(work.number)
+        if len(done) == 1:
+            raise error
+        queue.advance(work.number, "forwarded")
+
+    step = Step(name="test", state="received", task=task, queue=queue, wake=threading.Event())
+    thread = threading.Thread(target=step.run, args=(stop, set(), threading.Lock()), daemon=True)
+    thread.start()
+    until(lambda: queue.counts()["forwarded"])
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert "Doe" not in caplog.text
+
+
+def test_a_row_is_not_given_to_two_threads(spool, queue):
+    at_once, most, lock, stop = [], [], threading.Lock(), threading.Event()
+    numbers = [queue.add(name=name, instance="0" * 12, sender="S", size=1) for name in "abcdefgh"]
+
+    def task(work):
+        at_once.append(work.number)
+        most.append(len(set(at_once)) == len(at_once))
+        stop.wait(0.05)
+        at_once.remove(work.number)
+        queue.advance(work.number, "forwarded")
+
+    step = Step(name="test", state="received", task=task, queue=queue, wake=threading.Event())
+    threads = [threading.Thread(target=step.run, args=(stop, busy, lock)) for busy in [set()] * 3]
+    for thread in threads:
+        thread.start()
+    until(lambda: queue.counts()["forwarded"] == len(numbers))
+    stop.set()
+    for thread in threads:
+        thread.join(5)
+    assert all(most)
+    assert len(most) == len(numbers)
+
+
+def test_called_renames_a_finding_and_its_radiograph(pipeline, chest):
+    finding = called(pipeline.screen(chest), "job 7")
+    assert (finding.input, finding.radiograph.name) == ("job 7", "job 7")
+
+
+def test_where_tells_the_class_and_the_line_and_not_the_text():
+    with pytest.raises(ValueError, match="Doe") as caught:
+        raise ValueError("Doe^Jane")
+    assert where(caught.value).startswith("ValueError at test_worker.py:")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+
+from cxrnet.plots.chart import SERIES, literal, new_chart, png, spread_out
+from tests.plots.material import lightness
+
+
+def test_png_has_the_size_asked_for():
+    figure, _ = new_chart(4, 3)
+    picture = cv2.imdecode(np.frombuffer(png(figure, dpi=50), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (150, 200, 3)
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    assert png(new_chart(2, 2)[0]) == png(new_chart(2, 2)[0])
+
+
+def test_charts_do_not_go_through_pyplot():
+    program = "import sys; from cxrnet.plots.chart import *; png(new_chart(2, 2)[0]); print([*sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "matplotlib.figure" in done.stdout
+    assert "matplotlib.pyplot" not in done.stdout
+
+
+def test_colours_are_dark_enough_for_a_white_ground():
+    colours = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in SERIES])
+    assert lightness(colours).max() < 75
+
+
+def test_dollar_signs_are_not_mathematics():
+    figure, (axes,) = new_chart(2, 2)
+    axes.set_title(literal("$x$ and $"))
+    assert len(png(figure)) > 100
+
+
+def test_points_are_spread_within_the_width():
+    places = spread_out(np.random.default_rng(0).normal(size=500), 3, width=0.4)
+    assert abs(places - 3).max() <= 0.4
+    assert len(np.unique(places)) > 400
+
+
+def test_a_single_point_stands_in_the_middle():
+    assert spread_out(np.array([0.5]), 2).tolist() == [2]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cxrnet.plots.chart import png
+from cxrnet.plots.curves import Curve, draw_precision_recall, draw_roc
+
+STEP = Curve(np.array([0, 0.25, 1]), np.array([0, 0.75, 1]))
+LINE = Curve(np.array([0.0, 1]), np.array([0.0, 1]))
+
+
+def labels(figure):
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_ensemble_and_folds_are_named():
+    figure = draw_roc({"ensemble": STEP}, folds=[STEP, LINE])
+    assert labels(figure) == ["chance", "2 folds", "folds, mean \u00b1 1 sd", "ensemble"]
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_folds_without_an_ensemble_get_their_mean():
+    figure = draw_roc({}, folds=[STEP, LINE])
+    mean = next(line for line in figure.axes[0].lines if line.get_label() == "mean of the folds")
+    assert np.interp(0.25, *mean.get_data()) == pytest.approx((0.75 + 0.25) / 2)
+
+
+def test_thick_lines_are_the_curves_themselves():
+    figure = draw_roc({"a": STEP, "b": LINE})
+    drawn = {line.get_label(): line for line in figure.axes[0].lines}
+    assert np.array_equal(drawn["a"].get_ydata(), STEP.y)
+    assert drawn["a"].get_color() != drawn["b"].get_color()
+
+
+def test_precision_of_chance_is_the_prevalence():
+    figure = draw_precision_recall({"model": STEP}, prevalence=0.3)
+    assert "chance (0.30)" in labels(figure)
+    assert figure.axes[0].lines[0].get_ydata() == pytest.approx([0.3, 0.3])
+
+
+def test_precision_of_the_folds_is_that_of_the_first_point_that_reaches_a_recall():
+    fold = Curve(np.array([0, 0.5, 1]), np.array([1, 0.8, 0.4]))
+    figure = draw_precision_recall({}, prevalence=0.4, folds=[fold])
+    mean = next(line for line in figure.axes[0].lines if line.get_label() == "mean of the folds")
+    recall, precision = mean.get_data()
+    assert precision[np.searchsorted(recall, 0.3)] == 0.8
+    assert precision[-1] == 0.4
+
+
+@pytest.mark.parametrize("draw", [draw_roc, lambda curves: draw_precision_recall(curves, prevalence=0.5)])
+def test_nothing_to_draw_is_refused(draw):
+    with pytest.raises(ValueError, match="curves: none given; one curve or fold is needed"):
+        draw({})
+
+
+def test_a_curve_that_turns_back_is_refused():
+    with pytest.raises(ValueError, match="curve: has 2 and 2 values; as many y as x, x rising, are needed"):
+        draw_roc({"a": Curve(np.array([1.0, 0]), np.array([0.0, 1]))})

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from cxrnet.parallel import map_ordered
+
+
+def test_map_ordered_keeps_the_order_of_its_items():
+    gates = [threading.Event() for _ in range(4)]
+
+    def task(index):
+        if index + 1 < len(gates):
+            gates[index + 1].wait(5)  # later ones end first
+        gates[index].set()
+        return index
+
+    assert list(map_ordered(task, range(4), jobs=4)) == [0, 1, 2, 3]
+
+
+def test_map_ordered_does_not_run_far_ahead():
+    begun = []
+    results = map_ordered(begun.append, range(50), jobs=2)
+    next(results)
+    assert len(begun) <= 5
+    results.close()
+
+
+def test_map_ordered_raises_what_a_task_raises_and_begins_no_more():
+    begun = []
+
+    def task(index):
+        begun.append(index)
+        if index == 1:
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        list(map_ordered(task, range(50), jobs=1))
+    assert len(begun) < 10
