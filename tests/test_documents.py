@@ -68,18 +68,20 @@ def test_figures_of_the_readme_are_those_of_the_cards():
 
 
 def test_documents_link_to_files_that_exist():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_paper_map_names_files_that_exist():
-    for name in re.findall(r"`([a-z_]+/[a-z_]+\.py|test_[a-z]+\.py)`", (ROOT / "docs" / "paper-map.md").read_text()):
+    for name in re.findall(
+        r"`([a-z_]+/[a-z_]+\.py|test_[a-z]+\.py)`", (ROOT / "docs" / "explanation" / "method.md").read_text()
+    ):
         assert (ROOT / "src" / "cxrnet" / name).exists() or (ROOT / "tests" / name).exists(), name
 
 
 def test_glossary_has_every_code():
-    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    glossary = (ROOT / "docs" / "reference" / "codes.md").read_text()
     for code in (*Fault, *Code, "INTERNAL"):
         assert f"`{code}`" in glossary
 

@@ -34,7 +34,9 @@ def replace_program(monkeypatch: pytest.MonkeyPatch):
     """Run other code in the child after its imports."""
 
     def replace_program(code: str) -> None:
-        program = "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom cxrnet.imaging import decoder_process\n"
+        program = (
+            "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom cxrnet.imaging import decoder_process\n"
+        )
         monkeypatch.setattr(decoding, "_PROGRAM", program + textwrap.dedent(code) + "\ndecoder_process.main()")
 
     return replace_program

@@ -90,7 +90,7 @@ def screen(
     """Score radiographs, with lung masks and heat maps.
 
     Writes OUT/findings.csv, a row an input, and per input OUT/<name>/finding.json, lungs.png and panel.png; and DICOM
-    objects for a PACS where --save names them (docs/dicom.md).
+    objects for a PACS where --save names them (docs/reference/dicom-objects.md).
     """
     with started_reader(include_identifiers) as decoder:
         from cxrnet.cli.progress import follow

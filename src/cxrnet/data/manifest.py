@@ -32,7 +32,7 @@ class Columns:
 
 
 STANDARD = Columns()
-"""The columns by the names of `docs/data.md`."""
+"""The columns by the names of `docs/how-to/own-dataset.md`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ PACKAGES = {"openvino": "onnxruntime-openvino", "cuda": "onnxruntime-gpu", "core
 BLOCKS_A_THREAD = "4"
 """Parts into which the work of a thread is cut, so that one that is held up does not keep the others waiting.
 
-Measured on two cores: 1.13 to 1.15 times faster than one part a thread; see docs/performance.md.
+Measured on two cores: 1.13 to 1.15 times faster than one part a thread; see docs/explanation/performance.md.
 """
 
 

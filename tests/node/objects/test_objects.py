@@ -68,7 +68,7 @@ def test_a_missing_library_is_one_line_that_names_the_extra(monkeypatch):
 
 
 def test_the_page_names_every_kind_and_file():
-    page = (Path(__file__).parents[3] / "docs" / "dicom.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "dicom-objects.md").read_text()
     for name in (*FILES, *OBJECTS):
         assert f"`{name}`" in page
 
@@ -77,6 +77,6 @@ def test_the_pages_name_every_reason_why_there_are_none():
     sources = Path(node.objects.__file__).parent.glob("*.py")
     codes = {code for path in sources for code in re.findall(r'ObjectError\(\s*"([A-Z_]+)"', path.read_text())}
     assert codes == {"NOT_DICOM", "NO_UID", "CHANGED", "NO_FILE", "UNREADABLE"}
-    for page in ("dicom.md", "glossary.md"):
-        text = (Path(__file__).parents[3] / "docs" / page).read_text()
+    for page in ("dicom-objects.md", "codes.md"):
+        text = (Path(__file__).parents[3] / "docs" / "reference" / page).read_text()
         assert not [code for code in codes if f"`{code}`" not in text]
