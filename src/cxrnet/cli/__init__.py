@@ -17,6 +17,7 @@ app = typer.Typer(
     help="Lungs, Covid scores and heat maps from chest radiographs. Research use only: not a medical device.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # rich would read the brackets of "cxrnet[train]" as markup and drop them
     pretty_exceptions_enable=False,
 )
 app.command("screen")(screen.screen)
@@ -33,7 +34,7 @@ app.command("ensemble")(train.ensemble)
 
 
 @app.callback(invoke_without_command=True)
-def root(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+def root(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
     """Lungs, Covid scores and heat maps from chest radiographs. Research use only: not a medical device."""
     if version:
         from importlib.metadata import version as installed

@@ -9,82 +9,77 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cxrnet.cli.screen import BUNDLE, COLUMN, JOBS, OUT
+from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
 
 if TYPE_CHECKING:
     from cxrnet.evaluation.evaluation import Evaluation
 
-app = typer.Typer(help="Metrics with intervals, plots and a report. Needs cxrnet[train].", no_args_is_help=True)
+app = typer.Typer(
+    help="Metrics with confidence intervals, plots and a report. Needs cxrnet[train].", no_args_is_help=True
+)
 
-MANIFEST = typer.Option(..., "--manifest", "-m", help="CSV file, a row a film.", show_default=False)
-WHERE = typer.Option([], "--where", metavar="COLUMN=VALUE", help="Take these rows only; can be repeated.")
-BY = typer.Option(None, help="Comma-separated columns to split results by; default: source,view,split.")
-SEED = typer.Option(0, min=0, help="Of the bootstrap.")
-RESAMPLES = typer.Option(1000, min=0, max=100_000, help="Of the bootstrap.")
-GROUP = typer.Option("group_id", "--group-column", help="Column of what is resampled together.")
+BY = typer.Option(
+    None, metavar="COLUMN,...", help="Columns to split the results by (default: source,view,split).", show_default=False
+)
+RESAMPLES = typer.Option(1000, min=0, max=100_000, help="Bootstrap resamples; 0 gives no intervals.")
 
 
 @app.command()
+@manifest_options("image", "mask", "group", "patient", "source", "view", "split")
 def segmenter(
     manifest: Path = MANIFEST,
     out: Path = OUT,
     bundle: str = BUNDLE,
-    where: list[str] = WHERE,
     by: str | None = BY,
-    image_column: str = COLUMN,
-    mask_column: str = typer.Option("mask", help="Column of the manifest that holds the masks' paths."),
-    group_column: str = GROUP,
     jobs: int | None = JOBS,
     seed: int = SEED,
     resamples: int = RESAMPLES,
+    *,
+    selection: Selection,
 ) -> None:
-    """Compare the lungs that a bundle finds with masks drawn by people.
+    """Compare a bundle's lung masks with reference masks.
 
-    Writes OUT/metrics.json, per_image.csv, report.html and the plots.
+    Writes metrics.json, per_image.csv, report.html and the plots to OUT.
     """
-    columns = {"image": image_column, "mask": mask_column, "group": group_column}
-    _evaluate("segmenter", manifest, out, bundle, columns, where, by, jobs, seed, resamples)
+    _evaluate("segmenter", manifest, out, bundle, selection, by, jobs, seed, resamples)
 
 
 @app.command()
+@manifest_options("image", "label", "group", "patient", "source", "view", "split")
 def classifier(
     manifest: Path = MANIFEST,
     out: Path = OUT,
     bundle: str = BUNDLE,
-    where: list[str] = WHERE,
     by: str | None = BY,
-    image_column: str = COLUMN,
-    label_column: str = typer.Option("label", help="Column of the manifest that holds the class names."),
-    group_column: str = GROUP,
     jobs: int | None = JOBS,
     seed: int = SEED,
     resamples: int = RESAMPLES,
+    *,
+    selection: Selection,
 ) -> None:
-    """Compare the scores of a bundle with the class of each film.
+    """Compare a bundle's scores with the true class of each image.
 
-    Writes OUT/metrics.json, per_image.csv, report.html and the plots.
+    Writes metrics.json, per_image.csv, report.html and the plots to OUT.
     """
-    columns = {"image": image_column, "label": label_column, "group": group_column}
-    _evaluate("classifier", manifest, out, bundle, columns, where, by, jobs, seed, resamples)
+    _evaluate("classifier", manifest, out, bundle, selection, by, jobs, seed, resamples)
 
 
 @app.command()
+@manifest_options("label", "group", "patient", "source", where=False)
 def folds(
-    run: Path = typer.Argument(..., metavar="RUN", help="A classifier's run, all folds trained."),
+    run: Path = typer.Argument(..., metavar="RUN", help="Classifier run with all folds trained.", show_default=False),
     out: Path = OUT,
     by: str | None = BY,
-    label_column: str = typer.Option("label", help="Column that the run took its labels from."),
-    source_column: str = typer.Option("source", help="Column that says where a film comes from."),
-    group_column: str = GROUP,
     seed: int = SEED,
     resamples: int = RESAMPLES,
+    *,
+    selection: Selection,
 ) -> None:
-    """Score each film of a cross-validation by the fold that has not seen it.
+    """Score every image of a cross-validation by the fold that was not trained on it.
 
-    Writes OUT/metrics.json, per_image.csv, report.html and the plots.
+    Writes metrics.json, per_image.csv, report.html and the plots to OUT.
     """
     from cxrnet.cli.progress import follow
-    from cxrnet.data.manifest import Columns
 
     evaluations = _load_evaluations()
     from cxrnet.evaluation.out_of_fold import OutOfFoldEvaluation
@@ -92,7 +87,7 @@ def folds(
 
     request = evaluations.Request(
         manifest=run / FOLDS,
-        columns=Columns(label=label_column, group=group_column, source=source_column),
+        columns=selection.columns,
         by=_columns(by),
         seed=seed,
         resamples=resamples,
@@ -113,15 +108,13 @@ def _evaluate(
     manifest: Path,
     out: Path,
     bundle: str,
-    columns: dict[str, str],
-    where: list[str],
+    selection: Selection,
     by: str | None,
     jobs: int | None,
     seed: int,
     resamples: int,
 ) -> None:
     from cxrnet.cli.progress import follow
-    from cxrnet.data.manifest import Columns, parse_where
     from cxrnet.parallel import default_jobs
     from cxrnet.screening.pipeline import Pipeline
 
@@ -129,8 +122,8 @@ def _evaluate(
     jobs = jobs or default_jobs()
     request = evaluations.Request(
         manifest=manifest,
-        columns=Columns(**columns),
-        where=parse_where(where),
+        columns=selection.columns,
+        where=selection.where,
         by=_columns(by),
         jobs=jobs,
         seed=seed,

@@ -94,8 +94,8 @@ def build_manifest(
             rows.append(row)
     if not rows:
         why = "; ".join(f"{count} left out: {reason}" for reason, count in collection.left_out.most_common())
-        msg = f"{folder}: holds no film that can be used ({why or 'none found'}); see docs/how-to/own-dataset.md for the layout"
-        raise ManifestError(msg)
+        remedy = "see docs/how-to/own-dataset.md for the layout"
+        raise ManifestError(f"{folder}: holds no film that can be used ({why or 'none found'}); {remedy}")
     others = dict.fromkeys(name for row in rows for name in row if name not in FIELDS)
     write_manifest(out, (*FIELDS, *others), rows)
     return Built(

@@ -1,0 +1,130 @@
+"""Options that several commands share, and the ones that choose columns and rows of a manifest."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from cxrnet.data.manifest import Columns, Manifest
+
+Command = Callable[..., None]
+
+BUNDLE = typer.Option("covid", "--bundle", "-b", metavar="MODEL", help="Model bundle: a name or a path.")
+JOBS = typer.Option(
+    None,
+    "--jobs",
+    "-j",
+    min=1,
+    max=64,
+    help="Number of parallel workers (default: number of cores).",
+    show_default=False,
+)
+MANIFEST = typer.Option(..., "--manifest", "-m", help="Manifest (CSV), one row per image.", show_default=False)
+OUT = typer.Option(..., "--out", "-o", help="Folder for the results.", show_default=False)
+SEED = typer.Option(0, "--seed", min=0, help="Random seed.")
+WHERE = typer.Option(
+    [], "--where", metavar="COLUMN=VALUE", help="Use only rows with this value; a,b matches either (repeatable)."
+)
+
+COLUMNS = {
+    "image": ("image", "Column with the image paths."),
+    "mask": ("mask", "Column with the lung mask paths."),
+    "label": ("label", "Column with the class names."),
+    "group": ("group_id", "Column with the group ID (kept within one fold)."),
+    "patient": ("patient_id", "Column with the patient ID."),
+    "source": ("source", "Column with the source (hospital or collection)."),
+    "view": ("view", "Column with the view (PA, AP, ...)."),
+    "split": ("split", "Column with the split (train, val, test)."),
+}
+"""Field of `cxrnet.data.manifest.Columns` -> default column name, help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The columns and rows of a manifest that the user chose.
+
+    Attributes:
+        names: Field of `cxrnet.data.manifest.Columns` -> column name.
+        conditions: The values of `--where`, each `COLUMN=VALUE`.
+    """
+
+    names: Mapping[str, str]
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> Columns:
+        """The column names."""
+        from cxrnet.data.manifest import Columns
+
+        return Columns(**self.names)
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Column -> value that a row must have.
+
+        Raises:
+            UsageError: A condition is not `COLUMN=VALUE`.
+        """
+        from cxrnet.data.manifest import parse_where
+
+        return parse_where(self.conditions)
+
+    def read(self, path: Path) -> Manifest:
+        """Return the selected rows of a manifest.
+
+        Raises:
+            ManifestError: It cannot be read.
+            UsageError: No row is left.
+        """
+        from cxrnet.data.manifest import read_manifest
+
+        return read_manifest(path, columns=self.columns, where=self.where)
+
+
+def manifest_options(*fields: str, where: bool = True) -> Callable[[Command], Command]:
+    """Give a command one `--<field>-column` option per field and `--where`, handed over as `selection: Selection`.
+
+    The command takes `selection` as a keyword-only parameter; the options appear at its place in `--help`.
+
+    Args:
+        fields: Keys of `COLUMNS`.
+        where: Whether the command takes `--where`.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            names = {field: values.pop(f"{field}_column") for field in fields}
+            conditions = tuple(values.pop("where")) if where else ()
+            command(**values, selection=Selection(names=names, conditions=conditions))
+
+        added: dict[str, tuple[Any, Any]] = {f"{field}_column": (str, _column_option(field)) for field in fields}
+        if where:
+            added["where"] = (list[str], WHERE)
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command).parameters.values():
+            if parameter.name == "selection":
+                parameters += [_keyword(name, annotation, default) for name, (annotation, default) in added.items()]
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def _column_option(field: str) -> Any:
+    default, text = COLUMNS[field]
+    return typer.Option(default, f"--{field}-column", metavar="NAME", help=text)
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)

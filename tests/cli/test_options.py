@@ -1,0 +1,59 @@
+"""Options shared by commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cxrnet.cli.options import COLUMNS, Selection, manifest_options
+from cxrnet.data.manifest import Columns
+from cxrnet.errors import UsageError
+from tests.data.conftest import write_rows
+
+FOUND: list[Selection] = []
+
+
+def make_app():
+    app = typer.Typer(rich_markup_mode=None)
+
+    @app.command()
+    @manifest_options("image", "label")
+    def show(manifest: Path, seed: int = 0, *, selection: Selection):
+        """Read it."""
+        FOUND.append(selection)
+        typer.echo(f"{len(selection.read(manifest).samples)} rows, seed {seed}")
+
+    return app
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    write_rows(tmp_path / "m.csv", [{"file": "a.png", "split": "train"}, {"file": "b.png", "split": "val"}])
+    return tmp_path / "m.csv"
+
+
+def test_columns_are_those_of_a_manifest_with_their_default_names():
+    assert {field: default for field, (default, _) in COLUMNS.items()} == vars(Columns())
+
+
+def test_selection_renames_columns_and_chooses_rows(manifest):
+    done = CliRunner().invoke(
+        make_app(), [str(manifest), "--seed", "3", "--image-column", "file", "--where", "split=val"]
+    )
+    assert done.output == "1 rows, seed 3\n"
+    assert FOUND[-1].names == {"image": "file", "label": "label"}
+
+
+def test_help_lists_only_the_columns_asked_for():
+    text = CliRunner().invoke(make_app(), ["--help"]).output
+    assert "--image-column" in text
+    assert "--mask-column" not in text
+    assert "--where COLUMN=VALUE" in text
+
+
+def test_condition_without_a_value_is_refused(manifest):
+    with pytest.raises(UsageError, match="--where split"):
+        Selection(names={}, conditions=("split",)).read(manifest)
