@@ -14,7 +14,7 @@ from cxrnet.model.config import (
     SegmenterConfig,
     Standardisation,
 )
-from cxrnet.model.gate_runtime import METADATA, VIEW_SIZE, ViewFacts
+from cxrnet.model.gate_runtime import GATE_SIZE, METADATA, GateFacts
 from cxrnet.nn.network import Network
 
 SMALL = BundleConfig(
@@ -97,11 +97,11 @@ def open_gate() -> bytes:
         value = helper.make_tensor(name, TensorProto.FLOAT, shape, values)
         nodes.append(helper.make_node("Constant", [], [name], value=value))
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, *VIEW_SIZE])
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, *GATE_SIZE])
     graph = helper.make_graph(nodes, "view", [image], outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     limits = {"least_frontal": 0.3, "doubted_frontal": 0.8, "unlike": 5.0}
-    facts = ViewFacts(limits=limits, films=1, sha256="0" * 64, settings={})
+    facts = GateFacts(limits=limits, films=1, sha256="0" * 64, settings={})
     helper.set_model_props(model, {METADATA: facts.model_dump_json()})
     checker.check_model(model)
     return bytes(model.SerializeToString())

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrnet.atomic import remove, sweep, write_whole
+from cxrnet.atomic import remove, remove_partial_files, write_atomic
 from cxrnet.errors import OutputError
 
 
@@ -28,13 +28,13 @@ def _names(path):
 
 @pytest.mark.parametrize("content", [b"", b"new", bytes(1_000_000)])
 def test_file_holds_what_was_written(path, content):
-    write_whole(path, content)
+    write_atomic(path, content)
     assert path.read_bytes() == content
     assert _names(path) == ["finding.json"]
 
 
 def test_folders_above_are_made(tmp_path):
-    write_whole(tmp_path / "a" / "b" / "file", b"new")
+    write_atomic(tmp_path / "a" / "b" / "file", b"new")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"new"
 
 
@@ -42,7 +42,7 @@ def test_content_is_on_the_disk_before_it_takes_the_place_of_the_old(path, monke
     events, fsync, replace = [], os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda number: (events.append("synced"), fsync(number)))
     monkeypatch.setattr(Path, "replace", lambda *paths: (events.append("replaced"), replace(*paths)))
-    write_whole(path, b"new")
+    write_atomic(path, b"new")
     assert events == ["synced", "replaced"]
 
 
@@ -50,7 +50,7 @@ def test_content_is_on_the_disk_before_it_takes_the_place_of_the_old(path, monke
 def test_old_file_stands_when_the_disk_is_full(path, monkeypatch, owner, name):
     monkeypatch.setattr(owner, name, _full)
     with pytest.raises(OutputError, match=r"finding\.json: cannot be written \(No space left on device\); free"):
-        write_whole(path, b"new")
+        write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert _names(path) == ["finding.json"]
 
@@ -59,7 +59,7 @@ def test_old_file_stands_when_the_disk_is_full(path, monkeypatch, owner, name):
 def test_old_file_stands_when_the_write_is_interrupted(path, monkeypatch, owner, name):
     monkeypatch.setattr(owner, name, _interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, b"new")
+        write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert _names(path) == ["finding.json"]
 
@@ -67,24 +67,24 @@ def test_old_file_stands_when_the_write_is_interrupted(path, monkeypatch, owner,
 def test_no_file_appears_when_the_first_write_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", _full)
     with pytest.raises(OutputError, match="cannot be written"):
-        write_whole(tmp_path / "new.json", b"new")
+        write_atomic(tmp_path / "new.json", b"new")
     assert not list(tmp_path.iterdir())
 
 
 def test_folder_that_cannot_be_made_is_named(path):
     with pytest.raises(OutputError, match=r"inside: cannot be written \(.*\); free space or choose another folder"):
-        write_whole(path / "inside", b"new")
+        write_atomic(path / "inside", b"new")
 
 
 def test_folder_in_the_place_of_the_file_stays(tmp_path):
     (tmp_path / "finding.json").mkdir()
     with pytest.raises(OutputError, match=r"finding\.json: cannot be written"):
-        write_whole(tmp_path / "finding.json", b"new")
+        write_atomic(tmp_path / "finding.json", b"new")
     assert _names(tmp_path / "finding.json") == ["finding.json"]
 
 
 def test_file_is_written_in_pieces(path):
-    write_whole(path, (piece for piece in (b"a", b"b")))
+    write_atomic(path, (piece for piece in (b"a", b"b")))
     assert path.read_bytes() == b"ab"
 
 
@@ -94,7 +94,7 @@ def test_piece_that_fails_leaves_the_old_file(path):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        write_whole(path, pieces())
+        write_atomic(path, pieces())
     assert path.read_bytes() == b"old"
     assert _names(path) == ["finding.json"]
 
@@ -104,12 +104,12 @@ def test_sweeping_takes_what_was_half_written_only(path):
     left.write_bytes(b"half")
     other = path.with_name(".mine.part")
     other.write_bytes(b"kept")
-    sweep(path.parent)
+    remove_partial_files(path.parent)
     assert sorted(_names(path)) == [".mine.part", "finding.json"]
 
 
 def test_sweeping_where_nothing_is_does_nothing(tmp_path):
-    sweep(tmp_path / "nix")
+    remove_partial_files(tmp_path / "nix")
 
 
 def test_folder_in_the_way_is_told(tmp_path):

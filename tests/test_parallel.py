@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from cxrnet.parallel import map_ordered
+from cxrnet.parallel import parallel_map
 
 
-def test_map_ordered_keeps_the_order_of_its_items():
+def test_parallel_map_keeps_the_order_of_its_items():
     gates = [threading.Event() for _ in range(4)]
 
     def task(index):
@@ -16,18 +16,18 @@ def test_map_ordered_keeps_the_order_of_its_items():
         gates[index].set()
         return index
 
-    assert list(map_ordered(task, range(4), jobs=4)) == [0, 1, 2, 3]
+    assert list(parallel_map(task, range(4), jobs=4)) == [0, 1, 2, 3]
 
 
-def test_map_ordered_does_not_run_far_ahead():
+def test_parallel_map_does_not_run_far_ahead():
     begun = []
-    results = map_ordered(begun.append, range(50), jobs=2)
+    results = parallel_map(begun.append, range(50), jobs=2)
     next(results)
     assert len(begun) <= 5
     results.close()
 
 
-def test_map_ordered_raises_what_a_task_raises_and_begins_no_more():
+def test_parallel_map_raises_what_a_task_raises_and_begins_no_more():
     begun = []
 
     def task(index):
@@ -36,5 +36,5 @@ def test_map_ordered_raises_what_a_task_raises_and_begins_no_more():
             raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        list(map_ordered(task, range(50), jobs=1))
+        list(parallel_map(task, range(50), jobs=1))
     assert len(begun) < 10

@@ -59,7 +59,7 @@ def reader(tmp_path, monkeypatch):
     for name, content in SETTINGS.items():
         (tmp_path / name).write_text(content)
     (tmp_path / "gate.onnx").write_bytes(open_gate())  # the one that comes with the package knows made-up films
-    monkeypatch.setattr("cxrnet.model.bundle.SHIPPED_VIEW", tmp_path / "gate.onnx")
+    monkeypatch.setattr("cxrnet.model.bundle.SHIPPED_GATE", tmp_path / "gate.onnx")
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     return tmp_path

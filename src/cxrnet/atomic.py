@@ -13,7 +13,7 @@ from cxrnet.errors import OutputError
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
-def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
+def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write `content` so that whoever looks, at any time and after any crash, finds the old file or the new.
 
     Args:
@@ -36,8 +36,7 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
             aside.unlink(missing_ok=True)
             raise
     except OSError as error:
-        msg = f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
-        raise OutputError(msg) from error
+        raise OutputError.of(path, error) from error
 
 
 def remove(path: Path) -> None:
@@ -53,8 +52,8 @@ def remove(path: Path) -> None:
         raise OutputError(msg) from error
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed `write_whole` has left in a folder; nobody else may be writing there.
+def remove_partial_files(folder: Path) -> None:
+    """Remove what a killed `write_atomic` has left in a folder; nobody else may be writing there.
 
     Raises:
         OutputError: It cannot be removed.

@@ -4,6 +4,12 @@ Form of a message: `<thing>: <what is wrong, with the value>; <what is accepted,
 The command line prints the line, a service answers 4xx. Any other exception is a bug and keeps its traceback.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
 
 class CxrNetError(Exception):
     """Parent of all that a user can cause."""
@@ -45,6 +51,12 @@ class ManifestError(CxrNetError):
 class OutputError(CxrNetError):
     """Results that could not be written."""
 
+    @classmethod
+    def of(cls, path: object, error: OSError) -> Self:
+        """Return the error for a file or folder that the system refused to write."""
+        reason = error.strerror or type(error).__name__
+        return cls(f"{path}: cannot be written ({reason}); free space or choose another folder")
+
 
 class UsageError(CxrNetError):
     """A call that cannot be carried out as it was written."""
@@ -80,3 +92,24 @@ class ObjectError(CxrNetError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+@contextmanager
+def require(extra: str, purpose: str) -> Iterator[None]:
+    """Turn an import that fails inside the block into one line that names the extra to install.
+
+    Example: `with require("train", "evaluate"): from cxrnet.evaluation import tasks`.
+
+    Args:
+        extra: What to install, for example `train` for `cxrnet[train]`.
+        purpose: What needs it, the beginning of the line.
+
+    Raises:
+        MissingExtraError: A library is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("cxrnet"):
+            raise
+        raise MissingExtraError(f"{purpose}: {error.name} is not installed; pip install 'cxrnet[{extra}]'") from error

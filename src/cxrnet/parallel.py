@@ -12,7 +12,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def map_ordered(task: Callable[[Given], Made], items: Iterable[Given], *, jobs: int) -> Iterator[Made]:
+def parallel_map(task: Callable[[Given], Made], items: Iterable[Given], *, jobs: int) -> Iterator[Made]:
     """Yield task(item) in the order of the items from `jobs` threads, few results ahead of the reader.
 
     When the reader stops, or a task raises, no further task is begun and those under way are waited for.
@@ -30,6 +30,6 @@ def map_ordered(task: Callable[[Given], Made], items: Iterable[Given], *, jobs: 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def default_jobs() -> int:
+def cpu_count() -> int:
     """Return the number of things worked on at once: the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

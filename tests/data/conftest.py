@@ -74,7 +74,7 @@ def decoder():
 def one_decoder(monkeypatch, decoder):
     """Films are read one at a time by the decoder of all tests; `test_pixels` has the real thing."""
     monkeypatch.setattr("cxrnet.data.masks.Decoder", lambda: nullcontext(decoder))
-    monkeypatch.setattr("cxrnet.data.masks.default_jobs", lambda: 1)
+    monkeypatch.setattr("cxrnet.data.masks.cpu_count", lambda: 1)
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def screen_naively(films: str, out: str, bundle: str) -> int:
                 file.write(content[at : at + 2**14])
                 time.sleep(0.003)  # as on a slow disk, so that kills meet it at work
 
-    outputs.write_whole = write  # type: ignore[assignment]
+    outputs.write_atomic = write  # type: ignore[assignment]
     table = Path(out) / "findings.csv"
     Path(out).mkdir(exist_ok=True)
     with Pipeline.load(bundle, threads=2) as pipeline:

@@ -57,7 +57,7 @@ def test_folders_above_are_made(tmp_path):
     assert write_bundle(tmp_path / "a" / "b" / "lungs", CONFIG_OF_LUNGS, FILES).config == CONFIG_OF_LUNGS
 
 
-@pytest.mark.parametrize("place", ["write_whole", "_swap"])
+@pytest.mark.parametrize("place", ["write_atomic", "_swap"])
 def test_interrupted_write_leaves_the_old_bundle(bundle, monkeypatch, place):
     def interrupt(*_args):
         raise KeyboardInterrupt

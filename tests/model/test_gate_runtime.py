@@ -5,15 +5,15 @@ import pytest
 
 from cxrnet.errors import BundleError
 from cxrnet.model.bundle import VIEW, read_bundle
-from cxrnet.model.gate_runtime import SHIPPED_VIEW, VIEW_SIZE, ViewRuntime
+from cxrnet.model.gate_runtime import GATE_SIZE, SHIPPED_GATE, GateRuntime
 from tests.material import open_gate
 
 
 def test_network_looks_at_images_of_any_size(tmp_path):
     (tmp_path / "view.onnx").write_bytes(open_gate())
-    runtime = ViewRuntime(tmp_path / "view.onnx")
-    for shape in (VIEW_SIZE, (64, 72)):
-        seen = runtime.look(np.zeros(shape, np.uint8))
+    runtime = GateRuntime(tmp_path / "view.onnx")
+    for shape in (GATE_SIZE, (64, 72)):
+        seen = runtime.predict(np.zeros(shape, np.uint8))
         assert seen.contents["frontal"] == 1
         assert (seen.turn, seen.turned, seen.inverted, seen.distance) == (0, 0, 0, 0)
 
@@ -24,12 +24,12 @@ def test_graph_that_cannot_be_opened_is_named(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BundleError, match=r"^mine\.onnx: cannot be opened"):
-        ViewRuntime(path).look(np.zeros(VIEW_SIZE, np.uint8))
+        GateRuntime(path).predict(np.zeros(GATE_SIZE, np.uint8))
 
 
 def test_graph_of_another_kind_is_named(small_bundle):
     with pytest.raises(BundleError, match=r"^graph\.onnx: is not a view network of this version"):
-        ViewRuntime(small_bundle / "graph.onnx").look(np.zeros(VIEW_SIZE, np.uint8))
+        GateRuntime(small_bundle / "graph.onnx").predict(np.zeros(GATE_SIZE, np.uint8))
 
 
 def test_gate_of_a_bundle_comes_before_that_of_the_package(small_bundle):
@@ -37,6 +37,6 @@ def test_gate_of_a_bundle_comes_before_that_of_the_package(small_bundle):
 
 
 def test_network_of_the_package_takes_noise_for_nothing_that_it_knows():
-    noise = np.random.default_rng(0).integers(0, 256, VIEW_SIZE, dtype=np.uint8)
-    seen = ViewRuntime(SHIPPED_VIEW).look(noise)
+    noise = np.random.default_rng(0).integers(0, 256, GATE_SIZE, dtype=np.uint8)
+    seen = GateRuntime(SHIPPED_GATE).predict(noise)
     assert seen.distance > 2 * seen.limits["unlike"]

@@ -5,15 +5,15 @@ import onnxruntime
 import pytest
 import torch
 
-from cxrnet.export.onnx import export_view
-from cxrnet.model.gate_runtime import CONTENTS, TURNS, VIEW_SIZE
-from cxrnet.nn.gate_network import FEATURES, View
+from cxrnet.export.onnx import export_gate
+from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS
+from cxrnet.nn.gate_network import FEATURES, GateNetwork
 
 
 @pytest.fixture(scope="module")
 def view():
     torch.manual_seed(0)
-    network = View().eval()
+    network = GateNetwork().eval()
     with torch.inference_mode():
         network.measure(torch.randn(200, FEATURES) * 0.3)
     return network
@@ -21,7 +21,7 @@ def view():
 
 @pytest.fixture(scope="module")
 def images():
-    return torch.randint(0, 256, (3, *VIEW_SIZE), dtype=torch.uint8)
+    return torch.randint(0, 256, (3, *GATE_SIZE), dtype=torch.uint8)
 
 
 def test_view_answers_three_questions(view, images):
@@ -34,12 +34,12 @@ def test_view_answers_three_questions(view, images):
 
 
 def test_view_is_small():
-    assert sum(parameter.numel() for parameter in View().parameters()) < 60_000
+    assert sum(parameter.numel() for parameter in GateNetwork().parameters()) < 60_000
 
 
 def test_distance_is_that_of_mahalanobis(view, images):
     usual = torch.randn(500, FEATURES, generator=torch.Generator().manual_seed(1)) @ torch.rand(FEATURES, FEATURES)
-    network = View().eval()
+    network = GateNetwork().eval()
     with torch.inference_mode():
         network.measure(usual, ridge=0.0)
         features, seen = network.features(images), network(images)
@@ -50,7 +50,7 @@ def test_distance_is_that_of_mahalanobis(view, images):
 
 
 def test_graph_says_what_the_network_says_and_tells_of_itself(view, images):
-    session = onnxruntime.InferenceSession(export_view(view, {"a": "b"}), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(export_gate(view, {"a": "b"}), providers=["CPUExecutionProvider"])
     assert session.get_modelmeta().custom_metadata_map["a"] == "b"
     with torch.inference_mode():
         expected = view(images)

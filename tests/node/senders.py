@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import ComputedRadiographyImageStorage, Verification
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.node.pynetdicom_workarounds import store
 
 
@@ -106,6 +106,6 @@ def copy_objects(finding, source, kinds, folder):
     paths = []
     for kind in kinds:
         path = folder / f"{kind}.dcm"
-        write_whole(path, source.read_bytes())
+        write_atomic(path, source.read_bytes())
         paths.append(path)
     return tuple(paths)

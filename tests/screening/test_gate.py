@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxrnet.model.gate_runtime import CONTENTS, View
+from cxrnet.model.gate_runtime import CONTENTS, GatePrediction
 from cxrnet.screening.gate import (
     Code,
     Judgement,
@@ -22,7 +22,7 @@ FILM = np.tile(np.linspace(0, 255, 256, dtype=np.float32), (16, 1))
 
 def view(*, turn=0, turned=0.0, inverted=0.0, distance=1.0, **contents):
     rest = (1 - sum(contents.values())) / (len(CONTENTS) - len(contents))
-    return View(
+    return GatePrediction(
         contents={name: contents.get(name, rest) for name in CONTENTS},
         turn=turn,
         turned=turned,

@@ -10,7 +10,7 @@ import pytest
 from cxrnet import Pipeline, Radiograph, RadiographError
 from cxrnet.errors import BundleError
 from cxrnet.model import registry
-from cxrnet.model.gate_runtime import CONTENTS, View
+from cxrnet.model.gate_runtime import CONTENTS, GatePrediction
 from tests.material import film
 
 
@@ -139,7 +139,7 @@ class Gate:
     def __init__(self, *answers):
         self._answers = list(answers)
 
-    def look(self, _):
+    def predict(self, _):
         return self._answers.pop(0)
 
 
@@ -147,7 +147,7 @@ def seen(**changes):
     limits = {"least_frontal": 0.3, "doubted_frontal": 0.8, "unlike": 5.0}
     contents = dict.fromkeys(CONTENTS, 0.0) | {"frontal": 1.0}
     usual = {"contents": contents, "turn": 0, "turned": 0.0, "inverted": 0.0, "distance": 1.0, "limits": limits}
-    return View(**usual | changes)
+    return GatePrediction(**usual | changes)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cxrnet import Pipeline
 from cxrnet.model.bundle import Bundle, read_bundle
 from cxrnet.model.config import Calibration
-from cxrnet.model.runtime import Stages
+from cxrnet.model.runtime import ModelOutput
 from cxrnet.screening.batch import finding_columns, finding_row
 from cxrnet.screening.inputs import Input
 from cxrnet.screening.outputs import panel_content
@@ -24,11 +24,11 @@ TWO = ("covid", "non-covid")
 AT_02 = Calibration(temperature=2.0, bias=(0.5, -0.5), films=9, operating_points={"balanced": 0.2})
 
 
-def stages(logits):
+def output(logits):
     """What a graph would say of folds with these logits, [fold, class]."""
     folds = np.asarray(logits, np.float32)
     powers = np.exp(folds.mean(axis=0))
-    return Stages(
+    return ModelOutput(
         lung_probability=np.zeros((2, 2), np.float32),
         lung_mask=np.zeros((2, 2), np.float32),
         fold_maps=np.broadcast_to(folds[..., None, None], (*folds.shape, 3, 4)),
@@ -49,34 +49,34 @@ def test_interval_is_that_of_scipy_on_the_log_odds():
     scipy = pytest.importorskip("scipy.stats")
     differences = np.array([0.4, -0.2, 1.1, 0.3, 0.9, 0.0])
     low, high = scipy.t.interval(0.95, 5, differences.mean(), scipy.sem(differences))
-    got = interval_of(stages(np.stack([differences, np.zeros(6)], axis=1)), None)
+    got = interval_of(output(np.stack([differences, np.zeros(6)], axis=1)), None)
     np.testing.assert_allclose(got[0], 1 / (1 + np.exp([-low, -high])), rtol=1e-6)
 
 
 def test_intervals_of_two_classes_mirror_each_other():
-    first, second = interval_of(stages([[1, 0], [2, 0.5], [0, 1]]), AT_02)
+    first, second = interval_of(output([[1, 0], [2, 0.5], [0, 1]]), AT_02)
     assert first.tolist() == pytest.approx((1 - second[::-1]).tolist())
 
 
 def test_interval_goes_through_the_calibration():
     logits = np.array([[1.0, 0.0], [3.0, 0.0]])
-    plain, calibrated = interval_of(stages(logits / 2 + [0.5, -0.5]), None), interval_of(stages(logits), AT_02)
+    plain, calibrated = interval_of(output(logits / 2 + [0.5, -0.5]), None), interval_of(output(logits), AT_02)
     np.testing.assert_allclose(plain, calibrated, rtol=1e-5)
 
 
 def test_single_fold_has_no_interval():
-    assert interval_of(stages([[1, 0]]), None) is None
-    assert doubt(stages([[1, 0]]), None, TWO, None) is None
+    assert interval_of(output([[1, 0]]), None) is None
+    assert doubt(output([[1, 0]]), None, TWO, None) is None
 
 
 def test_folds_that_agree_leave_no_width():
-    low, high = interval_of(stages([[1, 0]] * 6), None)[0]
+    low, high = interval_of(output([[1, 0]] * 6), None)[0]
     assert low == pytest.approx(high) == pytest.approx(1 / (1 + np.exp(-1)))
 
 
 @given(st.lists(st.tuples(*[st.floats(-40, 40)] * 3), min_size=2, max_size=6))
 def test_interval_holds_the_score_and_stays_in_0_to_1(logits):
-    found = stages(logits)
+    found = output(logits)
     ends = interval_of(found, None)
     assert ((ends >= 0) & (ends <= 1)).all()
     assert (ends[:, 0] <= found.scores + 1e-5).all()
@@ -88,7 +88,7 @@ def test_log_odds_do_not_overflow():
 
 
 def ask(logits, calibration=None, classes=TWO):
-    found = stages(logits)
+    found = output(logits)
     return doubt(found, calibration, classes, interval_of(found, calibration))
 
 

@@ -7,7 +7,7 @@ import pytest
 from cxrnet.data.manifest import read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.imaging.preprocess import equalise
-from cxrnet.model.gate_runtime import CONTENTS, TURNS, VIEW_SIZE, ViewRuntime
+from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS, GateRuntime
 from cxrnet.training.gate_run import GateTraining, limits_of, read_pictures, train_gate
 from cxrnet.training.synthetic_images import HALF, NOT_ASKED, draw_view
 from tests.data.conftest import write_film, write_rows
@@ -66,10 +66,10 @@ def test_gate_is_trained_from_films_and_a_folder(tmp_path):
     facts = train_gate(read_manifest(tmp_path / "films.csv"), tmp_path / "others", out, config, tell=lines.append)
     assert facts.films == 23
     assert len(lines) == 3
-    seen = ViewRuntime(out).look(equalise(film(99, height=VIEW_SIZE[0], width=VIEW_SIZE[1])[0]))
+    seen = GateRuntime(out).predict(equalise(film(99, height=GATE_SIZE[0], width=GATE_SIZE[1])[0]))
     assert seen.limits == facts.limits
-    stripes = np.uint8(np.indices(VIEW_SIZE)[1] % 40 * 6)
-    assert ViewRuntime(out).look(stripes).contents["frontal"] < seen.contents["frontal"]
+    stripes = np.uint8(np.indices(GATE_SIZE)[1] % 40 * 6)
+    assert GateRuntime(out).predict(stripes).contents["frontal"] < seen.contents["frontal"]
 
 
 def test_folder_without_pictures_is_named(tmp_path):

@@ -67,8 +67,7 @@ def measure(plan: Plan) -> Iterator[Row]:
     """
     bundle = open_bundle(plan.bundle)
     if bundle.config.classifier is None:
-        msg = f"{plan.bundle}: has no classifier; give a bundle that `cxrnet screen` takes"
-        raise UsageError(msg)
+        raise UsageError(f"{plan.bundle}: has no classifier; give a bundle that `cxrnet screen` takes")
     counts = operations(bundle.config)
     with Pipeline.load(plan.bundle) as pipeline:
         source = plan.film or sample_film()

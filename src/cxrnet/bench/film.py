@@ -10,7 +10,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from cxrnet.arrays import Float32, UInt8
 
 SIZE = (1024, 1024)
 """Height and width of the PNG films."""
@@ -25,7 +26,7 @@ def sample_film() -> Path | None:
     return next((Path(str(file.locate())) for file in found if file.name == "RG1_UNCR.dcm"), None)
 
 
-def drawing(height: int = SIZE[0], width: int = SIZE[1]) -> NDArray[np.uint8]:
+def drawing(height: int = SIZE[0], width: int = SIZE[1]) -> UInt8:
     """Return a drawing of a chest, uint8 [height, width], the same every time."""
     rows, columns = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
     lungs = sum(((rows - 0.5) / 0.33) ** 2 + ((columns - middle) / 0.17) ** 2 < 1 for middle in (0.27, 0.73))
@@ -35,7 +36,7 @@ def drawing(height: int = SIZE[0], width: int = SIZE[1]) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def many_films(film: NDArray[np.float32], count: int) -> Iterator[list[Path]]:
+def many_films(film: Float32, count: int) -> Iterator[list[Path]]:
     """Give `count` PNG files of `SIZE`, each another part of `film`, float32 [height, width], 0..255."""
     height, width = SIZE
     large = cv2.resize(film, (width + 16, height + 16), interpolation=cv2.INTER_AREA)

@@ -10,9 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cxrnet.arrays import UInt8
 from cxrnet.model.bundle import GRAPH, Bundle
 from cxrnet.model.session import open_session
 
@@ -20,7 +18,7 @@ SKIPPED = 2
 """First runs that do not count."""
 
 
-def time_inside(bundle: Bundle, image: NDArray[np.uint8], *, runs: int, threads: int | None = None) -> dict[str, float]:
+def time_inside(bundle: Bundle, image: UInt8, *, runs: int, threads: int | None = None) -> dict[str, float]:
     """Return the milliseconds of the graph's nodes, medians summed by part: `module 1`, `scattering`, `folds`.
 
     A node belongs to Module 1 where its result is as large as the image, or as the maps of its output stride, to the

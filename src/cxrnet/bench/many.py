@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from cxrnet.parallel import default_jobs
+from cxrnet.parallel import cpu_count
 from cxrnet.screening.pipeline import Pipeline
 
 _PROGRAM = """
@@ -63,7 +63,7 @@ def screen_many(bundle: str, films: Sequence[Path]) -> Many:
     """Return how fast `films`, PNG files in one folder, are screened in a process of its own."""
     import json
 
-    jobs = default_jobs()
+    jobs = cpu_count()
     before = graph_alone(bundle, films[0], jobs=jobs)
     with tempfile.TemporaryDirectory() as out:
         arguments = [bundle, str(films[0].parent), str(Path(out) / "results"), str(jobs), "1"]

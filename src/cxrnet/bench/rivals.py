@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import UInt8
 from cxrnet.model.bundle import SEGMENTER, Bundle
 from cxrnet.model.session import open_session
-from cxrnet.parallel import default_jobs
+from cxrnet.parallel import cpu_count
 
 Tasks = Mapping[str, Callable[[], object]]
 
 
-def segmenters(bundle: Bundle, image: NDArray[np.uint8]) -> Tasks:
+def segmenters(bundle: Bundle, image: UInt8) -> Tasks:
     """Return Module 1 on one image, as the graph and, where PyTorch is installed, eager in both memory layouts."""
     grey = image[None, None].astype(np.float32) / 255
     session = open_session(bundle.folder / SEGMENTER)
@@ -32,7 +32,7 @@ def segmenters(bundle: Bundle, image: NDArray[np.uint8]) -> Tasks:
         from cxrnet.export.bundle import load_network
     except ImportError:
         return tasks
-    torch.set_num_threads(default_jobs())
+    torch.set_num_threads(cpu_count())
     contiguous = load_network(bundle).segmenter
     last = load_network(bundle).segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     given = torch.from_numpy(grey)
@@ -48,7 +48,7 @@ def segmenters(bundle: Bundle, image: NDArray[np.uint8]) -> Tasks:
     return tasks
 
 
-def scatterings(bundle: Bundle, images: NDArray[np.uint8]) -> tuple[Tasks, dict[str, float]]:
+def scatterings(bundle: Bundle, images: UInt8) -> tuple[Tasks, dict[str, float]]:
     """Return the scattering transform of a batch, and how far each rival's coefficients are from ours.
 
     Args:
@@ -69,14 +69,14 @@ def scatterings(bundle: Bundle, images: NDArray[np.uint8]) -> tuple[Tasks, dict[
         from cxrnet.export.onnx import export_module
     except ImportError:
         return {}, {}
-    torch.set_num_threads(default_jobs())
+    torch.set_num_threads(cpu_count())
     given = ((images.astype(np.float32) - grey.mean) / grey.std).astype(np.float32)
     import onnxruntime
 
     few = torch.from_numpy(np.repeat(given[:1], 2, axis=0))
     content = export_module(FusedScattering(config.scattering).eval(), few, "scattering")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = default_jobs()
+    options.intra_op_num_threads = cpu_count()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     tasks: dict[str, Callable[[], object]] = {"graph": lambda: session.run(None, {"image": given})}
     (ours,) = session.run(None, {"image": given})

@@ -53,14 +53,14 @@ def write_rows(path: Path, plan: object, rows: Sequence[Row]) -> None:
     from dataclasses import asdict
     from importlib.metadata import version
 
-    from cxrnet.atomic import write_whole
-    from cxrnet.parallel import default_jobs
+    from cxrnet.atomic import write_atomic
+    from cxrnet.parallel import cpu_count
 
-    machine = {"processor": platform.machine(), "system": platform.system(), "cores": default_jobs()}
+    machine = {"processor": platform.machine(), "system": platform.system(), "cores": cpu_count()}
     versions = {name: version(name) for name in ("cxrnet", "onnxruntime", "numpy")}
     told = [asdict(row) | {"ratio": row.ratio} for row in rows]
     content = {"schema": "cxrnet.bench/1", "machine": machine, "versions": versions, "rows": told}
-    write_whole(path, json.dumps(content, indent=1).encode())
+    write_atomic(path, json.dumps(content, indent=1).encode())
 
 
 def _milliseconds(row: Row) -> tuple[float | None, float | None, float | None]:

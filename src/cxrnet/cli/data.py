@@ -70,7 +70,7 @@ def check(
     jobs: int | None = JOBS,
 ) -> None:
     """Look for what is wrong in a manifest and its files. Exit code 1 when there is an error."""
-    from cxrnet.atomic import write_whole
+    from cxrnet.atomic import write_atomic
     from cxrnet.data.check import check_manifest
     from cxrnet.data.manifest import parse_where
 
@@ -82,7 +82,7 @@ def check(
             csv, columns=columns, where=parse_where(where), similarity=similarity, jobs=jobs, progress=progress
         )
     if json is not None:
-        write_whole(json, report.to_json().encode())
+        write_atomic(json, report.to_json().encode())
     _print_report(report)
     raise typer.Exit(1 if report.has_errors else 0)
 
@@ -161,8 +161,7 @@ def pack(
     from cxrnet.model.config import PreparationConfig
 
     if interpolation not in ("area", "bilinear"):
-        msg = f"--interpolation {interpolation}: is not known; choose area or bilinear"
-        raise UsageError(msg)
+        raise UsageError(f"--interpolation {interpolation}: is not known; choose area or bilinear")
     columns = _columns(
         image_column, mask_column, label_column, group_column, patient_column, source_column, split_column
     )

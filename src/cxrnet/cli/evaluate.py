@@ -115,11 +115,11 @@ def _evaluate(
     resamples: int,
 ) -> None:
     from cxrnet.cli.progress import follow
-    from cxrnet.parallel import default_jobs
+    from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
 
     evaluations = _load_evaluations()
-    jobs = jobs or default_jobs()
+    jobs = jobs or cpu_count()
     request = evaluations.Request(
         manifest=manifest,
         columns=selection.columns,
@@ -130,7 +130,7 @@ def _evaluate(
         resamples=resamples,
         command=shlex.join(["cxrnet", *sys.argv[1:]]),
     )
-    with Pipeline.load(bundle, threads=max(1, default_jobs() // jobs)) as pipeline:
+    with Pipeline.load(bundle, threads=max(1, cpu_count() // jobs)) as pipeline:
         evaluation: Evaluation[Any] = evaluations.EVALUATIONS[task](pipeline, request, out)
         code = follow(evaluation.run(), total=len(evaluation.samples), table=out / "per_image.csv")
     _say(evaluation.record, out)
@@ -152,8 +152,7 @@ def _load_evaluations() -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("cxrnet"):
             raise
-        msg = f"evaluate: {error.name} is not installed; pip install 'cxrnet[train]'"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError(f"evaluate: {error.name} is not installed; pip install 'cxrnet[train]'") from error
     return tasks
 
 

@@ -46,8 +46,7 @@ def pull(
     from cxrnet.node.dicomweb import check_uid
 
     if bool(study) == bool(query):
-        msg = "pull: names no study, or both --study and --query; give one of the two"
-        raise UsageError(msg)
+        raise UsageError("pull: names no study, or both --study and --query; give one of the two")
     studies = [check_uid(uid) for uid in study]
     filters = dict(_filter(each) for each in query)
     done = failed = 0
@@ -99,13 +98,12 @@ def push(
 
 
 def _server(url: str, ca: Path | None) -> WebServer:
-    from cxrnet.cli.extras import needs_dicom
+    from cxrnet.errors import require
 
-    with needs_dicom("pacs"):
+    with require("dicom", "pacs"):
         from cxrnet.node.dicomweb import WebServer
     if ca is not None and not ca.is_file():
-        msg = f"--ca {ca}: no such file; give the authorities in PEM form"
-        raise UsageError(msg)
+        raise UsageError(f"--ca {ca}: no such file; give the authorities in PEM form")
     return WebServer(url, authorities=ca)
 
 
@@ -131,7 +129,7 @@ def _gather(named: list[Path]) -> list[Path]:
 
 def _save(server: WebServer, instance: Instance, out: Path) -> None:
     """Fetch one instance and write it whole."""
-    from cxrnet.atomic import write_whole
+    from cxrnet.atomic import write_atomic
 
     dataset = server.fetch(instance)
     content = io.BytesIO()
@@ -145,7 +143,7 @@ def _save(server: WebServer, instance: Instance, out: Path) -> None:
     except Exception as error:
         msg = f"{server.name}: sent what is no DICOM file ({type(error).__name__}); export it there in another way"
         raise PacsError("NOT_DICOM", msg) from error
-    write_whole(out / _digest(instance.study) / f"{_digest(instance.instance)}.dcm", content.getvalue())
+    write_atomic(out / _digest(instance.study) / f"{_digest(instance.instance)}.dcm", content.getvalue())
 
 
 def _digest(uid: str) -> str:

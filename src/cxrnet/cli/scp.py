@@ -62,9 +62,9 @@ def scp(
 
     It listens on this machine only unless --bind says otherwise. Logs and status name no patient.
     """
-    from cxrnet.cli.extras import needs_dicom
+    from cxrnet.errors import require
 
-    with needs_dicom("scp"):
+    with require("dicom", "scp"):
         import dicomweb_client  # noqa: F401
         import highdicom  # noqa: F401
         import pynetdicom  # noqa: F401
@@ -132,8 +132,7 @@ def _look(spool: Path, *, retry: bool) -> None:
     from cxrnet.node.status import report
 
     if not (spool / "queue.db").is_file():
-        msg = f"{spool}: holds no queue; give the --spool of a node that has run"
-        raise UsageError(msg)
+        raise UsageError(f"{spool}: holds no queue; give the --spool of a node that has run")
     place = Spool(spool)
     queue = place.open_queue()
     try:
@@ -153,18 +152,16 @@ def _kinds(save: str) -> tuple[str, ...]:
     kinds = tuple(dict.fromkeys(part.strip() for part in save.split(",") if part.strip()))
     for kind in kinds:
         if kind not in OBJECTS:
-            msg = f"--save {kind}: is not known; choose from {', '.join(OBJECTS)}"
-            raise UsageError(msg)
+            raise UsageError(f"--save {kind}: is not known; choose from {', '.join(OBJECTS)}")
     if not kinds:
-        msg = f"--save: names nothing; choose from {', '.join(OBJECTS)}"
-        raise UsageError(msg)
+        raise UsageError(f"--save: names nothing; choose from {', '.join(OBJECTS)}")
     return kinds
 
 
 def _threads(jobs: int) -> int:
-    from cxrnet.parallel import default_jobs
+    from cxrnet.parallel import cpu_count
 
-    return max(1, default_jobs() // jobs)
+    return max(1, cpu_count() // jobs)
 
 
 def be_discreet() -> None:

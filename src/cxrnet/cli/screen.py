@@ -63,11 +63,11 @@ def open_pipeline(
     decoder: Decoder | None = None,
 ) -> Iterator[tuple[Pipeline, int]]:
     """Give a pipeline, and how many images are worked on at once; the cores are shared between them."""
-    from cxrnet.parallel import default_jobs
+    from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
 
-    jobs = min(jobs or default_jobs(), len(items))
-    threads = max(1, default_jobs() // jobs)
+    jobs = min(jobs or cpu_count(), len(items))
+    threads = max(1, cpu_count() // jobs)
     with Pipeline.load(
         bundle, threads=threads, identifiers=identifiers, provider=provider, decoder=decoder
     ) as pipeline:
@@ -127,8 +127,7 @@ def check_engine(engine: str) -> None:
     from cxrnet.errors import UsageError
 
     if engine not in ENGINES:
-        msg = f"--engine {engine}: is not known; choose from {', '.join(ENGINES)}"
-        raise UsageError(msg)
+        raise UsageError(f"--engine {engine}: is not known; choose from {', '.join(ENGINES)}")
 
 
 def on_a_cluster(
@@ -143,9 +142,9 @@ def on_a_cluster(
 ) -> Generator[Outcome]:
     """Return the outcomes of a Ray cluster; without a number of workers each core of this machine is one."""
     from cxrnet.model.registry import open_bundle
-    from cxrnet.parallel import default_jobs
+    from cxrnet.parallel import cpu_count
     from cxrnet.screening.ray_backend import Order, screen_cluster
 
     folder = str(open_bundle(bundle).folder.absolute())  # workers have other working directories
     order = Order(bundle=folder, out=out.absolute(), save=kinds, identifiers=identifiers, provider=provider, **how)
-    return screen_cluster(order, items, workers=workers or default_jobs())
+    return screen_cluster(order, items, workers=workers or cpu_count())

@@ -48,9 +48,9 @@ def segmenter(
     threads: int | None = THREADS,
 ) -> None:
     """Train Module 1 on films and lung masks. Presets: default, paper-jms, paper-v7."""
-    from cxrnet.cli.extras import needs_training
+    from cxrnet.errors import require
 
-    with needs_training("train"):
+    with require("train", "train"):
         from cxrnet.model.registry import open_bundle
         from cxrnet.training.config import SEGMENTER_PRESETS, read_training
         from cxrnet.training.run import check_accelerator, use_machine
@@ -97,9 +97,9 @@ def classifier(
     threads: int | None = THREADS,
 ) -> None:
     """Train the folds of Module 2 on films and labels. Presets: default, paper."""
-    from cxrnet.cli.extras import needs_training
+    from cxrnet.errors import require
 
-    with needs_training("train"):
+    with require("train", "train"):
         from cxrnet.model.registry import open_bundle
         from cxrnet.training.classifier_run import train_classifier
         from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
@@ -133,9 +133,9 @@ def gate(
     threads: int | None = THREADS,
 ) -> None:
     """Train the gate: what a frontal chest radiograph looks like, upright and with bright bones."""
-    from cxrnet.cli.extras import needs_training
+    from cxrnet.errors import require
 
-    with needs_training("train"):
+    with require("train", "train"):
         from cxrnet.training.gate_run import GateTraining, train_gate
         from cxrnet.training.run import use_machine
 
@@ -160,23 +160,20 @@ def ensemble(
     overwrite: bool = typer.Option(False, help="Replace a bundle that is there."),
 ) -> None:
     """Join runs into one bundle with one graph: a segmenter, or a segmenter and the folds of a classifier."""
-    from cxrnet.cli.extras import needs_training
-    from cxrnet.errors import UsageError
+    from cxrnet.errors import UsageError, require
 
-    with needs_training("ensemble"):
+    with require("train", "ensemble"):
         from cxrnet.model.registry import open_bundle
         from cxrnet.training.callbacks import BEST, LAST
         from cxrnet.training.ensemble import build_ensemble, build_segmenter
         from cxrnet.training.run import read_record
 
     if weights not in ("last", "best"):
-        msg = f"--weights {weights}: is not known; choose last or best"
-        raise UsageError(msg)
+        raise UsageError(f"--weights {weights}: is not known; choose last or best")
     chosen = {"last": LAST, "best": BEST}[weights]
     label, kinds = name or out.name, [read_record(run)["kind"] for run in runs]
     if "fold" in kinds:
-        msg = f"{runs[kinds.index('fold')]}: is a single fold; give the folder above it"
-        raise UsageError(msg)
+        raise UsageError(f"{runs[kinds.index('fold')]}: is a single fold; give the folder above it")
     if "segmenter" in kinds and len(runs) > 1:
         msg = f"{runs[kinds.index('segmenter')]}: is the training of a segmenter, which goes into a bundle alone"
         raise UsageError(f"{msg}; give that bundle to a classifier's runs with --lungs")
@@ -185,8 +182,7 @@ def ensemble(
             runs[0], out, name=label, lungs_include_heart=heart, weights=chosen, overwrite=overwrite
         )
     elif lungs is None:
-        msg = "ensemble: --lungs is missing; name the bundle that the classifier was trained with"
-        raise UsageError(msg)
+        raise UsageError("ensemble: --lungs is missing; name the bundle that the classifier was trained with")
     else:
         bundle = build_ensemble(runs, open_bundle(lungs), out, name=label, weights=chosen, overwrite=overwrite)
     typer.echo(f"{bundle.label}: {bundle.folder}")
@@ -196,8 +192,7 @@ def _preset(presets: Mapping[str, Preset], name: str) -> Preset:
     from cxrnet.errors import UsageError
 
     if name not in presets:
-        msg = f"--preset {name}: is not known; choose from {', '.join(presets)}"
-        raise UsageError(msg)
+        raise UsageError(f"--preset {name}: is not known; choose from {', '.join(presets)}")
     return presets[name]
 
 

@@ -25,10 +25,10 @@ def import_(
     overwrite: bool = typer.Option(False, help="Replace bundles that are there."),
 ) -> None:
     """Turn the published Keras weights into the bundles published-v7 and published-jms. Needs cxrnet[train]."""
-    from cxrnet.cli.extras import needs_training
+    from cxrnet.errors import require
     from cxrnet.model.registry import bundles_folder
 
-    with needs_training("weights import"):
+    with require("train", "weights import"):
         from cxrnet.export.published import import_published
     typer.echo("importing; the export of a graph takes half a minute", err=True)
     for bundle in import_published(sources, out or bundles_folder(), overwrite=overwrite):
@@ -45,12 +45,12 @@ def export(
 
     Scores stay the same within rounding; the sha256 that names the model changes.
     """
-    from cxrnet.cli.extras import needs_training
+    from cxrnet.errors import require
     from cxrnet.model.registry import open_bundle
 
-    with needs_training("weights export"):
-        from cxrnet.export.bundle import export_again
-    written = export_again(open_bundle(name), out, overwrite=overwrite)
+    with require("train", "weights export"):
+        from cxrnet.export.bundle import re_export
+    written = re_export(open_bundle(name), out, overwrite=overwrite)
     typer.echo(f"{written.label}: {written.folder}")
 
 
@@ -136,10 +136,9 @@ def _refuse_equal_names(evaluations: list[EvaluationFacts]) -> None:
     names = [evaluation.name for evaluation in evaluations]
     for label in names:
         if not label or names.count(label) > 1:
-            msg = (
+            raise UsageError(
                 f"card: {names.count(label)} evaluations are called {label!r}; give each a name, as in --rival NAME=DIR"
             )
-            raise UsageError(msg)
 
 
 def _read_notes(path: Path) -> str:

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from cxrnet.arrays import Float64, UInt8
 from cxrnet.model.config import Frozen
 
 Degrees = Annotated[float, Field(ge=0, le=180)]
@@ -50,9 +50,7 @@ AUGMENTATIONS = {
 """Presets by name: `paper` is that of the published weights; `plausible` keeps a film one that a clinic could make."""
 
 
-def draw(
-    augmentation: Augmentation, *, height: int, width: int, seed: int, epoch: int, index: int
-) -> NDArray[np.float64]:
+def draw(augmentation: Augmentation, *, height: int, width: int, seed: int, epoch: int, index: int) -> Float64:
     """Return a random affine map [2, 3] from pixels (x, y) of the result to pixels (x, y) of the source.
 
     Args:
@@ -80,7 +78,7 @@ def draw(
     return np.column_stack([linear, centre - linear @ (centre + shift)])
 
 
-def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
+def warp(image: UInt8, matrix: Float64) -> UInt8:
     """Return `image`, uint8 [height, width], seen through an affine map: bilinear, reflected beyond its edges."""
     height, width = image.shape
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Float32
 from cxrnet.data.duplicates import SIMILARITY, detail, near_pairs
 from cxrnet.data.manifest import EVERY_ROW, STANDARD, Columns, Manifest, Sample, scan_manifest
 from cxrnet.data.masks import read_many, read_mask
@@ -70,7 +70,7 @@ class Report:
 class Look:
     """What reading one image-mask pair gave: detail of the image where it was read, problems where not."""
 
-    detail: NDArray[np.float32] | None
+    detail: Float32 | None
     problems: tuple[Problem, ...]
 
 
@@ -100,7 +100,7 @@ def check_manifest(
     problems = [Problem(kind="error", code="ROW", text=fault) for fault in faults]
     if not manifest.samples:
         problems.append(Problem(kind="error", code="EMPTY", text=f"{path.name}: has no sound row"))
-    details: dict[Path, NDArray[np.float32]] = {}
+    details: dict[Path, Float32] = {}
     for done, look in enumerate(read_many(_look, manifest.samples, jobs=jobs), start=1):
         sample = manifest.samples[done - 1]
         problems += look.problems
@@ -191,9 +191,7 @@ def _class_tied_to_source(manifest: Manifest) -> Iterator[Problem]:
             yield Problem(kind="warning", code="CLASS_IS_SOURCE", text=text)
 
 
-def _near_duplicates(
-    manifest: Manifest, details: Mapping[Path, NDArray[np.float32]], similarity: float
-) -> Iterator[Problem]:
+def _near_duplicates(manifest: Manifest, details: Mapping[Path, Float32], similarity: float) -> Iterator[Problem]:
     """Errors across splits; notes within one, or where there are none."""
     if not details:
         return

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from cxrnet.arrays import Float32, Int64
 
 SIMILARITY = 0.7
 """Correlation of detail at which two films are called near-duplicates."""
@@ -24,7 +25,7 @@ _FLOOR = 4.0  # grey values; keeps empty background from being blown up to detai
 _BLOCK = 1024
 
 
-def detail(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def detail(pixels: Float32) -> Float32:
     """The detail of a film as a vector of length 1, float32 [2704]; the product of two is their correlation.
 
     Args:
@@ -39,7 +40,7 @@ def detail(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(inner / max(float(np.linalg.norm(inner)), 1e-6), np.float32)
 
 
-def near_pairs(details: NDArray[np.float32], *, similarity: float = SIMILARITY) -> list[tuple[int, int, float]]:
+def near_pairs(details: Float32, *, similarity: float = SIMILARITY) -> list[tuple[int, int, float]]:
     """Pairs (first, second, correlation) of near-duplicates, most alike first.
 
     Args:
@@ -57,7 +58,7 @@ def near_pairs(details: NDArray[np.float32], *, similarity: float = SIMILARITY) 
     return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
 
 
-def join(count: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+def join(count: int, pairs: Iterable[tuple[int, int]]) -> Int64:
     """Number of the group of each of `count` things, int64 [count], where the two of a pair are in one group.
 
     Groups are numbered in the order of their first members.

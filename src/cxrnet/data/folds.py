@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Float64, Int64
 from cxrnet.data.duplicates import SIMILARITY, detail, join, near_pairs
 from cxrnet.data.manifest import Sample
 from cxrnet.data.masks import read_many
@@ -27,7 +27,7 @@ _SOURCE_WEIGHT = 0.1
 _PASSES = 30
 
 
-def assign_folds(samples: Sequence[Sample], *, folds: int, seed: int) -> NDArray[np.int64]:
+def assign_folds(samples: Sequence[Sample], *, folds: int, seed: int) -> Int64:
     """Number of the fold of each sample, int64 [sample], 0 to folds - 1; the same for the same arguments.
 
     Raises:
@@ -35,12 +35,11 @@ def assign_folds(samples: Sequence[Sample], *, folds: int, seed: int) -> NDArray
         ManifestError: The folds cannot be made even, see `check_folds`.
     """
     if folds < 2:
-        msg = f"--folds {folds}: is too few; 2 or more folds are made"
-        raise UsageError(msg)
+        raise UsageError(f"--folds {folds}: is too few; 2 or more folds are made")
     return distribute(samples, unite(samples), [1 / folds] * folds, seed=seed)
 
 
-def unite(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] = ()) -> NDArray[np.int64]:
+def unite(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] = ()) -> Int64:
     """Number of what must stay together, int64 [sample]: group, patient, image and duplicates are all respected.
 
     A patient whose films are in two groups joins them.
@@ -76,9 +75,7 @@ def find_duplicates(
     return [(places[one], places[other]) for one, other, _ in near_pairs(np.stack(details), similarity=similarity)]
 
 
-def distribute(
-    samples: Sequence[Sample], groups: NDArray[np.int64], shares: Sequence[float], *, seed: int
-) -> NDArray[np.int64]:
+def distribute(samples: Sequence[Sample], groups: Int64, shares: Sequence[float], *, seed: int) -> Int64:
     """Number of the part of each sample, int64 [sample].
 
     Args:
@@ -93,8 +90,7 @@ def distribute(
     """
     number = int(groups.max(initial=-1)) + 1
     if number < len(shares):
-        msg = f"{number} groups cannot fill {len(shares)} folds; take fewer folds or add patients"
-        raise UsageError(msg)
+        raise UsageError(f"{number} groups cannot fill {len(shares)} folds; take fewer folds or add patients")
     labels = _numbers([sample.label or "" for sample in samples])
     cells = _numbers([(sample.source, sample.label or "") for sample in samples])
     columns = [np.zeros_like(labels), 1 + labels, 2 + labels.max() + cells]  # all, classes, classes of a source
@@ -108,9 +104,7 @@ def distribute(
     return parts
 
 
-def check_folds(
-    samples: Sequence[Sample], groups: NDArray[np.int64], parts: NDArray[np.int64], shares: Sequence[float]
-) -> None:
+def check_folds(samples: Sequence[Sample], groups: Int64, parts: Int64, shares: Sequence[float]) -> None:
     """Hold that no group is divided, no part is empty, and classes keep their shares.
 
     A class may be further off than `TOLERANCE` where the largest group is larger than the difference: groups are
@@ -120,24 +114,21 @@ def check_folds(
         ManifestError: One of these does not hold.
     """
     if len(np.unique(np.stack([groups, parts]), axis=1).T) != len(np.unique(groups)):
-        msg = "a group is in two folds; make the folds again with `cxrnet data split`"
-        raise ManifestError(msg)
+        raise ManifestError("a group is in two folds; make the folds again with `cxrnet data split`")
     sizes = np.bincount(parts, minlength=len(shares))
     if not sizes.all():
-        msg = f"fold {int(np.argmin(sizes))} is empty; take fewer folds or add patients"
-        raise ManifestError(msg)
+        raise ManifestError(f"fold {int(np.argmin(sizes))} is empty; take fewer folds or add patients")
     sizes_of_groups = np.bincount(groups)
     weight, group = sizes_of_groups.max(), samples[int(np.argmax(groups == sizes_of_groups.argmax()))].group
     for part, name, here, whole in _off_shares(samples, parts):
         if abs(here - whole) > weight / sizes[part]:
-            msg = (
+            raise ManifestError(
                 f"fold {part}: {here:.1%} of its images are {name}, of all {whole:.1%}; try another --seed or fewer "
                 f"folds (the largest group, {group}, has {weight} images of {sizes[part]} in a fold)"
             )
-            raise ManifestError(msg)
 
 
-def describe_uneven(samples: Sequence[Sample], groups: NDArray[np.int64], parts: NDArray[np.int64]) -> list[str]:
+def describe_uneven(samples: Sequence[Sample], groups: Int64, parts: Int64) -> list[str]:
     """Lines for people about shares that are off by more than `TOLERANCE`, with the group that is too large."""
     sizes = np.bincount(groups)
     group = samples[int(np.argmax(groups == sizes.argmax()))].group
@@ -148,7 +139,7 @@ def describe_uneven(samples: Sequence[Sample], groups: NDArray[np.int64], parts:
     ]
 
 
-def _off_shares(samples: Sequence[Sample], parts: NDArray[np.int64]) -> Iterator[tuple[int, str, float, float]]:
+def _off_shares(samples: Sequence[Sample], parts: Int64) -> Iterator[tuple[int, str, float, float]]:
     """Part, class, share of the class in the part and in all, where these differ by more than `TOLERANCE`."""
     labels = _numbers([sample.label or "" for sample in samples])
     for part in range(int(parts.max()) + 1):
@@ -158,9 +149,7 @@ def _off_shares(samples: Sequence[Sample], parts: NDArray[np.int64]) -> Iterator
                 yield part, name or "without a label", here, whole
 
 
-def _deal(
-    counts: NDArray[np.float64], weights: NDArray[np.float64], shares: NDArray[np.float64], chance: np.random.Generator
-) -> NDArray[np.int64]:
+def _deal(counts: Float64, weights: Float64, shares: Float64, chance: np.random.Generator) -> Int64:
     """Number of the part of each group, int64 [group].
 
     The cost of a part is the weighted sum, over the columns, of its squared distance from its share.
@@ -177,7 +166,7 @@ def _deal(
     filled, members = np.zeros_like(goals), np.zeros(len(shares), np.int64)
     parts = np.zeros(len(counts), np.int64)
 
-    def cost_of_adding(group: int) -> NDArray[np.float64]:
+    def cost_of_adding(group: int) -> Float64:
         cost = ((2 * (filled - goals) + counts[group]) * counts[group] * weights).sum(axis=1)
         return np.asarray(np.round(cost, 9))
 
@@ -203,7 +192,7 @@ def _deal(
     return parts
 
 
-def _numbers(names: Sequence[Any]) -> NDArray[np.int64]:
+def _numbers(names: Sequence[Any]) -> Int64:
     """Place of each name among the different names in their order, int64 [name]."""
     places = {name: place for place, name in enumerate(sorted(set(names)))}
     return np.array([places[name] for name in names], np.int64)

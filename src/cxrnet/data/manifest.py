@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.errors import ManifestError, UsageError
 
 EVERY_ROW: Mapping[str, str] = MappingProxyType({})
@@ -97,8 +97,7 @@ def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str
         raise ManifestError(problems[0] + more)
     if not manifest.samples:
         chosen = " and ".join(f"{name}={value}" for name, value in where.items())
-        msg = f"{path.name}: no row {f'has {chosen}' if where else 'follows the header'}; nothing to do"
-        raise UsageError(msg)
+        raise UsageError(f"{path.name}: no row {f'has {chosen}' if where else 'follows the header'}; nothing to do")
     return manifest
 
 
@@ -146,7 +145,7 @@ def write_manifest(path: Path, fields: Sequence[str], rows: Iterable[Mapping[str
     table = csv.DictWriter(text, fields, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    write_atomic(path, text.getvalue().encode())
 
 
 def relative(path: Path, folder: Path) -> str:
@@ -167,8 +166,7 @@ def parse_where(choices: Sequence[str]) -> dict[str, str]:
     for choice in choices:
         name, equals, value = choice.partition("=")
         if not name or not equals:
-            msg = f"--where {choice}: is not COLUMN=VALUE; for example --where split=train"
-            raise UsageError(msg)
+            raise UsageError(f"--where {choice}: is not COLUMN=VALUE; for example --where split=train")
         if name in where:
             msg = f"--where {choice}: {name} is given twice; write --where {name}={where[name]},{value} for either"
             raise UsageError(msg)

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import UInt8, UInt16
 from cxrnet.imaging import Decoder, Radiograph
 from cxrnet.imaging.preprocess import resize
-from cxrnet.parallel import default_jobs, map_ordered
+from cxrnet.parallel import cpu_count, parallel_map
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -31,7 +31,7 @@ def read_many(
         items: The items.
         jobs: Items worked on at once; one a core if not given.
     """
-    jobs = max(1, min(jobs or default_jobs(), len(items)))
+    jobs = max(1, min(jobs or cpu_count(), len(items)))
     with ExitStack() as stack:
         decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
         for _ in range(jobs):
@@ -44,10 +44,10 @@ def read_many(
             finally:
                 decoders.put(decoder)
 
-        yield from map_ordered(run, items, jobs=jobs)
+        yield from parallel_map(run, items, jobs=jobs)
 
 
-def read_mask(decoder: Decoder, path: Path) -> NDArray[np.uint8]:
+def read_mask(decoder: Decoder, path: Path) -> UInt8:
     """The lung mask in a file, uint8 [height, width]: 0 and 255 where it has two values, greys where it has more.
 
     Masks are published as 0 and 1, 0 and 255, or as the two ends of a palette: the lower value is outside.
@@ -58,7 +58,7 @@ def read_mask(decoder: Decoder, path: Path) -> NDArray[np.uint8]:
     return mask_of(decoder.read(path))
 
 
-def mask_of(radiograph: Radiograph) -> NDArray[np.uint8]:
+def mask_of(radiograph: Radiograph) -> UInt8:
     """What `read_mask` makes of an image that has been read."""
     pixels = radiograph.pixels
     low, high = float(pixels.min()), float(pixels.max())
@@ -67,7 +67,7 @@ def mask_of(radiograph: Radiograph) -> NDArray[np.uint8]:
     return np.rint(pixels).astype(np.uint8)
 
 
-def resize_mask(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def resize_mask(mask: UInt8, height: int, width: int) -> UInt8:
     """`mask` at another size, uint8 [height, width]; a mask of 0 and 255 stays one.
 
     Areas are averaged, which moves no edge; of a mask with two values, positions that are half lung are lung.
@@ -79,6 +79,6 @@ def resize_mask(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.
     return np.where(resized >= 127.5, 255, 0).astype(np.uint8) if is_binary else np.rint(resized).astype(np.uint8)
 
 
-def encode_png(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+def encode_png(pixels: UInt8 | UInt16) -> bytes:
     """`pixels` [height, width] as a grey PNG of 8 or 16 bits."""
     return bytes(cv2.imencode(".png", pixels)[1].tobytes())

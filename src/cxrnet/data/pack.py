@@ -20,9 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cxrnet.arrays import UInt8
 from cxrnet.errors import ManifestError, MissingExtraError
 from cxrnet.model.config import PreparationConfig, Standardisation
 
@@ -32,8 +30,8 @@ FORMAT = 1
 class Item(NamedTuple):
     """One film of a pack: uint8 [height, width] image and mask (None without), class index, class weight."""
 
-    image: NDArray[np.uint8]
-    mask: NDArray[np.uint8] | None
+    image: UInt8
+    mask: UInt8 | None
     label: int
     weight: float
 
@@ -80,8 +78,7 @@ class Pack:
 
     def __getitem__(self, index: int) -> Item:
         if not -len(self) <= index < len(self):
-            msg = f"{self.path.name}: has {len(self)} films, not a film {index}"
-            raise IndexError(msg)
+            raise IndexError(f"{self.path.name}: has {len(self)} films, not a film {index}")
         index %= len(self)
         stored = self._open()
         mask = stored["M"][index] if self.has_masks else None
@@ -118,8 +115,7 @@ class Pack:
 
 def _read_header(file: Any) -> Header:
     if int(file.attrs["format"]) != FORMAT:
-        msg = f"format {file.attrs['format']}"
-        raise ValueError(msg)
+        raise ValueError(f"format {file.attrs['format']}")
     stored: Mapping[str, Any] = file["X"].attrs
     return Header(
         preparation=PreparationConfig.model_validate_json(file.attrs["preparation"]),
@@ -138,6 +134,5 @@ def open_library() -> ModuleType:
     try:
         import h5py
     except ModuleNotFoundError as error:
-        msg = "packs: h5py is not installed; pip install 'cxrnet[train]'"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError("packs: h5py is not installed; pip install 'cxrnet[train]'") from error
     return h5py  # type: ignore[no-any-return]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Bool, Int64, UInt8
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.data.masks import read_many, read_mask, resize_mask
 from cxrnet.data.pack import FORMAT, Header, open_library
@@ -91,7 +91,7 @@ def write_pack(
     return header
 
 
-def class_weights(labels: NDArray[np.int64], classes: int) -> tuple[float, ...]:
+def class_weights(labels: Int64, classes: int) -> tuple[float, ...]:
     """Weight of each class: images / (classes x images of the class), which is 1 on average over the images.
 
     Args:
@@ -109,7 +109,7 @@ class _Preparing:
     def __init__(self, preparation: PreparationConfig, masks: bool) -> None:
         self.preparation, self.masks = preparation, masks
 
-    def __call__(self, decoder: Decoder, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    def __call__(self, decoder: Decoder, sample: Sample) -> tuple[UInt8, UInt8 | None]:
         to = self.preparation
         radiograph = decoder.read(sample.image)
         image = prepare(
@@ -128,11 +128,10 @@ def _have_masks(manifest: Manifest) -> bool:
     """Whether every row has a mask; some with and some without cannot be packed together."""
     without = [sample.line for sample in manifest.samples if sample.mask is None]
     if without and len(without) < len(manifest.samples):
-        msg = (
+        raise ManifestError(
             f"{manifest.path.name}: line {without[0]}: has no mask, as {len(without)} rows of {len(manifest.samples)}; "
             "give every row a mask, choose rows with --where, or pack with --no-masks"
         )
-        raise ManifestError(msg)
     return not without
 
 
@@ -140,21 +139,20 @@ def _class_index(manifest: Manifest, sample: Sample, classes: tuple[str, ...]) -
     if sample.label is None:
         return -1
     if sample.label not in classes:
-        msg = (
+        raise ManifestError(
             f"{manifest.path.name}: line {sample.line}: label {sample.label} is not a class of the other pack; "
             f"its classes are {', '.join(classes)}"
         )
-        raise ManifestError(msg)
     return classes.index(sample.label)
 
 
-def _training(samples: tuple[Sample, ...]) -> NDArray[np.bool_]:
+def _training(samples: tuple[Sample, ...]) -> Bool:
     """Which films count for mean, standard deviation and class weights, bool [film]."""
     training = np.array([sample.split == "train" for sample in samples])
     return training if training.any() else np.ones(len(samples), bool)
 
 
-def _standardise(grey: NDArray[np.int64]) -> Standardisation:
+def _standardise(grey: Int64) -> Standardisation:
     """Mean and standard deviation from a histogram, int64 [256]."""
     values = np.arange(256)
     mean = float((grey * values).sum() / grey.sum())
@@ -181,10 +179,9 @@ def _aside(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        msg = (
+        raise OutputError(
             f"{path}: cannot be written ({error.strerror or type(error).__name__}); free space or choose another folder"
-        )
-        raise OutputError(msg) from error
+        ) from error
     finally:
         with suppress(OSError):  # it is gone when all went well
             aside.unlink()

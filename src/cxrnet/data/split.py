@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cxrnet.atomic import write_whole
+from cxrnet.arrays import Bool, Int64
+from cxrnet.atomic import write_atomic
 from cxrnet.data.folds import describe_uneven, distribute, find_duplicates, unite
 from cxrnet.data.manifest import STANDARD, Columns, Manifest, Sample, relative, write_manifest
 from cxrnet.errors import UsageError
@@ -50,11 +50,9 @@ def split_manifest(
         OutputError: The disk cannot take it.
     """
     if leave_out and (holdout or not folds):
-        msg = "--leave-out: makes folds by source; it goes neither with --holdout nor with --folds 0"
-        raise UsageError(msg)
+        raise UsageError("--leave-out: makes folds by source; it goes neither with --holdout nor with --folds 0")
     if folds == 1 or not (folds or holdout):
-        msg = f"--folds {folds}: splits nothing; take 2 or more folds, or 0 with --holdout"
-        raise UsageError(msg)
+        raise UsageError(f"--folds {folds}: splits nothing; take 2 or more folds, or 0 with --holdout")
     samples = manifest.samples
     duplicates = [] if similarity is None else find_duplicates(samples, similarity=similarity, jobs=jobs)
     groups = unite(samples, duplicates)
@@ -74,13 +72,13 @@ def split_manifest(
     labels, sources = [sample.label or "" for sample in samples], [sample.source for sample in samples]
     drawing = draw_folds(parts, labels, groups.tolist(), sources)
     write_manifest(out, list(dict.fromkeys([*manifest.fields, *added])), rows)
-    write_whole(out.with_name(f"{out.name}.png"), drawing)
+    write_atomic(out.with_name(f"{out.name}.png"), drawing)
     return [*lines, f"{out}: {len(rows)} rows; the folds are drawn in {out.name}.png"]
 
 
 def divide(
-    samples: Sequence[Sample], groups: NDArray[np.int64], *, folds: int, seed: int, holdout: float
-) -> tuple[NDArray[np.int64], list[str]]:
+    samples: Sequence[Sample], groups: Int64, *, folds: int, seed: int, holdout: float
+) -> tuple[Int64, list[str]]:
     """Number of the fold of each sample, int64 [sample], HELD_OUT in none; and lines for people about it.
 
     Args:
@@ -113,8 +111,8 @@ def divide(
 
 
 def divide_by_source(
-    samples: Sequence[Sample], groups: NDArray[np.int64], leave_out: Sequence[Sequence[str]]
-) -> tuple[NDArray[np.int64], list[str]]:
+    samples: Sequence[Sample], groups: Int64, leave_out: Sequence[Sequence[str]]
+) -> tuple[Int64, list[str]]:
     """Number of the fold of each sample by its source, int64 [sample]; and lines for people about it.
 
     A fold then says what a model does in hospitals that it has not seen. A group with films in several folds is in
@@ -136,8 +134,7 @@ def divide_by_source(
         msg = f"--leave-out: source {source or '(not given)'} {what}; name each source once; they are {told}"
         raise UsageError(msg)
     if len(named) != len(set(named)) or len(leave_out) < 2:
-        msg = f"--leave-out: name each source once, in two folds or more; they are {told}"
-        raise UsageError(msg)
+        raise UsageError(f"--leave-out: name each source once, in two folds or more; they are {told}")
     home = {source: fold for fold, sources in enumerate(leave_out) for source in sources}
     parts = np.array([home[sample.source] for sample in samples], np.int64)
     divided = [group for group in np.unique(groups) if len(np.unique(parts[groups == group])) > 1]
@@ -146,13 +143,12 @@ def divide_by_source(
     for fold, sources in enumerate(leave_out):
         inside = parts == fold
         if not inside.any():
-            msg = f"--leave-out: fold {fold} keeps no film, since its groups have films in other folds too"
-            raise UsageError(msg)
+            raise UsageError(f"--leave-out: fold {fold} keeps no film, since its groups have films in other folds too")
         lines.append(f"fold {fold}: {inside.sum()} rows of {', '.join(sources)}, {_shares(samples, inside)}")
     return parts, lines
 
 
-def _shares(samples: Sequence[Sample], inside: NDArray[np.bool_]) -> str:
+def _shares(samples: Sequence[Sample], inside: Bool) -> str:
     labels = [sample.label or "no label" for sample, is_in in zip(samples, inside, strict=True) if is_in]
     names = sorted({sample.label or "no label" for sample in samples})
     return ", ".join(f"{labels.count(name) / len(labels):.1%} {name}" for name in names)

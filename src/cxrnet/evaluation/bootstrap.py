@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], Mapping[str, Floats]]
+from cxrnet.arrays import Float64
+
+Statistic = Callable[[Float64], Mapping[str, Float64]]
 """From weights, float64 [resample, image], 0 up, to metrics by name, float64 [resample], NaN where undefined."""
 
 RESAMPLES = 1000
@@ -60,10 +60,9 @@ def estimate(
         ValueError: There is no image.
     """
     if not groups:
-        msg = "no images; a metric needs one or more"
-        raise ValueError(msg)
+        raise ValueError("no images; a metric needs one or more")
     values = statistic(np.ones((1, len(groups))))
-    drawn: dict[str, list[Floats]] = {name: [] for name in values}
+    drawn: dict[str, list[Float64]] = {name: [] for name in values}
     if len(set(groups)) >= LEAST_GROUPS:
         for weights in draw_weights(groups, resamples=resamples, seed=seed):
             for name, replicates in statistic(weights).items():
@@ -72,7 +71,7 @@ def estimate(
     return {name: _summarise(value[0], drawn[name], n=counts.get(name, len(groups))) for name, value in values.items()}
 
 
-def draw_weights(groups: Sequence[str], *, resamples: int, seed: int) -> Iterator[Floats]:
+def draw_weights(groups: Sequence[str], *, resamples: int, seed: int) -> Iterator[Float64]:
     """Yield float64 [some, image] weights, `resamples` rows in all: how often each image's group was drawn."""
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     chance = np.random.default_rng(seed)
@@ -83,24 +82,24 @@ def draw_weights(groups: Sequence[str], *, resamples: int, seed: int) -> Iterato
         yield drawn[:, member].astype(np.float64)
 
 
-def mean_statistic(values: Mapping[str, Floats]) -> Statistic:
+def mean_statistic(values: Mapping[str, Float64]) -> Statistic:
     """Return the statistic of the means of `values`, float64 [image] each, over the images that have one (not NaN)."""
     is_there = {name: np.isfinite(each) for name, each in values.items()}
     filled = {name: np.where(is_there[name], each, 0.0) for name, each in values.items()}
 
-    def statistic(weights: Floats) -> dict[str, Floats]:
+    def statistic(weights: Float64) -> dict[str, Float64]:
         return {name: ratio(weights @ filled[name], weights @ is_there[name].astype(np.float64)) for name in values}
 
     return statistic
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
+def ratio(above: Float64, below: Float64) -> Float64:
     """Return `above / below`, NaN where `below` is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(below > 0, above / below, np.nan)
 
 
-def _summarise(value: float, drawn: Sequence[Floats], *, n: int) -> Estimate:
+def _summarise(value: float, drawn: Sequence[Float64], *, n: int) -> Estimate:
     replicates = np.concatenate(drawn) if drawn else np.empty(0)
     defined = replicates[np.isfinite(replicates)]
     low = high = None

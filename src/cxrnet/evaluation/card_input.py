@@ -33,8 +33,7 @@ def read_evidence(folder: Path, *, name: str, role: Role, bundle: Bundle) -> Eva
     metrics = _read_metrics(folder)
     task = "segmenter" if bundle.config.classifier is None else "classifier"
     if role != "rival" and metrics["task"] != task:
-        msg = f"{folder}: evaluates a {metrics['task']}; {bundle.config.name} is a {task}"
-        raise UsageError(msg)
+        raise UsageError(f"{folder}: evaluates a {metrics['task']}; {bundle.config.name} is a {task}")
     training = bundle.facts.training if bundle.facts else None
     if role == "own" and metrics["model"]["sha256"] not in (bundle.sha256, training and training.sha256):
         told = f"{metrics['model']['name']} {metrics['model']['version']} ({metrics['model']['sha256'][:8]})"
@@ -53,8 +52,7 @@ def _read_metrics(folder: Path) -> dict[str, Any]:
         raise UsageError(msg) from error
     missing = {"task", "model", "manifest", "status", "reasons", "overall", "by"} - metrics.keys()
     if metrics.get("schema") != SCHEMA or missing:
-        msg = f"{folder}: {METRICS} is not of the form {SCHEMA}; evaluate again with this version"
-        raise UsageError(msg)
+        raise UsageError(f"{folder}: {METRICS} is not of the form {SCHEMA}; evaluate again with this version")
     return metrics
 
 

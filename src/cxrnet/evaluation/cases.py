@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Bool, UInt8
 from cxrnet.data.manifest import Sample
 from cxrnet.data.masks import mask_of, resize_mask
-from cxrnet.evaluation.segmentation_metrics import Mask, border_distances, overlap
-from cxrnet.parallel import map_ordered
+from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
+from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import explain
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input
@@ -29,9 +29,9 @@ VIEW = 360
 class View:
     """A film as the report shows it: `film` uint8 [height, width], `truth` and `found` bool [height, width]."""
 
-    film: NDArray[np.uint8]
-    truth: Mask
-    found: Mask
+    film: UInt8
+    truth: Bool
+    found: Bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +90,7 @@ def classify_samples(pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int
     yield from _each(lambda sample: _classify(pipeline, sample), samples, jobs=jobs)
 
 
-def compare_masks(
-    found: NDArray[np.bool_], truth: NDArray[np.bool_], spacing_mm: tuple[float, float] | None
-) -> dict[str, float]:
+def compare_masks(found: Bool, truth: Bool, spacing_mm: tuple[float, float] | None) -> dict[str, float]:
     """Return all metrics of two masks of one size; distances in pixels of the mask and, where it is known, in mm.
 
     Args:
@@ -155,7 +153,7 @@ def _each(task: Callable[[Sample], Made], samples: Sequence[Sample], *, jobs: in
     def run(item: Input) -> Made:
         return task(samples[int(item.folder)])
 
-    yield from map_ordered(run, inputs, jobs=jobs)
+    yield from parallel_map(run, inputs, jobs=jobs)
 
 
 def row_of(case: SegmenterCase | ClassifierCase, classes: Sequence[str]) -> dict[str, Any]:

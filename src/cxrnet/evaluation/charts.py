@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from cxrnet.evaluation.bootstrap import Floats
+from cxrnet.arrays import Bool, Float64
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase
 from cxrnet.evaluation.folds import Points, precision_recall_points, roc_points
-from cxrnet.evaluation.metrics import BINS, Bools
+from cxrnet.evaluation.metrics import BINS
 from cxrnet.evaluation.summary import labels_of, scores_of, value_of
 from cxrnet.plots.cases import Case, draw_cases
 from cxrnet.plots.chart import png
@@ -98,7 +98,7 @@ def _confusion(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Chart
 
 
 def _roc(
-    truth: Bools, scores: Floats, folds: Floats, sources: Mapping[str, Bools], block: Mapping[str, Any], name: str
+    truth: Bool, scores: Float64, folds: Float64, sources: Mapping[str, Bool], block: Mapping[str, Any], name: str
 ) -> Figure:
     label = "ensemble" if folds.shape[1] > 1 else "model"
     curves = {f"{label}, AUC {interval(block['roc_auc'])}": _curve(roc_points(truth, scores))}
@@ -108,7 +108,7 @@ def _roc(
     return draw_roc(curves, folds=_folds(roc_points, truth, folds), title=f"ROC, {name}")
 
 
-def _precision_recall(truth: Bools, scores: Floats, folds: Floats, block: Mapping[str, Any], name: str) -> Figure:
+def _precision_recall(truth: Bool, scores: Float64, folds: Float64, block: Mapping[str, Any], name: str) -> Figure:
     label = "ensemble" if folds.shape[1] > 1 else "model"
     average = f"{label}, average precision {interval(block['average_precision'])}"
     return draw_precision_recall(
@@ -125,14 +125,14 @@ def _roc_caption(name: str, sources: Mapping[str, Any], classes: int) -> str:
     return f"Recall of {name}{rest} against the share of false alarms.{within}"
 
 
-def _folds(points: Callable[[Bools, Floats], Points], truth: Bools, folds: Floats) -> list[Curve]:
+def _folds(points: Callable[[Bool, Float64], Points], truth: Bool, folds: Float64) -> list[Curve]:
     """Curves of the folds, none where there is only one; `folds` is float64 [image, fold]."""
     if folds.shape[1] < 2:
         return []
     return [_curve(points(truth, folds[:, fold])) for fold in range(folds.shape[1])]
 
 
-def _sources_with_both(truth: Bools, sources: Sequence[str]) -> dict[str, Bools]:
+def _sources_with_both(truth: Bool, sources: Sequence[str]) -> dict[str, Bool]:
     """The largest sources with films in the class and out of it, where there is more than one source."""
     every = np.asarray(sources)
     names = [name for name, _ in Counter(sources).most_common()] if len(set(sources)) > 1 else []

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Generic
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.data.manifest import Columns, Sample, read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.bootstrap import CONFIDENCE, LEAST_GROUPS, RESAMPLES
@@ -165,13 +165,13 @@ class Evaluation(ABC, Generic[AnyCase]):
     def _write(self, cases: Sequence[AnyCase]) -> None:
         charts = self._charts(cases)
         for chart in charts:
-            write_whole(self.out / f"{chart.name}.png", chart.png)
+            write_atomic(self.out / f"{chart.name}.png", chart.png)
         fields = (*self.manifest.fields, *self.own_columns)
         rows = (row_of(case, self.classes) for case in cases)
-        write_whole(self.out / "per_image.csv", _table(rows, fields).encode("utf-8", "surrogateescape"))
-        write_whole(self.out / "report.html", render_report(self.record, charts, self.subject).encode())
+        write_atomic(self.out / "per_image.csv", _table(rows, fields).encode("utf-8", "surrogateescape"))
+        write_atomic(self.out / "report.html", render_report(self.record, charts, self.subject).encode())
         told = json.dumps(self.record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_whole(self.out / "metrics.json", told.encode("utf-8", "surrogateescape"))
+        write_atomic(self.out / "metrics.json", told.encode("utf-8", "surrogateescape"))
 
     def _columns_to_split_by(self) -> tuple[str, ...]:
         columns = self.request.columns

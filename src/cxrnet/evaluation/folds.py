@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cxrnet.evaluation.bootstrap import Floats
+from cxrnet.arrays import Bool, Float64
 from cxrnet.evaluation.cases import ClassifierCase
-from cxrnet.evaluation.metrics import Bools, classifier_statistic
+from cxrnet.evaluation.metrics import classifier_statistic
 
 FOLD_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc")
 """What the paper's Table 2 gives as mean and standard deviation of the folds."""
@@ -18,8 +18,8 @@ FOLD_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc")
 class Points(NamedTuple):
     """A curve: float64 [point] each, x rising."""
 
-    x: Floats
-    y: Floats
+    x: Float64
+    y: Float64
 
 
 def fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> dic
     return {name: spread(values) for name, values in table.items()}
 
 
-def roc_points(truth: Bools, scores: Floats) -> Points:
+def roc_points(truth: Bool, scores: Float64) -> Points:
     """Return false positive rate and recall, from (0, 0) to (1, 1); both classes must be there."""
     from sklearn.metrics import roc_curve
 
@@ -46,7 +46,7 @@ def roc_points(truth: Bools, scores: Floats) -> Points:
     return Points(alarms, hits)
 
 
-def precision_recall_points(truth: Bools, scores: Floats) -> Points:
+def precision_recall_points(truth: Bool, scores: Float64) -> Points:
     """Return recall and precision, recall rising; a film of the class must be there."""
     from sklearn.metrics import precision_recall_curve
 
@@ -54,7 +54,7 @@ def precision_recall_points(truth: Bools, scores: Floats) -> Points:
     return Points(recall[::-1], precision[::-1])
 
 
-def spread(values: Floats) -> dict[str, Any]:
+def spread(values: Float64) -> dict[str, Any]:
     """Return `mean`, `std` and `values` of a metric, None for what is undefined."""
     if not np.isfinite(values).all():
         return {"mean": None, "std": None, "values": [float(v) if np.isfinite(v) else None for v in values.round(6)]}

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cxrnet.evaluation.bootstrap import Floats, Statistic, ratio
-
-Labels = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from cxrnet.arrays import Bool, Float64, Int64
+from cxrnet.evaluation.bootstrap import Statistic, ratio
 
 BINS = 10
 """Equal steps of the score in which calibration is looked at."""
@@ -26,7 +23,7 @@ METRICS = (
 """Names of what a classifier's statistic returns."""
 
 
-def classifier_statistic(labels: Labels, scores: Floats) -> Statistic:
+def classifier_statistic(labels: Int64, scores: Float64) -> Statistic:
     """Return the statistic of a classifier: binary for two classes, macro over one-versus-rest for more.
 
     Args:
@@ -34,7 +31,7 @@ def classifier_statistic(labels: Labels, scores: Floats) -> Statistic:
         scores: float64 [image, class] in [0, 1], summing to 1; the class with the highest is called.
 
     Raises:
-        ValueError: Labels and scores do not fit together.
+        ValueError: Int64 and scores do not fit together.
     """
     _check(labels, scores)
     classes = scores.shape[1]
@@ -43,7 +40,7 @@ def classifier_statistic(labels: Labels, scores: Floats) -> Statistic:
     each = [one_versus_rest(labels, scores, index) for index in range(classes)]
     is_right = (scores.argmax(axis=1) == labels).astype(np.float64)
 
-    def statistic(weights: Floats) -> dict[str, Floats]:
+    def statistic(weights: Float64) -> dict[str, Float64]:
         found = [one(weights) for one in each]
         macro = {name: np.mean([metrics[name] for metrics in found], axis=0) for name in METRICS}
         return macro | {"accuracy": weights @ is_right / weights.sum(axis=1)}
@@ -51,14 +48,14 @@ def classifier_statistic(labels: Labels, scores: Floats) -> Statistic:
     return statistic
 
 
-def one_versus_rest(labels: Labels, scores: Floats, index: int) -> Statistic:
+def one_versus_rest(labels: Int64, scores: Float64, index: int) -> Statistic:
     """Return the statistic of one class against all others; arguments and errors as in `classifier_statistic`."""
     _check(labels, scores)
     truth, called = labels == index, scores.argmax(axis=1) == index
     return binary_statistic(truth, scores[:, index], called)
 
 
-def binary_statistic(truth: Bools, scores: Floats, called: Bools) -> Statistic:
+def binary_statistic(truth: Bool, scores: Float64, called: Bool) -> Statistic:
     """Return the statistic with all of `METRICS` for one class.
 
     Args:
@@ -71,7 +68,7 @@ def binary_statistic(truth: Bools, scores: Floats, called: Bools) -> Statistic:
     squares = (scores - truth) ** 2
     gaps = bin_membership(scores) * (scores - truth)[:, None]
 
-    def statistic(weights: Floats) -> Mapping[str, Floats]:
+    def statistic(weights: Float64) -> Mapping[str, Float64]:
         hits, alarms, misses, passes = (weights @ table).T
         total = weights.sum(axis=1)
         auc, precision = ranks.areas(weights)
@@ -90,7 +87,7 @@ def binary_statistic(truth: Bools, scores: Floats, called: Bools) -> Statistic:
     return statistic
 
 
-def bin_membership(scores: Floats, bins: int = BINS) -> Floats:
+def bin_membership(scores: Float64, bins: int = BINS) -> Float64:
     """Return float64 [image, bin], 1 in the bin that a score in [0, 1] falls in; a score of 1 falls in the last."""
     place = np.minimum((scores * bins).astype(np.int64), bins - 1)
     return np.eye(bins)[place]
@@ -99,13 +96,13 @@ def bin_membership(scores: Floats, bins: int = BINS) -> Floats:
 class _Ranks:
     """Scores sorted once, those that tie joined, for the two areas that depend on their order."""
 
-    def __init__(self, truth: Bools, scores: Floats) -> None:
+    def __init__(self, truth: Bool, scores: Float64) -> None:
         self._order = np.argsort(-scores, kind="stable")
         in_order = scores[self._order]
         self._starts = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
         self._truth = truth[self._order].astype(np.float64)
 
-    def areas(self, weights: Floats) -> tuple[Floats, Floats]:
+    def areas(self, weights: Float64) -> tuple[Float64, Float64]:
         """Return the area under the ROC curve, ties counting half, and the average precision, float64 [resample].
 
         Both are NaN where a resample has images of one class only.
@@ -122,14 +119,12 @@ class _Ranks:
         return ratio(won, pairs), np.where(pairs > 0, average, np.nan)
 
 
-def _check(labels: Labels, scores: Floats) -> None:
+def _check(labels: Int64, scores: Float64) -> None:
     if scores.ndim != 2 or scores.shape[1] < 2 or labels.shape != scores.shape[:1]:
         shapes = f"labels have shape {list(labels.shape)} and scores {list(scores.shape)}"
-        msg = f"{shapes}; [image] and [image, class] with two classes or more are needed"
-        raise ValueError(msg)
+        raise ValueError(f"{shapes}; [image] and [image, class] with two classes or more are needed")
     if not (np.isfinite(scores).all() and scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 + 1e-6):
         msg = f"scores range over {scores.min(initial=0):g} to {scores.max(initial=0):g}; 0 to 1 is accepted"
         raise ValueError(msg)
     if labels.size and not 0 <= labels.min() <= labels.max() < scores.shape[1]:
-        msg = f"labels range over {labels.min()} to {labels.max()}; 0 to {scores.shape[1] - 1} is accepted"
-        raise ValueError(msg)
+        raise ValueError(f"labels range over {labels.min()} to {labels.max()}; 0 to {scores.shape[1] - 1} is accepted")

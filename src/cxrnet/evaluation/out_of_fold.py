@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Float32, Float64, Int64
 from cxrnet.data.manifest import Sample
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.cases import ClassifierCase
@@ -77,9 +77,7 @@ class OutOfFoldEvaluation(ScoreEvaluation):
         return super()._details(cases) | {"folds": table, "is_out_of_fold": True}
 
 
-def calibrated_across(
-    logits: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def calibrated_across(logits: Float64, labels: Int64, folds: Int64) -> Float32:
     """Return calibrated scores, float32 [film, class]; those of a fold by a fit on the other folds.
 
     Args:
@@ -94,7 +92,7 @@ def calibrated_across(
     return scores
 
 
-def read_logits(path: Path, samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.float64]:
+def read_logits(path: Path, samples: Sequence[Sample], classes: Sequence[str]) -> Float64:
     """Return float64 [sample, class] of a fold's out-of-fold file, whose rows are these samples.
 
     Raises:
@@ -109,22 +107,19 @@ def read_logits(path: Path, samples: Sequence[Sample], classes: Sequence[str]) -
         msg = f"{path}: holds no logits of this fold ({type(error).__name__}); train all folds to their end first"
         raise UsageError(msg) from error
     if told != [(sample.image.name, str(sample.label)) for sample in samples]:
-        msg = f"{path}: has other films than {FOLDS} says; train the folds anew"
-        raise UsageError(msg)
+        raise UsageError(f"{path}: has other films than {FOLDS} says; train the folds anew")
     return logits
 
 
 def _subject(run: Path) -> Subject:
     record = read_record(run)
     if record["kind"] != "classifier":
-        msg = f"{run}: is a {record['kind']} run; give that of a classifier, with its folds"
-        raise UsageError(msg)
+        raise UsageError(f"{run}: is a {record['kind']} run; give that of a classifier, with its folds")
     settings, sha = record["settings"], hashlib.sha256()
     for number in range(settings["folds"]):
         path = run / f"fold{number}" / LAST
         if not path.is_file():
-            msg = f"{run}: fold {number} has not ended; train it first, as with --resume"
-            raise UsageError(msg)
+            raise UsageError(f"{run}: fold {number} has not ended; train it first, as with --resume")
         sha.update(path.read_bytes())
     digest = sha.hexdigest()
     masks = record["segmenter"]

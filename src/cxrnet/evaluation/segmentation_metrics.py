@@ -8,16 +8,14 @@ from __future__ import annotations
 from math import nan
 
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
-Points = NDArray[np.float64]
+from cxrnet.arrays import Bool, Float64
 
 OVERLAPS = ("dice", "jaccard", "precision", "recall", "f1", "pixel_accuracy")
 """Names of what `overlap` returns."""
 
 
-def overlap(found: Mask, truth: Mask) -> dict[str, float]:
+def overlap(found: Bool, truth: Bool) -> dict[str, float]:
     """Return the metrics of pixels in common, each in [0, 1], NaN where it is undefined.
 
     `dice` = `f1` = 2 TP / (2 TP + FP + FN), `jaccard` = TP / (TP + FP + FN), `precision` = TP / (TP + FP), `recall` =
@@ -45,7 +43,7 @@ def overlap(found: Mask, truth: Mask) -> dict[str, float]:
     }
 
 
-def border_distances(found: Mask, truth: Mask, *, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
+def border_distances(found: Bool, truth: Bool, *, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
     """Return the Hausdorff-95 and the average surface distance, NaN where a mask is empty.
 
     A border is the pixels of a mask with a neighbour, above, below, left or right, outside it; the edge of the image
@@ -72,7 +70,7 @@ def border_distances(found: Mask, truth: Mask, *, spacing: tuple[float, float] =
     return worst, float(np.concatenate([there, back]).mean())
 
 
-def border_points(mask: Mask, spacing: tuple[float, float]) -> Points:
+def border_points(mask: Bool, spacing: tuple[float, float]) -> Float64:
     """Return float64 [point, 2], (row, column) of the border of a mask, in units of `spacing`."""
     padded = np.pad(mask, 1)
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
@@ -80,11 +78,10 @@ def border_points(mask: Mask, spacing: tuple[float, float]) -> Points:
     return places * np.array(spacing, dtype=np.float64)
 
 
-def _check(found: Mask, truth: Mask) -> None:
+def _check(found: Bool, truth: Bool) -> None:
     if found.shape != truth.shape or found.dtype != np.bool_ or truth.dtype != np.bool_:
         masks = f"masks are {found.dtype} {list(found.shape)} and {truth.dtype} {list(truth.shape)}"
-        msg = f"{masks}; both are bool [height, width] of one size"
-        raise ValueError(msg)
+        raise ValueError(f"{masks}; both are bool [height, width] of one size")
 
 
 def _share(part: int, whole: int) -> float:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cxrnet.arrays import Float64, Int64
 from cxrnet.data.manifest import Sample
-from cxrnet.evaluation.bootstrap import Estimate, Floats, Statistic, estimate, mean_statistic, ratio
+from cxrnet.evaluation.bootstrap import Estimate, Statistic, estimate, mean_statistic, ratio
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase
-from cxrnet.evaluation.metrics import Labels, classifier_statistic, one_versus_rest
+from cxrnet.evaluation.metrics import classifier_statistic, one_versus_rest
 
 AnyCase = TypeVar("AnyCase", SegmenterCase, ClassifierCase)
 Block = dict[str, Any]
@@ -89,7 +90,7 @@ def unscored_as_wrong(cases: Sequence[ClassifierCase], classes: Sequence[str]) -
     is_right = (answers == labels).astype(np.float64)
     members = np.eye(len(classes))[labels]
 
-    def statistic(weights: Floats) -> Mapping[str, Floats]:
+    def statistic(weights: Float64) -> Mapping[str, Float64]:
         total = weights.sum(axis=1)
         recalls = ratio(weights @ (members * is_right[:, None]), weights @ members)
         found = {"coverage": weights @ is_scored.astype(np.float64) / total, "accuracy": weights @ is_right / total}
@@ -130,12 +131,12 @@ def single_class_values(cases: Sequence[ClassifierCase], columns: Sequence[str])
     return found
 
 
-def labels_of(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Labels:
+def labels_of(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Int64:
     """Return the index of the true class of each case, int64 [case]."""
     return np.array([classes.index(case.sample.label or "") for case in cases], dtype=np.int64)
 
 
-def scores_of(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Floats:
+def scores_of(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Float64:
     """Return the scores of scored cases, float64 [case, class]."""
     return np.array([case.scores for case in cases], dtype=np.float64).reshape(len(cases), len(classes))
 

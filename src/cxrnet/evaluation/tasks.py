@@ -47,8 +47,7 @@ class SegmenterEvaluation(Evaluation[SegmenterCase]):
         without = [sample for sample in self.samples if sample.mask is None]
         if without:
             column, place = self.request.columns.mask, _place(self.request.manifest, without)
-            msg = f"{place}: no {column}; give a mask in every row, or choose rows with --where"
-            raise UsageError(msg)
+            raise UsageError(f"{place}: no {column}; give a mask in every row, or choose rows with --where")
 
     def _cases(self) -> Iterator[SegmenterCase]:
         return segment_samples(self.pipeline, self.samples, jobs=self.request.jobs)
@@ -81,8 +80,7 @@ class ScoreEvaluation(Evaluation[ClassifierCase]):
     def classes(self) -> tuple[str, ...]:
         """Classes of the bundle in the order of its scores; the first of two is the positive one."""
         if not self.subject.classes:
-            msg = f"{self.subject.identity['name']}: has no classifier; use `cxrnet evaluate segmenter`"
-            raise BundleError(msg)
+            raise BundleError(f"{self.subject.identity['name']}: has no classifier; use `cxrnet evaluate segmenter`")
         return self.subject.classes
 
     @property
@@ -96,14 +94,12 @@ class ScoreEvaluation(Evaluation[ClassifierCase]):
         without = [sample for sample in self.samples if sample.label is None]
         if without:
             place = _place(self.request.manifest, without)
-            msg = f"{place}: no {column}; give a class in every row, or choose rows with --where"
-            raise UsageError(msg)
+            raise UsageError(f"{place}: no {column}; give a class in every row, or choose rows with --where")
         strange = {str(sample.label) for sample in self.samples} - set(self.classes)
         if strange:
             found = f"column {column} has {', '.join(sorted(strange))}"
             known = f"the classes of {self.subject.identity['name']} are {', '.join(self.classes)}"
-            msg = f"{name}: {found}; {known}; choose another --label-column, or rows with --where"
-            raise UsageError(msg)
+            raise UsageError(f"{name}: {found}; {known}; choose another --label-column, or rows with --where")
 
     def _block(self, cases: Sequence[ClassifierCase]) -> Block:
         request = self.request

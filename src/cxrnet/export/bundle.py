@@ -39,8 +39,7 @@ def build_bundle(
         OutputError: It cannot be written.
     """
     if folder.exists() and not overwrite:  # said before the export, which takes half a minute
-        msg = f"{folder}: exists already; choose another folder or say --overwrite"
-        raise BundleError(msg)
+        raise BundleError(f"{folder}: exists already; choose another folder or say --overwrite")
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     files = {WEIGHTS: save(state), SEGMENTER: export_segmenter(network.segmenter)}
     if facts is None:
@@ -62,12 +61,11 @@ def load_network(bundle: Bundle) -> Network:
     try:
         network.load_state_dict(load_file(bundle.folder / WEIGHTS), strict=True)
     except (RuntimeError, SafetensorError) as error:
-        msg = f"{bundle.config.name}: {' '.join(str(error).split())}; build the bundle again"
-        raise BundleError(msg) from error
+        raise BundleError(f"{bundle.config.name}: {' '.join(str(error).split())}; build the bundle again") from error
     return network.eval()
 
 
-def export_again(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundle:
+def re_export(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundle:
     """Write a bundle with the graphs that this version exports from its weights; all else stays as it is.
 
     The files that it computes with are others then, and so is its sha256.

@@ -15,16 +15,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cxrnet.arrays import Float32
 from cxrnet.errors import WeightsError
 from cxrnet.nn.attention import MultiHeadAttention
 from cxrnet.nn.blocks import ResidualBlock, ResidualBranch, SeparableConv2d
 from cxrnet.nn.classifier import Fold
 from cxrnet.nn.segmenter import Segmenter
 
-Layers = dict[str, dict[str, NDArray[np.float32]]]
+Layers = dict[str, dict[str, Float32]]
 
 
 def read_layers(path: Path) -> Layers:
@@ -45,8 +45,7 @@ def read_layers(path: Path) -> Layers:
         raise WeightsError(msg) from error
     layers = {name: weights for name, weights in layers.items() if weights}
     if not layers:
-        msg = f"{path.name}: holds no Keras layers; give the .h5 files of the published CXR-Net"
-        raise WeightsError(msg)
+        raise WeightsError(f"{path.name}: holds no Keras layers; give the .h5 files of the published CXR-Net")
     return layers
 
 
@@ -131,24 +130,20 @@ def _load(network: nn.Module, names: Iterator[tuple[str, nn.Module]], layers: La
     prefixes = {id(module): prefix for prefix, module in network.named_modules()}
     for name, module in names:
         if name not in left:
-            msg = f"weights: layer {name} is missing; the network needs {len(layers)} others and this one"
-            raise WeightsError(msg)
+            raise WeightsError(f"weights: layer {name} is missing; the network needs {len(layers)} others and this one")
         weights = left.pop(name)
         try:
             tensors = _tensors(module, weights)
         except (KeyError, ValueError) as error:  # a weight is missing, or has another number of axes
             shapes = ", ".join(f"{key} {array.shape}" for key, array in sorted(weights.items()))
-            msg = f"weights: layer {name} holds {shapes}; the network is another one"
-            raise WeightsError(msg) from error
+            raise WeightsError(f"weights: layer {name} holds {shapes}; the network is another one") from error
         state |= {f"{prefixes[id(module)]}.{key}": tensor for key, tensor in tensors.items()}
     if left:
-        msg = f"weights: layers {', '.join(sorted(left))} are left over; the network is another one"
-        raise WeightsError(msg)
+        raise WeightsError(f"weights: layers {', '.join(sorted(left))} are left over; the network is another one")
     try:
         network.load_state_dict(state | _counters(network), strict=True)
     except RuntimeError as error:
-        msg = f"weights: {' '.join(str(error).split())}"
-        raise WeightsError(msg) from error
+        raise WeightsError(f"weights: {' '.join(str(error).split())}") from error
 
 
 def _counters(network: nn.Module) -> dict[str, Tensor]:
@@ -156,7 +151,7 @@ def _counters(network: nn.Module) -> dict[str, Tensor]:
     return {key: value for key, value in network.state_dict().items() if key.endswith("num_batches_tracked")}
 
 
-def _tensors(module: nn.Module, weights: dict[str, NDArray[np.float32]]) -> dict[str, Tensor]:
+def _tensors(module: nn.Module, weights: dict[str, Float32]) -> dict[str, Tensor]:
     match module:
         case SeparableConv2d():
             arrays = {
@@ -186,7 +181,7 @@ def _tensors(module: nn.Module, weights: dict[str, NDArray[np.float32]]) -> dict
     return {key: torch.from_numpy(np.ascontiguousarray(array)) for key, array in arrays.items()}
 
 
-def _read_layer(group: h5py.Group) -> dict[str, NDArray[np.float32]]:
+def _read_layer(group: h5py.Group) -> dict[str, Float32]:
     paths = [_text(name) for name in group.attrs.get("weight_names", ())]
     return {path.rsplit("/", 1)[-1].removesuffix(":0"): np.asarray(group[path], dtype=np.float32) for path in paths}
 

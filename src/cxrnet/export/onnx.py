@@ -13,14 +13,14 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cxrnet.arrays import Float32
 from cxrnet.errors import ExportError, MissingExtraError
 from cxrnet.export.fused import FusedScattering, FusedSegmenter
 from cxrnet.export.fused_ensemble import FusedEnsemble
-from cxrnet.model.gate_runtime import VIEW_SIZE
-from cxrnet.nn.gate_network import View, ViewOutput
+from cxrnet.model.gate_runtime import GATE_SIZE
+from cxrnet.nn.gate_network import GateNetwork, GateOutput
 from cxrnet.nn.network import Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
 
@@ -89,8 +89,8 @@ def export_segmenter(segmenter: Segmenter) -> bytes:
         segmenter.train(was_training)
 
 
-def export_view(view: View, metadata: Mapping[str, str]) -> bytes:
-    """Return the ONNX model of the gate's network, `image` uint8 [batch, height, width] to the fields of `ViewOutput`.
+def export_gate(view: GateNetwork, metadata: Mapping[str, str]) -> bytes:
+    """Return the ONNX model of the gate's network, `image` uint8 [batch, height, width] to the fields of `GateOutput`.
 
     Args:
         view: The network.
@@ -101,11 +101,11 @@ def export_view(view: View, metadata: Mapping[str, str]) -> bytes:
     """
     import onnx
 
-    image = torch.randint(0, 256, (2, *VIEW_SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    image = torch.randint(0, 256, (2, *GATE_SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     was_training = view.training
     view.eval()
     try:
-        model = onnx.load_from_string(_export(view, image, {0: "batch"}, ViewOutput._fields, view))
+        model = onnx.load_from_string(_export(view, image, {0: "batch"}, GateOutput._fields, view))
     finally:
         view.train(was_training)
     onnx.helper.set_model_props(model, dict(metadata))
@@ -137,8 +137,7 @@ def _export(
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        msg = "export: onnx and onnxscript are not installed; pip install 'cxrnet[train]'"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError("export: onnx and onnxscript are not installed; pip install 'cxrnet[train]'") from error
     with quiet_exporter():
         program = torch.onnx.export(
             network,
@@ -193,7 +192,7 @@ def _compare(network: nn.Module, image: Tensor, model: bytes, outputs: Sequence[
         expected = network(image)
     expected = (expected,) if isinstance(expected, Tensor) else expected
     session = InferenceSession(model, providers=["CPUExecutionProvider"])
-    got: list[NDArray[np.float32]] = session.run(list(outputs), {"image": image.numpy()})
+    got: list[Float32] = session.run(list(outputs), {"image": image.numpy()})
     for name, want, have in zip(outputs, expected, got, strict=True):
         differences = np.abs(have - want.numpy())
         if name == "lung_mask" and isinstance(network, Network) and network.config.lung_mask.levels is not None:
@@ -215,11 +214,10 @@ def _compare_lungs(network: Network, fused: Network, image: Tensor, mask: Tensor
 def _refuse_difference(name: str, difference: float, largest: float) -> None:
     allowed = TOLERANCE * max(1.0, largest)
     if not difference <= allowed:
-        msg = f"{name}: graph and network differ by {difference:.2g}; at most {allowed:.2g} is allowed"
-        raise ExportError(msg)
+        raise ExportError(f"{name}: graph and network differ by {difference:.2g}; at most {allowed:.2g} is allowed")
 
 
-def _without_rounded_otherwise(differences: NDArray[np.float32], levels: int) -> NDArray[np.float32]:
+def _without_rounded_otherwise(differences: Float32, levels: int) -> Float32:
     """Return the differences with those of one step set to 0, if they are few."""
     is_step = np.abs(differences - 1 / levels) <= TOLERANCE
     return np.where(is_step, 0, differences) if is_step.mean() <= ROUNDED_OTHERWISE else differences

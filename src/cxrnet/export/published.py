@@ -71,8 +71,7 @@ def import_published(sources: Sequence[Path], out: Path, *, overwrite: bool = Fa
     weights = collect(weight_files(sources))
     missing = weights.missing() + ([] if weights.segmenters else ["Module 1 (V7 or JMS)"])
     if missing:
-        msg = f"{', '.join(map(str, sources))}: lacks {', '.join(missing)}; needed are {NEEDED}"
-        raise WeightsError(msg)
+        raise WeightsError(f"{', '.join(map(str, sources))}: lacks {', '.join(missing)}; needed are {NEEDED}")
     return [
         build_bundle(
             published_network(weights, name),
@@ -97,8 +96,7 @@ def weight_files(sources: Iterable[Path]) -> list[Path]:
         elif source.is_file():
             files.append(source)
         else:
-            msg = f"{source}: no such file or folder; give {NEEDED}"
-            raise WeightsError(msg)
+            raise WeightsError(f"{source}: no such file or folder; give {NEEDED}")
     return files
 
 
@@ -120,11 +118,10 @@ def collect(files: Iterable[Path]) -> PublishedWeights:
         elif key in FOLDS:
             weights.folds[FOLDS[key]] = layers
         else:
-            msg = (
+            raise WeightsError(
                 f"{path.name}: {_guess(layers)}; leave it out, or load it with "
                 "cxrnet.export.keras and write it with cxrnet.export.bundle if it is a network of your own"
             )
-            raise WeightsError(msg)
     return weights
 
 

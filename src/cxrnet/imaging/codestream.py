@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cxrnet.arrays import UInt16
 
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
@@ -35,7 +36,7 @@ def read_frame_header(frame: bytes) -> FrameHeader | None:
     return _read_jpeg2000_header(frame) if frame.startswith(b"\xff\x4f\xff\x51") else None
 
 
-def decode_extended(frame: bytes, height: int, width: int) -> NDArray[np.uint16]:
+def decode_extended(frame: bytes, height: int, width: int) -> UInt16:
     """uint16 [height, width] from a 12-bit JPEG (process 4), by GDCM.
 
     pydicom's own GDCM plugin declines 12 bits, and no other decoder that may be depended on has them.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
@@ -20,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from cxrnet.arrays import AnyArray
 from cxrnet.imaging.attributes import integer, label
 from cxrnet.imaging.codestream import FrameHeader, decode_extended, read_frame_header
 from cxrnet.imaging.radiograph import Fault, Limits, check_size, fault, refusing
@@ -29,7 +28,7 @@ _BITS_ALLOCATED = {"PixelData": (8, 16, 32), "FloatPixelData": (32,), "DoubleFlo
 _WITH_FRAME_HEADER = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes)
 
 
-def read_frame(dataset: Dataset, name: str, limits: Limits) -> NDArray[Any]:
+def read_frame(dataset: Dataset, name: str, limits: Limits) -> AnyArray:
     """Stored values [height, width] of a single-frame monochrome image, any real type.
 
     Bits outside Bits Stored (0028,0101), where old files keep overlays, are dropped.
@@ -112,7 +111,7 @@ def _find_decoder(syntax: UID, name: str) -> Decoder:
     return decoder
 
 
-def _decode(dataset: Dataset, decoder: Decoder, name: str) -> NDArray[Any]:
+def _decode(dataset: Dataset, decoder: Decoder, name: str) -> AnyArray:
     """Stored values [height, width] from pydicom and the decoders behind it."""
     syntax = decoder.UID
     # pydicom drops what lies above Bits Stored but takes no note of High Bit: told of the lower bits as stored

@@ -10,17 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from cxrnet.arrays import AnyArray, Bool, Float64
 from cxrnet.imaging.attributes import code, has_items, label, number, numbers
 from cxrnet.imaging.levels import Levels
 from cxrnet.imaging.radiograph import Fault, fault, refusing
 
-Grey = NDArray[np.float64]
 
-
-def apply_modality(values: Grey, dataset: Dataset, name: str, history: list[str]) -> Grey:
+def apply_modality(values: Float64, dataset: Dataset, name: str, history: list[str]) -> Float64:
     """Stored values to the units of the device (PS3.3 C.11.1).
 
     Args:
@@ -45,7 +43,7 @@ def apply_modality(values: Grey, dataset: Dataset, name: str, history: list[str]
     return values if (slope, intercept) == (1, 0) else values * slope + intercept
 
 
-def apply_voi(values: Grey, dataset: Dataset, name: str, history: list[str], warnings: list[str]) -> Grey:
+def apply_voi(values: Float64, dataset: Dataset, name: str, history: list[str], warnings: list[str]) -> Float64:
     """The values of interest, by the first table or else the first window of the file (PS3.3 C.11.2).
 
     Args:
@@ -97,7 +95,7 @@ def is_uneven(dataset: Dataset) -> bool:
     return any(has_items(dataset, one) for one in sequences) or bool(numbers(dataset, "PixelPaddingValue"))
 
 
-def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> NDArray[np.bool_] | None:
+def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> Bool | None:
     """Which stored values are padding, not image: bool as `levels.values`, or None where there is none.
 
     Pixel Padding Value (0028,0120), up to the Range Limit (0028,0121) where given (PS3.3 C.7.5.1.1.2).
@@ -114,7 +112,7 @@ def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> NDArra
     return padding
 
 
-def _window(values: Grey, centre: float, width: float, function: str, name: str) -> Grey:
+def _window(values: Float64, centre: float, width: float, function: str, name: str) -> Float64:
     """Values up to a factor and an offset as PS3.3 C.11.2.1.2 and C.11.2.1.3 show them.
 
     The linear functions are a clip here: the scaling to 0..255 that follows supplies factor and offset.
@@ -137,7 +135,7 @@ def _window(values: Grey, centre: float, width: float, function: str, name: str)
     return np.clip(values, centre - width / 2, centre + width / 2)
 
 
-def _look_up(values: Grey, dataset: Dataset, keyword: str, name: str) -> Grey:
+def _look_up(values: Float64, dataset: Dataset, keyword: str, name: str) -> Float64:
     """float64 [height, width] from the first table of a LUT sequence; beyond its ends the end values hold."""
     with refusing(name, f"reading {label(keyword)}"):
         item = dataset[keyword][0]
@@ -151,7 +149,7 @@ def _look_up(values: Grey, dataset: Dataset, keyword: str, name: str) -> Grey:
     return np.asarray(table[index], np.float64)
 
 
-def _read_table(data: Any, entries: int, *, is_little_endian: bool | None) -> NDArray[Any] | None:
+def _read_table(data: Any, entries: int, *, is_little_endian: bool | None) -> AnyArray | None:
     """`entries` numbers from LUT Data in words (US, OW) or packed bytes, None where there are too few."""
     if not isinstance(data, bytes):
         data, is_little_endian = np.asarray(data).astype("<u2").tobytes(), True

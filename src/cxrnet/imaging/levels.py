@@ -7,10 +7,10 @@ same precision on them as they would on every pixel, and give the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cxrnet.arrays import AnyArray, Bool, Float32, Float64, Int64, UInt16
 
 _ROWS = 64
 
@@ -25,17 +25,17 @@ class Levels:
         places: uint16 [height, width], index of the level of each pixel; None where each pixel is its own.
     """
 
-    values: NDArray[np.float64]
-    counts: NDArray[np.int64] | None
-    places: NDArray[np.uint16] | None
+    values: Float64
+    counts: Int64 | None
+    places: UInt16 | None
 
-    def share(self, is_chosen: NDArray[np.bool_]) -> float:
+    def share(self, is_chosen: Bool) -> float:
         """Return the part of the pixels that have one of the chosen levels, bool as `values`."""
         if self.counts is None:
             return float(is_chosen.mean())
         return float(self.counts[is_chosen].sum() / self.counts.sum())
 
-    def picture(self, shown: NDArray[np.float32]) -> NDArray[np.float32]:
+    def picture(self, shown: Float32) -> Float32:
         """Return float32 [height, width], each pixel the number in `shown`, float32 as `values`, of its level."""
         if self.places is None:
             return shown
@@ -46,7 +46,7 @@ class Levels:
         return picture
 
 
-def find_levels(stored: NDArray[Any], *, counted: bool) -> Levels:
+def find_levels(stored: AnyArray, *, counted: bool) -> Levels:
     """Return the levels of a picture.
 
     Args:

@@ -6,21 +6,21 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Float32, UInt8
 from cxrnet.imaging.radiograph import Fault, fault
 
 Interpolation = Literal["bilinear", "area"]
 
 
 def prepare(
-    pixels: NDArray[np.float32],
+    pixels: Float32,
     *,
     height: int = 300,
     width: int = 340,
     interpolation: Interpolation = "bilinear",
     name: str = "radiograph",
-) -> NDArray[np.uint8]:
+) -> UInt8:
     """The prepared image, uint8 [height, width], 0..255, histogram equalised.
 
     Args:
@@ -44,7 +44,7 @@ def prepare(
     return equalise(image)
 
 
-def equalise(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def equalise(image: UInt8) -> UInt8:
     """`image` with its histogram equalised, uint8 [height, width].
 
     The first grey that occurs becomes 0, the others 255 / (pixels - its count) x (cumulative count - its
@@ -53,7 +53,7 @@ def equalise(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.equalizeHist(image), np.uint8)
 
 
-def _check(pixels: NDArray[np.float32], name: str) -> None:
+def _check(pixels: Float32, name: str) -> None:
     """The one value range of this stage: anything else is a mistake upstream, which scaling would hide."""
     if pixels.ndim != 2 or pixels.dtype != np.float32 or pixels.size == 0:
         problem = f"pixels are {pixels.dtype} with shape {list(pixels.shape)}"
@@ -64,7 +64,7 @@ def _check(pixels: NDArray[np.float32], name: str) -> None:
         raise fault(Fault.UNREADABLE, name, problem, "0..255 is accepted, see Radiograph.from_array")
 
 
-def resize(pixels: NDArray[np.float32], height: int, width: int, interpolation: Interpolation) -> NDArray[np.float32]:
+def resize(pixels: Float32, height: int, width: int, interpolation: Interpolation) -> Float32:
     """`pixels`, float32 [any height, any width], at another size, float32 [height, width]; as `prepare` does it."""
     if interpolation == "bilinear":
         resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cxrnet.arrays import Float32
 
 _LENGTH = struct.Struct(">I")
 _LONGEST_MESSAGE = 2**20
 
 
-def send(stream: BinaryIO, message: dict[str, Any], pixels: NDArray[np.float32] | None = None) -> None:
+def send(stream: BinaryIO, message: dict[str, Any], pixels: Float32 | None = None) -> None:
     """Write one message; its `shape` goes with float32 [height, width] `pixels`."""
     encoded = json.dumps(message).encode("ascii")
     stream.write(_LENGTH.pack(len(encoded)) + encoded)
@@ -41,7 +42,7 @@ def receive(stream: BinaryIO) -> dict[str, Any]:
     return message
 
 
-def receive_pixels(stream: BinaryIO, shape: Sequence[int], *, most: int) -> NDArray[np.float32]:
+def receive_pixels(stream: BinaryIO, shape: Sequence[int], *, most: int) -> Float32:
     """Read the float32 [height, width] pixels that follow a message.
 
     Raises:

@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import AnyArray, Bool, Float32
 from cxrnet.errors import RadiographError
 
 IDENTIFIERS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber")
@@ -83,7 +83,7 @@ class Radiograph:
             file.
     """
 
-    pixels: NDArray[np.float32]
+    pixels: Float32
     name: str
     sha256: str
     format: str
@@ -96,7 +96,7 @@ class Radiograph:
 
     @classmethod
     def from_array(
-        cls, pixels: NDArray[Any], *, name: str = "array", spacing_mm: tuple[float, float] | None = None
+        cls, pixels: AnyArray, *, name: str = "array", spacing_mm: tuple[float, float] | None = None
     ) -> Self:
         """A radiograph of an array that the caller has already made upright.
 
@@ -155,7 +155,7 @@ def printable(text: str) -> str:
     )
 
 
-def describe_size(pixels: NDArray[Any]) -> str:
+def describe_size(pixels: AnyArray) -> str:
     """The size of `pixels` [height, width, ...] as people say it, width x height, for example "920 x 978"."""
     return f"{pixels.shape[1]} x {pixels.shape[0]}"
 
@@ -174,7 +174,7 @@ def check_size(name: str, height: int, width: int, limits: Limits) -> None:
         raise fault(Fault.TOO_LARGE, name, f"the image is {size}", f"at most {limits.pixels} pixels are read")
 
 
-def scale(name: str, values: NDArray[Any], *, background: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+def scale(name: str, values: AnyArray, *, background: Bool | None = None) -> Float32:
     """float32 [height, width] in 0..255: uint8 as it is, everything else from its own minimum and maximum.
 
     Args:
@@ -206,7 +206,7 @@ def scale(name: str, values: NDArray[Any], *, background: NDArray[np.bool_] | No
     return np.clip(scaled, 0, 255, out=scaled).astype(np.float32)  # only what rounding puts beyond the ends
 
 
-def scaling_step(values: NDArray[Any], *, background: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
+def scaling_step(values: AnyArray, *, background: Bool | None = None) -> tuple[str, ...]:
     """The line of history for `scale`, nothing where it leaves the values alone."""
     if values.dtype == np.uint8 and background is None:
         return ()
@@ -214,7 +214,7 @@ def scaling_step(values: NDArray[Any], *, background: NDArray[np.bool_] | None =
     return (f"scaled from {low:g}..{high:g} to 0..255",)
 
 
-def _range(values: NDArray[Any]) -> tuple[float, float]:
+def _range(values: AnyArray) -> tuple[float, float]:
     """The least and the greatest of `values`, (0, 0) where there are none."""
     if values.size == 0:
         return 0.0, 0.0

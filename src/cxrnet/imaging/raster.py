@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from cxrnet.arrays import AnyArray, Float64, UInt8
 from cxrnet.errors import RadiographError
 from cxrnet.imaging.radiograph import (
     Fault,
@@ -56,7 +56,7 @@ def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: 
     history = [f"read {kind}, {image.width} x {image.height}, {_DEPTHS.get(image.mode, 'colour')}"]
     with refusing(name, f"decoding the {kind} picture"):
         image.load()
-        values: NDArray[Any]
+        values: AnyArray
         if _is_deep_colour(source, image):
             history[0] += " of 16 bits"
             values = _read_deep_colour(source, name)
@@ -115,7 +115,7 @@ def _find_orientation(image: Image.Image, warnings: list[str]) -> int:
     return 1
 
 
-def _turn(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _turn(values: AnyArray, orientation: int) -> AnyArray:
     """`values` [height, width] upright; an EXIF orientation above 4 is a transposition and then a flip."""
     if orientation > 4:
         values = values.T
@@ -134,7 +134,7 @@ def _is_deep_colour(source: BinaryIO, image: Image.Image) -> bool:
     return bool(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))) > 8)
 
 
-def _read_deep_grey(image: Image.Image) -> NDArray[Any]:
+def _read_deep_grey(image: Image.Image) -> AnyArray:
     """Values [height, width] of a 16-bit, 32-bit or floating-point picture, in its own range."""
     values = np.asarray(image)
     tags = getattr(image, "tag_v2", {})
@@ -142,7 +142,7 @@ def _read_deep_grey(image: Image.Image) -> NDArray[Any]:
     return -values.astype(np.float64) if tags.get(_PHOTOMETRIC) == 0 else values
 
 
-def _read_deep_colour(source: BinaryIO, name: str) -> NDArray[np.float64]:
+def _read_deep_colour(source: BinaryIO, name: str) -> Float64:
     """Luma [height, width] of a colour picture of more than 8 bits, in its own range.
 
     Pillow keeps the high byte only, which is next to nothing where 12 bits are stored in 16.
@@ -162,7 +162,7 @@ def _read_deep_colour(source: BinaryIO, name: str) -> NDArray[np.float64]:
     return luma
 
 
-def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> NDArray[np.uint8]:
+def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> UInt8:
     """uint8 [height, width] of an 8-bit picture of any kind; alpha is dropped."""
     if image.has_transparency_data:
         least = image.convert("RGBA").getchannel("A").getextrema()[0]
@@ -177,7 +177,7 @@ def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> NDArray
     return np.asarray(image.convert("L"))
 
 
-def _refuse_colour(rgb: NDArray[Any], name: str, *, white: float = 255.0) -> None:
+def _refuse_colour(rgb: AnyArray, name: str, *, white: float = 255.0) -> None:
     """Refuse a picture in colours; a tint, and letters or arrows in colour, are no such thing.
 
     Args:

@@ -27,12 +27,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.errors import BundleError, OutputError
 from cxrnet.model.card import render_card
 from cxrnet.model.config import BundleConfig, Frozen
 from cxrnet.model.facts import Facts
-from cxrnet.model.gate_runtime import SHIPPED_VIEW
+from cxrnet.model.gate_runtime import SHIPPED_GATE
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
@@ -76,7 +76,7 @@ class Bundle:
     def view(self) -> Path:
         """The graph of the gate's network: the model's own, or the one that comes with the package."""
         own = self.folder / VIEW
-        return own if own.is_file() else SHIPPED_VIEW
+        return own if own.is_file() else SHIPPED_GATE
 
     @property
     def card(self) -> str:
@@ -101,8 +101,7 @@ def read_bundle(folder: Path) -> Bundle:
     config = _parse(BundleConfig, folder, CONFIG, content[CONFIG])
     for name in needed_files(config):
         if name not in content:
-            msg = f"{folder.name}: {name} is missing; import or build the bundle again"
-            raise BundleError(msg)
+            raise BundleError(f"{folder.name}: {name} is missing; import or build the bundle again")
     facts = _parse(Facts, folder, FACTS, content[FACTS]) if FACTS in content else None
     return Bundle(folder=folder, config=config, sha256=name_model(checksums), facts=facts)
 
@@ -130,14 +129,11 @@ def write_bundle(
         content |= _about(config, facts, name_model(_checksums(content)))
     optional = {VIEW} if facts is None else {VIEW, FACTS}
     if set(content) - optional != set(needed_files(config)):
-        msg = f"{config.name}: got {', '.join(sorted(content))}; needs {', '.join(needed_files(config))}"
-        raise BundleError(msg)
+        raise BundleError(f"{config.name}: got {', '.join(sorted(content))}; needs {', '.join(needed_files(config))}")
     if folder.exists() and not overwrite:
-        msg = f"{folder}: exists already; choose another folder or say --overwrite"
-        raise BundleError(msg)
+        raise BundleError(f"{folder}: exists already; choose another folder or say --overwrite")
     if folder.exists() and not (folder / CHECKSUMS).is_file():
-        msg = f"{folder}: is not a bundle; it will not be overwritten"
-        raise BundleError(msg)
+        raise BundleError(f"{folder}: is not a bundle; it will not be overwritten")
     _replace_folder(folder, content)
     return read_bundle(folder)
 
@@ -153,8 +149,7 @@ def write_facts(bundle: Bundle, facts: Facts) -> Bundle:
     checksums = _read_checksums(folder)
     content = {name: _read_checked(folder, name, checksums[name]) for name in checksums if name not in ABOUT}
     if name_model(checksums) != bundle.sha256:
-        msg = f"{folder.name}: is another model than it was when it was read; do it again"
-        raise BundleError(msg)
+        raise BundleError(f"{folder.name}: is another model than it was when it was read; do it again")
     _replace_folder(folder, content | _about(bundle.config, facts, bundle.sha256))
     return read_bundle(folder)
 
@@ -187,12 +182,11 @@ def _replace_folder(folder: Path, content: Mapping[str, bytes]) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         for name, data in content.items():
-            write_whole(aside / name, data)
+            write_atomic(aside / name, data)
         aside.chmod(0o755)
         _swap(aside, folder)
     except OSError as error:
-        msg = f"{folder}: cannot be written ({error.strerror}); choose another folder"
-        raise OutputError(msg) from error
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
@@ -220,11 +214,9 @@ def _read_checksums(folder: Path) -> dict[str, str]:
         msg = f"{folder}: is not a bundle, it has no {CHECKSUMS}; give the folder or the name of a bundle"
         raise BundleError(msg) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        msg = f"{folder.name}: {CHECKSUMS} cannot be read; import or build the bundle again"
-        raise BundleError(msg) from error
+        raise BundleError(f"{folder.name}: {CHECKSUMS} cannot be read; import or build the bundle again") from error
     if not isinstance(listed, dict) or CONFIG not in listed or not all(map(FILE_NAME.fullmatch, listed)):
-        msg = f"{folder.name}: {CHECKSUMS} is not of this version's form; import or build the bundle again"
-        raise BundleError(msg)
+        raise BundleError(f"{folder.name}: {CHECKSUMS} is not of this version's form; import or build the bundle again")
     return {str(name): str(value) for name, value in listed.items()}
 
 
@@ -236,8 +228,7 @@ def _refuse_others(folder: Path, checksums: Mapping[str, str]) -> None:
             raise BundleError(msg)
         if path.name in checksums or path.name == CHECKSUMS or path.name.startswith("."):
             continue
-        msg = f"{folder.name}: holds {path.name}, which {CHECKSUMS} does not list; remove it"
-        raise BundleError(msg)
+        raise BundleError(f"{folder.name}: holds {path.name}, which {CHECKSUMS} does not list; remove it")
 
 
 def _read_checked(folder: Path, name: str, expected: str) -> bytes:
@@ -247,8 +238,7 @@ def _read_checked(folder: Path, name: str, expected: str) -> bytes:
         msg = f"{folder.name}: {name} cannot be read ({error.strerror}); import or build the bundle again"
         raise BundleError(msg) from error
     if _sha256(data) != expected:
-        msg = f"{folder.name}: {name} has changed since the bundle was written; import or build it again"
-        raise BundleError(msg)
+        raise BundleError(f"{folder.name}: {name} has changed since the bundle was written; import or build it again")
     return data
 
 

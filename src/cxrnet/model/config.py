@@ -25,8 +25,7 @@ class Frozen(BaseModel):
 def check_names(names: tuple[str, ...], *, at_least: int = 2, what: str = "classes") -> None:
     """Raise ValueError unless `names` are at least so many, not empty and all different."""
     if len(names) < at_least or len(set(names)) != len(names) or not all(names):
-        msg = f"{what} are {names!r}; at least {at_least} different names are needed"
-        raise ValueError(msg)
+        raise ValueError(f"{what} are {names!r}; at least {at_least} different names are needed")
 
 
 class Branch(Frozen):
@@ -38,8 +37,7 @@ class Branch(Frozen):
     @model_validator(mode="after")
     def _kernel_is_odd(self) -> Self:
         if self.kernel % 2 == 0:
-            msg = f"kernel is {self.kernel}; only odd kernels keep the size of a map"
-            raise ValueError(msg)
+            raise ValueError(f"kernel is {self.kernel}; only odd kernels keep the size of a map")
         return self
 
 
@@ -75,8 +73,7 @@ class SegmenterConfig(Frozen):
     def _has_lungs(self) -> Self:
         check_names(self.classes)
         if LUNGS not in self.classes:
-            msg = f"classes are {', '.join(self.classes)}; one of them must be {LUNGS}"
-            raise ValueError(msg)
+            raise ValueError(f"classes are {', '.join(self.classes)}; one of them must be {LUNGS}")
         return self
 
 
@@ -256,8 +253,7 @@ class BundleConfig(Frozen):
     def _classifier_is_whole(self) -> Self:
         parts = (self.classifier is not None, self.folds > 0, self.standardisation is not None)
         if len(set(parts)) != 1:
-            msg = "classifier, folds and standardisation go together; give all three or none"
-            raise ValueError(msg)
+            raise ValueError("classifier, folds and standardisation go together; give all three or none")
         if self.calibration and len(self.calibration.bias) != len(self.classifier.classes if self.classifier else ()):
             msg = f"calibration has {len(self.calibration.bias)} biases; one for each class of a classifier is needed"
             raise ValueError(msg)

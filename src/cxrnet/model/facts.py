@@ -125,8 +125,7 @@ class Facts(Frozen):
     def _names_differ(self) -> Self:
         names = [evaluation.name for evaluation in self.evaluations]
         if len(set(names)) != len(names):
-            msg = f"evaluations are {', '.join(names)}; give each a name of its own"
-            raise ValueError(msg)
+            raise ValueError(f"evaluations are {', '.join(names)}; give each a name of its own")
         return self
 
     def of_role(self, role: Role) -> tuple[EvaluationFacts, ...]:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from cxrnet.arrays import UInt8
 from cxrnet.errors import BundleError
 from cxrnet.model.config import Frozen, Positive
 from cxrnet.model.session import open_session
 
-SHIPPED_VIEW = Path(__file__).parents[1] / "models" / "view.onnx"
+SHIPPED_GATE = Path(__file__).parents[1] / "models" / "view.onnx"
 """The network that comes with the package."""
 
 CONTENTS = ("frontal", "lateral", "part", "other")
@@ -26,14 +26,14 @@ CONTENTS = ("frontal", "lateral", "part", "other")
 TURNS = (0, 90, 180, 270)
 """Degrees by which a chest can be turned, anticlockwise."""
 
-VIEW_SIZE = (300, 340)
+GATE_SIZE = (300, 340)
 """Height and width of what the network takes, in pixels: those of a prepared image of the paper."""
 
 METADATA = "cxrnet.view"
 """Key of the graph's metadata under which its facts are, as JSON."""
 
 
-class ViewFacts(Frozen):
+class GateFacts(Frozen):
     """What is known of a view network.
 
     Attributes:
@@ -50,12 +50,12 @@ class ViewFacts(Frozen):
     settings: Mapping[str, Any]
 
 
-class View(NamedTuple):
+class GatePrediction(NamedTuple):
     """What one picture shows.
 
     `contents` maps each of `CONTENTS` to its probability; `turn` is one of `TURNS`, `turned` the probability that it is
     turned at all, `inverted` that bone is dark: these mean something for a frontal chest only. `distance` is the
-    Mahalanobis distance to the films of the training; `limits` are those of `ViewFacts`.
+    Mahalanobis distance to the films of the training; `limits` are those of `GateFacts`.
     """
 
     contents: Mapping[str, float]
@@ -66,31 +66,31 @@ class View(NamedTuple):
     limits: Mapping[str, float]
 
 
-class ViewRuntime:
+class GateRuntime:
     """The view network; loaded when it is first needed, and safe to call from several threads.
 
     Args:
         path: The graph.
     """
 
-    def __init__(self, path: Path = SHIPPED_VIEW) -> None:
+    def __init__(self, path: Path = SHIPPED_GATE) -> None:
         self.path = path
         self._lock = threading.Lock()
 
-    def look(self, image: NDArray[np.uint8]) -> View:
+    def predict(self, image: UInt8) -> GatePrediction:
         """Return what a prepared image shows, uint8 [any height, any width].
 
         Raises:
             BundleError: The graph is missing or is not one of this program.
         """
-        if image.shape != VIEW_SIZE:
-            image = np.asarray(cv2.resize(image, VIEW_SIZE[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        if image.shape != GATE_SIZE:
+            image = np.asarray(cv2.resize(image, GATE_SIZE[::-1], interpolation=cv2.INTER_AREA), np.uint8)
         with self._lock:
             session, facts = self._opened
         contents, turns, inverted, distance = session.run(
             ["contents", "turns", "inverted", "distance"], {"image": image[None]}
         )
-        return View(
+        return GatePrediction(
             contents=dict(zip(CONTENTS, map(float, contents[0]), strict=True)),
             turn=TURNS[int(turns[0].argmax())],
             turned=float(1 - turns[0, 0]),
@@ -100,11 +100,11 @@ class ViewRuntime:
         )
 
     @cached_property
-    def _opened(self) -> tuple[Any, ViewFacts]:
+    def _opened(self) -> tuple[Any, GateFacts]:
         try:
             session = open_session(self.path, threads=1)  # too small to be worth sharing
             told = session.get_modelmeta().custom_metadata_map[METADATA]
-            return session, ViewFacts.model_validate_json(told)
+            return session, GateFacts.model_validate_json(told)
         except (KeyError, ValidationError) as error:
             msg = f"{self.path.name}: is not a view network of this version; train it with `cxrnet train gate`"
             raise BundleError(msg) from error

@@ -58,17 +58,15 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
     if path.is_dir():
         return read_bundle(path)
     if path.suffix.lower() in PICKLES and path.is_file():
-        msg = (
+        raise BundleError(
             f"{path.name}: {path.suffix} files can run code when loaded and are not taken; "
             "a bundle is a folder with safetensors"
         )
-        raise BundleError(msg)
     known = ", ".join(named) or "none yet"
-    msg = (
+    raise BundleError(
         f"{name_or_path}: no bundle of this name in {bundles_folder()} and no such folder; "
         f"known names: {known}; `cxrnet weights import` makes one"
     )
-    raise BundleError(msg)
 
 
 def _bundles_in(folder: Path) -> list[Path]:

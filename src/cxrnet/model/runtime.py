@@ -7,18 +7,15 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Float32, UInt8
 from cxrnet.errors import BundleError
 from cxrnet.model.bundle import GRAPH, SEGMENTER, Bundle
 from cxrnet.model.config import LUNGS
 from cxrnet.model.session import open_session
 
-Floats = NDArray[np.float32]
-Image = NDArray[np.uint8]
 
-
-class Stages(NamedTuple):
+class ModelOutput(NamedTuple):
     """What the graph says of one image; float32, named as the graph's outputs.
 
     `lung_probability` and `lung_mask` [height, width] in [0, 1], the mask being what Module 2 takes; `fold_maps`
@@ -26,13 +23,13 @@ class Stages(NamedTuple):
     `logits` and `scores` [class].
     """
 
-    lung_probability: Floats
-    lung_mask: Floats
-    fold_maps: Floats
-    fold_scores: Floats
-    class_maps: Floats
-    logits: Floats
-    scores: Floats
+    lung_probability: Float32
+    lung_mask: Float32
+    fold_maps: Float32
+    fold_scores: Float32
+    class_maps: Float32
+    logits: Float32
+    scores: Float32
 
 
 class Runtime:
@@ -51,7 +48,7 @@ class Runtime:
         self._opening = threading.Lock()
         self._sessions: dict[str, Any] = {}
 
-    def screen(self, image: Image) -> Stages:
+    def screen(self, image: UInt8) -> ModelOutput:
         """Return every stage for a prepared image, uint8 [height, width] of the size in the bundle's config.
 
         Raises:
@@ -59,20 +56,18 @@ class Runtime:
             ValueError: The image is of another size or type.
         """
         if self.bundle.config.classifier is None:
-            msg = f"{self.bundle.config.name}: has no classifier; use it with `cxrnet segment`"
-            raise BundleError(msg)
+            raise BundleError(f"{self.bundle.config.name}: has no classifier; use it with `cxrnet segment`")
         size = self.bundle.config.preparation
         if image.dtype != np.uint8 or image.shape != (size.height, size.width):
-            msg = f"image is {image.dtype} {image.shape}; uint8 ({size.height}, {size.width}) is needed"
-            raise ValueError(msg)
-        outputs = self._open(GRAPH).run(list(Stages._fields), {"image": image[None]})
-        return Stages(*(output[0] for output in outputs))
+            raise ValueError(f"image is {image.dtype} {image.shape}; uint8 ({size.height}, {size.width}) is needed")
+        outputs = self._open(GRAPH).run(list(ModelOutput._fields), {"image": image[None]})
+        return ModelOutput(*(output[0] for output in outputs))
 
-    def lung_probability(self, image: Image) -> Floats:
+    def lung_probability(self, image: UInt8) -> Float32:
         """Return the lung probability, float32 [height, width] in [0, 1], of an equalised uint8 image of any size."""
         grey = image.astype(np.float32)[None, None] / 255
         (probability,) = self._open(SEGMENTER).run(["probability"], {"image": grey})
-        lungs: Floats = probability[0, self.bundle.config.segmenter.classes.index(LUNGS)]
+        lungs: Float32 = probability[0, self.bundle.config.segmenter.classes.index(LUNGS)]
         return lungs
 
     def begin(self) -> None:

@@ -33,8 +33,7 @@ def check_provider(provider: str) -> str:
         UsageError: It is not known, or not installed.
     """
     if provider not in PROVIDERS:
-        msg = f"--provider {provider}: is not known; choose from {', '.join(PROVIDERS)}"
-        raise UsageError(msg)
+        raise UsageError(f"--provider {provider}: is not known; choose from {', '.join(PROVIDERS)}")
     import onnxruntime
 
     name = PROVIDERS[provider]

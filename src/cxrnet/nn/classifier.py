@@ -128,8 +128,7 @@ def regions(config: PoolingConfig, image: Tensor | None) -> Tensor | float:
     if config.regions == "lungs":
         return 1.0
     if image is None:
-        msg = f"image is missing; pooling over regions by {config.regions} needs it"
-        raise ValueError(msg)
+        raise ValueError(f"image is missing; pooling over regions by {config.regions} needs it")
     if config.regions == "intensity":
         return image
     return (image > config.intensity_threshold).to(image.dtype)

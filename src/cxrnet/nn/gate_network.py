@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.model.gate_runtime import CONTENTS, TURNS, VIEW_SIZE
+from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS
 
 SHRINK = 4
 """The network looks at means over squares of so many pixels."""
@@ -21,7 +21,7 @@ FEATURES = 32
 CHANNELS = (16, 24, 32, 48)
 
 
-class ViewOutput(NamedTuple):
+class GateOutput(NamedTuple):
     """What the network says of a batch, float32.
 
     `contents` [batch, content] and `turns` [batch, turn]: probabilities; `inverted` [batch]: probability that bone is
@@ -35,7 +35,7 @@ class ViewOutput(NamedTuple):
     distance: Tensor
 
 
-class View(nn.Module):
+class GateNetwork(nn.Module):
     """A small convolutional network with three answers, and the distance to what it has seen.
 
     `mean` float32 [feature] and `whitening` float32 [feature, feature] describe the features of the films that it was
@@ -56,7 +56,7 @@ class View(nn.Module):
                 nn.MaxPool2d(2),
             ]
         self.body = nn.Sequential(*layers)
-        rows, columns = (side // SHRINK // 2 ** len(CHANNELS) for side in VIEW_SIZE)
+        rows, columns = (side // SHRINK // 2 ** len(CHANNELS) for side in GATE_SIZE)
         flat = CHANNELS[-1] * rows * columns
         self.neck = nn.Sequential(nn.Dropout(dropout), nn.Linear(flat, FEATURES), nn.Tanh())
         self.head = nn.Linear(FEATURES, len(CONTENTS) + len(TURNS) + 1)
@@ -77,12 +77,12 @@ class View(nn.Module):
         contents, turns, inverted = self.head(features).split((len(CONTENTS), len(TURNS), 1), dim=1)
         return contents, turns, inverted[:, 0]
 
-    def forward(self, image: Tensor) -> ViewOutput:
+    def forward(self, image: Tensor) -> GateOutput:
         """Return the answers for prepared images, uint8 [batch, height, width]."""
         features = self.features(image)
         contents, turns, inverted = self.logits(features)
         distance = torch.linalg.vector_norm((features - self.mean) @ self.whitening, dim=1)
-        return ViewOutput(contents.softmax(dim=1), turns.softmax(dim=1), inverted.sigmoid(), distance)
+        return GateOutput(contents.softmax(dim=1), turns.softmax(dim=1), inverted.sigmoid(), distance)
 
     def measure(self, features: Tensor, *, ridge: float = 1e-3) -> None:
         """Set what `distance` is measured from: `features` float32 [film, feature] of usual films."""

@@ -75,8 +75,7 @@ class Network(nn.Module):
         """
         grey = self.config.standardisation
         if grey is None or self.config.classifier is None:
-            msg = f"{self.config.name}: has no classifier"
-            raise ValueError(msg)
+            raise ValueError(f"{self.config.name}: has no classifier")
         size = 2**self.config.classifier.scattering.J
         pooled_mask, pooled_image = (
             functional.avg_pool2d(plane.unsqueeze(1), size).squeeze(1) for plane in (mask, image / 255)

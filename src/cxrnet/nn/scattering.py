@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cxrnet.arrays import Float64
 from cxrnet.model.config import ScatteringConfig
 
 WAVELET_TAIL = 1e-6
@@ -75,7 +76,7 @@ class Scattering(nn.Module):
             for scale in range(level + 1 if level else 0, config.J):
                 self._keep(f"wavelets_{scale}_at_{level}", wavelets(config.L, scale, level, tail=tail))
 
-    def _keep(self, name: str, kernel: NDArray[np.float64]) -> None:
+    def _keep(self, name: str, kernel: Float64) -> None:
         self.register_buffer(name, torch.from_numpy(kernel).float(), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -89,8 +90,7 @@ class Scattering(nn.Module):
         """
         size = 2**self.config.J
         if min(image.shape[-2:]) < size:
-            msg = f"image is {image.shape[-2]} x {image.shape[-1]}; at least {size} x {size} is needed"
-            raise ValueError(msg)
+            raise ValueError(f"image is {image.shape[-2]} x {image.shape[-1]}; at least {size} x {size} is needed")
         padded = reflect(image.unsqueeze(1), size)
         sampled: list[list[Tensor]] = [[padded], *([] for _ in range(1, self.config.J))]
         first = [self._modulus(padded, scale, 0) for scale in range(self.config.J if self.config.order else 0)]
@@ -143,7 +143,7 @@ def wrap(x: Tensor, radius: int) -> Tensor:
     return x
 
 
-def wavelets(angles: int, scale: int, level: int, *, tail: float = WAVELET_TAIL) -> NDArray[np.float64]:
+def wavelets(angles: int, scale: int, level: int, *, tail: float = WAVELET_TAIL) -> Float64:
     """Return the kernels [2 * angles, 1, k, k] at `scale`, for maps sampled each 2^level pixels.
 
     Real parts first, then imaginary parts, flipped so that a cross-correlation convolves.
@@ -155,7 +155,7 @@ def wavelets(angles: int, scale: int, level: int, *, tail: float = WAVELET_TAIL)
 
 
 @cache
-def averaging(scales: int, level: int, length: int) -> NDArray[np.float64]:
+def averaging(scales: int, level: int, length: int) -> Float64:
     """Return the low-pass of one axis, for maps sampled each 2^level pixels, as a matrix [kept, length].
 
     It convolves circularly with the Gaussian of scale 2^scales, samples each 2^(scales - level), and drops
@@ -167,7 +167,7 @@ def averaging(scales: int, level: int, length: int) -> NDArray[np.float64]:
     gaussian = np.exp(-(distance**2) / (2 * sigma**2)).sum(axis=1) / np.sqrt(TWO_PI * sigma**2)
     kernel = np.fft.ifft(fold(np.fft.fft(gaussian), level)).real
     centres = np.arange(length)[:: 2 ** (scales - level)][1:-1]
-    matrix: NDArray[np.float64] = kernel[(centres[:, None] - np.arange(length)) % length]
+    matrix: Float64 = kernel[(centres[:, None] - np.arange(length)) % length]
     return matrix
 
 

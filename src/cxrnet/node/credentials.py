@@ -24,8 +24,7 @@ def check_url(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        msg = "--url: is not a URL; give https://host/dicom-web"
-        raise UsageError(msg) from error
+        raise UsageError("--url: is not a URL; give https://host/dicom-web") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         msg = f"{parts.scheme}://{parts.hostname}: is not the root of a DICOMweb server; give https://host/dicom-web"
         raise UsageError(msg)
@@ -46,8 +45,7 @@ def credentials(environment: Mapping[str, str], url: str) -> requests.auth.AuthB
         return _NoCredentials()
     parts = urlsplit(url)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        msg = f"{parts.hostname}: credentials would be sent in the open; give an https URL"
-        raise UsageError(msg)
+        raise UsageError(f"{parts.hostname}: credentials would be sent in the open; give an https URL")
     if header:
         return _Header(header)
     return requests.auth.HTTPBasicAuth((user or "").encode(), environment.get(PASSWORD, "").encode())

@@ -65,8 +65,7 @@ class Bounded(BytesIO):
         size = len(data)
         self.taken += size
         if self.taken > OVERRUN * self.most:
-            msg = f"more than {OVERRUN * self.most} bytes in one message"
-            raise OverflowError(msg)
+            raise OverflowError(f"more than {OVERRUN * self.most} bytes in one message")
         if not self.is_over:
             return super().write(data)
         self.seek(0)
@@ -164,15 +163,13 @@ def receive(wrapper: AssociationSocket, size: int, *, seconds: float) -> bytearr
         OSError: The PDU is too long, or does not come in time; the connection is given up.
     """
     if size > LONGEST_PDU:
-        msg = f"a PDU of {size} bytes"
-        raise OSError(msg)
+        raise OSError(f"a PDU of {size} bytes")
     connection = wrapper.socket
     content, end = bytearray(), time.monotonic() + seconds
     while connection is not None and len(content) < size:
         left = end - time.monotonic()
         if left <= 0:
-            msg = "the rest of a PDU did not come"
-            raise TimeoutError(msg)
+            raise TimeoutError("the rest of a PDU did not come")
         connection.settimeout(left)
         part = connection.recv(min(2**16, size - len(content)))
         if not part:

@@ -76,11 +76,10 @@ class NodeSettings:
         for title in (self.title, *self.titles):
             check_title(title)
         if not is_loopback(self.bind) and not self.peers and self.tls.authorities is None:
-            msg = (
+            raise UsageError(
                 f"--bind {self.bind}: whoever reaches this address could send; name the senders with --allow-peer, "
                 "or ask for their certificates with --tls-ca"
             )
-            raise UsageError(msg)
 
 
 def check_title(title: str) -> str:

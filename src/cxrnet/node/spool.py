@@ -42,8 +42,7 @@ class Spool:
             for each in (folder, self.incoming, self.results):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            msg = f"{folder}: cannot be used as a spool ({error.strerror}); choose another folder"
-            raise NodeError(msg) from error
+            raise NodeError(f"{folder}: cannot be used as a spool ({error.strerror}); choose another folder") from error
 
     def open_queue(self) -> Queue:
         """Return the queue; close it at the end.
@@ -62,8 +61,7 @@ class Spool:
         file = (self.folder / "lock").open("w")
         if not _lock(file):
             file.close()
-            msg = f"{self.folder}: another node is at work here; stop it, or choose another spool"
-            raise NodeError(msg)
+            raise NodeError(f"{self.folder}: another node is at work here; stop it, or choose another spool")
         self._held = file
 
     def release(self) -> None:
@@ -123,8 +121,7 @@ class Spool:
                 shutil.rmtree(folder)
             folder.mkdir()
         except OSError as error:
-            msg = f"{folder}: cannot be made ({error.strerror}); free space"
-            raise OutputError(msg) from error
+            raise OutputError(f"{folder}: cannot be made ({error.strerror}); free space") from error
         return folder
 
     def sync_results(self, name: str) -> None:

@@ -69,8 +69,7 @@ class StatusPage:
         try:
             self._server = _Server(("127.0.0.1", port), _Answer)
         except (OSError, OverflowError) as error:
-            msg = f"--status-port {port}: cannot listen ({error}); choose another"
-            raise NodeError(msg) from error
+            raise NodeError(f"--status-port {port}: cannot listen ({error}); choose another") from error
         self._server.describe = describe
         threading.Thread(target=self._server.serve_forever, args=(0.2,), name="status", daemon=True).start()
 

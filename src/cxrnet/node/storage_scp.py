@@ -202,8 +202,7 @@ def server_context(settings: NodeSettings) -> ssl.SSLContext | None:
     if tls.certificate is None:
         if tls.authorities is None and tls.key is None:
             return None
-        msg = "--tls-cert: is missing; --tls-key and --tls-ca need a certificate of the node's own"
-        raise NodeError(msg)
+        raise NodeError("--tls-cert: is missing; --tls-key and --tls-ca need a certificate of the node's own")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195, as PS3.15 B.9 asks
     try:
@@ -212,8 +211,7 @@ def server_context(settings: NodeSettings) -> ssl.SSLContext | None:
             context.load_verify_locations(tls.authorities)
             context.verify_mode = ssl.CERT_REQUIRED
     except (OSError, ssl.SSLError) as error:
-        msg = (
+        raise NodeError(
             f"--tls-cert {tls.certificate}: cannot be used ({error}); PEM files of a certificate and its key are needed"
-        )
-        raise NodeError(msg) from error
+        ) from error
     return context

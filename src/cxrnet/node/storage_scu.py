@@ -159,8 +159,7 @@ def parse_destination(text: str, *, calling: str, tls: TLS | None = None) -> Des
         return WebServer(text, authorities=None if tls is None else tls.authorities)
     found = _PLACE.fullmatch(text)
     if found is None or not 0 < int(found["port"]) < 65536:
-        msg = f"--forward {text}: is not a destination; give AET@host:port or https://host/dicom-web"
-        raise UsageError(msg)
+        raise UsageError(f"--forward {text}: is not a destination; give AET@host:port or https://host/dicom-web")
     title = check_title(found["title"])
     return StorageEntity(title, found["host"].strip("[]"), int(found["port"]), calling=calling, tls=tls)
 
@@ -177,6 +176,5 @@ def client_context(tls: TLS) -> ssl.SSLContext:
         if tls.certificate is not None:
             context.load_cert_chain(tls.certificate, tls.key)
     except (OSError, ssl.SSLError) as error:
-        msg = f"--tls-cert, --tls-key, --tls-ca: cannot be used ({error}); PEM files are needed"
-        raise UsageError(msg) from error
+        raise UsageError(f"--tls-cert, --tls-key, --tls-ca: cannot be used ({error}); PEM files are needed") from error
     return context

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cxrnet.arrays import Bool, UInt8
 from cxrnet.plots.chart import AMBER, INK, SKY, literal, new_chart
 
 _UNDER = "black"
@@ -22,9 +22,9 @@ _LONGEST = 30
 class Case(NamedTuple):
     """One film: `film` uint8 [height, width], `truth` and `found` bool [height, width], and a `caption`."""
 
-    film: npt.NDArray[np.uint8]
-    truth: npt.NDArray[np.bool_]
-    found: npt.NDArray[np.bool_]
+    film: UInt8
+    truth: Bool
+    found: Bool
     caption: str
 
 
@@ -40,8 +40,7 @@ def draw_cases(cases: Sequence[Case], *, columns: int = 5, title: str = "") -> F
         ValueError: There is no case, or the parts of one are not of one size.
     """
     if not cases:
-        msg = "cases: none given; one or more are needed"
-        raise ValueError(msg)
+        raise ValueError("cases: none given; one or more are needed")
     columns = min(columns, len(cases))
     rows = math.ceil(len(cases) / columns)
     figure, axes = new_chart(max(2.3 * columns, 5), 2.5 * rows + 0.7, rows=rows, columns=columns)
@@ -62,8 +61,7 @@ def draw_cases(cases: Sequence[Case], *, columns: int = 5, title: str = "") -> F
 def _draw(axes: Axes, case: Case) -> None:
     if not case.film.shape == case.truth.shape == case.found.shape:
         sizes = ", ".join(str(list(part.shape)) for part in case[:3])
-        msg = f"case {case.caption}: film and masks are {sizes}; one size is needed"
-        raise ValueError(msg)
+        raise ValueError(f"case {case.caption}: film and masks are {sizes}; one size is needed")
     axes.imshow(case.film, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
     for mask, colour, wide, style in ((case.found, SKY, 1.0, "solid"), (case.truth, AMBER, 1.7, _DASHES)):
         if mask.any():

@@ -9,12 +9,11 @@ import io
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-AnyArray = npt.NDArray[Any]
+from cxrnet.arrays import AnyArray
 
 BLUE: Final = "#0072B2"
 VERMILION: Final = "#D55E00"

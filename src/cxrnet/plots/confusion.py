@@ -30,8 +30,7 @@ def draw_confusion(
         ValueError: The counts do not fit the names.
     """
     if counts.shape != (len(rows), len(columns)):
-        msg = f"counts: have shape {list(counts.shape)}; [{len(rows)}, {len(columns)}] is needed"
-        raise ValueError(msg)
+        raise ValueError(f"counts: have shape {list(counts.shape)}; [{len(rows)}, {len(columns)}] is needed")
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     side = 0.95 * max(len(columns), 3)

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrnet.arrays import Floating
 from cxrnet.plots.chart import INK, QUIET, SERIES, legend, literal, name_axes, new_chart, unit_square
-
-Floats = npt.NDArray[np.floating[Any]]
 
 _GRID = np.linspace(0, 1, 201)
 
@@ -20,8 +18,8 @@ _GRID = np.linspace(0, 1, 201)
 class Curve(NamedTuple):
     """Points of a curve in order, float [point] each: false positive rate and recall, or recall and precision."""
 
-    x: Floats
-    y: Floats
+    x: Floating
+    y: Floating
 
 
 def draw_roc(curves: Mapping[str, Curve], *, folds: Sequence[Curve] = (), title: str = "ROC") -> Figure:
@@ -87,22 +85,21 @@ def _draw(axes: Axes, curves: Mapping[str, Curve], folds: Sequence[Curve], *, sa
         axes.plot(curve.x, curve.y, color=colour, linewidth=2.4, label=literal(label), **style)
 
 
-def _sample_roc(curve: Curve) -> Floats:
+def _sample_roc(curve: Curve) -> Floating:
     """Recall at even steps of the false positive rate; (0, 0) is put in front."""
     recall = np.interp(_GRID, curve.x, curve.y)
     recall[0] = 0
     return recall
 
 
-def _sample_precision(curve: Curve) -> Floats:
+def _sample_precision(curve: Curve) -> Floating:
     """Precision at even steps of the recall: that of the first point that reaches it."""
     return np.asarray(curve.y[np.searchsorted(curve.x, _GRID).clip(max=len(curve.x) - 1)])
 
 
 def _check(curves: Mapping[str, Curve], folds: Sequence[Curve]) -> None:
     if not curves and not folds:
-        msg = "curves: none given; one curve or fold is needed"
-        raise ValueError(msg)
+        raise ValueError("curves: none given; one curve or fold is needed")
     for curve in (*curves.values(), *folds):
         if len(curve.x) != len(curve.y) or len(curve.x) == 0 or (np.diff(curve.x) < 0).any():
             msg = f"curve: has {len(curve.x)} and {len(curve.y)} values; as many y as x, x rising, are needed"

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrnet.arrays import Floating
 from cxrnet.plots.chart import BLUE, INK, SERIES, VERMILION, legend, literal, name_axes, new_chart, spread_out
-
-Floats = npt.NDArray[np.floating[Any]]
 
 _MOST_STRIPS = 12
 _OTHERS = "(others)"
 
 
-def draw_overlap(values: Floats, sources: Sequence[str], *, name: str = "Dice", source_name: str = "source") -> Figure:
+def draw_overlap(
+    values: Floating, sources: Sequence[str], *, name: str = "Dice", source_name: str = "source"
+) -> Figure:
     """A histogram of the Dice coefficient above one strip of points a source, the median marked on each.
 
     Args:
@@ -51,7 +51,7 @@ def draw_overlap(values: Floats, sources: Sequence[str], *, name: str = "Dice", 
 
 
 def draw_scores(
-    scores: Floats, classes: Sequence[str], sources: Sequence[str], *, name: str, source_name: str = "source"
+    scores: Floating, classes: Sequence[str], sources: Sequence[str], *, name: str, source_name: str = "source"
 ) -> Figure:
     """A histogram of a score for each true class above one strip of points a source, coloured by true class.
 
@@ -109,7 +109,7 @@ def _rows(sources: Sequence[str]) -> list[tuple[str, Any]]:
     return [*rows, (_OTHERS, rest)] if rest.any() else rows
 
 
-def _strip(axes: Axes, values: Floats, row: float, colour: str, *, width: float = 0.34) -> None:
+def _strip(axes: Axes, values: Floating, row: float, colour: str, *, width: float = 0.34) -> None:
     places = spread_out(values, row, width=width)
     axes.scatter(values, places, s=9, color=colour, alpha=0.5, linewidths=0)
 
@@ -120,7 +120,7 @@ def _name_strips(axes: Axes, rows: Sequence[tuple[str, Any]]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _check(values: Floats, names: Sequence[str]) -> None:
+def _check(values: Floating, names: Sequence[str]) -> None:
     if values.ndim != 1 or values.size == 0 or len(names) != len(values):
         msg = f"values: have shape {list(values.shape)} for {len(names)} names; one for each image is needed"
         raise ValueError(msg)

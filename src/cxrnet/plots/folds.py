@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Int64
 from cxrnet.errors import MissingExtraError
 
 TRAIN, VALIDATION, HELD_OUT = "#3b6fa8", "#f0a13a", "#d9d9d9"
@@ -18,9 +18,7 @@ _GROUPS = ("#1b2a49", "#c9d6ea", "#5b7db1", "#f2e3c6", "#a8763e", "#e9b872", "#6
 _WIDE_ENOUGH = 0.07  # of the picture, for a name to be written into a section
 
 
-def draw_folds(
-    folds: NDArray[np.int64], labels: Sequence[str], groups: Sequence[object], sources: Sequence[str]
-) -> bytes:
+def draw_folds(folds: Int64, labels: Sequence[str], groups: Sequence[object], sources: Sequence[str]) -> bytes:
     """The picture as PNG: every column is an image, ordered by class, fold, source and group.
 
     Args:
@@ -104,7 +102,7 @@ def _ink(colour: str) -> str:
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 110 else "white"
 
 
-def _title(folds: NDArray[np.int64], labels: Sequence[str], groups: Sequence[object]) -> str:
+def _title(folds: Int64, labels: Sequence[str], groups: Sequence[object]) -> str:
     inside = [label for label, fold in zip(labels, folds, strict=True) if fold >= 0]
     counts = ", ".join(f"{inside.count(name)} {name or 'without a label'}" for name in sorted(set(inside)))
     return f"{len(inside)} images ({counts}), {len(set(groups))} groups, {int(folds.max()) + 1} folds"

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrnet.arrays import Float64
 from cxrnet.plots.chart import BLUE, VERMILION, legend, literal, name_axes, new_chart
 
-Floats = npt.NDArray[np.float64]
 History = Mapping[str, Sequence[float]]
 
 _SETS = (("train", "training", BLUE), ("val", "validation", VERMILION))
@@ -55,7 +54,7 @@ def draw_history(
     return figure
 
 
-def _draw(axes: Axes, lines: Sequence[tuple[Floats, Floats]], label: str, colour: str) -> None:
+def _draw(axes: Axes, lines: Sequence[tuple[Float64, Float64]], label: str, colour: str) -> None:
     if len(lines) == 1:
         (epochs, values), *_ = lines
         marker = "o" if len(epochs) <= 30 else None
@@ -83,17 +82,14 @@ def _quantities(histories: Mapping[str, History]) -> list[str]:
 
 def _check(histories: Mapping[str, History], quantities: Mapping[str, str]) -> None:
     if not histories or not quantities:
-        msg = "history: holds nothing to draw; `epoch` and train_<name> or val_<name> are needed"
-        raise ValueError(msg)
+        raise ValueError("history: holds nothing to draw; `epoch` and train_<name> or val_<name> are needed")
     for fold, history in histories.items():
         epochs = np.asarray(history.get("epoch", ()), float)
         if not len(epochs) or (np.diff(epochs) <= 0).any():
-            msg = f"history of {fold}: has {len(epochs)} epochs; one or more are needed, rising"
-            raise ValueError(msg)
+            raise ValueError(f"history of {fold}: has {len(epochs)} epochs; one or more are needed, rising")
         for quantity in quantities:
             columns = [history[f"{prefix}_{quantity}"] for prefix, *_ in _SETS if f"{prefix}_{quantity}" in history]
             if not columns or any(len(column) != len(epochs) for column in columns):
                 lengths = ", ".join(str(len(column)) for column in columns) or "no"
                 found = f"has {lengths} values of {quantity} for {len(epochs)} epochs"
-                msg = f"history of {fold}: {found}; as many are needed"
-                raise ValueError(msg)
+                raise ValueError(f"history of {fold}: {found}; as many are needed")

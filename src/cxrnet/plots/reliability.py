@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from cxrnet.arrays import Bool, Floating
 from cxrnet.plots.chart import BLUE, QUIET, legend, name_axes, new_chart, unit_square
-
-Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
 
 _NORMAL_95 = 1.959964
 
 
 def draw_reliability(
-    truth: Bools, scores: Floats, *, bins: int = 10, name: str = "the class", title: str = "Reliability"
+    truth: Bool, scores: Floating, *, bins: int = 10, name: str = "the class", title: str = "Reliability"
 ) -> Figure:
     """Observed frequency against score, with 95 % Wilson intervals, beside a histogram of the scores.
 
@@ -60,7 +57,7 @@ def draw_reliability(
     return figure
 
 
-def wilson(share: Floats, count: Any) -> tuple[Floats, Floats]:
+def wilson(share: Floating, count: Any) -> tuple[Floating, Floating]:
     """The 95 % score interval of a share of `count` draws (Wilson 1927), two arrays like `share`."""
     z2 = _NORMAL_95**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cxrnet.atomic import remove, sweep, write_whole
+from cxrnet.atomic import remove, remove_partial_files, write_atomic
 from cxrnet.errors import CxrNetError, ObjectError, RadiographError
-from cxrnet.parallel import map_ordered
+from cxrnet.parallel import parallel_map
 from cxrnet.screening.csv_output import (
     LUNG_COLUMNS,
     Row,
@@ -211,7 +211,7 @@ def _run(
     name, columns = table
     columns = with_identifiers(columns) if pipeline.identifiers else columns
     with Journal(out, settings, resume=resume) as journal:
-        sweep(out)
+        remove_partial_files(out)
         if not journal.is_continued:
             remove(out / name)  # of a run whose results are about to be replaced
 
@@ -224,12 +224,12 @@ def _run(
             return work(item), file
 
         try:
-            for outcome, file in map_ordered(task, items, jobs=jobs):
+            for outcome, file in parallel_map(task, items, jobs=jobs):
                 if not outcome.is_recalled:
                     journal.add(outcome.item, file, _entry(outcome))
                 yield outcome
         finally:
-            write_whole(out / name, table_lines(_rows(journal, items), columns))
+            write_atomic(out / name, table_lines(_rows(journal, items), columns))
         journal.finish()
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+from cxrnet.arrays import Float32
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.bundle import Bundle
-from cxrnet.model.runtime import Floats
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.heatmap import HeatMaps
 
@@ -61,7 +61,7 @@ class Finding:
     lung_area_fraction: float | None = None
     timing_ms: Mapping[str, float] = field(default_factory=dict)
     radiograph: Radiograph | None = field(default=None, repr=False)
-    lung_probability: Floats | None = field(default=None, repr=False)
+    lung_probability: Float32 | None = field(default=None, repr=False)
     heatmaps: HeatMaps | None = field(default=None, repr=False)
 
     @classmethod

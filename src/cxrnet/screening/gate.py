@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cxrnet.model.gate_runtime import View
+from cxrnet.arrays import Float32
+from cxrnet.model.gate_runtime import GatePrediction
 
 LEAST_LUNG, MOST_LUNG = 0.06, 0.70
 """Share of the image that lungs can cover: 0.08 to 0.59 in 1,181 hand-drawn masks of two conventions."""
@@ -86,7 +86,7 @@ class Judgement(NamedTuple):
 
 
 def judge(
-    tags: Mapping[str, str], *, pixels: NDArray[np.float32], view: View, lung_area_fraction: float | None
+    tags: Mapping[str, str], *, pixels: Float32, view: GatePrediction, lung_area_fraction: float | None
 ) -> Judgement:
     """Return what speaks against a score for this image.
 
@@ -118,7 +118,7 @@ def judge_tags(tags: Mapping[str, str]) -> Judgement:
     return Judgement(tuple(reasons))
 
 
-def judge_view(view: View) -> Judgement:
+def judge_view(view: GatePrediction) -> Judgement:
     """Return what speaks against a whole frontal chest, upright and with bright bones, in the picture itself."""
     frontal, is_far = view.contents["frontal"], view.distance > FAR * view.limits["unlike"]
     if frontal < view.limits["doubted_frontal"]:
@@ -149,7 +149,7 @@ def judge_lungs(lung_area_fraction: float) -> Judgement:
     return Judgement((Reason(Code.LUNG_AREA, _spaced(text)),))
 
 
-def judge_contrast(pixels: NDArray[np.float32]) -> Judgement:
+def judge_contrast(pixels: Float32) -> Judgement:
     """Return what is wrong with the greys of an image, float32 [height, width], 0..255, as read."""
     step = max(1, int(np.sqrt(pixels.size / ENOUGH)))
     counts = np.bincount(np.rint(pixels[::step, ::step]).astype(np.uint8).ravel(), minlength=256)
@@ -163,7 +163,7 @@ def judge_contrast(pixels: NDArray[np.float32]) -> Judgement:
     return Judgement((reason,)) if levels < LEAST_LEVELS else Judgement((), (reason,))
 
 
-def mendable(judgement: Judgement, view: View) -> tuple[bool, int]:
+def mendable(judgement: Judgement, view: GatePrediction) -> tuple[bool, int]:
     """Return whether the greys, and by how many degrees the picture, can be turned back without doubt.
 
     `(False, 0)` where nothing can: something else speaks against the image, or the polarity or the turn is not sure.
@@ -181,7 +181,7 @@ def mendable(judgement: Judgement, view: View) -> tuple[bool, int]:
     return Code.INVERTED in codes, view.turn if Code.ROTATED in codes else 0
 
 
-def _content(view: View) -> Reason:
+def _content(view: GatePrediction) -> Reason:
     """Return the most likely content that is not a whole frontal chest, as a reason."""
     others = {name: chance for name, chance in view.contents.items() if name != "frontal"}
     name = max(others, key=lambda content: others[content])

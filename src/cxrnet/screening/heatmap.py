@@ -18,9 +18,8 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from cxrnet.arrays import Bool, Float32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,13 +36,13 @@ class HeatMaps:
     """
 
     classes: tuple[str, ...]
-    class_maps: Floats
-    fold_maps: Floats
-    logits: Floats
-    lung_mask: Floats
+    class_maps: Float32
+    fold_maps: Float32
+    logits: Float32
+    lung_mask: Float32
     mask_threshold: float
 
-    def maps(self, height: int | None = None, width: int | None = None) -> dict[str, Floats]:
+    def maps(self, height: int | None = None, width: int | None = None) -> dict[str, Float32]:
         """Return the heat map of each class: float32 [height, width], 0 weakest to 1 strongest, NaN outside the lungs.
 
         Without a size it is that of the prepared image. Other sizes keep the scale of that one.
@@ -55,11 +54,11 @@ class HeatMaps:
             for index, (name, (low, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
         }
 
-    def difference(self, height: int | None = None, width: int | None = None) -> Floats | None:
+    def difference(self, height: int | None = None, width: int | None = None) -> Float32 | None:
         """Return first minus second heat map, -1 to 1, NaN outside the lungs; None unless there are two classes."""
         return first_minus_second(self.maps(height, width))
 
-    def spread(self, height: int | None = None, width: int | None = None) -> dict[str, Floats]:
+    def spread(self, height: int | None = None, width: int | None = None) -> dict[str, Float32]:
         """Return where the folds disagree: their standard deviation in units of the heat map, NaN outside the lungs.
 
         0.1 means that the folds differ there by a tenth of what lies between the map's weakest and strongest spot.
@@ -73,7 +72,7 @@ class HeatMaps:
         }
 
     @cached_property
-    def _activations(self) -> Floats:
+    def _activations(self) -> Float32:
         return contrast(self.class_maps, self.logits)
 
     @cached_property
@@ -85,14 +84,14 @@ class HeatMaps:
         inside = [plane[lungs] for plane in resize(self._activations, *self.lung_mask.shape)]
         return [(one.min(), max(one.max() - one.min(), np.float32(1e-30))) for one in inside]
 
-    def _lungs(self, height: int | None, width: int | None) -> NDArray[np.bool_]:
+    def _lungs(self, height: int | None, width: int | None) -> Bool:
         mask = self.lung_mask
         if height is not None and width is not None:
             mask = resize(mask[None], height, width)[0]
         return mask > self.mask_threshold
 
 
-def first_minus_second(maps: Mapping[str, Floats]) -> Floats | None:
+def first_minus_second(maps: Mapping[str, Float32]) -> Float32 | None:
     """Return the difference of two heat maps, -1 to 1; None unless there are two."""
     if len(maps) != 2:
         return None
@@ -100,7 +99,7 @@ def first_minus_second(maps: Mapping[str, Floats]) -> Floats | None:
     return first - second
 
 
-def contrast(class_maps: Floats, logits: Floats) -> Floats:
+def contrast(class_maps: Float32, logits: Float32) -> Float32:
     """Return each class map against the others, float32 [class, rows, columns]: Grad-CAM up to a positive factor."""
     if len(class_maps) == 2:
         return np.stack([class_maps[0] - class_maps[1], class_maps[1] - class_maps[0]])
@@ -113,7 +112,7 @@ def contrast(class_maps: Floats, logits: Floats) -> Floats:
     return np.stack(against).astype(np.float32)
 
 
-def resize(maps: Floats, height: int, width: int) -> Floats:
+def resize(maps: Float32, height: int, width: int) -> Float32:
     """Return float32 [map, height, width] of [map, rows, columns]: bilinear, half-pixel centres, edges repeated."""
     if maps.shape[1:] == (height, width):
         return maps

@@ -65,8 +65,7 @@ def gather(named: Sequence[str], *, image_column: str = "image", leave_out: Path
     left_out = None if leave_out is None else leave_out.resolve()
     paths = dict.fromkeys(path for name in named for path in _expand(name, image_column, skipped, left_out))
     if not paths:
-        msg = f"{', '.join(named) or 'nothing'}: no images; give files, folders, patterns or a CSV manifest"
-        raise UsageError(msg)
+        raise UsageError(f"{', '.join(named) or 'nothing'}: no images; give files, folders, patterns or a CSV manifest")
     items = tuple(Input(path=path, folder=folder) for path, folder in zip(paths, folder_names(paths), strict=True))
     return Inputs(items=items, skipped=len(skipped))
 
@@ -107,8 +106,7 @@ def _expand(name: str, image_column: str, skipped: list[Path], left_out: Path | 
     elif not os.path.lexists(name) and glob.has_magic(name):
         matches = _matches(name)
         if not matches:
-            msg = f"{printable(name)}: matches no file; give files, folders, patterns or a CSV manifest"
-            raise UsageError(msg)
+            raise UsageError(f"{printable(name)}: matches no file; give files, folders, patterns or a CSV manifest")
         for match in matches:
             if match.is_dir():
                 yield from _search(match, skipped, left_out)
@@ -170,8 +168,7 @@ def _manifest(path: Path, image_column: str) -> Iterator[Path]:
                 raise UsageError(msg)
             for line, row in enumerate(rows, start=2):
                 if not row[image_column]:
-                    msg = f"{path}: line {line} has no {image_column}; give a path in every row"
-                    raise UsageError(msg)
+                    raise UsageError(f"{path}: line {line} has no {image_column}; give a path in every row")
                 yield path.parent / row[image_column]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f"{path}: is not a readable CSV file ({type(error).__name__}); give a manifest in UTF-8"

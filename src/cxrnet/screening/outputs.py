@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cxrnet.atomic import remove, sweep, write_whole
+from cxrnet.arrays import AnyArray, Float32, UInt8
+from cxrnet.atomic import remove, remove_partial_files, write_atomic
 from cxrnet.errors import UsageError
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.finding import Finding
@@ -47,8 +46,7 @@ def parse_saves(text: str, further: Collection[str] = ()) -> frozenset[str]:
     """
     kinds = frozenset(part.strip() for part in text.split(",") if part.strip())
     for kind in sorted(kinds - SAVES.keys() - set(further)):
-        msg = f"--save {kind}: is not known; choose from {', '.join((*SAVES, *further))}"
-        raise UsageError(msg)
+        raise UsageError(f"--save {kind}: is not known; choose from {', '.join((*SAVES, *further))}")
     return kinds
 
 
@@ -60,12 +58,12 @@ def write_finding(finding: Finding, folder: Path, save: Collection[str]) -> None
     """
     if finding.radiograph is not None and finding.lung_probability is not None:
         if "png" in save:
-            write_whole(folder / "lungs.png", lungs_png(finding.lung_probability, finding.radiograph))
-            write_whole(folder / "panel.png", encode_png(draw_panel(panel_content(finding))))
+            write_atomic(folder / "lungs.png", lungs_png(finding.lung_probability, finding.radiograph))
+            write_atomic(folder / "panel.png", encode_png(draw_panel(panel_content(finding))))
         if {"npz", "npz-full"} & set(save):
-            write_whole(folder / "maps.npz", encode_npz(arrays(finding, full="npz-full" in save)))
+            write_atomic(folder / "maps.npz", encode_npz(arrays(finding, full="npz-full" in save)))
     if "json" in save:
-        write_whole(folder / RECORD, finding.to_json().encode("utf-8", "backslashreplace"))
+        write_atomic(folder / RECORD, finding.to_json().encode("utf-8", "backslashreplace"))
 
 
 def clear(folder: Path) -> None:
@@ -77,7 +75,7 @@ def clear(folder: Path) -> None:
     if folder.is_dir():
         for name in WRITTEN:
             remove(folder / name)
-        sweep(folder)
+        remove_partial_files(folder)
 
 
 def write_segmentation(segmentation: Segmentation, folder: Path, save: Collection[str]) -> None:
@@ -87,11 +85,11 @@ def write_segmentation(segmentation: Segmentation, folder: Path, save: Collectio
         OutputError: The disk cannot take it.
     """
     if "npz" in save:
-        write_whole(folder / "maps.npz", encode_npz({"lung_probability": segmentation.probability}))
-    write_whole(folder / "lungs.png", lungs_png(segmentation.probability, segmentation.radiograph))
+        write_atomic(folder / "maps.npz", encode_npz({"lung_probability": segmentation.probability}))
+    write_atomic(folder / "lungs.png", lungs_png(segmentation.probability, segmentation.radiograph))
 
 
-def lungs_png(probability: NDArray[np.float32], radiograph: Radiograph) -> bytes:
+def lungs_png(probability: Float32, radiograph: Radiograph) -> bytes:
     """Return the lung mask, 0 or 255, at the size of the radiograph, as PNG."""
     return encode_png(lungs_at(probability, *radiograph.pixels.shape).astype(np.uint8) * 255)
 
@@ -123,18 +121,18 @@ def panel_content(finding: Finding) -> PanelContent:
     )
 
 
-def shrink(pixels: NDArray[np.float32], longest: int) -> NDArray[np.uint8]:
+def shrink(pixels: Float32, longest: int) -> UInt8:
     """Return uint8 [height, width] of float32 0 to 255, with its longest side at most `longest`, for viewing."""
     factor = min(1.0, longest / max(pixels.shape))
     height, width = (max(1, round(side * factor)) for side in pixels.shape)
     return np.rint(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)).clip(0, 255).astype(np.uint8)
 
 
-def arrays(finding: Finding, *, full: bool) -> dict[str, NDArray[Any]]:
+def arrays(finding: Finding, *, full: bool) -> dict[str, AnyArray]:
     """Return the arrays of `maps.npz` by name; see the glossary."""
     assert finding.radiograph is not None
     assert finding.lung_probability is not None
-    found: dict[str, NDArray[Any]] = {"lung_probability": finding.lung_probability}
+    found: dict[str, AnyArray] = {"lung_probability": finding.lung_probability}
     if finding.heatmaps is None:
         return found
     maps = finding.heatmaps
@@ -147,7 +145,7 @@ def arrays(finding: Finding, *, full: bool) -> dict[str, NDArray[Any]]:
     return found
 
 
-def encode_npz(content: dict[str, NDArray[Any]]) -> bytes:
+def encode_npz(content: dict[str, AnyArray]) -> bytes:
     """Return arrays as a compressed .npz file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)  # type: ignore[arg-type]  # numpy's stub takes the names for options

@@ -14,13 +14,14 @@ from typing import Self
 
 import numpy as np
 
+from cxrnet.arrays import Float32, UInt8
 from cxrnet.imaging.decoding import Decoder
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.imaging.radiograph import Limits, Radiograph
 from cxrnet.model.bundle import Bundle
-from cxrnet.model.gate_runtime import View, ViewRuntime
+from cxrnet.model.gate_runtime import GatePrediction, GateRuntime
 from cxrnet.model.registry import open_bundle
-from cxrnet.model.runtime import Floats, Image, Runtime, Stages
+from cxrnet.model.runtime import ModelOutput, Runtime
 from cxrnet.screening.calibration import scores_of
 from cxrnet.screening.correction import mended
 from cxrnet.screening.finding import Finding, identity
@@ -39,7 +40,7 @@ class Segmentation:
     """The lungs of one radiograph: `probability` float32 [height, width] in [0, 1], of the prepared image's size."""
 
     radiograph: Radiograph
-    probability: Floats
+    probability: Float32
 
     @property
     def area_fraction(self) -> float:
@@ -88,7 +89,7 @@ class Pipeline:
         self.identifiers = identifiers
         self.limits = limits or Limits()
         self._runtime = Runtime(bundle, threads=threads, provider=provider)
-        self._view = ViewRuntime(bundle.view)
+        self._view = GateRuntime(bundle.view)
         self._local = threading.local()
         self._decoders: list[Decoder] = [] if decoder is None else [decoder]
         self._unused = deque(self._decoders)
@@ -128,14 +129,14 @@ class Pipeline:
         with stopwatch(timing, "read"):
             radiograph = self.read(source)
         name = str(source) if not isinstance(source, Radiograph) else source.name
-        stages, judgement, view = self._examine(radiograph, timing)
+        output, judgement, view = self._examine(radiograph, timing)
         steps: tuple[str, ...] = ()
         if mend:
             is_inverted, turn = mendable(judgement, view)
             if is_inverted or turn:
                 radiograph, steps = mended(radiograph, is_inverted=is_inverted, turn=turn)
-                stages, judgement, _ = self._examine(radiograph, timing)
-        return self._find(name, radiograph, stages, judgement, timing, steps)
+                output, judgement, _ = self._examine(radiograph, timing)
+        return self._find(name, radiograph, output, judgement, timing, steps)
 
     def inspect(self, source: Source) -> tuple[Radiograph, Judgement, Segmentation]:
         """Return how a file was read, what the gate says of it, and its lungs; no score is computed.
@@ -146,7 +147,7 @@ class Pipeline:
         radiograph = self.read(source)
         image = self.prepare(radiograph)
         lungs = Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(image))
-        return radiograph, self._judge(radiograph, self._view.look(image), lungs.area_fraction), lungs
+        return radiograph, self._judge(radiograph, self._view.predict(image), lungs.area_fraction), lungs
 
     def segment(self, source: Source) -> Segmentation:
         """Return the lungs in a file or a `Radiograph`.
@@ -179,7 +180,7 @@ class Pipeline:
             self._decoders.append(decoder)
             return decoder
 
-    def prepare(self, radiograph: Radiograph) -> Image:
+    def prepare(self, radiograph: Radiograph) -> UInt8:
         """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
         how = self.bundle.config.preparation
         return prepare(
@@ -190,7 +191,7 @@ class Pipeline:
             name=radiograph.name,
         )
 
-    def run(self, image: Image) -> Stages:
+    def run(self, image: UInt8) -> ModelOutput:
         """Return what the graph says of a prepared image, uint8 [height, width].
 
         Raises:
@@ -213,25 +214,27 @@ class Pipeline:
     ) -> None:
         self.close()
 
-    def _examine(self, radiograph: Radiograph, timing: dict[str, float]) -> tuple[Stages, Judgement, View]:
+    def _examine(
+        self, radiograph: Radiograph, timing: dict[str, float]
+    ) -> tuple[ModelOutput, Judgement, GatePrediction]:
         """Run everything on one radiograph; the milliseconds are added to `timing`."""
         with stopwatch(timing, "prepare"):
             image = self.prepare(radiograph)
         with stopwatch(timing, "gate"):
-            view = self._view.look(image)
+            view = self._view.predict(image)
         with stopwatch(timing, "network"):
-            stages = self._runtime.screen(image)
-        return stages, self._judge(radiograph, view, lung_area_fraction(stages.lung_probability)), view
+            output = self._runtime.screen(image)
+        return output, self._judge(radiograph, view, lung_area_fraction(output.lung_probability)), view
 
     @staticmethod
-    def _judge(radiograph: Radiograph, view: View, area: float) -> Judgement:
+    def _judge(radiograph: Radiograph, view: GatePrediction, area: float) -> Judgement:
         return judge(radiograph.tags, pixels=radiograph.pixels, view=view, lung_area_fraction=area)
 
     def _find(
         self,
         name: str,
         radiograph: Radiograph,
-        stages: Stages,
+        output: ModelOutput,
         judgement: Judgement,
         timing: dict[str, float],
         steps: tuple[str, ...],
@@ -245,24 +248,24 @@ class Pipeline:
             mended=steps,
             warnings=radiograph.warnings,
             model=identity(self.bundle),
-            lung_area_fraction=lung_area_fraction(stages.lung_probability),
+            lung_area_fraction=lung_area_fraction(output.lung_probability),
             timing_ms={stage: round(milliseconds, 2) for stage, milliseconds in timing.items()},
             radiograph=radiograph,
-            lung_probability=stages.lung_probability,
+            lung_probability=output.lung_probability,
         )
         if judgement.refusals:
             return found
         heatmaps = HeatMaps(
             classes=config.classes,
-            class_maps=stages.class_maps,
-            fold_maps=stages.fold_maps,
-            logits=stages.logits,
-            lung_mask=stages.lung_mask,
+            class_maps=output.class_maps,
+            fold_maps=output.fold_maps,
+            logits=output.logits,
+            lung_mask=output.lung_mask,
             mask_threshold=config.pooling.mask_threshold,
         )
         calibration = self.bundle.config.calibration
-        scores, folds = scores_of(stages, calibration)
-        interval = interval_of(stages, calibration)
+        scores, folds = scores_of(output, calibration)
+        interval = interval_of(output, calibration)
         ends = [] if interval is None else [(float(low), float(high)) for low, high in interval]
         return replace(
             found,
@@ -272,17 +275,17 @@ class Pipeline:
             folds={name: tuple(map(float, folds[:, index])) for index, name in enumerate(config.classes)},
             spread=float(folds.std(axis=0).max()),
             interval=dict(zip(config.classes, ends, strict=False)),
-            doubt=doubt(stages, calibration, config.classes, interval),
+            doubt=doubt(output, calibration, config.classes, interval),
             heatmaps=heatmaps,
         )
 
 
-def lung_area_fraction(probability: Floats) -> float:
+def lung_area_fraction(probability: Float32) -> float:
     """Return the share of pixels whose lung probability is above 0.5."""
     return float((probability > 0.5).mean())
 
 
-def lungs_at(probability: Floats, height: int, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def lungs_at(probability: Float32, height: int, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """Return the lung mask, bool [height, width], at another size: resized probability above 0.5."""
     mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = resize(probability[None], height, width)[0] > 0.5
     return mask

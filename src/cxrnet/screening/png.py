@@ -7,7 +7,8 @@ from zlib import crc32
 
 import numpy as np
 from isal import isal_zlib
-from numpy.typing import NDArray
+
+from cxrnet.arrays import UInt8
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2
@@ -15,7 +16,7 @@ _UP = 2
 _LEVEL = 1
 
 
-def encode_png(picture: NDArray[np.uint8]) -> bytes:
+def encode_png(picture: UInt8) -> bytes:
     """Return a grey [height, width] or RGB [height, width, 3] picture of uint8 as PNG (ISO/IEC 15948)."""
     height, width = picture.shape[:2]
     rows = picture.reshape(height, -1)

@@ -128,8 +128,7 @@ class Journal:
         except BlockingIOError as error:
             holders = [line["process"] for *_, line in self._lines() if "process" in line]
             who = f"process {holders[-1]}" if holders else "another run"
-            msg = f"{self.folder}: {who} is writing there; wait for it, or choose another folder"
-            raise UsageError(msg) from error
+            raise UsageError(f"{self.folder}: {who} is writing there; wait for it, or choose another folder") from error
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -160,19 +159,17 @@ class Journal:
 
     def _require_same(self, begun: dict[str, Any], settings: dict[str, Any], resume: bool, is_finished: bool) -> None:
         if not resume:
-            msg = (
+            raise UsageError(
                 f"{self.folder}: holds a run that was stopped after {len(self._places)} images; "
                 f"continue it with --resume, or choose another folder, or remove {JOURNAL} to begin anew"
             )
-            raise UsageError(msg)
         was = begun["settings"]
         for name in sorted(settings.keys() | was.keys()):
             if settings.get(name) != was.get(name):
-                msg = (
+                raise UsageError(
                     f"{self.folder}: its run was begun with {name} {_said(was.get(name))}, not "
                     f"{_said(settings.get(name))}; resume it with the same, or choose another folder"
                 )
-                raise UsageError(msg)
 
     def _lines(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
         """Yield (start, end, line) for each whole line; a torn last one is passed by."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.errors import CxrNetError, MissingExtraError, OutputError
 from cxrnet.screening.batch import FINDINGS, Further, Outcome, screen_archive
 from cxrnet.screening.csv_output import Row, finding_columns, table_lines, with_identifiers
@@ -111,7 +111,7 @@ def screen_cluster(order: Order, items: Sequence[Input], *, workers: int) -> Gen
                 rows.append(dict(outcome["row"]))
                 yield Outcome(item=item, **outcome)
     finally:
-        write_whole(order.out / FINDINGS, table_lines(rows, _columns(order)))
+        write_atomic(order.out / FINDINGS, table_lines(rows, _columns(order)))
 
 
 def deal(items: Sequence[Input], size: int) -> Iterator[tuple[str, Sequence[Input]]]:
@@ -163,8 +163,7 @@ def _ray_data() -> Any:
         import ray
         import ray.data
     except ImportError as error:
-        msg = "--engine ray: Ray is not installed; pip install 'cxrnet[ray]'"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError("--engine ray: Ray is not installed; pip install 'cxrnet[ray]'") from error
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # its progress; ours is the outcomes

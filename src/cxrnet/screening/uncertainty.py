@@ -10,10 +10,10 @@ import math
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Float64
 from cxrnet.model.config import Calibration
-from cxrnet.model.runtime import Stages
+from cxrnet.model.runtime import ModelOutput
 
 CONFIDENCE = 0.95
 BALANCED = "balanced"
@@ -22,10 +22,8 @@ BALANCED = "balanced"
 EVEN = 0.5
 """What it is held against where there is none."""
 
-Reals = NDArray[np.float64]
 
-
-def interval_of(stages: Stages, calibration: Calibration | None) -> Reals | None:
+def interval_of(output: ModelOutput, calibration: Calibration | None) -> Float64 | None:
     """Return the 95 % interval of each class's score over the folds, float64 [class, (low, high)] in [0, 1].
 
     It is Student's t-interval of the mean of the folds' log-odds, calibrated where there is a calibration, around the
@@ -34,16 +32,16 @@ def interval_of(stages: Stages, calibration: Calibration | None) -> Reals | None
     Returns:
         None for a single fold.
     """
-    folds = _scaled(stages.fold_maps.mean(axis=(2, 3), dtype=np.float64), calibration)
+    folds = _scaled(output.fold_maps.mean(axis=(2, 3), dtype=np.float64), calibration)
     if len(folds) < 2:
         return None
-    ensemble = log_odds(_scaled(stages.logits.astype(np.float64), calibration))
+    ensemble = log_odds(_scaled(output.logits.astype(np.float64), calibration))
     half = half_width(log_odds(folds))
     return _probability(np.stack([ensemble - half, ensemble + half], axis=-1))
 
 
 def doubt(
-    stages: Stages, calibration: Calibration | None, classes: tuple[str, ...], interval: Reals | None
+    output: ModelOutput, calibration: Calibration | None, classes: tuple[str, ...], interval: Float64 | None
 ) -> str | None:
     """Return why the answer is uncertain, in words; None where the folds leave no doubt, or there is only one.
 
@@ -59,28 +57,28 @@ def doubt(
             return None
         what = "the balanced operating point" if BALANCED in points else "the middle"
         return f"the folds leave {classes[0]} between {low:.2f} and {high:.2f}, with {what} {point:.2f} in between"
-    ensemble = _scaled(stages.logits.astype(np.float64), calibration)
-    folds = _scaled(stages.fold_maps.mean(axis=(2, 3), dtype=np.float64), calibration)
+    ensemble = _scaled(output.logits.astype(np.float64), calibration)
+    folds = _scaled(output.fold_maps.mean(axis=(2, 3), dtype=np.float64), calibration)
     second, first = np.argsort(ensemble)[-2:]
     if ensemble[first] - ensemble[second] > half_width(folds[:, first] - folds[:, second]):
         return None
     return f"the folds leave open whether {classes[first]} or {classes[second]} scores higher"
 
 
-def log_odds(logits: Reals) -> Reals:
+def log_odds(logits: Float64) -> Float64:
     """Return log(p / (1 - p)) of each class, float64 [..., class], where p is the softmax of logits [..., class]."""
     others = []
     for index in range(logits.shape[-1]):
         rest = np.delete(logits, index, axis=-1)
         others.append(np.logaddexp.reduce(rest, axis=-1))
-    odds: Reals = logits - np.stack(others, axis=-1)
+    odds: Float64 = logits - np.stack(others, axis=-1)
     return odds
 
 
-def half_width(values: Reals) -> Reals:
+def half_width(values: Float64) -> Float64:
     """Return half of Student's t-interval of the mean of float64 [fold, ...] over its first axis; two folds or more."""
     count = len(values)
-    width: Reals = student_quantile(count - 1) * values.std(axis=0, ddof=1) / math.sqrt(count)
+    width: Float64 = student_quantile(count - 1) * values.std(axis=0, ddof=1) / math.sqrt(count)
     return width
 
 
@@ -105,14 +103,14 @@ def _student_share(angle: float, degrees: int) -> float:
     return (angle + sine * total) * 2 / math.pi if is_odd else sine * total
 
 
-def _scaled(logits: Reals, calibration: Calibration | None) -> Reals:
+def _scaled(logits: Float64, calibration: Calibration | None) -> Float64:
     if calibration is None:
         return logits
-    scaled: Reals = logits / calibration.temperature + np.asarray(calibration.bias)
+    scaled: Float64 = logits / calibration.temperature + np.asarray(calibration.bias)
     return scaled
 
 
-def _probability(odds: Reals) -> Reals:
+def _probability(odds: Float64) -> Float64:
     """1 / (1 + exp(-odds)) without overflow."""
-    chance: Reals = 0.5 * (1 + np.tanh(odds / 2))
+    chance: Float64 = 0.5 * (1 + np.tanh(odds / 2))
     return chance

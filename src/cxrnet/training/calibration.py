@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Bool, Float64, Int64
 from cxrnet.errors import UsageError
 from cxrnet.model.config import Calibration
 
@@ -21,7 +21,7 @@ SENSITIVE, SPECIFIC = 0.95, 0.95
 """Recall that the operating point `sensitive` keeps, and specificity that `specific` keeps, on out-of-fold films."""
 
 
-def fit_calibration(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> Calibration:
+def fit_calibration(logits: Float64, labels: Int64) -> Calibration:
     """Return the calibration of out-of-fold logits.
 
     Args:
@@ -34,8 +34,7 @@ def fit_calibration(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> C
     classes = logits.shape[1]
     missing = sorted(set(range(classes)) - set(labels.tolist()))
     if missing:
-        msg = f"calibration: class {missing[0]} has no out-of-fold film; train all folds first"
-        raise UsageError(msg)
+        raise UsageError(f"calibration: class {missing[0]} has no out-of-fold film; train all folds first")
     values, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     slope = torch.zeros((), dtype=torch.float64, requires_grad=True)  # logarithm of 1 / temperature
     bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
@@ -57,7 +56,7 @@ def fit_calibration(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> C
     return calibration.model_copy(update={"operating_points": operating_points(probability, labels == 0)})
 
 
-def operating_points(probability: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> dict[str, float]:
+def operating_points(probability: Float64, is_positive: Bool) -> dict[str, float]:
     """Return the lowest probability that counts as the first class, for three purposes.
 
     `balanced` makes recall plus specificity largest; `sensitive` is the highest that keeps 95 % recall; `specific` the
@@ -79,7 +78,7 @@ def operating_points(probability: NDArray[np.float64], is_positive: NDArray[np.b
     }
 
 
-def read_out_of_fold(folders: Sequence[Path], classes: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def read_out_of_fold(folders: Sequence[Path], classes: Sequence[str]) -> tuple[Float64, Int64]:
     """Return logits, float64 [film, class], and labels, int64 [film], of the films that each fold has not seen.
 
     Raises:
@@ -90,8 +89,7 @@ def read_out_of_fold(folders: Sequence[Path], classes: Sequence[str]) -> tuple[N
     for folder in folders:
         path = folder / "out_of_fold.csv"
         if not path.is_file():
-            msg = f"{folder}: has no {path.name}; its training has not ended"
-            raise UsageError(msg)
+            raise UsageError(f"{folder}: has no {path.name}; its training has not ended")
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 logits.append([float(row[f"logit_{name}"]) for name in classes])

@@ -18,7 +18,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from safetensors.torch import save
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.errors import OutputError
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class History(Callback):
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         self.rows.append({"epoch": trainer.current_epoch, **values})
         if trainer.is_global_zero:
-            write_whole(self._folder / "history.csv", _table(self.rows).encode())
+            write_atomic(self._folder / "history.csv", _table(self.rows).encode())
             if self._draw is not None:
-                write_whole(self._folder / "curves.png", self._draw(self.rows))
+                write_atomic(self._folder / "curves.png", self._draw(self.rows))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the checkpoint keeps."""
@@ -150,7 +150,7 @@ class Best(Callback):
         if trainer.current_epoch >= self._begins and self._is_better(value):
             self.result = {"best_epoch": trainer.current_epoch, self._monitor: value}
             if trainer.is_global_zero:
-                write_whole(self._folder / BEST, save(weights_of(pl_module)))
+                write_atomic(self._folder / BEST, save(weights_of(pl_module)))
         self._stop_after(trainer, trainer.current_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -180,8 +180,8 @@ class Outcome(Callback):
         """Write both; called also where a resumed training has nothing left to train, never after an exception."""
         if trainer.is_global_zero:
             result = {"epochs": len(self._history.rows), **self._best.result}
-            write_whole(self._folder / LAST, save(weights_of(pl_module)))
-            write_whole(self._folder / RESULT, json.dumps(result, indent=2).encode())
+            write_atomic(self._folder / LAST, save(weights_of(pl_module)))
+            write_atomic(self._folder / RESULT, json.dumps(result, indent=2).encode())
         trainer.strategy.barrier("outcome")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -23,4 +23,4 @@ class WholeCheckpoints(TorchCheckpointIO):
         """
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        write_whole(Path(path), buffer.getvalue())
+        write_atomic(Path(path), buffer.getvalue())

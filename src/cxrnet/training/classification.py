@@ -7,18 +7,16 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cxrnet.arrays import Float64, Int64
 from cxrnet.nn.classifier import Fold
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.dataset import EpochOrder, seed_step
 from cxrnet.training.features import Features
 from cxrnet.training.losses import class_weights, weighted_cross_entropy
 from cxrnet.training.segmentation import optimiser_of
-
-Indices = NDArray[np.int64]
 
 
 class FeatureFilms(Dataset[tuple[Tensor, Tensor]]):
@@ -31,7 +29,7 @@ class FeatureFilms(Dataset[tuple[Tensor, Tensor]]):
         is_moved: Whether moved copies are shown, or the films as they are.
     """
 
-    def __init__(self, features: Features, films: Indices, labels: Indices, *, is_moved: bool) -> None:
+    def __init__(self, features: Features, films: Int64, labels: Int64, *, is_moved: bool) -> None:
         self._features, self._films, self._labels, self._is_moved = features, films, labels, is_moved
 
     def __len__(self) -> int:
@@ -62,11 +60,11 @@ class FoldModule(lightning.LightningModule):
         self,
         config: ClassifierTraining,
         features: Features,
-        labels: Indices,
-        train: Indices,
-        validation: Indices,
+        labels: Int64,
+        train: Int64,
+        validation: Int64,
         *,
-        draws: NDArray[np.float64] | None = None,
+        draws: Float64 | None = None,
     ) -> None:
         super().__init__()
         self.config, self._labels, self._features = config, labels, features

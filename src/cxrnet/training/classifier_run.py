@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 
-from cxrnet.atomic import write_whole
+from cxrnet.arrays import Int64
+from cxrnet.atomic import write_atomic
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import Standardisation
 from cxrnet.training.callbacks import LAST, weights_of
-from cxrnet.training.classification import FoldModule, Indices
+from cxrnet.training.classification import FoldModule
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.dataset import digest, read_films
 from cxrnet.training.features import Features, open_features
@@ -78,8 +79,7 @@ def train_classifier(
     check_classes(labels, folds, config.classifier.classes)
     unknown = sorted(set(only) - set(range(config.folds)))
     if unknown:
-        msg = f"--only {', '.join(map(str, unknown))}: no such fold; there are 0 to {config.folds - 1}"
-        raise UsageError(msg)
+        raise UsageError(f"--only {', '.join(map(str, unknown))}: no such fold; there are 0 to {config.folds - 1}")
     record = {
         "kind": "classifier",
         "manifest": manifest.path.name,
@@ -91,7 +91,7 @@ def train_classifier(
     write_data(folder, manifest, {"all": samples})
     films = read_films(samples, config.preparation, with_masks=False)
     grey = Standardisation(mean=float(films.images.mean()), std=float(films.images.std()))
-    write_whole(folder / STANDARDISATION, grey.model_dump_json().encode())
+    write_atomic(folder / STANDARDISATION, grey.model_dump_json().encode())
     write_folds(folder / FOLDS, manifest, folds)
     kept = features or folder / "features"
     probabilities = open_lungs(kept, segmenter, films.images)
@@ -107,8 +107,8 @@ def train_fold(
     folder: Path,
     config: ClassifierTraining,
     features: Features,
-    labels: Indices,
-    folds: Indices,
+    labels: Int64,
+    folds: Int64,
     manifest: Manifest,
     trainer_options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
@@ -135,12 +135,12 @@ def train_fold(
     if config.settles:
         module.settle()
         if is_first_process():
-            write_whole(folder / LAST, save(weights_of(module)))
+            write_atomic(folder / LAST, save(weights_of(module)))
     write_out_of_fold(folder / OUT_OF_FOLD, module, manifest)
     return result
 
 
-def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Indices:
+def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:
     """Return int64 [sample], the index of each label.
 
     Raises:
@@ -148,15 +148,14 @@ def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Indices:
     """
     for sample in samples:
         if sample.label not in classes:
-            msg = (
+            raise UsageError(
                 f"manifest: line {sample.line} has label {sample.label!r}; classes are {', '.join(classes)}; "
                 "name them in the config, or choose rows with --where"
             )
-            raise UsageError(msg)
     return np.array([classes.index(str(sample.label)) for sample in samples], np.int64)
 
 
-def fold_numbers(samples: Sequence[Sample], config: ClassifierTraining) -> Indices:
+def fold_numbers(samples: Sequence[Sample], config: ClassifierTraining) -> Int64:
     """Return int64 [sample], the fold of each.
 
     Raises:
@@ -178,7 +177,7 @@ def fold_numbers(samples: Sequence[Sample], config: ClassifierTraining) -> Indic
     return np.array([int(fold) for fold in given], np.int64)
 
 
-def check_classes(labels: Indices, folds: Indices, classes: Sequence[str]) -> None:
+def check_classes(labels: Int64, folds: Int64, classes: Sequence[str]) -> None:
     """Hold that every fold is trained on films of every class.
 
     Raises:
@@ -191,7 +190,7 @@ def check_classes(labels: Indices, folds: Indices, classes: Sequence[str]) -> No
             raise UsageError(f"{msg}; add films, or name other classes")
 
 
-def write_folds(path: Path, manifest: Manifest, folds: Indices) -> None:
+def write_folds(path: Path, manifest: Manifest, folds: Int64) -> None:
     """Write the rows of the manifest with their folds."""
     fields = [name for name in manifest.fields if name != FOLD_COLUMN]
     rows = ({**sample.values, FOLD_COLUMN: str(fold)} for sample, fold in zip(manifest.samples, folds, strict=True))

@@ -142,8 +142,7 @@ class ClassifierTraining(Frozen):
     @model_validator(mode="after")
     def _reads_no_patient_data(self) -> Self:
         if self.classifier.patient is not None:
-            msg = "classifier.patient is set; training from a manifest does not read patient data"
-            raise ValueError(msg)
+            raise ValueError("classifier.patient is set; training from a manifest does not read patient data")
         return self
 
 
@@ -214,8 +213,7 @@ def _merged(preset: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any
 
 def _augmentation(where: str, name: str) -> dict[str, Any]:
     if name not in AUGMENTATIONS:
-        msg = f"{where}: augmentation {name} is not known; choose from {', '.join(AUGMENTATIONS)}"
-        raise UsageError(msg)
+        raise UsageError(f"{where}: augmentation {name} is not known; choose from {', '.join(AUGMENTATIONS)}")
     return AUGMENTATIONS[name].model_dump(mode="json")
 
 
@@ -225,14 +223,12 @@ def _read_yaml(path: Path | None) -> dict[str, Any]:
     try:
         import yaml
     except ImportError as error:
-        msg = f"{path.name}: PyYAML is not installed; pip install 'cxrnet[train]'"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError(f"{path.name}: PyYAML is not installed; pip install 'cxrnet[train]'") from error
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         msg = f"{path}: is not a readable YAML file ({type(error).__name__}); give fields and values"
         raise UsageError(msg) from error
     if not isinstance(content, dict):
-        msg = f"{path}: holds {type(content).__name__}; give fields and values"
-        raise UsageError(msg)
+        raise UsageError(f"{path}: holds {type(content).__name__}; give fields and values")
     return content

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from cxrnet.arrays import Float64, UInt8
 from cxrnet.data.augment import Augmentation, draw, warp
 from cxrnet.data.manifest import Sample
 from cxrnet.data.masks import read_many, read_mask, resize_mask
@@ -26,8 +26,6 @@ from cxrnet.imaging.decoding import Decoder
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.model.config import PreparationConfig
 from cxrnet.training.config import Phase
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,8 +37,8 @@ class Films:
         masks: uint8 of that shape, 255 times the part of each pixel that is lung, or None.
     """
 
-    images: Images
-    masks: Images | None = None
+    images: UInt8
+    masks: UInt8 | None = None
 
     def __len__(self) -> int:
         """Return the number of films."""
@@ -66,20 +64,18 @@ def read_films(samples: Sequence[Sample], how: PreparationConfig, *, with_masks:
         UsageError: There are none, or one has no mask.
     """
     if not samples:
-        msg = "manifest: no films are left to train on; look at --where, the split column and the labels"
-        raise UsageError(msg)
+        raise UsageError("manifest: no films are left to train on; look at --where, the split column and the labels")
     images = np.empty((len(samples), how.height, how.width), np.uint8)
     masks = np.empty_like(images) if with_masks else None
 
-    def read(decoder: Decoder, sample: Sample) -> tuple[Images, Images | None]:
+    def read(decoder: Decoder, sample: Sample) -> tuple[UInt8, UInt8 | None]:
         film = decoder.read(sample.image)
         size = {"height": how.height, "width": how.width}
         image = prepare(film.pixels, **size, interpolation=how.interpolation, name=film.name)
         if not with_masks:
             return image, None
         if sample.mask is None:
-            msg = f"manifest: line {sample.line} has no mask; leave it out with --where, or give one"
-            raise UsageError(msg)
+            raise UsageError(f"manifest: line {sample.line} has no mask; leave it out with --where, or give one")
         return image, resize_mask(read_mask(decoder, sample.mask), **size)
 
     for index, (image, mask) in enumerate(read_many(read, samples)):
@@ -132,7 +128,7 @@ class EpochOrder(Sampler[tuple[int, int]]):
         is_shuffled: bool = True,
         rank: int = 0,
         ranks: int = 1,
-        draws: NDArray[np.float64] | None = None,
+        draws: Float64 | None = None,
         number: int | None = None,
     ) -> None:
         chance = np.random.default_rng((seed, epoch))

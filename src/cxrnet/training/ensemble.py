@@ -72,12 +72,10 @@ def build_ensemble(
     record = _record(run, "classifier")
     if record["segmenter"]["sha256"] != segmenter.sha256:
         told = f"{record['segmenter']['name']} {record['segmenter']['version']}"
-        msg = f"{run}: was trained on the lung masks of {told}, not of {segmenter.label}; give that bundle"
-        raise UsageError(msg)
+        raise UsageError(f"{run}: was trained on the lung masks of {told}, not of {segmenter.label}; give that bundle")
     config = ClassifierTraining.model_validate_json(json.dumps(record["settings"]))
     if config.lungs != "kept":
-        msg = f"{run}: is a control that has not seen the lungs; `cxrnet evaluate folds` measures it"
-        raise UsageError(msg)
+        raise UsageError(f"{run}: is a control that has not seen the lungs; `cxrnet evaluate folds` measures it")
     for other in runs[1:]:
         check_alike(run, other)
     folders = find_folds(runs, config.folds)
@@ -165,14 +163,12 @@ def _fold_numbers(run: Path) -> list[str]:
 def _record(run: Path, kind: str) -> dict[str, Any]:
     record = read_record(run)
     if record["kind"] != kind:
-        msg = f"{run}: is the training of a {record['kind']}; that of a {kind} is needed"
-        raise UsageError(msg)
+        raise UsageError(f"{run}: is the training of a {record['kind']}; that of a {kind} is needed")
     return record
 
 
 def _file(run: Path, name: str) -> Path:
     path = run / name
     if not path.is_file():
-        msg = f"{run}: has no {name}; its training has not come so far"
-        raise UsageError(msg)
+        raise UsageError(f"{run}: has no {name}; its training has not come so far")
     return path

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cxrnet.atomic import write_whole
+from cxrnet.arrays import Float32, UInt8
+from cxrnet.atomic import write_atomic
 from cxrnet.data.augment import draw, warp
 from cxrnet.errors import OutputError
 from cxrnet.model.config import Standardisation
 from cxrnet.nn.network import lung_mask
 from cxrnet.nn.scattering import Scattering
 from cxrnet.training.config import ClassifierTraining
-from cxrnet.training.dataset import Images
 from cxrnet.training.run import is_first_process
 
 BATCH = 16
@@ -61,7 +61,7 @@ class Features:
 
 
 def open_features(
-    folder: Path, images: Images, probabilities: NDArray[np.float32], grey: Standardisation, how: ClassifierTraining
+    folder: Path, images: UInt8, probabilities: Float32, grey: Standardisation, how: ClassifierTraining
 ) -> Features:
     """Return the features of the films, from `folder` if they are there whole and of these films, else made anew.
 
@@ -89,8 +89,8 @@ def open_features(
 
 def _make(
     folder: Path,
-    images: Images,
-    probabilities: NDArray[np.float32],
+    images: UInt8,
+    probabilities: Float32,
     grey: Standardisation,
     how: ClassifierTraining,
     record: dict[str, Any],
@@ -107,13 +107,13 @@ def _make(
     except OSError as error:
         msg = f"{folder}: features cannot be written ({error.strerror}); free space or choose another folder"
         raise OutputError(msg) from error
-    write_whole(folder / RECORD, json.dumps(record).encode())
+    write_atomic(folder / RECORD, json.dumps(record).encode())
 
 
 def _fill(
     values: NDArray[np.float16],
-    images: Images,
-    probabilities: NDArray[np.float32],
+    images: UInt8,
+    probabilities: Float32,
     grey: Standardisation,
     how: ClassifierTraining,
 ) -> None:
@@ -148,9 +148,7 @@ def black_out(image: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
     return image.masked_fill(is_lung, 0), (~is_lung).float()
 
 
-def _moved(
-    image: NDArray[np.uint8], probability: NDArray[np.float32], how: ClassifierTraining, variant: int, film: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _moved(image: UInt8, probability: Float32, how: ClassifierTraining, variant: int, film: int) -> tuple[UInt8, UInt8]:
     mask = np.rint(probability * 255).astype(np.uint8)
     if variant == 0:
         return image, mask
@@ -159,7 +157,7 @@ def _moved(
     return warp(image, matrix), warp(mask, matrix)
 
 
-def _digest(images: Images, probabilities: NDArray[np.float32], grey: Standardisation, how: ClassifierTraining) -> str:
+def _digest(images: UInt8, probabilities: Float32, grey: Standardisation, how: ClassifierTraining) -> str:
     sha = hashlib.sha256(images.tobytes())
     sha.update(np.rint(probabilities * 255).astype(np.uint8).tobytes())
     told = (grey, how.classifier.scattering, how.lung_mask, how.augmentation)

@@ -9,27 +9,26 @@ from typing import Annotated
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from cxrnet.atomic import write_whole
+from cxrnet.arrays import Float32, UInt8
+from cxrnet.atomic import write_atomic
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest
 from cxrnet.errors import UsageError
-from cxrnet.export.onnx import export_view
+from cxrnet.export.onnx import export_gate
 from cxrnet.model.config import Frozen, Positive, PreparationConfig
-from cxrnet.model.gate_runtime import CONTENTS, METADATA, ViewFacts
-from cxrnet.nn.gate_network import View
+from cxrnet.model.gate_runtime import CONTENTS, METADATA, GateFacts
+from cxrnet.nn.gate_network import GateNetwork
 from cxrnet.training.dataset import digest, read_films
 from cxrnet.training.synthetic_images import HALF, NOT_ASKED, Drawn, draw_view, means_of
 
 HELD_OUT = 8
 """One in so many groups of films is held out: from them the limits are taken."""
 
-Grey = NDArray[np.uint8]
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 
@@ -58,7 +57,7 @@ class GateTraining(Frozen):
 class Views(Dataset[tuple[Tensor, int, int, int]]):
     """The pictures of one epoch."""
 
-    def __init__(self, films: Grey, others: list[Grey], *, count: int, seed: int, epoch: int) -> None:
+    def __init__(self, films: UInt8, others: list[UInt8], *, count: int, seed: int, epoch: int) -> None:
         self.films, self.others = films, others
         self.count, self.seed, self.epoch = count, seed, epoch
 
@@ -74,7 +73,7 @@ class Views(Dataset[tuple[Tensor, int, int, int]]):
 
 def train_gate(
     manifest: Manifest, others: Path, out: Path, config: GateTraining, *, tell: Callable[[str], None]
-) -> ViewFacts:
+) -> GateFacts:
     """Train on the frontal films of a manifest and the pictures in a folder, and write the graph to `out`.
 
     Rows whose split is `val` are not looked at. An eighth of the groups is held out; from it come the limits.
@@ -99,17 +98,17 @@ def train_gate(
     with torch.inference_mode():
         network.measure(_features(network, films[~is_held_out]))
         usual = network(torch.from_numpy(whole[is_held_out]))
-    facts = ViewFacts(
+    facts = GateFacts(
         limits=limits_of(usual.contents.numpy()[:, CONTENTS.index("frontal")], usual.distance.numpy(), config),
         films=len(samples),
         sha256=digest(samples),
         settings=config.model_dump(mode="json"),
     )
-    write_whole(out, export_view(network, {METADATA: facts.model_dump_json()}))
+    write_atomic(out, export_gate(network, {METADATA: facts.model_dump_json()}))
     return facts
 
 
-def limits_of(frontal: NDArray[np.float32], distance: NDArray[np.float32], config: GateTraining) -> dict[str, float]:
+def limits_of(frontal: Float32, distance: Float32, config: GateTraining) -> dict[str, float]:
     """Return the limits that refuse and warn of the parts of held-out films that the settings name.
 
     Args:
@@ -124,7 +123,7 @@ def limits_of(frontal: NDArray[np.float32], distance: NDArray[np.float32], confi
     }
 
 
-def read_pictures(folder: Path) -> list[Grey]:
+def read_pictures(folder: Path) -> list[UInt8]:
     """Return the pictures of a folder in grey, uint8 [height, width] each, in the order of their names.
 
     Raises:
@@ -139,9 +138,9 @@ def read_pictures(folder: Path) -> list[Grey]:
     return pictures
 
 
-def _fit(films: Grey, others: list[Grey], config: GateTraining, tell: Callable[[str], None]) -> View:
+def _fit(films: UInt8, others: list[UInt8], config: GateTraining, tell: Callable[[str], None]) -> GateNetwork:
     torch.manual_seed(config.seed)
-    network = View()
+    network = GateNetwork()
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.02)
     steps = config.epochs * -(-config.draws // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=max(steps + 1, 5))
@@ -171,6 +170,6 @@ def _loss(contents: Tensor, turns: Tensor, polarity: Tensor, content: Tensor, tu
     return loss
 
 
-def _features(network: View, films: Grey) -> Tensor:
+def _features(network: GateNetwork, films: UInt8) -> Tensor:
     means = torch.from_numpy(np.stack([means_of(film) for film in films]))[:, None]
     return torch.cat([network.features_of_means(part) for part in torch.split(means, 256)])

@@ -92,8 +92,7 @@ def contour_kernel(short_side: int) -> int:
         ValueError: The side is not positive.
     """
     if short_side < 1:
-        msg = f"short side is {short_side} pixels; 1 or more is needed"
-        raise ValueError(msg)
+        raise ValueError(f"short side is {short_side} pixels; 1 or more is needed")
     for most, kernel in ((150, 11), (300, 21), (600, 31)):
         if short_side <= most:
             return kernel
@@ -118,12 +117,10 @@ def contour_weights(target: Tensor, *, kernel: int | None = None, per_image: boo
         ValueError: `target` has other axes, or the window is even.
     """
     if target.ndim != 4:
-        msg = f"target has shape {list(target.shape)}; [batch, class, height, width] is needed"
-        raise ValueError(msg)
+        raise ValueError(f"target has shape {list(target.shape)}; [batch, class, height, width] is needed")
     kernel = contour_kernel(min(target.shape[2:])) if kernel is None else kernel
     if kernel < 1 or kernel % 2 == 0:
-        msg = f"kernel is {kernel}; an odd number of pixels is needed"
-        raise ValueError(msg)
+        raise ValueError(f"kernel is {kernel}; an odd number of pixels is needed")
     mean = _window_sum(target, kernel) / _window_sum(torch.ones_like(target[:1, :1]), kernel)
     is_border = (mean > BORDER_LOW) & (mean < BORDER_HIGH)
     weights = 1 + BORDER_RAISE * is_border.to(target.dtype)
@@ -174,8 +171,7 @@ def class_weights(counts: Tensor) -> Tensor:
         ValueError: A class has no image.
     """
     if counts.ndim != 1 or bool((counts < 1).any()):
-        msg = f"images of each class are {counts.tolist()}; every class needs one or more"
-        raise ValueError(msg)
+        raise ValueError(f"images of each class are {counts.tolist()}; every class needs one or more")
     return counts.sum() / (len(counts) * counts.to(torch.get_default_dtype()))
 
 
@@ -206,8 +202,7 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, *, weights: Tensor | 
 def _check(predicted: Tensor, target: Tensor) -> None:
     if predicted.shape != target.shape or predicted.ndim != 4:
         shapes = f"predicted has shape {list(predicted.shape)} and target {list(target.shape)}"
-        msg = f"{shapes}; both are [batch, class, height, width]"
-        raise ValueError(msg)
+        raise ValueError(f"{shapes}; both are [batch, class, height, width]")
 
 
 def _total(values: Tensor, weights: Tensor | None, per_image: bool) -> Tensor:

@@ -7,16 +7,15 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cxrnet.atomic import write_whole
+from cxrnet.arrays import Float32, UInt8
+from cxrnet.atomic import write_atomic
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.runtime import Runtime
-from cxrnet.training.dataset import Images
 from cxrnet.training.run import is_first_process
 
 
-def open_lungs(folder: Path, segmenter: Bundle, images: Images) -> NDArray[np.float32]:
+def open_lungs(folder: Path, segmenter: Bundle, images: UInt8) -> Float32:
     """Return the lung probability of each film, float32 [film, height, width] in [0, 1], in steps of 1/255.
 
     They are read from `folder` where this segmenter has found them in these films before, else they are found anew.
@@ -35,7 +34,7 @@ def open_lungs(folder: Path, segmenter: Bundle, images: Images) -> NDArray[np.fl
         if not _is_whole(path, images):
             runtime = Runtime(segmenter)
             found = (np.rint(runtime.lung_probability(image) * 255).astype(np.uint8) for image in images)
-            write_whole(path, b"".join(one.tobytes() for one in found))
+            write_atomic(path, b"".join(one.tobytes() for one in found))
     else:
         while not _is_whole(path, images):
             time.sleep(1)
@@ -43,5 +42,5 @@ def open_lungs(folder: Path, segmenter: Bundle, images: Images) -> NDArray[np.fl
     return steps.astype(np.float32) / np.float32(255)
 
 
-def _is_whole(path: Path, images: Images) -> bool:
+def _is_whole(path: Path, images: UInt8) -> bool:
     return path.is_file() and path.stat().st_size == images.size

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.data.description import describe_films
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.errors import UsageError
@@ -36,7 +36,7 @@ def write_data(folder: Path, manifest: Manifest, parts: Mapping[str, Sequence[Sa
     """
     if is_first_process():
         described = describe_films(manifest, parts, sha256=read_record(folder)["films"]["sha256"])
-        write_whole(folder / DATA, described.model_dump_json(indent=1).encode())
+        write_atomic(folder / DATA, described.model_dump_json(indent=1).encode())
 
 
 def read_facts(run: Path, parts: Mapping[str, Path], *, weights: str, segmenter: Bundle | None = None) -> Facts:

@@ -31,7 +31,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
-from cxrnet.atomic import write_whole
+from cxrnet.atomic import write_atomic
 from cxrnet.errors import UsageError
 from cxrnet.training.callbacks import RESULT, Best, Board, History, Outcome
 from cxrnet.training.checkpoint import WholeCheckpoints
@@ -51,11 +51,10 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
     path = folder / RECORD
     wanted = json.loads(json.dumps(record))
     if not path.is_file():
-        write_whole(path, json.dumps(record, indent=2).encode())
+        write_atomic(path, json.dumps(record, indent=2).encode())
         return
     if not resume:
-        msg = f"{folder}: holds a training; say --resume to go on with it, or choose another folder"
-        raise UsageError(msg)
+        raise UsageError(f"{folder}: holds a training; say --resume to go on with it, or choose another folder")
     begun = read_record(folder)
     if begun != wanted:
         differing = sorted(key for key in begun.keys() | wanted.keys() if begun.get(key) != wanted.get(key))
@@ -73,8 +72,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         record = dict(json.loads((folder / RECORD).read_bytes()))
         record["kind"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        msg = f"{folder}: holds no training; give the folder that `cxrnet train --out` made"
-        raise UsageError(msg) from error
+        raise UsageError(f"{folder}: holds no training; give the folder that `cxrnet train --out` made") from error
     return record
 
 
@@ -172,8 +170,7 @@ def check_accelerator(name: str) -> None:
         with quiet_lightning():
             lightning.Trainer(accelerator=name, logger=False, enable_checkpointing=False, enable_progress_bar=False)
     except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
-        msg = f"--accelerator {name}: is not known, or not there; cpu always is"
-        raise UsageError(msg) from error
+        raise UsageError(f"--accelerator {name}: is not known, or not there; cpu always is") from error
 
 
 @contextmanager

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cxrnet.arrays import Float64, Int64
 
 MOST = 8
 """How many times as often as in an even draw a film is drawn at most: a class of a source can be a single film."""
 
 
-def draw_probabilities(labels: NDArray[np.int64], sources: Sequence[str], *, mixed_share: float) -> NDArray[np.float64]:
+def draw_probabilities(labels: Int64, sources: Sequence[str], *, mixed_share: float) -> Float64:
     """Return how likely each film is the next one drawn, float64 [film], summing to 1.
 
     Sources that have films of every class share `mixed_share` of the draws, by the number of their films, and each
@@ -50,7 +51,7 @@ def draw_probabilities(labels: NDArray[np.int64], sources: Sequence[str], *, mix
     return _capped(probabilities / probabilities.sum(), MOST / np.count_nonzero(probabilities))
 
 
-def _capped(probabilities: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+def _capped(probabilities: Float64, most: float) -> Float64:
     is_capped = np.zeros(len(probabilities), bool)
     while (beyond := ~is_capped & (probabilities > most)).any():
         is_capped |= beyond

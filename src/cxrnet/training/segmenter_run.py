@@ -65,8 +65,7 @@ def train_segmenter(
     if start is not None:
         record["start"] = {"name": start.config.name, "version": start.config.version, "sha256": start.sha256}
         if not have_same_weights(start.config.segmenter, config.segmenter):
-            msg = f"{start.label}: has another network than the settings; give its `segmenter` in --config"
-            raise UsageError(msg)
+            raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
     open_run(folder, record, resume=resume)
     write_data(folder, manifest, {"train": train, "val": validation})
     films, held_out = (read_films(part, config.preparation, with_masks=True) for part in (train, validation))
@@ -111,8 +110,7 @@ def divide(samples: Sequence[Sample], *, seed: int) -> tuple[list[Sample], list[
         pairs = list(zip(samples, held_out, strict=True))
         return [one for one, is_out in pairs if not is_out], [one for one, is_out in pairs if is_out]
     if not splits >= {"train", "val"}:
-        msg = f"manifest: the split column has {', '.join(sorted(splits))}; it names no films to train on"
-        raise UsageError(msg)
+        raise UsageError(f"manifest: the split column has {', '.join(sorted(splits))}; it names no films to train on")
     return [one for one in samples if one.split == "train"], [one for one in samples if one.split == "val"]
 
 

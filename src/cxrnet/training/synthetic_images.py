@@ -11,15 +11,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Float32, UInt8
 from cxrnet.data.augment import Augmentation, draw, warp
 from cxrnet.imaging.preprocess import equalise
-from cxrnet.model.gate_runtime import CONTENTS, TURNS, VIEW_SIZE
+from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS
 from cxrnet.nn.gate_network import SHRINK
 
-Grey = NDArray[np.uint8]
-HALF = tuple(side // 2 for side in VIEW_SIZE)
+HALF = tuple(side // 2 for side in GATE_SIZE)
 """Height and width at which pictures are drawn, before they are averaged to what the network sees."""
 
 MOVED = Augmentation(rotation_degrees=10, shift=0.06, shear_degrees=5, zoom=0.15, mirrors_sides=True)
@@ -36,13 +35,13 @@ NOT_ASKED = -1
 class Drawn(NamedTuple):
     """One picture: `means` float32 [rows, columns] in 0..255, as the network sees it, and its three answers."""
 
-    means: NDArray[np.float32]
+    means: Float32
     content: int
     turn: int
     inverted: int
 
 
-def draw_view(films: Grey, others: list[Grey], *, seed: int, epoch: int, index: int) -> Drawn:
+def draw_view(films: UInt8, others: list[UInt8], *, seed: int, epoch: int, index: int) -> Drawn:
     """Return a picture to learn from; the same for the same numbers.
 
     Args:
@@ -73,7 +72,7 @@ def draw_view(films: Grey, others: list[Grey], *, seed: int, epoch: int, index: 
     return Drawn(means_of(picture), CONTENTS.index(content), turn, inverted)
 
 
-def means_of(picture: Grey) -> NDArray[np.float32]:
+def means_of(picture: UInt8) -> Float32:
     """Return a picture of the size `HALF` as the network sees it, float32 [rows, columns]."""
     if picture.min() < picture.max():
         picture = equalise(picture)
@@ -83,12 +82,12 @@ def means_of(picture: Grey) -> NDArray[np.float32]:
     return np.asarray(squares.mean(axis=(1, 3)), np.float32)
 
 
-def fitted(picture: Grey) -> Grey:
+def fitted(picture: UInt8) -> UInt8:
     """Return a picture at the size `HALF`, whatever its aspect ratio was: as films are prepared."""
     return np.asarray(cv2.resize(np.ascontiguousarray(picture), HALF[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def blemished(picture: Grey, chance: np.random.Generator) -> Grey:
+def blemished(picture: UInt8, chance: np.random.Generator) -> UInt8:
     """Return a film with some of what real ones have: noise, blur, another tone, letters."""
     grey = picture.astype(np.float32) / 255
     grey = grey ** chance.uniform(0.6, 1.6)
@@ -102,7 +101,7 @@ def blemished(picture: Grey, chance: np.random.Generator) -> Grey:
     return result
 
 
-def framed(picture: Grey, chance: np.random.Generator) -> Grey:
+def framed(picture: UInt8, chance: np.random.Generator) -> UInt8:
     """Return a film with borders of one grey, as collimators and screenshots leave them, in a third of the draws."""
     if chance.random() > 0.35:
         return picture
@@ -115,7 +114,7 @@ def framed(picture: Grey, chance: np.random.Generator) -> Grey:
     return result
 
 
-def lateral(film: Grey, chance: np.random.Generator) -> Grey:
+def lateral(film: UInt8, chance: np.random.Generator) -> UInt8:
     """Return the likeness of a lateral view: both lungs over each other, spine at one side, a heart before it."""
     height, width = film.shape
     middle = int(width * chance.uniform(0.47, 0.53))
@@ -137,7 +136,7 @@ def lateral(film: Grey, chance: np.random.Generator) -> Grey:
     return picture[:, ::-1].copy() if chance.random() < 0.5 else picture
 
 
-def lateral_in_air(film: Grey, chance: np.random.Generator) -> Grey:
+def lateral_in_air(film: UInt8, chance: np.random.Generator) -> UInt8:
     """Return the likeness of a whole lateral view: a body in air, with one lung between spine, breastbone and belly."""
     height, width = film.shape
     down, across = (np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]).astype(np.float32)
@@ -165,11 +164,11 @@ def lateral_in_air(film: Grey, chance: np.random.Generator) -> Grey:
     )
     grain = film.astype(np.float32) - cv2.GaussianBlur(film, (0, 0), 6)
     picture += (soft + chance.uniform(10, 60) * spine + chance.uniform(0.4, 1.2) * grain) * (body > 40)
-    grey: Grey = np.clip(picture, 0, 255).astype(np.uint8)
+    grey: UInt8 = np.clip(picture, 0, 255).astype(np.uint8)
     return grey[:, ::-1].copy() if chance.random() < 0.5 else grey
 
 
-def part(film: Grey, chance: np.random.Generator) -> Grey:
+def part(film: UInt8, chance: np.random.Generator) -> UInt8:
     """Return a part of a film, a tenth to two fifths of it, drawn out to the whole size."""
     height, width = film.shape
     share, stretch = chance.uniform(0.10, 0.40), np.exp(chance.uniform(-0.5, 0.5))
@@ -179,7 +178,7 @@ def part(film: Grey, chance: np.random.Generator) -> Grey:
     return fitted(film[top : top + rows, left : left + columns])
 
 
-def other(others: list[Grey], chance: np.random.Generator) -> Grey:
+def other(others: list[UInt8], chance: np.random.Generator) -> UInt8:
     """Return something else than a chest: a piece of a picture, or a drawn page, noise, shapes, a phantom."""
     kind = chance.choice(
         ("picture", "page", "noise", "shapes", "limb", "slice"), p=(0.55, 0.09, 0.09, 0.09, 0.09, 0.09)
@@ -209,7 +208,7 @@ def other(others: list[Grey], chance: np.random.Generator) -> Grey:
             return blank
 
 
-def write(picture: Grey, chance: np.random.Generator, *, words: int) -> None:
+def write(picture: UInt8, chance: np.random.Generator, *, words: int) -> None:
     """Write random letters into a picture."""
     height, width = picture.shape
     grey = int(255 - picture[0, 0]) if words > 1 else int(chance.choice((0, 255)))
@@ -220,7 +219,7 @@ def write(picture: Grey, chance: np.random.Generator, *, words: int) -> None:
         cv2.putText(picture, letters, place, cv2.FONT_HERSHEY_SIMPLEX, size, grey, 1, cv2.LINE_AA)
 
 
-def noise(chance: np.random.Generator) -> Grey:
+def noise(chance: np.random.Generator) -> UInt8:
     """Return noise of a random coarseness, with or without a slope, waves, or dots."""
     if chance.random() < 0.4:
         down, across = np.mgrid[0 : HALF[0], 0 : HALF[1]]
@@ -236,7 +235,7 @@ def noise(chance: np.random.Generator) -> Grey:
     return np.clip(field + slope, 0, 255).astype(np.uint8)
 
 
-def shapes(blank: Grey, chance: np.random.Generator) -> Grey:
+def shapes(blank: UInt8, chance: np.random.Generator) -> UInt8:
     """Return bars, discs and lines on one grey."""
     height, width = blank.shape
     for _ in range(chance.integers(2, 25)):
@@ -253,7 +252,7 @@ def shapes(blank: Grey, chance: np.random.Generator) -> Grey:
     return blank
 
 
-def limb(chance: np.random.Generator) -> Grey:
+def limb(chance: np.random.Generator) -> UInt8:
     """Return the likeness of a film of a limb or a hand: bright shafts in a softer shape, on dark or on bright."""
     height, width = HALF
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -272,7 +271,7 @@ def limb(chance: np.random.Generator) -> Grey:
     return 255 - picture if chance.random() < 0.3 else picture
 
 
-def axial(chance: np.random.Generator) -> Grey:
+def axial(chance: np.random.Generator) -> UInt8:
     """Return the likeness of an axial slice: a body on black, with dark or bright organs, a spine and a table."""
     height, width = HALF
     picture = np.full(HALF, int(chance.choice((0, 0, 10, 255))), np.float32)

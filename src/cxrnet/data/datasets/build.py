@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cxrnet.atomic import write_whole
+from cxrnet.arrays import Int32, UInt8
+from cxrnet.atomic import write_atomic
 from cxrnet.data.datasets.covid import find_covid_image_data
 from cxrnet.data.datasets.darwin import find_darwin
 from cxrnet.data.datasets.dataset import Collection, Film
@@ -77,11 +77,9 @@ def build_manifest(
         OutputError: The disk cannot take it.
     """
     if layout not in LAYOUTS:
-        msg = f"{layout}: is not a known layout; choose from {', '.join(LAYOUTS)}"
-        raise UsageError(msg)
+        raise UsageError(f"{layout}: is not a known layout; choose from {', '.join(LAYOUTS)}")
     if not folder.is_dir():
-        msg = f"{folder}: is not a folder; give what the {layout} collection unpacks to"
-        raise ManifestError(msg)
+        raise ManifestError(f"{folder}: is not a folder; give what the {layout} collection unpacks to")
     collection = LAYOUTS[layout](folder)
     places = _Places(manifest=out.parent, masks=masks or out.parent / "masks", films=prepare)
     names = _unique_names(collection.films)
@@ -127,11 +125,11 @@ def _place_film(decoder: Decoder, film: Film, name: str, places: _Places) -> tup
         radiograph = Radiograph.from_array(read_raw(film.image)) if film.is_raw else decoder.read(film.image)
         small = np.rint(resize(radiograph.pixels, *size, "area")).astype(np.uint8)
         path = places.films / f"{name}.png"
-        write_whole(path, encode_png(small))
+        write_atomic(path, encode_png(small))
         return path, size
     if film.is_raw:
         path = places.masks / f"{name}.png"
-        write_whole(path, encode_png(read_raw(film.image)))
+        write_atomic(path, encode_png(read_raw(film.image)))
         return path, (SIDE, SIDE)
     return film.image, film.size
 
@@ -146,11 +144,11 @@ def _place_mask(decoder: Decoder, film: Film, name: str, places: _Places, size: 
     if size is not None:
         mask = resize_mask(mask, *size)
     path = places.masks / f"{name}_mask.png"
-    write_whole(path, encode_png(mask))
+    write_atomic(path, encode_png(mask))
     return path
 
 
-def draw(outlines: tuple[tuple[NDArray[np.int32], ...], ...], height: int, width: int) -> NDArray[np.uint8]:
+def draw(outlines: tuple[tuple[Int32, ...], ...], height: int, width: int) -> UInt8:
     """The union of outlines, 0 or 255, uint8 [height, width]; the rings of one outline cut holes into it."""
     mask = np.zeros((height, width), np.uint8)
     for rings in outlines:
@@ -160,7 +158,7 @@ def draw(outlines: tuple[tuple[NDArray[np.int32], ...], ...], height: int, width
     return mask
 
 
-def _join(decoder: Decoder, paths: tuple[Path, ...]) -> NDArray[np.uint8]:
+def _join(decoder: Decoder, paths: tuple[Path, ...]) -> UInt8:
     """The union of masks; a second one of another size is brought to that of the first."""
     first, *others = (read_mask(decoder, path) for path in paths)
     for other in others:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import Int32
 from cxrnet.data.datasets.dataset import IMAGE_ENDINGS, Collection, Film
 from cxrnet.errors import ManifestError
 
@@ -38,8 +38,7 @@ def find_darwin(folder: Path) -> Collection:
     images = _images_by_name(folder)
     annotated = sorted(path for path in folder.rglob("*.json") if not path.name.startswith("."))
     if not annotated:
-        msg = f"{folder}: holds no JSON file; give the folder of a Darwin export, images and annotations"
-        raise ManifestError(msg)
+        raise ManifestError(f"{folder}: holds no JSON file; give the folder of a Darwin export, images and annotations")
     for path in annotated:
         film = _read_annotation(path, images, collection)
         if film is not None:
@@ -82,7 +81,7 @@ def _identity(content: dict[str, Any]) -> tuple[list[str], tuple[int, int]]:
     return names, (int(image["height"]), int(image["width"]))
 
 
-def _polygons(annotation: dict[str, Any]) -> tuple[NDArray[np.int32], ...]:
+def _polygons(annotation: dict[str, Any]) -> tuple[Int32, ...]:
     """The rings of one annotation, holes among them, each int32 [point, (x, y)]."""
     polygon = annotation.get("polygon") or annotation.get("complex_polygon") or {}
     if "paths" in polygon:

@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cxrnet.arrays import Int32
 from cxrnet.errors import ManifestError
 
 IMAGE_ENDINGS = frozenset(
@@ -34,7 +32,7 @@ class Film:
     image: Path
     values: Mapping[str, str]
     masks: tuple[Path, ...] = ()
-    outlines: tuple[tuple[NDArray[np.int32], ...], ...] = ()
+    outlines: tuple[tuple[Int32, ...], ...] = ()
     size: tuple[int, int] | None = None
 
     @property

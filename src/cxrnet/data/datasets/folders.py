@@ -32,8 +32,7 @@ def find_folders(folder: Path) -> Collection:
         for category in _folders_in(top) if has_splits else [top]:
             _add_class(category, {"source": folder.name, "split": split}, collection)
     if not collection.films:
-        msg = f"{folder}: holds no folder of images; give a folder with one folder a class"
-        raise ManifestError(msg)
+        raise ManifestError(f"{folder}: holds no folder of images; give a folder with one folder a class")
     collection.notes.append(
         "folders tell no patients: each film is a patient of its own; add patient_id if you know it"
     )
@@ -57,6 +56,5 @@ def _add_class(category: Path, values: dict[str, str], collection: Collection) -
 
 def _folders_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        msg = f"{folder}: is not a folder; give the folder of the collection"
-        raise ManifestError(msg)
+        raise ManifestError(f"{folder}: is not a folder; give the folder of the collection")
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -12,8 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import UInt16
 from cxrnet.data.datasets.dataset import Collection, Film
 from cxrnet.errors import ManifestError
 
@@ -47,7 +47,7 @@ def find_jsrt(folder: Path) -> Collection:
     return collection
 
 
-def read_raw(path: Path) -> NDArray[np.uint16]:
+def read_raw(path: Path) -> UInt16:
     """A JSRT film upright and bright where dense, uint16 [2048, 2048], 0..4095."""
     stored = np.fromfile(path, dtype=">u2").reshape(SIDE, SIDE)
     return np.asarray(_HIGHEST - np.minimum(stored, _HIGHEST), np.uint16)

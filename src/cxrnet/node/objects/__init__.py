@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cxrnet.atomic import remove, write_whole
+from cxrnet.atomic import remove, write_atomic
 from cxrnet.errors import MissingExtraError
 from cxrnet.screening.finding import Finding
 
@@ -58,7 +58,7 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
     paths = []
     for name, kind in FILES.items():
         if name in content:
-            write_whole(folder / name, content[name])
+            write_atomic(folder / name, content[name])
             paths.append(folder / name)
         elif kind in kinds:
             remove(folder / name)  # the heat map of an earlier run in which the film was scored
@@ -80,6 +80,5 @@ def _makers() -> Callable[[Finding, Path, Collection[str]], dict[str, bytes]]:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("cxrnet"):
             raise
-        msg = f"DICOM objects: {error.name} is not installed; pip install 'cxrnet[dicom]'"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError(f"DICOM objects: {error.name} is not installed; pip install 'cxrnet[dicom]'") from error
     return make_objects

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from cxrnet.arrays import AnyArray, Bool, Float32
 from cxrnet.screening.panel.outline import contours_of
-
-Mask = NDArray[np.bool_]
 
 SPECK: Final = 0.002
 """Share of the mask below which a part of it is left without a border."""
@@ -23,12 +21,12 @@ _BESIDE = 0.8  # share of a part on one side of the middle that puts it there
 _SECOND = 0.2  # size of the second largest part, against the largest, from which they are two lungs
 
 
-def as_stored(image: NDArray[Any], turned: int) -> NDArray[Any]:
+def as_stored(image: AnyArray, turned: int) -> AnyArray:
     """An image [height, width] that was turned clockwise by so many degrees, turned back."""
     return np.ascontiguousarray(np.rot90(image, turned // 90))
 
 
-def parts_by_side(lungs: Mask) -> dict[str, Mask]:
+def parts_by_side(lungs: Bool) -> dict[str, Bool]:
     """The parts of a lung mask on either side of an upright picture.
 
     Args:
@@ -46,7 +44,7 @@ def parts_by_side(lungs: Mask) -> dict[str, Mask]:
     middle = lungs.shape[1] / 2
     if count > 2 and areas[largest[1]] >= _SECOND * areas[largest[0]]:
         middle = float(centres[1:][largest[:2], 0].mean())
-    sides: dict[str, Mask] = {}
+    sides: dict[str, Bool] = {}
     for part in largest[areas[largest] >= SPECK * areas.sum()]:
         here = labels == part + 1
         before = float((np.nonzero(here)[1] < middle).mean())
@@ -55,7 +53,7 @@ def parts_by_side(lungs: Mask) -> dict[str, Mask]:
     return sides
 
 
-def outlines(mask: Mask) -> Iterator[NDArray[np.float32]]:
+def outlines(mask: Bool) -> Iterator[Float32]:
     """Closed lines around the true parts of a mask and its holes.
 
     Args:

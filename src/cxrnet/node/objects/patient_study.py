@@ -56,8 +56,7 @@ def tag_of(keyword: str) -> BaseTag:
     """The tag of an attribute of the standard."""
     number = tag_for_keyword(keyword)
     if number is None:
-        msg = f"{keyword}: is no attribute of the standard"
-        raise ValueError(msg)
+        raise ValueError(f"{keyword}: is no attribute of the standard")
     return Tag(number)
 
 

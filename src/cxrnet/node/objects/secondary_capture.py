@@ -9,16 +9,17 @@ from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
+from cxrnet.arrays import UInt8
 from cxrnet.node.objects.identity import CLAIM, Identity, set_laterality
 from cxrnet.screening.outputs import panel_content
 from cxrnet.screening.panel.canvas import MARGIN, TITLE, UNITS, Canvas
-from cxrnet.screening.panel.colour import SURFACE, WARNING, Bytes
+from cxrnet.screening.panel.colour import SURFACE, WARNING
 from cxrnet.screening.panel.panel import draw_panel
 
 _BANNER = 72
 
 
-def draw_capture(identity: Identity) -> Bytes:
+def draw_capture(identity: Identity) -> UInt8:
     """The panel under a banner with `CLAIM`, uint8 [height, width, 3], RGB.
 
     It is headed by the film's place in the study and not by the name of its file, which may be that of a patient.

@@ -7,9 +7,9 @@ from typing import Any, Final
 import highdicom as hd
 import numpy as np
 from highdicom.seg import Segmentation, SegmentDescription
-from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 
+from cxrnet.arrays import AnyArray
 from cxrnet.node.objects.geometry import as_stored
 from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes
 from cxrnet.screening.panel.colour import OUTLINE, WARNING
@@ -102,7 +102,7 @@ def _heat(identity: Identity, number: int, name: str) -> SegmentDescription:
 
 def _segmentation(
     identity: Identity,
-    image: NDArray[Any],
+    image: AnyArray,
     segments: list[SegmentDescription],
     *,
     role: str,

@@ -5,7 +5,8 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
-from cxrnet.screening.panel.colour import BACKGROUND, TEXT, Bytes, Colour, filled
+from cxrnet.arrays import UInt8
+from cxrnet.screening.panel.colour import BACKGROUND, TEXT, Colour, filled
 from cxrnet.screening.panel.text import ellipsise, text_coverage, text_width, wrap
 
 UNITS: Final = 1600
@@ -36,13 +37,13 @@ class Canvas:
 
     def __init__(self, height: float, *, width: int) -> None:
         self.scale = width / UNITS
-        self.pixels: Bytes = filled((self.to_pixels(height), width), BACKGROUND)
+        self.pixels: UInt8 = filled((self.to_pixels(height), width), BACKGROUND)
 
     def to_pixels(self, units: float) -> int:
         """A length in whole pixels, at least one."""
         return max(1, round(units * self.scale))
 
-    def paste(self, picture: Bytes, left: float, top: float) -> None:
+    def paste(self, picture: UInt8, left: float, top: float) -> None:
         """Put a picture of uint8 [height, width, 3] at a place that holds all of it."""
         row, column = round(top * self.scale), round(left * self.scale)
         self.pixels[row : row + picture.shape[0], column : column + picture.shape[1]] = picture
@@ -65,7 +66,7 @@ class Canvas:
         coverage, column, row = text_coverage(words, pixels)
         self._blend(coverage, round(left * self.scale - shift) + column, round(baseline * self.scale) + row, colour)
 
-    def _blend(self, coverage: Bytes, left: int, top: int, colour: Colour) -> None:
+    def _blend(self, coverage: UInt8, left: int, top: int, colour: Colour) -> None:
         bottom, right = top + coverage.shape[0], left + coverage.shape[1]
         rows = slice(max(top, 0), max(bottom, 0))
         columns = slice(max(left, 0), max(right, 0))

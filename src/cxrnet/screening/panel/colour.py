@@ -8,10 +8,9 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from cxrnet.arrays import Float32, UInt8
+
 Colour = tuple[int, int, int]
 
 BACKGROUND: Final[Colour] = (17, 19, 23)
@@ -35,7 +34,7 @@ _DIVERGING_STOPS: Final = (
 )
 
 
-def sequential_scale() -> Bytes:
+def sequential_scale() -> UInt8:
     """Colours of a class map from 0 to 1: dark violet to yellow (viridis).
 
     Returns:
@@ -46,7 +45,7 @@ def sequential_scale() -> Bytes:
     return np.ascontiguousarray(table, dtype=np.uint8)
 
 
-def diverging_scale() -> Bytes:
+def diverging_scale() -> UInt8:
     """Colours of a difference map from -1 to 1: dark blue against, grey for neither, light amber for.
 
     Returns:
@@ -58,18 +57,18 @@ def diverging_scale() -> Bytes:
     return np.stack(channels, axis=1).round().astype(np.uint8)
 
 
-def filled(size: tuple[int, int], colour: Colour) -> Bytes:
+def filled(size: tuple[int, int], colour: Colour) -> UInt8:
     """One colour all over, uint8 [height, width, 3]; by rows, which is ten times as fast as by pixels."""
     pixels = np.empty((*size, 3), dtype=np.uint8)
     pixels[:] = np.full((size[1], 3), colour, dtype=np.uint8)
     return pixels
 
 
-SEQUENTIAL: Final[Bytes] = sequential_scale()
-DIVERGING: Final[Bytes] = diverging_scale()
+SEQUENTIAL: Final[UInt8] = sequential_scale()
+DIVERGING: Final[UInt8] = diverging_scale()
 
 
-def colourise(values: Floats, scale: Bytes, *, low: float, high: float) -> Bytes:
+def colourise(values: Float32, scale: UInt8, *, low: float, high: float) -> UInt8:
     """Colours of values on a fixed scale; what lies beyond an end takes the colour of that end.
 
     Args:

@@ -5,12 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from cxrnet.screening.panel.colour import Bytes, Floats
-from cxrnet.screening.panel.outline import Mask
-
-AnyArray = npt.NDArray[Any]
+from cxrnet.arrays import AnyArray, Bool, Float32, UInt8
 
 _SLACK = 1e-6  # a float32 mean of ones may pass 1 by so much
 
@@ -41,8 +37,8 @@ class PanelContent:
     """
 
     name: str
-    radiograph: Bytes
-    lungs: Mask
+    radiograph: UInt8
+    lungs: Bool
     status: Literal["scored", "refused"]
     model: str
     lung_area_fraction: float
@@ -52,8 +48,8 @@ class PanelContent:
     folds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     doubt: str | None = None
-    heatmaps: Mapping[str, Floats] = field(default_factory=dict)
-    difference: Floats | None = None
+    heatmaps: Mapping[str, Float32] = field(default_factory=dict)
+    difference: Float32 | None = None
     source_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:

@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from cxrnet.arrays import Float32, UInt8
 from cxrnet.screening.panel.canvas import BODY, MARGIN, UNITS, Canvas
-from cxrnet.screening.panel.colour import DIVERGING, OUTLINE, QUIET, RULE, SEQUENTIAL, Bytes, Floats
+from cxrnet.screening.panel.colour import DIVERGING, OUTLINE, QUIET, RULE, SEQUENTIAL
 from cxrnet.screening.panel.content import PanelContent
 from cxrnet.screening.panel.text import score_text
 from cxrnet.screening.panel.tile import (
@@ -40,7 +41,7 @@ class Scale:
         ends: What a low value and what a high value mean.
     """
 
-    colours: Bytes
+    colours: UInt8
     ticks: tuple[str, str, str]
     ends: tuple[str, str]
 
@@ -49,7 +50,7 @@ class Scale:
 class Tile:
     """One picture of the row, uint8 [height, width, 3], with its words; without a scale it is the film."""
 
-    picture: Bytes
+    picture: UInt8
     title: str
     value: str = ""
     scale: Scale | None = None
@@ -60,7 +61,7 @@ def tile_height(size: Size) -> float:
     return TILE * min(max(size[0] / size[1], _FLATTEST), _TALLEST)
 
 
-def draw_gallery(content: PanelContent, *, width: int) -> Bytes:
+def draw_gallery(content: PanelContent, *, width: int) -> UInt8:
     """The tiles of a scored image, uint8 [height, width, 3]; four in a row."""
     high = tile_height(content.size)
     unit = width / UNITS
@@ -90,7 +91,7 @@ def _tiles(content: PanelContent, film: Film, *, thickness: int) -> list[Tile]:
     return tiles
 
 
-def _difference_tile(content: PanelContent, difference: Floats, film: Film, *, thickness: int) -> Tile:
+def _difference_tile(content: PanelContent, difference: Float32, film: Film, *, thickness: int) -> Tile:
     first, second = content.scores
     opacity = difference_opacity(*content.scores.values())
     return Tile(

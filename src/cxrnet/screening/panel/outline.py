@@ -4,18 +4,15 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cxrnet.screening.panel.colour import OUTLINE, TEXT, UNDER, Bytes
-
-Mask = npt.NDArray[np.bool_]
-Contour = npt.NDArray[np.int32]
+from cxrnet.arrays import Bool, Int32, UInt8
+from cxrnet.screening.panel.colour import OUTLINE, TEXT, UNDER
 
 _DASH: Final = 7  # pixels drawn, and as many left out
 _SPECK: Final = 24  # pixels around; a smaller ring is noise to the eye
 
 
-def contours_of(mask: Mask) -> list[Contour]:
+def contours_of(mask: Bool) -> list[Int32]:
     """Borders of the true parts of a mask, holes too.
 
     Args:
@@ -28,7 +25,7 @@ def contours_of(mask: Mask) -> list[Contour]:
     return [np.asarray(contour, dtype=np.int32) for contour in found]
 
 
-def draw_outline(tile: Bytes, lungs: Mask, *, thickness: int) -> None:
+def draw_outline(tile: UInt8, lungs: Bool, *, thickness: int) -> None:
     """Draw the border of the lungs: a light line on a dark one, seen on dark film and on light film.
 
     Args:
@@ -41,17 +38,17 @@ def draw_outline(tile: Bytes, lungs: Mask, *, thickness: int) -> None:
     cv2.drawContours(tile, contours, -1, OUTLINE, thickness, cv2.LINE_AA)
 
 
-def straightened(contours: list[Contour]) -> list[Contour]:
+def straightened(contours: list[Int32]) -> list[Int32]:
     """The contours with a fifth of their points, half a pixel off at most: drawn in a quarter of the time."""
     return [np.asarray(cv2.approxPolyDP(contour, 0.5, True), dtype=np.int32) for contour in contours]
 
 
-def dashes_of(contours: list[Contour]) -> list[Contour]:
+def dashes_of(contours: list[Int32]) -> list[Int32]:
     """The contours cut into dashes of even length, with gaps as long."""
     return [contour[start : start + _DASH] for contour in contours for start in range(0, len(contour), 2 * _DASH)]
 
 
-def draw_level(tile: Bytes, above: Mask, *, is_dashed: bool, opacity: float, thickness: int) -> Bytes:
+def draw_level(tile: UInt8, above: Bool, *, is_dashed: bool, opacity: float, thickness: int) -> UInt8:
     """The tile with the parts of a map beyond a level ringed: white on black, as the outline is.
 
     Args:

@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from cxrnet.arrays import UInt8
 from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, UNITS, VERDICT, Canvas, lines_of
-from cxrnet.screening.panel.colour import QUIET, RULE, SURFACE, TEXT, WARNING, Bytes
+from cxrnet.screening.panel.colour import QUIET, RULE, SURFACE, TEXT, WARNING
 from cxrnet.screening.panel.content import PanelContent
 from cxrnet.screening.panel.gallery import draw_gallery, draw_outline_key
 from cxrnet.screening.panel.score_axis import draw_strip
@@ -30,7 +31,7 @@ _REASON_LINE: Final = 36
 _CODE_LINE: Final = 54
 
 
-def draw_panel(content: PanelContent, *, width: int = UNITS) -> Bytes:
+def draw_panel(content: PanelContent, *, width: int = UNITS) -> UInt8:
     """The panel of one radiograph.
 
     Args:
@@ -78,7 +79,7 @@ def verdict_text(content: PanelContent) -> tuple[str, str]:
     return f"{verdict}, uncertain" if content.doubt else verdict, note
 
 
-def _draw_header(content: PanelContent, *, width: int) -> Bytes:
+def _draw_header(content: PanelContent, *, width: int) -> UInt8:
     canvas = Canvas(_HEADER, width=width)
     verdict, note = verdict_text(content)
     colour = WARNING if content.status == "refused" else TEXT
@@ -93,7 +94,7 @@ def _draw_header(content: PanelContent, *, width: int) -> Bytes:
     return canvas.pixels
 
 
-def _draw_warning(reason: tuple[str, str], *, width: int) -> Bytes:
+def _draw_warning(reason: tuple[str, str], *, width: int) -> UInt8:
     code, text = reason
     lines = lines_of(f"Warning {code}: {text}", width=width, size=BODY, room=_INNER - 56)
     canvas = Canvas(20 + _LINE * len(lines) + 16, width=width)
@@ -104,7 +105,7 @@ def _draw_warning(reason: tuple[str, str], *, width: int) -> Bytes:
     return canvas.pixels
 
 
-def _draw_refusal(content: PanelContent, *, width: int) -> Bytes:
+def _draw_refusal(content: PanelContent, *, width: int) -> UInt8:
     room_for_text = UNITS - MARGIN - _REASONS
     reasons = [(code, lines_of(text, width=width, size=_REASON, room=room_for_text)) for code, text in content.reasons]
     high = fitted_size(content.size, (_REFUSED_TILE, _REFUSED_TILE))[0]
@@ -128,7 +129,7 @@ def _draw_reasons(canvas: Canvas, reasons: list[tuple[str, list[str]]]) -> None:
         top += _CODE_LINE + _REASON_LINE * len(lines)
 
 
-def _draw_footer(content: PanelContent, *, width: int) -> Bytes:
+def _draw_footer(content: PanelContent, *, width: int) -> UInt8:
     canvas = Canvas(_FOOTER, width=width)
     canvas.box(MARGIN, 6, _INNER, 1, RULE)
     canvas.text(DISCLAIMER, UNITS - MARGIN, 40, align="right")

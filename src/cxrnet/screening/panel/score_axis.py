@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from cxrnet.arrays import UInt8
 from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, UNITS, Canvas
-from cxrnet.screening.panel.colour import BACKGROUND, FOLD, QUIET, RULE, TEXT, Bytes
+from cxrnet.screening.panel.colour import BACKGROUND, FOLD, QUIET, RULE, TEXT
 from cxrnet.screening.panel.content import PanelContent
 from cxrnet.screening.panel.text import score_text
 
@@ -21,7 +22,7 @@ _SPACING: Final = 2 * (_RADIUS + _RIM)  # closer dots than this are stacked
 _STACK: Final = 60  # room above the axis for the middles of the dots of a stack
 
 
-def draw_strip(content: PanelContent, *, width: int) -> Bytes:
+def draw_strip(content: PanelContent, *, width: int) -> UInt8:
     """The scores with their folds, uint8 [height, width, 3]; one axis for two classes, whose sum is 1."""
     names = list(content.scores)
     shown = names[:1] if len(names) == 2 else names

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cxrnet.screening.panel.colour import Bytes
+from cxrnet.arrays import UInt8
 
 ELLIPSIS: Final = "\u2026"
 _ALSO_DRAWN: Final = frozenset(ELLIPSIS + "\u00b1\u00b0\u201c\u201d\u2019")
@@ -61,7 +61,7 @@ def text_width(text: str, size: float) -> float:
 
 
 @lru_cache(maxsize=512)
-def text_coverage(text: str, size: float) -> tuple[Bytes, int, int]:
+def text_coverage(text: str, size: float) -> tuple[UInt8, int, int]:
     """How much of each pixel a line of text covers, with its place against the baseline.
 
     Cached, because most words of a panel are the same for a whole archive.

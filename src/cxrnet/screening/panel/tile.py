@@ -6,15 +6,16 @@ from typing import Final, TypeVar
 import cv2
 import numpy as np
 
-from cxrnet.screening.panel.colour import DIVERGING, FRAME, SEQUENTIAL, Bytes, Floats, colourise, filled
-from cxrnet.screening.panel.outline import Mask, draw_level, draw_outline
+from cxrnet.arrays import Bool, Float32, UInt8
+from cxrnet.screening.panel.colour import DIVERGING, FRAME, SEQUENTIAL, colourise, filled
+from cxrnet.screening.panel.outline import draw_level, draw_outline
 
 MOST_OPAQUE: Final = 0.5
 CLASS_LEVEL: Final = 0.75
 DIFFERENCE_LEVEL: Final = 0.5  # of two classes the same line: difference = 2 class map - 1
 
 Size = tuple[int, int]
-Image = TypeVar("Image", Bytes, Floats)
+Image = TypeVar("Image", UInt8, Float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,8 @@ class Film:
         lungs: bool [height, width].
     """
 
-    picture: Bytes
-    lungs: Mask
+    picture: UInt8
+    lungs: Bool
 
     @property
     def size(self) -> Size:
@@ -51,7 +52,7 @@ def fitted_size(size: Size, room: Size) -> Size:
     return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
 
 
-def fit_film(radiograph: Bytes, lungs: Mask, room: Size) -> Film:
+def fit_film(radiograph: UInt8, lungs: Bool, room: Size) -> Film:
     """The film and its lungs as large as `room` allows.
 
     Args:
@@ -71,7 +72,7 @@ def _resize(image: Image, size: Size) -> Image:
     return np.asarray(cv2.resize(image, size[::-1], interpolation=method), dtype=image.dtype)
 
 
-def _interpolated(image: Floats, size: Size) -> Floats:
+def _interpolated(image: Float32, size: Size) -> Float32:
     # Four times as fast as by areas, which a smooth map at no more than twice the size does not need.
     return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR), dtype=image.dtype)
 
@@ -84,7 +85,7 @@ def _thinned(image: Image, size: Size) -> Image:
     return np.asarray(cv2.resize(image, twice, interpolation=cv2.INTER_NEAREST_EXACT), dtype=image.dtype)
 
 
-def fit_map(heatmap: Floats, size: Size) -> tuple[Floats, Floats]:
+def fit_map(heatmap: Float32, size: Size) -> tuple[Float32, Float32]:
     """A heat map at the size of a tile, without NaN.
 
     Values and the share that has a value are resized apart, then divided: nothing comes in from outside.
@@ -103,14 +104,14 @@ def fit_map(heatmap: Floats, size: Size) -> tuple[Floats, Floats]:
     return np.divide(values, share, out=np.zeros_like(values), where=share > 0), share
 
 
-def film_tile(film: Film, *, thickness: int) -> Bytes:
+def film_tile(film: Film, *, thickness: int) -> UInt8:
     """The film with its lungs outlined, uint8 [height, width, 3]."""
     tile = film.picture.copy()
     draw_outline(tile, film.lungs, thickness=thickness)
     return tile
 
 
-def class_tile(film: Film, heatmap: Floats, *, score: float, thickness: int) -> Bytes:
+def class_tile(film: Film, heatmap: Float32, *, score: float, thickness: int) -> UInt8:
     """The film under the map of a class with a line at `CLASS_LEVEL`, uint8 [height, width, 3].
 
     Args:
@@ -127,7 +128,7 @@ def class_tile(film: Film, heatmap: Floats, *, score: float, thickness: int) -> 
     return draw_level(tile, above, is_dashed=False, opacity=opacity / MOST_OPAQUE, thickness=thickness)
 
 
-def difference_tile(film: Film, difference: Floats, *, opacity: float, thickness: int) -> Bytes:
+def difference_tile(film: Film, difference: Float32, *, opacity: float, thickness: int) -> UInt8:
     """The film under the difference map with lines at both `DIFFERENCE_LEVEL`, uint8 [height, width, 3].
 
     Args:
@@ -144,11 +145,11 @@ def difference_tile(film: Film, difference: Floats, *, opacity: float, thickness
     return tile
 
 
-def _laid_over(under: Bytes, over: Bytes, opacity: Floats) -> Bytes:
+def _laid_over(under: UInt8, over: UInt8, opacity: Float32) -> UInt8:
     return np.asarray(cv2.blendLinear(under, over, 1 - opacity, opacity), dtype=np.uint8)
 
 
-def in_frame(tile: Bytes, room: Size) -> Bytes:
+def in_frame(tile: UInt8, room: Size) -> UInt8:
     """The tile in the middle of a frame of `room`, uint8 [height, width, 3]."""
     frame = filled(room, FRAME)
     top, left = (room[0] - tile.shape[0]) // 2, (room[1] - tile.shape[1]) // 2
