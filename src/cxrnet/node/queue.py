@@ -130,7 +130,7 @@ class Queue:
         return found
 
     def advance(self, number: int, state: State, *, outcome: str | None = None) -> None:
-        """Move a row on; its tries begin at nought."""
+        """Move a row on; its attempts start at zero."""
         now = time.time()
         self._run(
             "UPDATE work SET state = ?, outcome = coalesce(?, outcome), code = '', reason = '', tries = 0, due = ?, "
