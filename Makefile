@@ -9,14 +9,15 @@ DEMO ?= demo
 LIGHT ?= .venv-demo
 LIGHT_READY := $(LIGHT)/.ready
 
-.PHONY: help demo test test-slow test-pacs fuzz audit lint format bench clean
+.PHONY: help demo test test-slow test-pacs fuzz audit docs lint format bench clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
 	@echo "make test            lint, types, tests          make test-slow   the long proofs"
 	@echo "make test-pacs       studies through the node and a real PACS (Orthanc) and back"
 	@echo "make fuzz            RUNS=200000 inputs against the reader     make audit   known holes in what is installed"
-	@echo "make lint | format   ruff and mypy               make bench       the table of timings"
+	@echo "make lint | format   ruff, mypy, wording         make bench       the table of timings"
+	@echo "make docs            the documentation as a site in build/site"
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +31,12 @@ $(LIGHT_READY): pyproject.toml constraints.txt
 
 demo: $(LIGHT_READY)
 	$(LIGHT)/bin/python examples/demo.py --out $(DEMO) $(if $(BUNDLE),--bundle $(BUNDLE))
+
+# The site in build/site, after the generated pages are regenerated; a broken link stops it.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python .ci/reference.py
+	$(BIN)/python -m mkdocs build --strict
 
 lint: $(READY)
 	$(BIN)/ruff check .
