@@ -1,7 +1,6 @@
 """Write the generated pages of docs/reference: the command line, the settings and the output schemas.
 
-    python .ci/reference.py            # write
-    python .ci/reference.py --check    # only say which pages are out of date; exit code 1 if there is one
+With `--check` it only prints which pages are out of date; the exit code is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ def schemas_page(schemas: Mapping[str, type[BaseModel]]) -> str:
 def record_tables(record: type[BaseModel]) -> list[str]:
     """Return the table of a record, then those of the records inside it."""
     schema = schema_of(record)
-    models = {name: model for name, model in models_below(record).items()}
+    models = models_below(record)
     lines = table(record, schema, models)
     for name, part in schema.get("$defs", {}).items():
         if "properties" in part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,16 @@ def test_documents_link_to_files_that_exist():
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_generated_pages_are_current():
+    stale = runpy.run_path(str(ROOT / ".ci" / "reference.py"))["main"](["--check"])
+    assert not stale, "run `make docs`"
+
+
+def test_every_page_is_in_the_navigation():
+    named = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text()))
+    assert named == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
 
 
 def test_paper_map_names_files_that_exist():
