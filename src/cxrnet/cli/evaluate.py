@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cxrnet.cli.audit import audit
 from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Metrics with confidence intervals, plots and a report. Needs cxrnet[train].", no_args_is_help=True
 )
+app.command()(audit)
 
 BY = typer.Option(
     None, metavar="COLUMN,...", help="Columns to split the results by (default: source,view,split).", show_default=False
@@ -81,7 +83,7 @@ def folds(
     """
     from cxrnet.cli.progress import follow
 
-    evaluations = _load_evaluations()
+    evaluations = load_evaluations()
     from cxrnet.evaluation.out_of_fold import OutOfFoldEvaluation
     from cxrnet.training.classifier_run import FOLDS
 
@@ -118,7 +120,7 @@ def _evaluate(
     from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
 
-    evaluations = _load_evaluations()
+    evaluations = load_evaluations()
     jobs = jobs or cpu_count()
     request = evaluations.Request(
         manifest=manifest,
@@ -137,7 +139,7 @@ def _evaluate(
     raise typer.Exit(code)
 
 
-def _load_evaluations() -> Any:
+def load_evaluations() -> Any:
     """Return the module `cxrnet.evaluation.tasks`.
 
     Raises:

@@ -1,0 +1,75 @@
+"""`cxrnet evaluate audit`: whether a model's scores hold when images are stored or shown in another way."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
+
+if TYPE_CHECKING:
+    from cxrnet.evaluation.audit.record import AuditRecord
+
+
+@manifest_options("image", "label", "group", "patient", "source", "view", "split")
+def audit(
+    manifest: Path = MANIFEST,
+    out: Path = OUT,
+    bundle: str = BUNDLE,
+    limit: int | None = typer.Option(None, min=1, help="Most images, drawn evenly from sources and classes."),
+    changes: str = typer.Option("all", metavar="SET", help="Set of changes: all, middle or reference."),
+    fold_column: str | None = typer.Option(
+        None, metavar="NAME", help="Score each image by one fold only: column with the fold that was not trained on it."
+    ),
+    jobs: int | None = JOBS,
+    seed: int = SEED,
+    resamples: int = typer.Option(1000, min=0, max=100_000, help="Bootstrap resamples; 0 gives no intervals."),
+    *,
+    selection: Selection,
+) -> None:
+    """Measure whether scores, lung masks and heat maps hold when images are acquired, stored or shown differently.
+
+    Writes metrics.json, changes.csv, report.html and the plots to OUT.
+    """
+    from cxrnet.cli.evaluate import load_evaluations
+    from cxrnet.cli.progress import follow
+    from cxrnet.parallel import cpu_count
+    from cxrnet.screening.pipeline import Pipeline
+
+    load_evaluations()
+    from cxrnet.evaluation.audit.audit import TABLE, Audit, AuditRequest
+
+    jobs = jobs or cpu_count()
+    request = AuditRequest(
+        manifest=manifest,
+        columns=selection.columns,
+        where=selection.where,
+        limit=limit,
+        changes=changes,
+        fold_column=fold_column,
+        jobs=jobs,
+        seed=seed,
+        resamples=resamples,
+        command=shlex.join(["cxrnet", *sys.argv[1:]]),
+    )
+    with Pipeline.load(bundle, threads=max(1, cpu_count() // jobs)) as pipeline:
+        run = Audit(pipeline, request, out)
+        code = follow(run.run(), total=len(run.samples), table=out / TABLE)
+    assert run.record is not None
+    _say(run.record, out)
+    raise typer.Exit(code)
+
+
+def _say(record: AuditRecord, out: Path) -> None:
+    """Print the effects of every change, one a line, and their means."""
+    assert record.stability is not None
+    lines = {change.name: change.effects for change in record.stability.changes}
+    lines |= {f"mean of {name}": effects for name, effects in record.stability.means.items()}
+    for name, effects in lines.items():
+        told = [f"{effect} {each.value:.3f}" for effect, each in effects.items() if each.value is not None]
+        typer.echo(f"{name:<24} {', '.join(told)}")
+    typer.echo(f"results: {out}")

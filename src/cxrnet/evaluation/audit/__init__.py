@@ -1,0 +1,1 @@
+"""The audit of a model: stability under acquisition changes, shortcuts, heat maps."""

@@ -1,0 +1,85 @@
+"""Affine maps between an image and its changed copy, and images drawn through them.
+
+A map is float64 [2, 3] in relative coordinates: x and y run from 0 at the left or upper edge to 1 at the other, so that
+it holds for arrays of any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from cxrnet.arrays import AnyArray, Float32, Float64
+
+Affine = Float64
+
+
+def identity() -> Affine:
+    """Return the map that leaves every point where it is."""
+    return affine()
+
+
+def affine(*, scale: Sequence[float] = (1.0, 1.0), shift: Sequence[float] = (0.0, 0.0)) -> Affine:
+    """Return the map that scales (x, y) about the upper left corner, then shifts, both relative to the image."""
+    return np.array([[scale[0], 0.0, shift[0]], [0.0, scale[1], shift[1]]])
+
+
+def centred_scale(factor: float) -> Affine:
+    """Return the map that scales about the centre."""
+    return affine(scale=(factor, factor), shift=((1 - factor) / 2, (1 - factor) / 2))
+
+
+def rotation(degrees: float, height: int, width: int) -> Affine:
+    """Return the map that rotates an image [height, width] clockwise about its centre, in pixels that are square."""
+    angle = np.deg2rad(degrees)
+    size = np.array([width, height])
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn * size[None, :] / size[:, None]
+    return np.column_stack([linear, 0.5 - linear @ [0.5, 0.5]])
+
+
+def warp(
+    image: AnyArray,
+    matrix: Affine,
+    *,
+    shape: tuple[int, int] | None = None,
+    is_nearest: bool = False,
+    fill: float | None = None,
+) -> AnyArray:
+    """Return `image` drawn through a map.
+
+    Args:
+        image: float32 or uint8 [height, width].
+        matrix: From `image` to the result.
+        shape: (height, width) of the result; None keeps that of `image`.
+        is_nearest: Whether each pixel takes one value of `image` instead of a bilinear mean.
+        fill: Value of what lies outside `image`; None repeats its edge.
+    """
+    height, width = image.shape if shape is None else shape
+    before, after = np.array([image.shape[1], image.shape[0]]), np.array([width, height])
+    linear = matrix[:, :2] * after[:, None] / before[None, :]
+    offset = linear @ [0.5, 0.5] + matrix[:, 2] * after - 0.5  # OpenCV counts from the centre of the first pixel
+    return cv2.warpAffine(
+        image,
+        np.column_stack([linear, offset]),
+        (width, height),
+        flags=cv2.INTER_NEAREST if is_nearest else cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE if fill is None else cv2.BORDER_CONSTANT,
+        borderValue=0.0 if fill is None else fill,
+    )
+
+
+def map_back(changed: Float32, matrix: Affine) -> Float32:
+    """Return what was found in the changed copy, in the frame of the image; NaN where the copy does not show it.
+
+    Args:
+        changed: float32 [height, width], for example a lung probability or a heat map.
+        matrix: From the image to the changed copy.
+    """
+    if np.array_equal(matrix, identity()):
+        return changed
+    inverse = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    back: Float32 = warp(changed, inverse, is_nearest=True, fill=float("nan"))
+    return back

@@ -1,0 +1,108 @@
+"""What a model says of one radiograph, as the audit compares it: from a bundle, or from any function that scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cxrnet.arrays import Float32, Float64
+from cxrnet.imaging.radiograph import Radiograph
+from cxrnet.model.config import Calibration
+from cxrnet.model.gate_runtime import GateRuntime
+from cxrnet.screening.calibration import calibrate
+from cxrnet.screening.gate import judge
+from cxrnet.screening.heatmap import contrast, resize
+from cxrnet.screening.pipeline import Pipeline, lung_area_fraction
+from cxrnet.screening.uncertainty import BALANCED
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """What a model says of one radiograph.
+
+    Attributes:
+        scores: float64 [class], probabilities; given whatever the gate says. None where the image cannot be scored.
+        answer: Index of the class that is called: by the operating point of two classes, else the highest score.
+        refusals: Codes of the gate, or of the reader, that forbid a score.
+        lungs: float32 [height, width], lung probability in [0, 1]; None where the model finds none.
+        heat_maps: float32 [class, height, width], each class against the others, NaN outside the lungs; None likewise.
+    """
+
+    scores: Float64 | None
+    answer: int = -1
+    refusals: tuple[str, ...] = ()
+    lungs: Float32 | None = None
+    heat_maps: Float32 | None = None
+
+
+Reader = Callable[[Radiograph, int | None], Reading]
+"""From a radiograph, and the one fold to ask (None asks the whole ensemble), to a reading."""
+
+
+class BundleReader:
+    """Readings of a bundle. It can be called from several threads.
+
+    Args:
+        pipeline: The open bundle; it must have a classifier.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self._gate = GateRuntime(pipeline.bundle.view)
+        config = pipeline.bundle.config
+        assert config.classifier is not None  # the audit has refused such a bundle
+        self.classes = config.classifier.classes
+        self._threshold = config.classifier.pooling.mask_threshold
+        plain = Calibration(temperature=1.0, bias=(0.0,) * len(self.classes), films=1)
+        self._calibration = config.calibration or plain
+        self._point = self._calibration.operating_points.get(BALANCED)
+
+    def __call__(self, radiograph: Radiograph, fold: int | None = None) -> Reading:
+        """Return the reading of a radiograph by the ensemble, or by one of its folds.
+
+        Raises:
+            RadiographError: The image has no contrast.
+        """
+        image = self.pipeline.prepare(radiograph)
+        stages = self.pipeline.run(image)
+        judgement = judge(
+            radiograph.tags,
+            pixels=radiograph.pixels,
+            view=self._gate.predict(image),
+            lung_area_fraction=lung_area_fraction(stages.lung_probability),
+        )
+        maps = stages.class_maps if fold is None else stages.fold_maps[fold]
+        logits = stages.logits if fold is None else maps.mean(axis=(1, 2))
+        scores = calibrate(logits, self._calibration).astype(np.float64)
+        heat = resize(contrast(maps, logits), *image.shape)
+        return Reading(
+            scores=scores,
+            answer=called(scores, self._point),
+            refusals=tuple(reason.code for reason in judgement.refusals),
+            lungs=stages.lung_probability,
+            heat_maps=np.where(stages.lung_mask > self._threshold, heat, np.float32(np.nan)),
+        )
+
+
+def reader_of(score: Callable[[Radiograph], Sequence[float]], *, point: float | None = None) -> Reader:
+    """Return the reader of any model that scores a radiograph, for the audit of models that are no bundles.
+
+    Args:
+        score: From a radiograph to the probability of each class.
+        point: Lowest probability that counts as the first of two classes; None takes the highest score.
+    """
+
+    def read(radiograph: Radiograph, fold: int | None = None) -> Reading:
+        scores = np.asarray(score(radiograph), np.float64)
+        return Reading(scores=scores, answer=called(scores, point))
+
+    return read
+
+
+def called(scores: Float64, point: float | None) -> int:
+    """Return the index of the class that scores call."""
+    if point is not None and len(scores) == 2:
+        return 0 if scores[0] >= point else 1
+    return int(scores.argmax())

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+
+import pytest
+
+from cxrnet.data.manifest import read_manifest
+from cxrnet.errors import UsageError
+from cxrnet.evaluation.audit.audit import Audit, AuditRequest, draw_evenly
+from cxrnet.evaluation.audit.record import AuditRecord
+from tests.evaluation.conftest import pipeline  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def audited(pipeline, films, tmp_path_factory):  # noqa: F811
+    """Folder of an audit of the small bundle."""
+    out = tmp_path_factory.mktemp("audit")
+    request = AuditRequest(manifest=films, limit=6, changes="middle", resamples=20)
+    assert [outcome.status for outcome in Audit(pipeline, request, out).run()] == ["scored"] * 6
+    return out
+
+
+def test_metrics_are_of_the_published_form(audited):
+    record = AuditRecord.model_validate_json((audited / "metrics.json").read_text())
+    assert record.stability.means["middle"]["lung_dice"].value > 0.8
+    assert {change.kind for change in record.stability.changes} >= {"noise", "mirror", "dicom-window"}
+    json.loads((audited / "metrics.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_table_has_each_image_unchanged_and_under_every_change(audited):
+    rows = list(csv.DictReader((audited / "changes.csv").read_text().splitlines()))
+    counts = Counter(row["change"] for row in rows)
+    assert set(counts.values()) == {6}
+    assert len(counts) == 25
+
+
+def test_images_are_drawn_from_every_source_and_class(films):
+    samples = read_manifest(films).samples
+    drawn = draw_evenly(samples, 4, seed=0)
+    assert len({(sample.source, sample.label) for sample in drawn}) == 4
+    assert drawn == draw_evenly(samples, 4, seed=0)
+
+
+def test_fold_that_the_bundle_lacks_is_refused(pipeline, films, tmp_path):  # noqa: F811
+    with pytest.raises(UsageError, match="fold-column"):
+        Audit(pipeline, AuditRequest(manifest=films, fold_column="fold"), tmp_path)
