@@ -35,7 +35,7 @@ def test_attention_of_all_folds_is_that_of_each(axis, turned):
         {"attention": None},
         {"attention": AttentionConfig(heads=3, size=4)},
         {"classes": ("covid", "other pneumonia", "clear")},
-        {"logarithm": True},
+        {"logarithm": True, "floor": 0.1},
         {"lungs_only": True},
         {"logarithm": True, "lungs_only": True},
         {"pooling": PoolingConfig(regions="intensity")},

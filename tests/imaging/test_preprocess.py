@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from cxrnet.errors import RadiographError
-from cxrnet.imaging.preprocess import equalise, prepare, resize
+from cxrnet.imaging.preprocess import equalise, equalise_ranks, prepare, resize
 from cxrnet.imaging.radiograph import Fault
 
 RNG = np.random.default_rng(3)
@@ -110,3 +110,44 @@ def test_prepare_refuses_what_becomes_constant():
     with pytest.raises(RadiographError, match="every pixel of the prepared image is 7") as refused:
         prepare(pixels)
     assert refused.value.code == Fault.CONSTANT
+
+
+def scene(seed=0):
+    rng = np.random.default_rng(seed)
+    smooth = 120 + 60 * np.sin(np.arange(120)[:, None] / 15) + 40 * np.cos(np.arange(136) / 12)
+    return np.clip(smooth + rng.normal(0, 4, smooth.shape), 1, 254).astype(np.uint8)
+
+
+def test_rank_of_a_grey_is_the_middle_of_its_pixels():
+    image = np.array([[0, 10, 10, 20], [10, 0, 10, 30]], np.uint8)
+    np.testing.assert_array_equal(equalise_ranks(image)[0], [0, 85, 85, 191])
+
+
+def test_clipping_keeps_the_ranks_below_and_the_mean_above():
+    image = scene()
+    limit = int(np.quantile(image, 0.7))
+    whole, clipped = equalise_ranks(image), equalise_ranks(np.minimum(image, limit))
+    below = image < limit
+    np.testing.assert_array_equal(clipped[below], whole[below])
+    assert abs(clipped[~below].mean() - whole[~below].mean()) < 1
+    assert equalise(np.minimum(image, limit))[~below].mean() > whole[~below].mean() + 30
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_uniform_border_changes_no_rank_inside(value):
+    image = scene()
+    framed = np.pad(image, ((6, 6), (9, 0)), constant_values=value)
+    np.testing.assert_array_equal(equalise_ranks(framed)[6:-6, 9:], equalise_ranks(image))
+    assert equalise_ranks(framed)[:6].max() == 0
+
+
+def test_monotone_changes_keep_the_ranks():
+    image = scene()
+    table = np.sort(np.random.default_rng(1).choice(60000, 256, replace=False)).astype(np.uint16)
+    np.testing.assert_array_equal(equalise_ranks(table[image]), equalise_ranks(image))
+
+
+def test_prepare_ranks_where_asked():
+    pixels = scene().astype(np.float32)
+    ranks = prepare(pixels, height=120, width=136, interpolation="area", equalisation="rank")
+    np.testing.assert_array_equal(ranks, equalise_ranks(scene()))

@@ -1,10 +1,18 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrnet.model.config import BundleConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
-from cxrnet.nn.network import Network, NetworkOutput, lung_mask
+from cxrnet.model.config import (
+    BundleConfig,
+    ClassifierConfig,
+    LungMaskConfig,
+    PreparationConfig,
+    SegmenterConfig,
+    Standardisation,
+)
+from cxrnet.nn.network import Network, NetworkOutput, area_weights, lung_mask, pooled, scattering_input
 from tests.material import SMALL, film, randomised
 
 
@@ -88,3 +96,18 @@ def test_constant_film_has_a_finite_gradient(small_network, grey):
     image = torch.full((1, 64, 72), grey, requires_grad=True)
     small_network.classify(image, torch.ones(1, 64, 72))[1].scores[0, 0].backward()
     assert image.grad.isfinite().all()
+
+
+def test_area_weights_average_equal_parts():
+    np.testing.assert_allclose(area_weights(6, 3), np.kron(np.eye(3), [0.5, 0.5]))
+    np.testing.assert_allclose(area_weights(300, 152).sum(axis=1), 1)
+    np.testing.assert_allclose(area_weights(300, 152).sum(axis=0), 152 / 300)
+
+
+def test_halved_input_gives_maps_of_half_the_size():
+    config = ClassifierConfig(input_stride=2)
+    image = torch.rand(1, 300, 340) * 255
+    grey = Standardisation(mean=127.0, std=74.0)
+    assert scattering_input(image, config, grey).shape == (1, 152, 172)
+    assert pooled(image, config).shape == (1, 38, 43)
+    torch.testing.assert_close(pooled(image, config).mean(), image.mean())

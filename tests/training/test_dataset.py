@@ -49,7 +49,7 @@ def test_films_without_augmentation_are_shown_bit_for_bit():
     films = drawn(2)
     image, lungs = MovedFilms(films, Augmentation(), Phase(epochs=1), seed=0)[5, 1]
     assert image.dtype == lungs.dtype == torch.float32
-    np.testing.assert_array_equal(np.rint(image[0].numpy() * 255), films.images[1])
+    np.testing.assert_array_equal(np.rint(image[0].numpy() * 255), films.prepared[1])
     np.testing.assert_array_equal(lungs[0].numpy() * 255, films.masks[1])
 
 
@@ -121,7 +121,7 @@ def test_films_are_prepared_like_those_of_a_screening(samples, tmp_path):
     read = read_films(samples[:1], SMALL, with_masks=True)
     pixels = cv2.imread(str(tmp_path / "0.png"), cv2.IMREAD_GRAYSCALE).astype(np.float32)
     prepared = prepare(pixels, height=64, width=72, interpolation=SMALL.interpolation, name="0.png")
-    np.testing.assert_array_equal(read.images[0], prepared)
+    np.testing.assert_array_equal(read.prepared[0], prepared)
     assert read.masks.shape == (1, 64, 72)
 
 

@@ -35,7 +35,7 @@ def test_features_hold_each_film_as_it_is_and_its_moved_copies(made):
 
 def test_last_channels_are_the_pooled_mask_and_image(made):
     films = drawn(3)
-    pooled = films.images[1].reshape(16, 4, 18, 4).mean((1, 3)) / 255
+    pooled = films.prepared[1].reshape(16, 4, 18, 4).mean((1, 3)) / 255
     np.testing.assert_allclose(made().at(0, 1)[-1], pooled, atol=5e-4)
     np.testing.assert_allclose(made().at(0, 1)[-2], films.masks[1].reshape(16, 4, 18, 4).mean((1, 3)) / 255, atol=5e-4)
 

@@ -11,6 +11,7 @@ from cxrnet.arrays import Float32, UInt8
 from cxrnet.imaging.radiograph import Fault, fault
 
 Interpolation = Literal["bilinear", "area"]
+Equalisation = Literal["histogram", "rank"]
 
 
 def prepare(
@@ -19,6 +20,7 @@ def prepare(
     height: int = 300,
     width: int = 340,
     interpolation: Interpolation = "bilinear",
+    equalisation: Equalisation = "histogram",
     name: str = "radiograph",
 ) -> UInt8:
     """The prepared image, uint8 [height, width], 0..255, histogram equalised.
@@ -29,6 +31,7 @@ def prepare(
         width: Of the result, in pixels. The aspect ratio is not kept.
         interpolation: "bilinear" as the published program does: half-pixel centres, replicated edges, no
             smoothing before shrinking. "area" averages along an axis that shrinks.
+        equalisation: "histogram" as the published program does, or "rank": see `equalise` and `equalise_ranks`.
         name: What messages call the input.
 
     Raises:
@@ -41,7 +44,7 @@ def prepare(
     if image.min() == image.max():
         problem = f"every pixel of the prepared image is {image.flat[0]}"
         raise fault(Fault.CONSTANT, name, problem, "a radiograph has contrast")
-    return equalise(image)
+    return EQUALISERS[equalisation](image)
 
 
 def equalise(image: UInt8) -> UInt8:
@@ -51,6 +54,42 @@ def equalise(image: UInt8) -> UInt8:
     count), rounded half to even, in float32. A constant image comes back unchanged.
     """
     return np.asarray(cv2.equalizeHist(image), np.uint8)
+
+
+def equalise_ranks(image: UInt8) -> UInt8:
+    """`image` with each grey replaced by its rank among the pixels, uint8 [height, width], 0..255.
+
+    Unlike `equalise`, pixels of one grey get the middle of their ranks, so that a clipped area keeps the mean of what
+    it was. Uniform rows and columns at the edges, such as a frame, become 0 and do not count; nor does the lowest
+    grey, which is mostly collimation.
+    """
+    rows, columns = inside_border(image)
+    counts = np.bincount(image[rows, columns].ravel(), minlength=int(np.iinfo(image.dtype).max) + 1)
+    lowest = int(counts.argmax() if not counts.any() else np.flatnonzero(counts)[0])
+    counts[lowest] = 0
+    table = 255 * (np.cumsum(counts) - counts / 2) / max(int(counts.sum()), 1)
+    table[: lowest + 1] = 0
+    equalised = np.zeros(image.shape, np.uint8)
+    equalised[rows, columns] = np.rint(table).astype(np.uint8)[image[rows, columns]]
+    return equalised
+
+
+def inside_border(image: UInt8) -> tuple[slice, slice]:
+    """The rows and columns of `image` inside a uniform border of up to a quarter of each side."""
+    tolerance = np.iinfo(image.dtype).max // 128
+
+    def width(lines: UInt8) -> int:
+        reach = np.ptp(lines[: len(lines) // 4], axis=1) > tolerance
+        return int(reach.argmax()) if reach.any() else len(reach)
+
+    top, bottom = width(image), width(image[::-1])
+    inner = image[top : len(image) - bottom].T
+    left, right = width(inner), width(inner[::-1])
+    return slice(top, len(image) - bottom), slice(left, len(inner) - right)
+
+
+EQUALISERS = {"histogram": equalise, "rank": equalise_ranks}
+"""The ways of equalising by their name in a bundle's config."""
 
 
 def _check(pixels: Float32, name: str) -> None:

@@ -136,7 +136,12 @@ class ClassifierConfig(Frozen):
         filters: Filters of each branch in all blocks but the last, which has one a class.
         branches: Kernel and dilation of each parallel branch.
         blocks: Residual blocks, the stem included; the last adds its branches.
-        logarithm: Whether coefficients of order 1 and 2 enter as log(1 + 100 c), which adds what contrast multiplies.
+        input_stride: Sides of the prepared image over those of the image that is scattered. At 2 it is halved first:
+            the finest scale, which holds more noise than anatomy, is left out, and maps are half as large.
+        logarithm: Whether coefficients c of order 1 and 2 enter as log(1 + c / floor), which adds what contrast
+            multiplies.
+        floor: Coefficients below it count little; white noise of 10 grey values of 255 has mean coefficients of
+            order 1 of 0.03 at full size and 0.016 at half.
         lungs_only: Whether coefficients outside the lungs are set to 0 before the blocks, which otherwise see some way
             beyond the border.
         pooling: How class maps become scores.
@@ -154,7 +159,9 @@ class ClassifierConfig(Frozen):
         Branch(kernel=3, dilation=3),
     )
     blocks: Annotated[int, Field(ge=2)] = 3
+    input_stride: Literal[1, 2] = 1
     logarithm: bool = False
+    floor: Annotated[float, Field(gt=0)] = 0.01
     lungs_only: bool = False
     pooling: PoolingConfig = PoolingConfig()
     patient: PatientConfig | None = None
@@ -170,12 +177,14 @@ class PreparationConfig(Frozen):
     """From a radiograph to the image that the networks see (paper 2.1.2.1).
 
     `interpolation` is `bilinear`, without antialiasing, for the published weights, which saw such images, and
-    `area` for models trained here.
+    `area` for models trained here. `equalisation` is `histogram`, as published, or `rank`: pixels of one grey get the
+    middle of their ranks, and a uniform border does not count, so that clipping and frames move other greys little.
     """
 
     height: Annotated[int, Field(ge=32, le=4096)] = 300
     width: Annotated[int, Field(ge=32, le=4096)] = 340
     interpolation: Literal["bilinear", "area"] = "area"
+    equalisation: Literal["histogram", "rank"] = "histogram"
 
 
 class LungMaskConfig(Frozen):

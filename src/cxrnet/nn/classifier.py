@@ -19,9 +19,6 @@ from cxrnet.model.config import ClassifierConfig, PatientConfig, PoolingConfig
 from cxrnet.nn.attention import CrossAttention
 from cxrnet.nn.blocks import ResidualBlock, batch_norm, leaky
 
-STEEPNESS = 100
-"""Of log(1 + 100 c): coefficients of order 2 lie about 0.01."""
-
 
 class FoldOutput(NamedTuple):
     """What one fold says: `maps` float [batch, class, rows, columns], `logits` float [batch, class]."""
@@ -116,10 +113,11 @@ def presented(scattering: Tensor, lungs: Tensor, config: ClassifierConfig) -> Te
     Args:
         scattering: float [batch, channel, rows, columns], channel 0 of order 0.
         lungs: float [batch, 1, rows, columns], 1 inside the lungs and 0 outside.
-        config: Whether logarithms are taken, and whether coefficients outside the lungs are set to 0.
+        config: Whether logarithms are taken, above which floor, and whether coefficients outside the lungs are set to
+            0.
     """
     if config.logarithm:
-        scattering = torch.cat([scattering[:, :1], torch.log1p(STEEPNESS * scattering[:, 1:])], dim=1)
+        scattering = torch.cat([scattering[:, :1], torch.log1p(scattering[:, 1:] / config.floor)], dim=1)
     return scattering * lungs if config.lungs_only else scattering
 
 

@@ -5,13 +5,16 @@ This is what a bundle's graph is exported from.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.model.config import BundleConfig, LungMaskConfig
+from cxrnet.arrays import Float64
+from cxrnet.model.config import BundleConfig, ClassifierConfig, LungMaskConfig, Standardisation
 from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold
 from cxrnet.nn.scattering import Scattering
 from cxrnet.nn.segmenter import Segmenter
@@ -54,6 +57,48 @@ def lung_mask(probability: Tensor, image: Tensor, config: LungMaskConfig) -> Ten
     return mask
 
 
+def scattering_input(image: Tensor, config: ClassifierConfig, grey: Standardisation) -> Tensor:
+    """Return what the scattering transform takes, float [batch, rows, columns], standardised grey values.
+
+    Args:
+        image: float [batch, height, width], grey values 0 to 255 of prepared images.
+        config: Whether the image is halved first; its sides then become multiples of 2^J.
+        grey: Mean and standard deviation of the grey values.
+    """
+    if config.input_stride > 1:
+        size = 2**config.scattering.J
+        rows, columns = (-(-side // (config.input_stride * size)) * size for side in image.shape[-2:])
+        image = averaged(image, rows, columns)
+    return (image - grey.mean) / grey.std
+
+
+def pooled(plane: Tensor, config: ClassifierConfig) -> Tensor:
+    """Return a plane, float [batch, height, width], averaged over the positions of the scattering coefficients."""
+    size = 2**config.scattering.J
+    if config.input_stride == 1:
+        return functional.avg_pool2d(plane.unsqueeze(1), size).squeeze(1)
+    rows, columns = (-(-side // (config.input_stride * size)) for side in plane.shape[-2:])
+    return averaged(plane, rows, columns)
+
+
+def averaged(plane: Tensor, rows: int, columns: int) -> Tensor:
+    """Return float [batch, rows, columns] of a larger float [batch, height, width], each the mean of its area."""
+    down, across = (
+        torch.as_tensor(area_weights(length, count), dtype=plane.dtype, device=plane.device)
+        for length, count in zip(plane.shape[-2:], (rows, columns), strict=True)
+    )
+    return down @ plane @ across.T
+
+
+@cache
+def area_weights(length: int, count: int) -> Float64:
+    """Return the matrix float64 [count, length] that averages a line of pixels over `count` equal parts."""
+    edges = np.arange(count + 1) * length / count
+    pixels = np.arange(length)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return overlap.clip(min=0) * count / length
+
+
 class Network(nn.Module):
     """Segmenter, scattering transform and ensemble as one network; `config` is that of a bundle."""
 
@@ -76,12 +121,10 @@ class Network(nn.Module):
         grey = self.config.standardisation
         if grey is None or self.config.classifier is None:
             raise ValueError(f"{self.config.name}: has no classifier")
-        size = 2**self.config.classifier.scattering.J
-        pooled_mask, pooled_image = (
-            functional.avg_pool2d(plane.unsqueeze(1), size).squeeze(1) for plane in (mask, image / 255)
-        )
-        scattering = self.scattering((image - grey.mean) / grey.std)
-        return scattering, self.ensemble(scattering, pooled_mask, image=pooled_image, patient=patient)
+        config = self.config.classifier
+        scattering = self.scattering(scattering_input(image, config, grey))
+        planes = pooled(mask, config), pooled(image / 255, config)
+        return scattering, self.ensemble(scattering, planes[0], image=planes[1], patient=patient)
 
     def forward(self, image: Tensor, patient: Tensor | None = None) -> NetworkOutput:
         """Return all stages for uint8 [batch, height, width], prepared images."""

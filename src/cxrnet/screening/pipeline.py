@@ -188,6 +188,7 @@ class Pipeline:
             height=how.height,
             width=how.width,
             interpolation=how.interpolation,
+            equalisation=how.equalisation,
             name=radiograph.name,
         )
 

@@ -20,28 +20,30 @@ from cxrnet.training.segmentation import optimiser_of
 
 
 class FeatureFilms(Dataset[tuple[Tensor, Tensor]]):
-    """Features and labels of some films, asked for by (epoch, index); each epoch shows another moved copy.
+    """Features and labels of some images, asked for by (epoch, index); each epoch shows another copy.
 
     Args:
         features: Of all films.
         films: int64 [n], which of them.
         labels: int64 [all films], index of the class.
-        is_moved: Whether moved copies are shown, or the films as they are.
+        copies: Augmented copies of an image that are shown together; 0 shows the images as they are.
     """
 
-    def __init__(self, features: Features, films: Int64, labels: Int64, *, is_moved: bool) -> None:
-        self._features, self._films, self._labels, self._is_moved = features, films, labels, is_moved
+    def __init__(self, features: Features, films: Int64, labels: Int64, *, copies: int) -> None:
+        self._features, self._films, self._labels, self._copies = features, films, labels, copies
 
     def __len__(self) -> int:
         """Return the number of films."""
         return len(self._films)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return float32 [channel, rows, columns] and int64 []."""
+        """Return float32 [copy, channel, rows, columns] and int64 []."""
         epoch, index = key
         film = int(self._films[index])
-        variant = 1 + (epoch + film) % self._features.variants if self._is_moved else 0
-        return self._features.at(variant, film), torch.tensor(self._labels[film])
+        number = self._features.variants
+        step = max(1, number // max(1, self._copies))
+        variants = [1 + (epoch + film + copy * step) % number for copy in range(self._copies)] or [0]
+        return torch.stack([self._features.at(variant, film) for variant in variants]), torch.tensor(self._labels[film])
 
 
 class FoldModule(lightning.LightningModule):
@@ -69,13 +71,14 @@ class FoldModule(lightning.LightningModule):
         super().__init__()
         self.config, self._labels, self._features = config, labels, features
         self._train, self.validation, self._draws = train, validation, draws
+        self._copies = 2 if config.consistency else 1
         self.network = Fold(config.classifier).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         counts = torch.from_numpy(np.bincount(labels[train], minlength=len(config.classifier.classes)))
         self.register_buffer("_weights", class_weights(counts) if config.balance == "class" else None)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the films of this epoch; asked for anew in every epoch."""
-        films = FeatureFilms(self._features, self._train, self._labels, is_moved=True)
+        films = FeatureFilms(self._features, self._train, self._labels, copies=self._copies)
         order = EpochOrder(
             len(films),
             seed=self.config.seed,
@@ -94,7 +97,7 @@ class FoldModule(lightning.LightningModule):
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean of all batches
-        films = FeatureFilms(self._features, self._train, self._labels, is_moved=True)
+        films = FeatureFilms(self._features, self._train, self._labels, copies=self._copies)
         seed, epoch = self.config.seed, self.config.epochs
         order = EpochOrder(len(films), seed=seed, epoch=epoch, draws=self._draws, number=self.config.draws)
         self.train()
@@ -108,14 +111,15 @@ class FoldModule(lightning.LightningModule):
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the films that were kept out, as they are."""
-        films = FeatureFilms(self._features, self.validation, self._labels, is_moved=False)
+        films = FeatureFilms(self._features, self.validation, self._labels, copies=0)
         order = EpochOrder(len(films), seed=0, epoch=0, is_shuffled=False)
         return DataLoader(films, batch_size=32, sampler=order)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return logits, float [batch, class], of features float [batch, channel, rows, columns]."""
-        logits: Tensor = self.network(features[:, :-2], features[:, -2], image=features[:, -1]).logits
-        return logits
+        """Return logits, float [batch, copy, class], of features float [batch, copy, channel, rows, columns]."""
+        flat = features.flatten(0, 1)
+        logits: Tensor = self.network(flat[:, :-2], flat[:, -2], image=flat[:, -1]).logits
+        return logits.view(*features.shape[:2], -1)
 
     def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
         """Return the loss of a batch."""
@@ -135,9 +139,22 @@ class FoldModule(lightning.LightningModule):
     def _log_step(self, part: str, features: Tensor, labels: Tensor) -> Tensor:
         logits = self(features)
         weights: Tensor | None = self._weights  # type: ignore[assignment]
-        loss = weighted_cross_entropy(logits, labels, weights=weights)
-        accuracy = (logits.argmax(dim=1) == labels).float().mean()
+        every = labels.repeat_interleave(logits.shape[1])
+        loss = weighted_cross_entropy(logits.flatten(0, 1), every, weights=weights)
+        if logits.shape[1] > 1:
+            loss = loss + self.config.consistency * disagreement(logits)
+        accuracy = (logits.flatten(0, 1).argmax(dim=1) == every).float().mean()
         how = {"on_step": False, "on_epoch": True, "prog_bar": True, "batch_size": len(labels), "sync_dist": True}
         self.log(f"{part}_loss", loss, **how)  # type: ignore[arg-type]
         self.log(f"{part}_accuracy", accuracy, **how)  # type: ignore[arg-type]
         return loss
+
+
+def disagreement(logits: Tensor) -> Tensor:
+    """Return how far the copies of an image differ: the mean squared difference of their centred logits.
+
+    Args:
+        logits: float [batch, copy, class].
+    """
+    centred = logits - logits.mean(dim=2, keepdim=True)
+    return (centred - centred.mean(dim=1, keepdim=True)).square().sum(dim=2).mean()

@@ -90,11 +90,12 @@ def train_classifier(
     open_run(folder, record, resume=resume)
     write_data(folder, manifest, {"all": samples})
     films = read_films(samples, config.preparation, with_masks=False)
-    grey = Standardisation(mean=float(films.images.mean()), std=float(films.images.std()))
+    prepared = films.prepared
+    grey = Standardisation(mean=float(prepared.mean()), std=float(prepared.std()))
     write_atomic(folder / STANDARDISATION, grey.model_dump_json().encode())
     write_folds(folder / FOLDS, manifest, folds)
     kept = features or folder / "features"
-    probabilities = open_lungs(kept, segmenter, films.images)
+    probabilities = open_lungs(kept, segmenter, prepared)
     maps = open_features(kept, films.images, probabilities, grey, config)
     return [
         train_fold(number, folder / f"fold{number}", config, maps, labels, folds, manifest, trainer_options)
@@ -203,7 +204,7 @@ def write_out_of_fold(path: Path, module: FoldModule, manifest: Manifest) -> Non
     columns = [f"logit_{name}" for name in classes]
     module.eval()
     with torch.inference_mode():
-        logits = torch.cat([module(features) for features, _ in module.val_dataloader()]).numpy()
+        logits = torch.cat([module(features) for features, _ in module.val_dataloader()]).numpy()[:, 0]
     rows = []
     for film, values in zip(module.validation, logits, strict=True):
         sample = manifest.samples[int(film)]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
+from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import MissingExtraError, UsageError
 from cxrnet.model.config import (
@@ -57,7 +58,8 @@ class SegmenterTraining(Frozen):
         segmenter: The network.
         preparation: How films are prepared.
         loss: Which loss (paper: weighted-tanimoto).
-        augmentation: How films are moved; None leaves them.
+        augmentation: How images are moved; None leaves them.
+        acquisition: How noise, sharpness, contrast, compression, borders and markers are changed.
         optimiser: The optimiser.
         phases: Sizes in their order; the epochs of all are the epochs of the training. Each epoch is validated at its
             scale, and only those of the last phase can be the best.
@@ -69,6 +71,7 @@ class SegmenterTraining(Frozen):
     preparation: PreparationConfig = PreparationConfig()
     loss: Literal["weighted-tanimoto", "tanimoto", "dice"] = "weighted-tanimoto"
     augmentation: Augmentation = AUGMENTATIONS["plausible"]
+    acquisition: Acquisition = ACQUISITIONS["none"]
     optimiser: Optimiser = Optimiser()
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = (Phase(epochs=20, scale=0.5), Phase(epochs=5, batch=4))
     patience: Positive | None = None
@@ -102,9 +105,12 @@ class ClassifierTraining(Frozen):
         classifier: The network.
         preparation: How films are prepared.
         lung_mask: What happens to the lung probability before Module 2.
-        augmentation: How films are moved.
-        variants: Moved copies of each film that are made once, with their lung masks and scattering coefficients,
-            and gone through in turn; the copies do not depend on the weights.
+        augmentation: How images are moved.
+        acquisition: How noise, sharpness, contrast, compression, borders and markers of the copies are changed.
+        variants: Augmented copies of each image that are made once, with their lung masks and scattering
+            coefficients, and shown in turn; the copies do not depend on the weights.
+        consistency: Weight of the mean squared difference between the logits of two copies of one image, which are
+            then shown side by side; 0 shows one copy.
         optimiser: The optimiser.
         epochs: Passes over the films.
         batch: Films in a step.
@@ -126,7 +132,9 @@ class ClassifierTraining(Frozen):
     preparation: PreparationConfig = PreparationConfig()
     lung_mask: LungMaskConfig = LungMaskConfig()
     augmentation: Augmentation = AUGMENTATIONS["plausible"]
+    acquisition: Acquisition = ACQUISITIONS["none"]
     variants: Positive = 8
+    consistency: Annotated[float, Field(ge=0)] = 0.0
     optimiser: Optimiser = Optimiser(learning_rate=5e-3)
     epochs: Positive = 40
     batch: Positive = 16
@@ -146,10 +154,12 @@ class ClassifierTraining(Frozen):
         return self
 
 
+_PRESETS: dict[str, Mapping[str, Frozen]] = {"augmentation": AUGMENTATIONS, "acquisition": ACQUISITIONS}
+
 Training = TypeVar("Training", SegmenterTraining, ClassifierTraining)
 
 SEGMENTER_PRESETS = {
-    "default": SegmenterTraining(segmenter=SegmenterConfig(output_stride=2)),
+    "default": SegmenterTraining(segmenter=SegmenterConfig(output_stride=2), acquisition=ACQUISITIONS["varied"]),
     "paper-jms": SegmenterTraining(
         augmentation=AUGMENTATIONS["paper"],
         optimiser=Optimiser(name="adam", learning_rate=1e-3, weight_decay=0.0, schedule="constant"),
@@ -162,7 +172,12 @@ SEGMENTER_PRESETS = {
     ),
 }
 CLASSIFIER_PRESETS = {
-    "default": ClassifierTraining(classifier=ClassifierConfig(logarithm=True)),
+    "default": ClassifierTraining(
+        classifier=ClassifierConfig(input_stride=2, logarithm=True, floor=0.1),
+        preparation=PreparationConfig(equalisation="rank"),
+        acquisition=ACQUISITIONS["varied"],
+        consistency=0.1,
+    ),
     "paper": ClassifierTraining(
         augmentation=AUGMENTATIONS["paper"],
         optimiser=Optimiser(name="adam", learning_rate=2e-3, amsgrad=True, weight_decay=0.0, schedule="constant"),
@@ -188,8 +203,9 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
     """
     where = path.name if path is not None else "training"
     told = _read_yaml(path) | {field: value for field, value in changes.items() if value is not None}
-    if isinstance(told.get("augmentation"), str):
-        told["augmentation"] = _augmentation(where, told["augmentation"])
+    for field, presets in _PRESETS.items():
+        if isinstance(told.get(field), str):
+            told[field] = _preset(where, field, told[field], presets)
     content = _merged(preset.model_dump(mode="json"), told)
     try:
         return type(preset).model_validate_json(json.dumps(content))
@@ -211,10 +227,10 @@ def _merged(preset: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any
     return both
 
 
-def _augmentation(where: str, name: str) -> dict[str, Any]:
-    if name not in AUGMENTATIONS:
-        raise UsageError(f"{where}: augmentation {name} is not known; choose from {', '.join(AUGMENTATIONS)}")
-    return AUGMENTATIONS[name].model_dump(mode="json")
+def _preset(where: str, field: str, name: str, presets: Mapping[str, Frozen]) -> dict[str, Any]:
+    if name not in presets:
+        raise UsageError(f"{where}: {field} {name} is not known; choose from {', '.join(presets)}")
+    return presets[name].model_dump(mode="json")
 
 
 def _read_yaml(path: Path | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,31 +18,42 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from cxrnet.arrays import Float64, UInt8
+from cxrnet.data.acquisition import Acquisition, change
 from cxrnet.data.augment import Augmentation, draw, warp
 from cxrnet.data.manifest import Sample
 from cxrnet.data.masks import read_many, read_mask, resize_mask
 from cxrnet.errors import UsageError
 from cxrnet.imaging.decoding import Decoder
-from cxrnet.imaging.preprocess import prepare
+from cxrnet.imaging.preprocess import EQUALISERS, Equalisation, prepare, resize
 from cxrnet.model.config import PreparationConfig
 from cxrnet.training.config import Phase
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Films:
-    """Prepared films of one size.
+    """Images of one size, before histogram equalisation: what an acquisition could have changed.
 
     Attributes:
-        images: uint8 [film, height, width].
+        images: uint8 [image, height, width].
         masks: uint8 of that shape, 255 times the part of each pixel that is lung, or None.
     """
 
     images: UInt8
     masks: UInt8 | None = None
+    equalisation: Equalisation = "histogram"
 
     def __len__(self) -> int:
         """Return the number of films."""
         return len(self.images)
+
+    @property
+    def prepared(self) -> UInt8:
+        """The images as the networks see them, histogram equalised, uint8 [image, height, width]."""
+        return np.stack([self.equalise(image) for image in self.images])
+
+    def equalise(self, image: UInt8) -> UInt8:
+        """Return one image as the networks see it, uint8 [height, width]."""
+        return EQUALISERS[self.equalisation](image)
 
     def resized(self, scale: float) -> Films:
         """Return the films with both sides times `scale`, by area; a mask says how much of a pixel is lung."""
@@ -51,13 +62,13 @@ class Films:
         height, width = (max(32, round(side * scale)) for side in self.images.shape[1:])
         small = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in self.images]
         if self.masks is None:
-            return Films(images=np.stack(small))
+            return replace(self, images=np.stack(small))
         masks = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in self.masks]
-        return Films(images=np.stack(small), masks=np.stack(masks))
+        return replace(self, images=np.stack(small), masks=np.stack(masks))
 
 
 def read_films(samples: Sequence[Sample], how: PreparationConfig, *, with_masks: bool) -> Films:
-    """Return the prepared films of some samples.
+    """Return the images of some samples at the size of the networks.
 
     Raises:
         RadiographError: A film or a mask cannot be read.
@@ -70,19 +81,20 @@ def read_films(samples: Sequence[Sample], how: PreparationConfig, *, with_masks:
 
     def read(decoder: Decoder, sample: Sample) -> tuple[UInt8, UInt8 | None]:
         film = decoder.read(sample.image)
-        size = {"height": how.height, "width": how.width}
-        image = prepare(film.pixels, **size, interpolation=how.interpolation, name=film.name)
+        size = how.height, how.width
+        prepare(film.pixels, height=how.height, width=how.width, interpolation=how.interpolation, name=film.name)
+        image = np.rint(resize(film.pixels, *size, how.interpolation)).astype(np.uint8)
         if not with_masks:
             return image, None
         if sample.mask is None:
             raise UsageError(f"manifest: line {sample.line} has no mask; leave it out with --where, or give one")
-        return image, resize_mask(read_mask(decoder, sample.mask), **size)
+        return image, resize_mask(read_mask(decoder, sample.mask), *size)
 
     for index, (image, mask) in enumerate(read_many(read, samples)):
         images[index] = image
         if masks is not None and mask is not None:
             masks[index] = mask
-    return Films(images=images, masks=masks)
+    return Films(images=images, masks=masks, equalisation=how.equalisation)
 
 
 def digest(samples: Sequence[Sample]) -> str:
@@ -152,15 +164,24 @@ class MovedFilms(Dataset[tuple[Tensor, Tensor]]):
     """Films with their masks, moved anew in every epoch; asked for by (epoch, index).
 
     Args:
-        films: Prepared films with masks.
+        films: Images with masks.
         augmentation: How they are moved.
+        acquisition: How their acquisition is changed.
         phase: Scale (the films are scaled here, once) and crop.
         seed: Of the training.
     """
 
-    def __init__(self, films: Films, augmentation: Augmentation, phase: Phase, *, seed: int) -> None:
+    def __init__(
+        self,
+        films: Films,
+        augmentation: Augmentation,
+        phase: Phase,
+        *,
+        seed: int,
+        acquisition: Acquisition | None = None,
+    ) -> None:
         self._films = films.resized(phase.scale)
-        self._augmentation, self._phase, self._seed = augmentation, phase, seed
+        self._augmentation, self._acquisition, self._phase, self._seed = augmentation, acquisition, phase, seed
 
     def __len__(self) -> int:
         """Return the number of films."""
@@ -175,6 +196,9 @@ class MovedFilms(Dataset[tuple[Tensor, Tensor]]):
             height, width = image.shape
             matrix = draw(self._augmentation, height=height, width=width, seed=self._seed, epoch=epoch, index=index)
             image, mask = warp(image, matrix), warp(mask, matrix)
+        if self._acquisition is not None:
+            image, mask = change(image, mask, self._acquisition, np.random.default_rng((self._seed, epoch, index, 2)))
+        image = self._films.equalise(image)
         if self._phase.crop is not None:
             rows, columns = crop_at(image.shape, self._phase.crop, (self._seed, epoch, index, 1))
             image, mask = image[rows, columns], mask[rows, columns]

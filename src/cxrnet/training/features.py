@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 from torch import Tensor
 from torch.nn import functional
 
 from cxrnet.arrays import Float32, UInt8
 from cxrnet.atomic import write_atomic
+from cxrnet.data.acquisition import change
 from cxrnet.data.augment import draw, warp
 from cxrnet.errors import OutputError
-from cxrnet.model.config import Standardisation
-from cxrnet.nn.network import lung_mask
-from cxrnet.nn.scattering import Scattering
+from cxrnet.export.fused import FusedScattering
+from cxrnet.export.onnx import export_module
+from cxrnet.imaging.preprocess import EQUALISERS
+from cxrnet.model.config import ScatteringConfig, Standardisation
+from cxrnet.nn.network import lung_mask, pooled, scattering_input
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.run import is_first_process
 
@@ -67,14 +72,18 @@ def open_features(
 
     Args:
         folder: Where they are kept, in a folder of their own by what they were made of, so that trainings may share it.
-        images: uint8 [film, height, width], prepared films.
-        probabilities: float32 [film, height, width], their lung probabilities, in [0, 1].
+        images: uint8 [image, height, width], before histogram equalisation.
+        probabilities: float32 [image, height, width], their lung probabilities, in [0, 1].
         grey: Mean and standard deviation of the training films.
         how: The training: scattering, lung mask, augmentation, variants and seed are taken from it.
     """
-    size = 2**how.classifier.scattering.J
     channels = how.classifier.scattering.channels + 2
-    shape = (how.variants + 1, len(images), channels, images.shape[1] // size, images.shape[2] // size)
+    shape = (
+        how.variants + 1,
+        len(images),
+        channels,
+        *pooled(torch.zeros(1, *images.shape[1:]), how.classifier).shape[1:],
+    )
     record: dict[str, Any] = {"shape": shape, "of": _digest(images, probabilities, grey, how)}
     folder /= hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
     path = folder / ARRAY
@@ -117,8 +126,8 @@ def _fill(
     grey: Standardisation,
     how: ClassifierTraining,
 ) -> None:
-    scattering = Scattering(how.classifier.scattering)
-    size = 2**how.classifier.scattering.J
+    inside = scattering_input(torch.zeros(1, *images.shape[1:]), how.classifier, grey)
+    scattering = fast_scattering(how.classifier.scattering, *inside.shape[1:])
     for variant in range(len(values)):
         for start in range(0, len(images), BATCH):
             films = range(start, min(start + BATCH, len(images)))
@@ -128,10 +137,21 @@ def _fill(
             if how.lungs == "blacked-out":
                 image, probability = black_out(image, probability)
             with torch.inference_mode():
-                coefficients = scattering((image - grey.mean) / grey.std)
-                planes = torch.stack([lung_mask(probability, image, how.lung_mask), image / 255], dim=1)
-                pooled = functional.avg_pool2d(planes, size)
-                values[variant, start : films.stop] = torch.cat([coefficients, pooled], dim=1).half().numpy()
+                mask = lung_mask(probability, image, how.lung_mask)
+                coefficients = scattering(scattering_input(image, how.classifier, grey))
+                planes = torch.stack([pooled(plane, how.classifier) for plane in (mask, image / 255)], dim=1)
+                values[variant, start : films.stop] = torch.cat([coefficients, planes], dim=1).half().numpy()
+
+
+def fast_scattering(config: ScatteringConfig, height: int, width: int) -> Callable[[Tensor], Tensor]:
+    """Return the scattering transform for images of one size, run by ONNX Runtime in half the time of PyTorch."""
+    content = export_module(FusedScattering(config).eval(), torch.rand(2, height, width), "scattering")
+    session = InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def transform(image: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {"image": image.numpy()})[0])
+
+    return transform
 
 
 def black_out(image: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
@@ -150,18 +170,22 @@ def black_out(image: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
 
 def _moved(image: UInt8, probability: Float32, how: ClassifierTraining, variant: int, film: int) -> tuple[UInt8, UInt8]:
     mask = np.rint(probability * 255).astype(np.uint8)
+    equalise = EQUALISERS[how.preparation.equalisation]
     if variant == 0:
-        return image, mask
+        return equalise(image), mask
     height, width = image.shape
     matrix = draw(how.augmentation, height=height, width=width, seed=how.seed, epoch=variant, index=film)
-    return warp(image, matrix), warp(mask, matrix)
+    rng = np.random.default_rng((how.seed, variant, film, 2))
+    image, mask = change(warp(image, matrix), warp(mask, matrix), how.acquisition, rng)
+    return equalise(image), mask
 
 
 def _digest(images: UInt8, probabilities: Float32, grey: Standardisation, how: ClassifierTraining) -> str:
     sha = hashlib.sha256(images.tobytes())
     sha.update(np.rint(probabilities * 255).astype(np.uint8).tobytes())
-    told = (grey, how.classifier.scattering, how.lung_mask, how.augmentation)
-    sha.update(json.dumps([*(one.model_dump(mode="json") for one in told), how.seed, how.lungs]).encode())
+    told = (grey, how.classifier.scattering, how.lung_mask, how.augmentation, how.acquisition)
+    rest = (how.seed, how.lungs, how.classifier.input_stride, how.preparation.equalisation)
+    sha.update(json.dumps([*(one.model_dump(mode="json") for one in told), *rest]).encode())
     return sha.hexdigest()
 
 

@@ -91,7 +91,7 @@ def train_gate(
     """
     unique = {sample.image: sample for sample in manifest.samples if sample.split != "val"}
     samples = list(unique.values())
-    whole = read_films(samples, PreparationConfig(), with_masks=False).images
+    whole = read_films(samples, PreparationConfig(), with_masks=False).prepared
     films = np.stack([cv2.resize(film, HALF[::-1], interpolation=cv2.INTER_AREA) for film in whole])
     is_held_out = assign_folds(samples, folds=HELD_OUT, seed=config.seed) == 0
     network = _fit(films[~is_held_out], read_pictures(others), config, tell)

@@ -21,8 +21,8 @@ class SegmenterModule(lightning.LightningModule):
 
     Args:
         config: The training.
-        train: Prepared films with masks.
-        validation: Prepared films with masks, never moved.
+        train: Images with masks.
+        validation: Images with masks, never augmented.
         workers: Processes that move films.
     """
 
@@ -37,7 +37,13 @@ class SegmenterModule(lightning.LightningModule):
         """Return the films of this epoch; asked for anew in every epoch."""
         phase = self._phase
         if self._moved is None or self._moved[0] is not phase:
-            films = MovedFilms(self._train, self.config.augmentation, phase, seed=self.config.seed)
+            films = MovedFilms(
+                self._train,
+                self.config.augmentation,
+                phase,
+                seed=self.config.seed,
+                acquisition=self.config.acquisition,
+            )
             self._moved = (phase, films)
         order = EpochOrder(
             len(self._train),
