@@ -5,7 +5,8 @@ import gdcm
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cxrnet.imaging.files import read_file
@@ -40,6 +41,21 @@ def dicom_of(pixels: np.ndarray, *, bits: int | None = None, **attributes: objec
         if value is None:
             delattr(dataset, keyword)
     return dataset
+
+
+def header(**attributes: object) -> Dataset:
+    dataset = dicom_of(np.zeros((64, 64), np.uint16))
+    dataset.set_original_encoding(False, True)
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def table(entries: int, first: int, bits: int, data: object, *, vr: str = "OW") -> Sequence:
+    item = Dataset()
+    item.add_new("LUTDescriptor", "SS" if first < 0 else "US", [entries, first, bits])
+    item.add_new("LUTData", vr, data)
+    return Sequence([item])
 
 
 @pytest.fixture

@@ -104,6 +104,27 @@ def test_prepare_refuses_another_range(pixels, words):
     assert refused.value.code == Fault.UNREADABLE
 
 
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=40)))
+def test_full_depth_equals_8_bits_for_whole_greys(image):
+    if image.min() < image.max():
+        size = {"height": image.shape[0], "width": image.shape[1]}
+        full, rounded = (prepare(image.astype(np.float32), **size, depth=depth) for depth in ("full", "8-bit"))
+        np.testing.assert_array_equal(full, rounded)
+
+
+def test_full_depth_keeps_the_greys_of_a_narrow_range():
+    pixels = RNG.permutation(np.linspace(100, 101, 64 * 70, dtype=np.float32)).reshape(64, 70)
+    pixels[0, :2] = 0, 255
+    full, rounded = (prepare(pixels, height=64, width=70, depth=depth) for depth in ("full", "8-bit"))
+    assert len(np.unique(full)) > 40 * len(np.unique(rounded))
+
+
+def test_full_depth_of_the_negative_is_the_negative():
+    pixels = RNG.permutation(np.linspace(0, 255, 300 * 340, dtype=np.float32)).reshape(300, 340)
+    image, negative = (prepare(each, depth="full").astype(int) for each in (pixels, 255 - pixels))
+    assert abs(image + negative - 255).max() <= 1
+
+
 def test_prepare_refuses_what_becomes_constant():
     pixels = np.full((64, 64), 7, np.float32)
     pixels[0, 0] = 7.2

@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 
 from cxrnet.errors import UsageError
+from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.outputs import parse_saves, shrink, write_finding
 from cxrnet.screening.pipeline import lungs_at
 
 
 def listing(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def blank(height, width):
+    return Radiograph(pixels=np.zeros((height, width), np.float32), name="blank", sha256="", format="array")
 
 
 def test_finding_is_written_as_record_and_pictures(pipeline, chest, tmp_path):
@@ -63,8 +68,8 @@ def test_unknown_save_is_refused():
 
 
 def test_shrink_keeps_the_proportions():
-    assert shrink(np.zeros((1600, 1200), np.float32), 800).shape == (800, 600)
+    assert shrink(blank(1600, 1200), 800).shape == (800, 600)
 
 
 def test_shrink_leaves_small_films_alone():
-    assert shrink(np.zeros((100, 90), np.float32), 800).shape == (100, 90)
+    assert shrink(blank(100, 90), 800).shape == (100, 90)

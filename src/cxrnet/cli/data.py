@@ -166,7 +166,9 @@ def pack(
         image_column, mask_column, label_column, group_column, patient_column, source_column, split_column
     )
     films = read_manifest(csv, columns=columns, where=parse_where(where))
-    preparation = PreparationConfig.model_validate({"height": height, "width": width, "interpolation": interpolation})
+    preparation = PreparationConfig.model_validate(
+        {"height": height, "width": width, "interpolation": interpolation, "depth": "full"}
+    )
     header = None
     if like is not None:
         with Pack(like) as other:

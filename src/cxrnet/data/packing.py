@@ -19,9 +19,9 @@ from cxrnet.data.pack import FORMAT, Header, open_library
 from cxrnet.errors import ManifestError, OutputError
 from cxrnet.imaging import Decoder
 from cxrnet.imaging.preprocess import prepare
-from cxrnet.model.config import PreparationConfig, Standardisation
+from cxrnet.model.config import NEW_PREPARATION, PreparationConfig, Standardisation
 
-STANDARD = PreparationConfig()
+STANDARD = NEW_PREPARATION
 """The size of the paper, with averaged areas."""
 
 
@@ -112,13 +112,7 @@ class _Preparing:
     def __call__(self, decoder: Decoder, sample: Sample) -> tuple[UInt8, UInt8 | None]:
         to = self.preparation
         radiograph = decoder.read(sample.image)
-        image = prepare(
-            radiograph.pixels,
-            height=to.height,
-            width=to.width,
-            interpolation=to.interpolation,
-            name=radiograph.name,
-        )
+        image = prepare(radiograph.pixels, **to.model_dump(), name=radiograph.name)
         if not self.masks or sample.mask is None:
             return image, None
         return image, resize_mask(read_mask(decoder, sample.mask), to.height, to.width)

@@ -119,7 +119,7 @@ def _segment(pipeline: Pipeline, sample: Sample) -> SegmenterCase:
             for mm, side, ours in zip(radiograph.spacing_mm, radiograph.pixels.shape, truth.shape, strict=True)
         )
         spacing = row, column
-    film = shrink(radiograph.pixels, VIEW)
+    film = shrink(radiograph, VIEW)
     seen = resize_mask(truth.astype(np.uint8) * 255, *film.shape) > 127
     return SegmenterCase(
         sample=sample,

@@ -235,10 +235,12 @@ def _unpack(answer: dict[str, Any]) -> Radiograph:
     """The radiograph in the child's answer."""
     fields = answer["fields"]
     spacing = fields.pop("spacing_mm")
+    curve = fields.pop("tone_curve")
     return Radiograph(
         pixels=answer["pixels"],
         spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
         history=tuple(fields.pop("history")),
         warnings=tuple(fields.pop("warnings")),
+        tone_curve=tuple((float(value), float(shown)) for value, shown in curve),
         **fields,
     )

@@ -10,7 +10,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, Med
 
 from cxrnet.imaging.attributes import KEPT_TAGS, code, find_identifiers, integer, kept_tags, label, spacing
 from cxrnet.imaging.frame import PIXEL_KEYWORDS, read_frame, syntax_name
-from cxrnet.imaging.greyscale import apply_modality, apply_voi, find_padding, is_inverted, is_uneven
+from cxrnet.imaging.greyscale import apply_modality, find_padding, is_inverted, is_uneven
 from cxrnet.imaging.levels import find_levels
 from cxrnet.imaging.radiograph import (
     BURNED_IN,
@@ -20,10 +20,12 @@ from cxrnet.imaging.radiograph import (
     Radiograph,
     describe_size,
     fault,
+    find_range,
     refusing,
     scale,
     scaling_step,
 )
+from cxrnet.imaging.voi import find_display
 
 # Nothing else is parsed: less for a hostile file to reach, and no identifier enters the program.
 _TAGS_READ = (
@@ -83,12 +85,13 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
     levels = find_levels(stored, counted=is_uneven(dataset))
     padding = find_padding(levels, dataset, history)
     grey = apply_modality(levels.values, dataset, name, history)
-    grey = apply_voi(grey, dataset, name, history, warnings)
+    low, high = find_range(grey, background=padding)
+    display = find_display(grey, dataset, low, high, name, history, warnings)
     if is_inverted(dataset, warnings):
-        grey = grey.max() + grey.min() - grey  # within its own range
+        display = display.inverted()
         history.append("inverted once for MONOCHROME1 (0028,0004)")
-    pixels = levels.picture(scale(name, grey, background=padding))
-    history += scaling_step(grey, background=padding)
+    pixels = levels.picture(scale(name, display.grey, background=padding))
+    history += scaling_step(display.grey, background=padding)
 
     spacing_mm, steps, spacing_warnings = spacing(dataset)
     tags, tag_warnings = kept_tags(dataset)
@@ -103,6 +106,7 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
         history=(*history, *steps),
         warnings=(*warnings, *spacing_warnings, *tag_warnings),
         tags=tags,
+        tone_curve=display.curve,
         identifiers=find_identifiers(dataset) if identifiers else None,
     )
 

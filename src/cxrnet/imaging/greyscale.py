@@ -7,7 +7,7 @@ indices around for an 8-bit table longer than 256 entries or a negative first va
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -32,7 +32,7 @@ def apply_modality(values: Float64, dataset: Dataset, name: str, history: list[s
     """
     if has_items(dataset, "ModalityLUTSequence"):
         history.append(f"looked up in {label('ModalityLUTSequence')}")
-        return _look_up(values, dataset, "ModalityLUTSequence", name)
+        return find_table(dataset, "ModalityLUTSequence", values.min(), values.max(), name).look_up(values)
     if numbers(dataset, "RescaleSlope") == () and numbers(dataset, "RescaleIntercept") == ():
         return values
     slope = number(dataset, "RescaleSlope", name, default=1.0)
@@ -41,39 +41,6 @@ def apply_modality(values: Float64, dataset: Dataset, name: str, history: list[s
         raise fault(Fault.UNREADABLE, name, f"{label('RescaleSlope')} is 0", "the slope must not be 0")
     history.append(f"rescaled by slope {slope:g} and intercept {intercept:g} (0028,1053)")
     return values if (slope, intercept) == (1, 0) else values * slope + intercept
-
-
-def apply_voi(values: Float64, dataset: Dataset, name: str, history: list[str], warnings: list[str]) -> Float64:
-    """The values of interest, by the first table or else the first window of the file (PS3.3 C.11.2).
-
-    Args:
-        values: float64 [height, width], after the Modality LUT.
-        dataset: The header.
-        name: The input, for messages.
-        history: Receives the step that was taken.
-        warnings: Receives what is odd.
-
-    Raises:
-        RadiographError: UNREADABLE for a window without width, an unknown function, or a damaged table.
-    """
-    if has_items(dataset, "VOILUTSequence"):
-        history.append(f"looked up in {label('VOILUTSequence')}")
-        if len(dataset.VOILUTSequence) > 1:
-            warnings.append(f"{label('VOILUTSequence')} has several tables; the first was used")
-        return _look_up(values, dataset, "VOILUTSequence", name)
-    centres, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
-    if centres is None or widths is None:
-        keyword = "WindowCenter" if centres is None else "WindowWidth"
-        raise fault(Fault.UNREADABLE, name, f"{label(keyword)} is not a number", "remove or correct the window")
-    if not centres or not widths:
-        if centres or widths:
-            warnings.append(f"{label('WindowCenter')} and Window Width do not come together and were ignored")
-        return values
-    if len(centres) > 1 or len(widths) > 1:
-        warnings.append(f"{label('WindowCenter')} has several windows; the first was used")
-    function = (code(dataset, "VOILUTFunction") or "LINEAR").upper()
-    history.append(f"windowed {centres[0]:g}/{widths[0]:g} {function} (0028,1050)")
-    return _window(values, centres[0], widths[0], function, name)
 
 
 def is_inverted(dataset: Dataset, warnings: list[str]) -> bool:
@@ -112,41 +79,39 @@ def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> Bool |
     return padding
 
 
-def _window(values: Float64, centre: float, width: float, function: str, name: str) -> Float64:
-    """Values up to a factor and an offset as PS3.3 C.11.2.1.2 and C.11.2.1.3 show them.
+class Table(NamedTuple):
+    """A look-up table: its entries, and the value that the first one stands for."""
 
-    The linear functions are a clip here: the scaling to 0..255 that follows supplies factor and offset.
+    entries: AnyArray
+    first: int
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        """The first and the last value that have an entry of their own."""
+        return self.first, self.first + len(self.entries) - 1
+
+    def look_up(self, values: Float64) -> Float64:
+        """float64 as `values`; beyond the ends of the table the end entries hold."""
+        index = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1).astype(np.intp)
+        return np.asarray(self.entries[index], np.float64)
+
+
+def find_table(dataset: Dataset, keyword: str, low: float, high: float, name: str) -> Table:
+    """The first table of a LUT sequence, for an image whose values lie in `low`..`high`.
+
+    The first value mapped is signed or not as the pixels are, and many files write it the other way: of the readings
+    the one is taken whose entries cover most of the image's range.
     """
-    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-        remedy = "LINEAR, LINEAR_EXACT and SIGMOID are accepted"
-        raise fault(Fault.UNREADABLE, name, f"{label('VOILUTFunction')} is not known", remedy)
-    least = 1 if function == "LINEAR" else 0
-    if width < least or width <= 0:
-        remedy = "it must be at least 1" if least else "it must be greater than 0"
-        problem = f"{label('WindowWidth')} is {width:g} for {function}"
-        raise fault(Fault.UNREADABLE, name, problem, remedy)
-    if function == "SIGMOID":
-        exponent = np.clip(-4 * (values - centre) / width, -700, 700)  # exp overflows beyond
-        return np.asarray(1 / (1 + np.exp(exponent)))
-    if function == "LINEAR":
-        centre, width = centre - 0.5, width - 1
-    if width == 0:
-        return (values > centre).astype(np.float64)
-    return np.clip(values, centre - width / 2, centre + width / 2)
-
-
-def _look_up(values: Float64, dataset: Dataset, keyword: str, name: str) -> Float64:
-    """float64 [height, width] from the first table of a LUT sequence; beyond its ends the end values hold."""
     with refusing(name, f"reading {label(keyword)}"):
         item = dataset[keyword][0]
         entries, first, _ = (int(each) for each in item.LUTDescriptor)
-        table = _read_table(item.LUTData, entries or 2**16, is_little_endian=dataset.original_encoding[1])
-        if table is None:
-            remedy = "the table is damaged"
-            problem = f"{label('LUTData')} is shorter than {label('LUTDescriptor')} says"
-            raise fault(Fault.UNREADABLE, name, problem, remedy)
-    index = np.clip(np.rint(values) - first, 0, len(table) - 1).astype(np.intp)
-    return np.asarray(table[index], np.float64)
+        entries = entries % 2**16 or 2**16
+        data = _read_table(item.LUTData, entries, is_little_endian=dataset.original_encoding[1])
+    if data is None:
+        problem = f"{label('LUTData')} is shorter than {label('LUTDescriptor')} says"
+        raise fault(Fault.UNREADABLE, name, problem, "the table is damaged")
+    firsts = (first, first - 2**16 if first >= 0 else first + 2**16)
+    return Table(data, max(firsts, key=lambda at: min(high, at + entries - 1) - max(low, at)))
 
 
 def _read_table(data: Any, entries: int, *, is_little_endian: bool | None) -> AnyArray | None:

@@ -1,4 +1,4 @@
-"""A radiograph to the network's input: resized, rounded to 8 bits, histogram equalised."""
+"""A radiograph to the network's input: resized and histogram equalised."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from cxrnet.arrays import Float32, UInt8
+from cxrnet.arrays import Float32, UInt8, UInt16
 from cxrnet.imaging.radiograph import Fault, fault
 
 Interpolation = Literal["bilinear", "area"]
 Equalisation = Literal["histogram", "rank"]
+Depth = Literal["8-bit", "full"]
+
+_STEPS = 257  # of 65,535 in one grey of 255: whole greys stay whole
 
 
 def prepare(
@@ -21,6 +24,7 @@ def prepare(
     width: int = 340,
     interpolation: Interpolation = "bilinear",
     equalisation: Equalisation = "histogram",
+    depth: Depth = "8-bit",
     name: str = "radiograph",
 ) -> UInt8:
     """The prepared image, uint8 [height, width], 0..255, histogram equalised.
@@ -32,6 +36,8 @@ def prepare(
         interpolation: "bilinear" as the published program does: half-pixel centres, replicated edges, no
             smoothing before shrinking. "area" averages along an axis that shrinks.
         equalisation: "histogram" as the published program does, or "rank": see `equalise` and `equalise_ranks`.
+        depth: "8-bit" rounds to 256 greys before equalising, as the published program does. "full" equalises 65,536:
+            a radiograph that fills a small part of its range keeps its greys. The same for whole greys.
         name: What messages call the input.
 
     Raises:
@@ -39,24 +45,32 @@ def prepare(
             but one grey is left.
     """
     _check(pixels, name)
-    resized = resize(pixels, height, width, interpolation)
-    image = np.rint(np.abs(resized)).astype(np.uint8)  # rint rounds half to even
+    resized = np.abs(resize(pixels, height, width, interpolation))
+    # "full" is 16 bits and not single precision, in which averages of equal values differ. rint rounds half to even.
+    is_full = depth == "full"
+    image = np.rint(resized * _STEPS).astype(np.uint16) if is_full else np.rint(resized).astype(np.uint8)
     if image.min() == image.max():
-        problem = f"every pixel of the prepared image is {image.flat[0]}"
+        problem = f"every pixel of the prepared image is {resized.flat[0]:g}"
         raise fault(Fault.CONSTANT, name, problem, "a radiograph has contrast")
     return EQUALISERS[equalisation](image)
 
 
-def equalise(image: UInt8) -> UInt8:
+def equalise(image: UInt8 | UInt16) -> UInt8:
     """`image` with its histogram equalised, uint8 [height, width].
 
     The first grey that occurs becomes 0, the others 255 / (pixels - its count) x (cumulative count - its
-    count), rounded half to even, in float32. A constant image comes back unchanged.
+    count), rounded half to even, in float32. A constant image of 8 bits comes back unchanged.
     """
-    return np.asarray(cv2.equalizeHist(image), np.uint8)
+    if image.dtype == np.uint8:
+        return np.asarray(cv2.equalizeHist(image), np.uint8)
+    counts = np.bincount(image.ravel(), minlength=2**16)
+    first = counts[image.min()]
+    scale = np.float32(255) / np.float32(image.size - first)
+    table = np.rint((np.cumsum(counts) - first).astype(np.float32) * scale)
+    return np.asarray(table.clip(0, 255).astype(np.uint8)[image])
 
 
-def equalise_ranks(image: UInt8) -> UInt8:
+def equalise_ranks(image: UInt8 | UInt16) -> UInt8:
     """`image` with each grey replaced by its rank among the pixels, uint8 [height, width], 0..255.
 
     Unlike `equalise`, pixels of one grey get the middle of their ranks, so that a clipped area keeps the mean of what
@@ -74,11 +88,11 @@ def equalise_ranks(image: UInt8) -> UInt8:
     return equalised
 
 
-def inside_border(image: UInt8) -> tuple[slice, slice]:
+def inside_border(image: UInt8 | UInt16) -> tuple[slice, slice]:
     """The rows and columns of `image` inside a uniform border of up to a quarter of each side."""
     tolerance = np.iinfo(image.dtype).max // 128
 
-    def width(lines: UInt8) -> int:
+    def width(lines: UInt8 | UInt16) -> int:
         reach = np.ptp(lines[: len(lines) // 4], axis=1) > tolerance
         return int(reach.argmax()) if reach.any() else len(reach)
 

@@ -40,6 +40,10 @@ class Fault(enum.StrEnum):
     DECODER_DIED = "DECODER_DIED"
 
 
+ToneCurve = tuple[tuple[float, float], ...]
+"""Points (value, shown value), both 0..255 and rising, between which a display is linear."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What one file may cost; the defaults hold every radiograph that is made today with room to spare.
@@ -70,7 +74,8 @@ class Radiograph:
 
     Args:
         pixels: float32 [height, width], 0..255, brighter = denser (bone white). 8-bit pictures keep their
-            values; everything else is scaled so that its minimum is 0 and its maximum 255, never clipped.
+            values; everything else is scaled so that its minimum is 0 and its maximum 255. The stored values at
+            their full depth: no display setting of the file clips them.
         name: File name as the user knows it.
         sha256: Of the bytes of the file, hexadecimal.
         format: "DICOM", "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF" or "array".
@@ -81,6 +86,7 @@ class Radiograph:
         identifiers: `IDENTIFIERS` by keyword, those that the file has; None where they were not asked for.
         turned: Degrees clockwise, 0, 90, 180 or 270, by which `pixels` are turned from the rows and columns of a DICOM
             file.
+        tone_curve: How the file wants `pixels` shown; () shows them as they are.
     """
 
     pixels: Float32
@@ -93,6 +99,14 @@ class Radiograph:
     tags: Mapping[str, str] = field(default_factory=dict)
     identifiers: Mapping[str, str] | None = None
     turned: int = 0
+    tone_curve: ToneCurve = ()
+
+    def displayed(self, pixels: Float32) -> Float32:
+        """Return `pixels` of this radiograph, float32 0..255 of any size, as its file wants them shown."""
+        if not self.tone_curve:
+            return pixels
+        values, shown = zip(*self.tone_curve, strict=True)
+        return np.asarray(np.interp(pixels, values, shown), np.float32)
 
     @classmethod
     def from_array(
@@ -188,7 +202,7 @@ def scale(name: str, values: AnyArray, *, background: Bool | None = None) -> Flo
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         remedy = "every pixel must be a finite number"
         raise fault(Fault.UNREADABLE, name, "some pixels are NaN or infinite", remedy)
-    low, high = _range(values if background is None else values[~background])
+    low, high = find_range(values, background=background)
     # Halved first: the distance between two float64 values can be larger than the largest float64.
     half = high / 2 - low / 2
     if half == 0:
@@ -210,12 +224,16 @@ def scaling_step(values: AnyArray, *, background: Bool | None = None) -> tuple[s
     """The line of history for `scale`, nothing where it leaves the values alone."""
     if values.dtype == np.uint8 and background is None:
         return ()
-    low, high = _range(values if background is None else values[~background])
+    low, high = find_range(values, background=background)
     return (f"scaled from {low:g}..{high:g} to 0..255",)
 
 
-def _range(values: AnyArray) -> tuple[float, float]:
-    """The least and the greatest of `values`, (0, 0) where there are none."""
-    if values.size == 0:
-        return 0.0, 0.0
-    return float(values.min()), float(values.max())
+def invert_curve(curve: ToneCurve) -> ToneCurve:
+    """The tone curve of the same image with dark and bright exchanged."""
+    return tuple((255 - value, 255 - shown) for value, shown in reversed(curve))
+
+
+def find_range(values: AnyArray, *, background: Bool | None = None) -> tuple[float, float]:
+    """The least and the greatest of `values` outside the `background`, (0, 0) where there are none."""
+    image = values if background is None else values[~background]
+    return (float(image.min()), float(image.max())) if image.size else (0.0, 0.0)

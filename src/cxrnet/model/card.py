@@ -68,13 +68,18 @@ PRESENTED = (("logarithm", ", as logarithms"), ("lungs_only", ", 0 outside the l
 """Options of Module 2 that change its coefficients, as a card tells them."""
 
 
+DEPTHS = {"8-bit": "after rounding to 256 greys", "full": "at the full depth of the stored values"}
+"""How a card words `PreparationConfig.depth`."""
+
+
 def describe(config: BundleConfig) -> list[str]:
     """Return what the model is and how a film reaches it, a line each."""
     size, network = config.preparation, config.segmenter
     heart = "run behind the heart" if config.lungs_include_heart else "leave the heart out"
     films = " on halved films" if network.output_stride == 2 else ""
     told = [
-        f"Films are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised.",
+        f"Films are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised "
+        f"{DEPTHS[size.depth]}; no display window of a file changes them.",
         f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches{films}; its lungs "
         f"{heart}.",
     ]

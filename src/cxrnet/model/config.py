@@ -179,12 +179,15 @@ class PreparationConfig(Frozen):
     `interpolation` is `bilinear`, without antialiasing, for the published weights, which saw such images, and
     `area` for models trained here. `equalisation` is `histogram`, as published, or `rank`: pixels of one grey get the
     middle of their ranks, and a uniform border does not count, so that clipping and frames move other greys little.
+    `depth` is `8-bit` where greys are rounded before they are equalised, as for all
+    models made before the choice was there, and `full` where 16-bit radiographs keep their greys.
     """
 
     height: Annotated[int, Field(ge=32, le=4096)] = 300
     width: Annotated[int, Field(ge=32, le=4096)] = 340
     interpolation: Literal["bilinear", "area"] = "area"
     equalisation: Literal["histogram", "rank"] = "histogram"
+    depth: Literal["8-bit", "full"] = "8-bit"
 
 
 class LungMaskConfig(Frozen):
@@ -268,6 +271,9 @@ class BundleConfig(Frozen):
             raise ValueError(msg)
         return self
 
+
+NEW_PREPARATION = PreparationConfig(depth="full")
+"""Of models trained now."""
 
 PUBLISHED_PREPARATION = PreparationConfig(interpolation="bilinear")
 PUBLISHED_LUNG_MASK = LungMaskConfig(levels=255, window=(6, 225))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cxrnet.imaging.radiograph import Radiograph
+from cxrnet.imaging.radiograph import Radiograph, invert_curve
 
 
 def mended(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Radiograph, tuple[str, ...]]:
@@ -17,10 +17,10 @@ def mended(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Rad
         is_inverted: Whether its bones are dark.
         turn: Degrees by which it is turned anticlockwise: 0, 90, 180 or 270. It is turned back by as much.
     """
-    pixels, spacing = radiograph.pixels, radiograph.spacing_mm
+    pixels, spacing, curve = radiograph.pixels, radiograph.spacing_mm, radiograph.tone_curve
     steps: tuple[str, ...] = ()
     if is_inverted:
-        pixels = 255 - pixels
+        pixels, curve = 255 - pixels, invert_curve(curve)
         steps = (*steps, "mended: greys inverted")
     if turn:
         pixels = np.ascontiguousarray(np.rot90(pixels, -turn // 90))
@@ -28,4 +28,5 @@ def mended(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Rad
         if spacing is not None and turn % 180:
             spacing = spacing[::-1]
     history, turned = (*radiograph.history, *steps), (radiograph.turned + turn) % 360
-    return replace(radiograph, pixels=pixels, spacing_mm=spacing, history=history, turned=turned), steps
+    changed = replace(radiograph, pixels=pixels, spacing_mm=spacing, tone_curve=curve, history=history, turned=turned)
+    return changed, steps

@@ -99,7 +99,7 @@ def panel_content(finding: Finding) -> PanelContent:
     assert finding.radiograph is not None
     assert finding.lung_probability is not None
     assert finding.status != "failed"
-    view = shrink(finding.radiograph.pixels, VIEW)
+    view = shrink(finding.radiograph, VIEW)
     height, width = view.shape
     heatmaps = {} if finding.heatmaps is None else finding.heatmaps.maps(height, width)
     return PanelContent(
@@ -121,11 +121,12 @@ def panel_content(finding: Finding) -> PanelContent:
     )
 
 
-def shrink(pixels: Float32, longest: int) -> UInt8:
-    """Return uint8 [height, width] of float32 0 to 255, with its longest side at most `longest`, for viewing."""
-    factor = min(1.0, longest / max(pixels.shape))
-    height, width = (max(1, round(side * factor)) for side in pixels.shape)
-    return np.rint(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)).clip(0, 255).astype(np.uint8)
+def shrink(radiograph: Radiograph, longest: int) -> UInt8:
+    """Return a radiograph as its file wants it shown, uint8 [height, width], its longest side at most `longest`."""
+    factor = min(1.0, longest / max(radiograph.pixels.shape))
+    height, width = (max(1, round(side * factor)) for side in radiograph.pixels.shape)
+    small = cv2.resize(radiograph.pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return np.rint(radiograph.displayed(np.asarray(small, np.float32))).clip(0, 255).astype(np.uint8)
 
 
 def arrays(finding: Finding, *, full: bool) -> dict[str, AnyArray]:

@@ -182,15 +182,7 @@ class Pipeline:
 
     def prepare(self, radiograph: Radiograph) -> UInt8:
         """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
-        how = self.bundle.config.preparation
-        return prepare(
-            radiograph.pixels,
-            height=how.height,
-            width=how.width,
-            interpolation=how.interpolation,
-            equalisation=how.equalisation,
-            name=radiograph.name,
-        )
+        return prepare(radiograph.pixels, **self.bundle.config.preparation.model_dump(), name=radiograph.name)
 
     def run(self, image: UInt8) -> ModelOutput:
         """Return what the graph says of a prepared image, uint8 [height, width].

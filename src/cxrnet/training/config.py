@@ -13,6 +13,7 @@ from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import MissingExtraError, UsageError
 from cxrnet.model.config import (
+    NEW_PREPARATION,
     ClassifierConfig,
     Frozen,
     LungMaskConfig,
@@ -68,7 +69,7 @@ class SegmenterTraining(Frozen):
     """
 
     segmenter: SegmenterConfig = SegmenterConfig()
-    preparation: PreparationConfig = PreparationConfig()
+    preparation: PreparationConfig = NEW_PREPARATION
     loss: Literal["weighted-tanimoto", "tanimoto", "dice"] = "weighted-tanimoto"
     augmentation: Augmentation = AUGMENTATIONS["plausible"]
     acquisition: Acquisition = ACQUISITIONS["none"]
@@ -129,7 +130,7 @@ class ClassifierTraining(Frozen):
     """
 
     classifier: ClassifierConfig = ClassifierConfig()
-    preparation: PreparationConfig = PreparationConfig()
+    preparation: PreparationConfig = NEW_PREPARATION
     lung_mask: LungMaskConfig = LungMaskConfig()
     augmentation: Augmentation = AUGMENTATIONS["plausible"]
     acquisition: Acquisition = ACQUISITIONS["none"]
@@ -174,7 +175,7 @@ SEGMENTER_PRESETS = {
 CLASSIFIER_PRESETS = {
     "default": ClassifierTraining(
         classifier=ClassifierConfig(input_stride=2, logarithm=True, floor=0.1),
-        preparation=PreparationConfig(equalisation="rank"),
+        preparation=PreparationConfig(equalisation="rank", depth="full"),
         acquisition=ACQUISITIONS["varied"],
         consistency=0.1,
     ),

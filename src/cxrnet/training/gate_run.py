@@ -20,7 +20,7 @@ from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest
 from cxrnet.errors import UsageError
 from cxrnet.export.onnx import export_gate
-from cxrnet.model.config import Frozen, Positive, PreparationConfig
+from cxrnet.model.config import NEW_PREPARATION, Frozen, Positive
 from cxrnet.model.gate_runtime import CONTENTS, METADATA, GateFacts
 from cxrnet.nn.gate_network import GateNetwork
 from cxrnet.training.dataset import digest, read_films
@@ -91,7 +91,7 @@ def train_gate(
     """
     unique = {sample.image: sample for sample in manifest.samples if sample.split != "val"}
     samples = list(unique.values())
-    whole = read_films(samples, PreparationConfig(), with_masks=False).prepared
+    whole = read_films(samples, NEW_PREPARATION, with_masks=False).prepared
     films = np.stack([cv2.resize(film, HALF[::-1], interpolation=cv2.INTER_AREA) for film in whole])
     is_held_out = assign_folds(samples, folds=HELD_OUT, seed=config.seed) == 0
     network = _fit(films[~is_held_out], read_pictures(others), config, tell)

@@ -8,8 +8,8 @@ from pydicom import Dataset
 from tests.hostile.inputs.material import chest, element, encoded, grey, place_of, plain
 from tests.hostile.inputs.register import DONE, bad_copies, write
 
-NUMBERS = {
-    "slope_0": {"RescaleSlope": 0, "RescaleIntercept": 0},
+NUMBERS = {"slope_0": {"RescaleSlope": 0, "RescaleIntercept": 0}}
+DISPLAYS = {
     "window_width_0": {"WindowCenter": 100, "WindowWidth": 0},
     "window_width_negative": {"WindowCenter": 100, "WindowWidth": -5},
     "window_function_unknown": {"WindowCenter": 100, "WindowWidth": 5, "VOILUTFunction": "CUBIC"},
@@ -20,9 +20,8 @@ TEXTS = {
     "slope_infinite": (0x1053, b"1e400 "),
     "slope_two_values": (0x1053, b"1\\2 "),
     "intercept_infinite": (0x1052, b"-inf"),
-    "window_words": (0x1050, b"middle"),
-    "window_nan": (0x1050, b"nan "),
 }
+DISPLAY_TEXTS = {"window_words": (0x1050, b"middle"), "window_nan": (0x1050, b"nan ")}
 EDGES = {
     "slope_tiny": {"RescaleSlope": "1e-300", "RescaleIntercept": 0},
     "slope_huge": {"RescaleSlope": "1e300", "RescaleIntercept": 0},
@@ -40,6 +39,16 @@ EDGES = {
 @bad_copies(NUMBERS.items(), "UNREADABLE")
 def greyscale(folder, attributes):
     return write(folder, encoded(chest(**attributes)))
+
+
+@bad_copies(DISPLAYS.items(), DONE)
+def display(folder, attributes):
+    return write(folder, encoded(chest(**attributes)))
+
+
+@bad_copies(DISPLAY_TEXTS.items(), DONE)
+def display_text(folder, number_and_text):
+    return greyscale_text(folder, number_and_text)
 
 
 @bad_copies(TEXTS.items(), "UNREADABLE")
@@ -75,7 +84,7 @@ TABLES = {
 }
 
 
-@bad_copies(TABLES.items(), "UNREADABLE")
+@bad_copies(TABLES.items(), DONE)
 def voi_table(folder, item):
     return write(folder, encoded(chest(VOILUTSequence=[item])))
 
