@@ -31,7 +31,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cxrnet.data.folds import assign_folds, unite
+from cxrnet.data.folds import assign_folds, group_ids
 from cxrnet.data.manifest import Sample, parse_where, read_manifest
 from cxrnet.evaluation.bootstrap import Estimate, Floats, estimate
 from cxrnet.evaluation.metrics import binary_statistic
@@ -72,7 +72,7 @@ class Films:
 def read(manifest: Path, where: Sequence[str]) -> Films:
     """Return the films of a manifest; their scattering takes a minute a thousand on one core."""
     samples = read_manifest(manifest, where=parse_where(list(where))).samples
-    images = read_films(samples, PreparationConfig(), with_masks=False).images
+    images = read_films(samples, PreparationConfig(), with_masks=False).prepared
     mean, std = float(images.mean()), float(images.std())
     scattering, parts = Scattering(), []
     with torch.inference_mode():
@@ -88,7 +88,7 @@ def read(manifest: Path, where: Sequence[str]) -> Films:
     return Films(
         features=features,
         truth=np.array([sample.label == names[0] for sample in samples]),
-        groups=unite(samples),
+        groups=group_ids(samples),
         sources=np.array([sample.source for sample in samples]),
         samples=samples,
     )

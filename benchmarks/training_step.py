@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from cxrnet.nn.segmenter import Segmenter
+from cxrnet.training.lightning_patches import keep_freed_memory
 from cxrnet.training.losses import weighted_tanimoto_loss
-from cxrnet.training.run import keep_freed_memory
 
 
 def plain(x: Tensor, weight: Tensor, *, dilation: int) -> Tensor:

@@ -48,6 +48,14 @@ class ManifestError(CxrNetError):
     """A manifest, pack or public collection that cannot be used as it is; the message names the line or file."""
 
 
+class LeakError(ManifestError):
+    """A manifest that a check found errors in: unreadable files, or patients and images across splits."""
+
+
+class TrainingError(CxrNetError):
+    """A training that cannot continue, such as one whose loss is not finite."""
+
+
 class OutputError(CxrNetError):
     """Results that could not be written."""
 

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.data.conftest import decoder, films, one_decoder, read_rows, write_film
@@ -19,7 +21,7 @@ def test_manifest_says_what_it_found(cxrnet, tmp_path):
     said = cxrnet("data", "manifest", "folders", tmp_path / "set", "--out", tmp_path / "films.csv")
     assert said.code == 0
     assert said.out.splitlines()[:2] == [
-        f"{tmp_path / 'films.csv'}: 2 films, 0 with a lung mask",
+        f"{tmp_path / 'films.csv'}: 2 images, 0 with a lung mask",
         "left out 1: not an image by its name",
     ]
 
@@ -33,23 +35,23 @@ def test_manifest_exits_2_for_an_unknown_layout(cxrnet, tmp_path):
 def test_check_exits_0_when_nothing_is_wrong(cxrnet, films):
     said = cxrnet("data", "check", films.csv, "--similarity", "0.99")
     assert said.code == 0
-    assert "12 rows, 12 films, 12 masks, 6 groups, 6 patients" in said.out
+    assert "12 rows, 12 images, 12 masks, 6 groups, 6 patients" in said.out
     assert said.out.endswith("0 errors, 0 warnings, 0 notes\n")
 
 
 def test_check_exits_1_and_writes_json_when_something_is(cxrnet, films):
-    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "11.png")
+    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "8.png")
     said = cxrnet("data", "check", films.csv, "--similarity", "0.99", "--json", films.folder / "report.json")
     assert said.code == 1
-    assert "ERROR DUPLICATE_LEAK lines 2, 13: 0.png and 11.png look the same" in said.out
-    assert json.loads((films.folder / "report.json").read_text())["problems"][0]["lines"] == [2, 13]
+    assert "ERROR DUPLICATE_LEAK lines 2, 10: 0.png and 8.png look the same" in said.out
+    assert json.loads((films.folder / "report.json").read_text())["problems"][0]["lines"] == [2, 10]
 
 
 def test_check_lists_no_more_than_fits_a_screen(cxrnet, films):
     lines = "".join(f"nix{number}.png\n" for number in range(30))
     films.csv.write_text(f"image\n{lines}")
     said = cxrnet("data", "check", films.csv)
-    assert "ERROR and 10 more; --json FILE lists all" in said.out
+    assert "ERROR and 10 more; " in said.out
 
 
 def test_check_exits_2_without_a_manifest(cxrnet, tmp_path):
@@ -82,17 +84,39 @@ def test_split_exits_2_for_fewer_groups_than_folds(cxrnet, films):
 def test_pack_says_what_it_wrote(cxrnet, films):
     out = films.folder / "films.h5"
     said = cxrnet("data", "pack", films.csv, "--out", out, "--height", 64, "--width", 72)
-    assert said.code == 0
-    assert f"{out}: 12 films" in said.out
-    assert "class weights: covid 1.000, non-covid 1.000" in said.out
-    again = cxrnet("data", "pack", films.csv, "--out", films.folder / "test.h5", "--like", out, "--where", "split=val")
-    assert "test.h5: 4 films" in again.out
+    assert (said.code, said.out) == (0, f"{out}: 12 images, {out.stat().st_size / 1e6:.1f} MB\n")
+
+
+def test_pack_of_an_unreadable_file_exits_2_in_one_line(cxrnet, films):
+    (films.folder / "images" / "3.png").write_bytes(b"x")
+    said = cxrnet("data", "pack", films.csv, "--out", films.folder / "films.h5")
+    assert said.code == 2
+    assert "IMAGE line 5: image 3.png" in said.err
+    assert said.err.count("\n") == 1
 
 
 def test_pack_exits_2_for_an_unknown_interpolation(cxrnet, films):
     said = cxrnet("data", "pack", films.csv, "--out", films.folder / "films.h5", "--interpolation", "cubic")
     assert said.code == 2
-    assert said.err == "ERROR --interpolation cubic: is not known; choose area or bilinear\n"
+    assert "'cubic' is not one of 'area', 'bilinear'" in said.err
+
+
+def test_mask_values_can_be_named(cxrnet, films):
+    image = np.zeros((80, 90), np.uint8)
+    image[20:50, 20:60], image[:5] = 1, 255
+    cv2.imwrite(str(films.folder / "masks" / "3.png"), image)
+    words = ("data", "check", films.csv, "--similarity", "0.99")
+    assert "MASK_VALUES line 5: mask 3.png: the values are 0, 1, 255" in cxrnet(*words).out
+    films.csv.write_text("\n".join(films.csv.read_text().splitlines()[:1] + films.csv.read_text().splitlines()[4:5]))
+    assert cxrnet(*words, "--void-value", 255).code == 0
+
+
+@pytest.mark.parametrize("old", ["--leave-out", "--hold-out-source"])
+def test_split_by_source(cxrnet, films, old):
+    out = films.folder / "folds.csv"
+    said = cxrnet("data", "split", films.csv, "--out", out, "--no-merge-duplicates", old, "one", old, "two")
+    assert said.code == 2
+    assert "source two has no image" in said.err
 
 
 @pytest.mark.parametrize("verb", ["check", "split", "pack"])

@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from cxrnet import Pipeline
+from cxrnet.errors import UsageError
 from cxrnet.model.bundle import read_bundle
 from cxrnet.screening.calibration import calibrate
+from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.material import open_gate
 
@@ -125,8 +127,11 @@ def test_segmenter_run_holds_what_was_asked_and_what_came_out(segmenter_run):
     assert left == {
         "best.safetensors",
         "checkpoints",
+        ".lock",
         "curves.png",
         "data.json",
+        "files.json",
+        "images.h5",
         "history.csv",
         "last.safetensors",
         "result.json",
@@ -229,7 +234,7 @@ def test_classifier_that_is_resumed_when_done_changes_nothing(classifier_run, fi
 
 
 def test_single_fold_is_trained_when_asked_for(films, small_bundle, cxrnet, tmp_path):
-    said = cxrnet(*classifier_words(films, tmp_path, small_bundle, "--only", "1"))
+    said = cxrnet(*classifier_words(films, tmp_path, small_bundle, "--fold", "1"))
     assert said.out.startswith("fold 1: 2 epochs, best loss ")
     assert (tmp_path / "fold1").is_dir()
     assert not (tmp_path / "fold0").exists()
@@ -240,21 +245,21 @@ def test_single_fold_is_trained_when_asked_for(films, small_bundle, cxrnet, tmp_
 
 
 def test_begun_run_needs_resume(segmenter_run, films, cxrnet):
-    refuses(cxrnet(*segmenter_words(films, segmenter_run)), "holds a training; say --resume")
+    refuses(cxrnet(*segmenter_words(films, segmenter_run)), "holds a training; resume it with --resume")
 
 
 def test_run_is_not_resumed_with_other_settings(segmenter_run, films, cxrnet):
     said = cxrnet(*segmenter_words(films, segmenter_run, "--resume", "--seed", 5))
-    refuses(said, "was begun with other settings; resume with the same, or begin anew elsewhere")
+    refuses(said, "was started with other settings; resume with the same")
 
 
 def test_run_is_not_resumed_with_other_films(segmenter_run, films, cxrnet):
     said = cxrnet(*segmenter_words(films, segmenter_run, "--resume", "--where", "label=covid"))
-    refuses(said, "was begun with other films")
+    refuses(said, "was started with other films")
 
 
 def test_begun_classifier_needs_resume(classifier_run, films, small_bundle, cxrnet):
-    refuses(cxrnet(*classifier_words(films, classifier_run, small_bundle)), "holds a training; say --resume")
+    refuses(cxrnet(*classifier_words(films, classifier_run, small_bundle)), "holds a training; resume it with --resume")
 
 
 def test_segmenter_without_masks_is_refused(films, cxrnet, tmp_path):
@@ -283,7 +288,7 @@ CLASSIFIER_FAULTS = {
     "class in one fold": ({"fold": lambda n: n % 2}, "no film of class covid is left to train fold 0"),
     "divided group": (
         {"fold": lambda n: n // 2 % 2, "patient_id": lambda n: f"p{n // 4}"},
-        "group p0 is in folds 0 and 1; keep a group in one fold",
+        "patient p0 is in fold 0 and fold 1; keep it in one fold",
     ),
 }
 
@@ -298,18 +303,18 @@ def test_classifier_films_at_fault_are_refused(films, small_bundle, cxrnet, tmp_
 
 def test_fold_that_does_not_exist_is_refused(films, small_bundle, cxrnet, tmp_path):
     said = cxrnet(*classifier_words(films, tmp_path / "run", small_bundle, "--only", 7))
-    refuses(said, "--only 7: no such fold; there are 0 to 1")
+    refuses(said, "--fold 7: no such fold; there are 0 to 1")
 
 
-@pytest.mark.parametrize("split", [lambda n: "test", lambda n: "val" if n else ""])
-def test_split_without_films_to_train_on_is_refused(films, cxrnet, tmp_path, split):
-    folder = with_columns(films, tmp_path / "films", {"split": split})
-    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "it names no films to train on")
+@pytest.mark.parametrize("split", ["test", "val", "external"])
+def test_split_without_images_to_train_on_is_refused(films, cxrnet, tmp_path, split):
+    folder = with_columns(films, tmp_path / "films", {"split": lambda _: split})
+    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "manifest: the split column has")
 
 
 def test_single_group_is_refused(films, cxrnet, tmp_path):
     folder = with_columns(films, tmp_path / "films", {"patient_id": lambda _: "p"})
-    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "1 group of films")
+    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "1 group of images")
 
 
 def test_few_groups_are_divided_as_they_can(films, cxrnet, tmp_path):
@@ -331,6 +336,9 @@ SETTINGS_AT_FAULT = {
     "- 1": "holds list; give fields and values",
     "a: b: c": "is not a readable YAML file (ScannerError)",
     "segmenter: {classes: [lungs, heart, rest]}": "two classes, and no recurrent blocks",
+    "segmenter: {classes: [1, 0]}": "segmenter.classes.0: Input should be a valid string; quote it: '1'",
+    "seed: 1\nloss: dice\nseed: 2": "line 3: seed is given twice",
+    "optimiser: {schedule: constant, schedule: one-cycle}": "line 1: schedule is given twice",
 }
 
 
@@ -354,14 +362,200 @@ def test_accelerator_that_is_not_there_is_refused_before_a_run_begins(
     assert not (tmp_path / "run").exists()
 
 
-def test_preset_that_is_not_known_is_refused(films, cxrnet, tmp_path):
-    said = cxrnet("train", "segmenter", "-m", films / "films.csv", "-o", tmp_path / "run", "--preset", "best")
-    refuses(said, "--preset best: is not known; choose from default, paper-jms, paper-v7")
+@pytest.mark.parametrize(("content", "rate"), [("1e-3", 0.001), ("1E2", 100.0), ("-1", None)])
+def test_exponents_are_numbers(tmp_path, content, rate):
+    path = tmp_path / "settings.yaml"
+    path.write_text(f"optimiser: {{learning_rate: {content}}}\nclassifier: {{classes: [yes, no]}}")
+    if rate is None:
+        with pytest.raises(UsageError, match="learning_rate"):
+            read_training(CLASSIFIER_PRESETS["default"], path, {})
+        return
+    settings = read_training(CLASSIFIER_PRESETS["default"], path, {})
+    assert settings.optimiser.learning_rate == rate
+    assert settings.classifier.classes == ("yes", "no")
+
+
+@pytest.mark.parametrize("option", ["--preset", "--weights"])
+def test_choice_that_is_not_known_is_refused(films, cxrnet, tmp_path, option):
+    words = ["train", "segmenter", "-m", films / "films.csv"] if option == "--preset" else ["ensemble", tmp_path]
+    said = cxrnet(*words, "-o", tmp_path / "run", option, "first")
+    assert said.code == 2
+    assert "'first' is not one of" in said.err
 
 
 def test_single_fold_is_no_ensemble(classifier_run, cxrnet, tmp_path):
     said = cxrnet("ensemble", classifier_run / "fold0", "--out", tmp_path / "b")
     refuses(said, "is a single fold; give the folder above it")
+
+
+def broken(name, content):
+    def change(run):
+        path = run / name
+        path.write_bytes(path.read_bytes()[:-20] if content is None else content)
+
+    return change
+
+
+def swapped(run):
+    (run / "fold0").rename(run / "aside")
+    (run / "fold1").rename(run / "fold0")
+    (run / "aside").rename(run / "fold1")
+
+
+def copied(run):
+    shutil.rmtree(run / "fold1")
+    shutil.copytree(run / "fold0", run / "fold1")
+
+
+def exchanged(name):
+    def change(run):
+        one, other = (run / f"fold{number}" / name for number in (0, 1))
+        content = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(content)
+
+    return change
+
+
+def without_digests(name):
+    """As `exchanged`, in a run of a version that wrote no digests."""
+
+    def change(run):
+        exchanged(name)(run)
+        for number in (0, 1):
+            path = run / f"fold{number}" / "result.json"
+            result = json.loads(path.read_text())
+            del result["sha256"]
+            path.write_text(json.dumps(result))
+
+    return change
+
+
+FOLDS_AT_ODDS = {
+    "swapped": (swapped, "holds fold 1"),
+    "copied": (copied, "holds fold 0"),
+    "logits exchanged": (exchanged("out_of_fold.csv"), "is not the file that the training wrote"),
+    "weights exchanged": (exchanged("last.safetensors"), "is not the file that the training wrote"),
+    "logits exchanged in an old run": (without_digests("out_of_fold.csv"), "has other images or labels"),
+    "logits cut": (broken("fold1/out_of_fold.csv", None), "is not the file that the training wrote"),
+    "weights cut": (broken("fold0/last.safetensors", None), "is not the file that the training wrote"),
+    "weights empty": (broken("fold0/last.safetensors", b""), "is not the file that the training wrote"),
+    "result cut": (broken("fold0/result.json", None), "result.json: is damaged"),
+    "record cut": (broken("fold0/training.json", None), "give the folder that `cxrnet train --out` made"),
+    "folds cut": (broken("folds.csv", b"image,fold"), "folds.csv: has no rows"),
+    "mean cut": (broken("standardisation.json", b"{"), "standardisation.json: is damaged"),
+    "settings": (
+        lambda run: edited("training.json", lambda record: record["settings"].update(epochs=3))(run / "fold1"),
+        "was trained with other epochs than its run",
+    ),
+    "foreign": (
+        lambda run: edited("training.json", lambda record: record.update(run="0" * 64))(run / "fold1"),
+        "belongs to a training with other images, folds or lung masks",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FOLDS_AT_ODDS)
+def test_run_with_a_fold_that_is_not_its_own_makes_no_bundle(classifier_run, small_bundle, cxrnet, tmp_path, fault):
+    change, words = FOLDS_AT_ODDS[fault]
+    run = shutil.copytree(classifier_run, tmp_path / "run")
+    change(run)
+    refuses(cxrnet("ensemble", run, "--out", tmp_path / "b", "--lungs", small_bundle), words)
+    assert not (tmp_path / "b").exists()
+
+
+LEAKS_OF_A_CLASSIFIER = {
+    "patient in two folds": {"fold": lambda n: n % 3 // 2, "patient_id": lambda n: f"p{n // 2}"},
+    "image by two spellings": {"image": lambda n: "./0.png" if n == 2 else f"{n}.png", "fold": lambda n: n // 2 % 2},
+    "two labels": {"image": lambda n: "./0.png" if n == 1 else f"{n}.png"},
+    "patient in test": {"split": lambda n: "test" if n == 3 else "train", "patient_id": lambda n: f"p{n // 2}"},
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS_OF_A_CLASSIFIER)
+def test_classifier_does_not_train_on_leaks(films, small_bundle, cxrnet, tmp_path, leak):
+    folder = with_columns(films, tmp_path / "films", LEAKS_OF_A_CLASSIFIER[leak])
+    said = cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle))
+    assert said.code == 2
+    assert "accept these with --allow-leaks" in said.err
+    assert "line" in said.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_leaks_that_are_accepted_are_recorded(films, cxrnet, tmp_path):
+    columns = {"split": lambda n: "train" if n < 8 else "validation", "patient_id": lambda n: f"p{n // 3}"}
+    folder = with_columns(films, tmp_path / "films", columns)
+    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "patient p2 is in train and val")
+    said = cxrnet(*segmenter_words(folder, tmp_path / "run", "--allow-leaks"))
+    assert said.code == 0, said.err
+    assert "8 rows of the split train are trained on, 4 of the split val" in said.err
+    (leak, *_) = json.loads((tmp_path / "run" / "data.json").read_text())["accepted_leaks"]
+    assert leak.startswith("PATIENT_LEAK lines 8, 9, 10")
+    cxrnet("ensemble", tmp_path / "run", "--out", tmp_path / "b")
+    assert "patient p2 is in train and val" in (tmp_path / "b" / "card.md").read_text()
+
+
+def test_near_duplicate_in_two_folds_is_refused(films, small_bundle, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {"fold": lambda n: n // 2 % 2})
+    shutil.copy(folder / "0.png", folder / "2.png")
+    said = cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle))
+    refuses(said, "DUPLICATE_LEAK lines 2, 4: 0.png and 2.png look the same")
+
+
+def test_rows_of_test_are_not_trained_on(films, small_bundle, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {"split": lambda n: "test" if n < 4 else "train"})
+    said = cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle, "--fold", 0))
+    assert said.code == 0, said.err
+    assert "4 rows of the split test are left out" in said.err
+    assert [row["image"] for row in table(tmp_path / "run" / "folds.csv")] == [f"{n}.png" for n in range(4, 12)]
+
+
+def test_label_maps_are_lung_wherever_they_are_not_0(films, segmenter_run, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {})
+    for seed in range(12):
+        mask = cv2.imread(str(folder / f"{seed}m.png"), cv2.IMREAD_GRAYSCALE) // 255
+        mask[:, 36:] *= 2
+        cv2.imwrite(str(folder / f"{seed}m.png"), mask)
+    said = cxrnet(*segmenter_words(folder, tmp_path / "labels"))
+    assert said.code == 0, said.err
+    assert "NOTE LABEL_MAP" in said.err
+    assert (tmp_path / "labels" / "last.safetensors").read_bytes() == (segmenter_run / "last.safetensors").read_bytes()
+
+
+def test_empty_masks_alone_are_refused(films, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {})
+    for seed in range(12):
+        write_mask(folder / f"{seed}m.png", np.zeros((64, 72), bool))
+    said = cxrnet(*segmenter_words(folder, tmp_path / "run"))
+    assert said.code == 2
+    assert "masks of train has a lung" in said.err
+
+
+def test_mask_of_another_size_is_refused(films, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {})
+    write_mask(folder / "3m.png", np.eye(72, 64, dtype=bool))
+    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "MASK_SIZE line 5: mask 3m.png")
+
+
+def test_masks_that_changed_under_their_names_are_noticed_at_a_resume(films, segmenter_run, cxrnet, tmp_path):
+    folder = with_columns(films, tmp_path / "films", {})
+    write_mask(folder / "3m.png", np.eye(64, 72, dtype=bool))
+    stored = json.loads((segmenter_run / "files.json").read_text())
+    run = shutil.copytree(segmenter_run, tmp_path / "run")
+    moved = {name.replace(str(films), str(folder)): digest for name, digest in stored.items()}
+    (run / "files.json").write_text(json.dumps(moved))
+    said = cxrnet(*segmenter_words(folder, run, "--resume"))
+    refuses(said, "line 5: 3.png or its mask has changed since the run started")
+
+
+def test_pack_is_read_in_place_of_the_files(films, cxrnet, tmp_path):
+    pack = tmp_path / "images.h5"
+    cxrnet("data", "pack", films / "films.csv", "--out", pack, "--height", 64, "--width", 72)
+    written = pack.stat().st_mtime_ns
+    said = cxrnet(*segmenter_words(films, tmp_path / "run", "--pack", pack))
+    assert said.code == 0, said.err
+    assert pack.stat().st_mtime_ns == written
+    assert not (tmp_path / "run" / "images.h5").exists()
 
 
 def test_ensemble_needs_its_lungs(classifier_run, cxrnet, tmp_path):
@@ -379,7 +573,7 @@ def halves(films, run, small_bundle, tmp_path_factory):
     """Folders of two runs that have one fold each, as if trained on two machines."""
     folders = [tmp_path_factory.mktemp("halves") / name for name in ("here", "there")]
     for number, folder in enumerate(folders):
-        run(*classifier_words(films, folder, small_bundle, "--only", number))
+        run(*classifier_words(films, folder, small_bundle, "--fold", number))
     return folders
 
 
@@ -424,7 +618,7 @@ def test_fold_that_is_in_no_run_is_refused(halves, small_bundle, cxrnet, tmp_pat
     other = shutil.copytree(halves[0], tmp_path / "other")
     shutil.rmtree(other / "fold0")
     said = cxrnet("ensemble", halves[0], other, "--out", tmp_path / "b", "--lungs", small_bundle)
-    refuses(said, f"fold 1 has ended in none of {halves[0]}, {other}; train it with --only 1")
+    refuses(said, f"fold 1 has ended in none of {halves[0]}, {other}; train it with --fold 1")
 
 
 def edited(name, change):
@@ -476,11 +670,6 @@ def test_runs_at_odds_do_not_join(halves, small_bundle, cxrnet, tmp_path, fault)
     said = cxrnet("ensemble", halves[0], other, "--out", tmp_path / "b", "--lungs", small_bundle)
     refuses(said, f"{other}: {words}")
     assert not (tmp_path / "b").exists()
-
-
-def test_ensemble_of_weights_that_are_not_known_is_refused(segmenter_run, cxrnet, tmp_path):
-    said = cxrnet("ensemble", segmenter_run, "--out", tmp_path / "b", "--weights", "first")
-    refuses(said, "--weights first: is not known; choose last or best")
 
 
 def test_ensemble_of_no_run_is_refused(cxrnet, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -50,7 +51,7 @@ def sample(number=0, **changes):
     """Return a row as `read_manifest` gives it, without files."""
     values = {
         "line": number + 2,
-        "image": f"{number}.png",
+        "image": Path(f"{number}.png"),
         "mask": None,
         "label": "covid",
         "group": f"g{number}",
@@ -73,8 +74,8 @@ def decoder():
 @pytest.fixture(autouse=True)
 def one_decoder(monkeypatch, decoder):
     """Films are read one at a time by the decoder of all tests; `test_pixels` has the real thing."""
-    monkeypatch.setattr("cxrnet.data.masks.Decoder", lambda: nullcontext(decoder))
-    monkeypatch.setattr("cxrnet.data.masks.cpu_count", lambda: 1)
+    monkeypatch.setattr("cxrnet.data.reading.Decoder", lambda: nullcontext(decoder))
+    monkeypatch.setattr("cxrnet.data.reading.cpu_count", lambda: 1)
 
 
 @pytest.fixture

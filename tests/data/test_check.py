@@ -3,11 +3,15 @@ from __future__ import annotations
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
-from cxrnet.data.check import check_manifest, tabulate
+from cxrnet.data.check import check_manifest, require_sound, tabulate
 from cxrnet.data.manifest import Columns
+from cxrnet.data.masks import MaskValues
+from cxrnet.data.problem import Problem
+from cxrnet.errors import LeakError
 from tests.data.conftest import sample, write_mask, write_rows
 
 
@@ -31,7 +35,7 @@ def test_sound_manifest_has_no_problem(check):
     report = check()
     assert report.problems == ()
     assert not report.has_errors
-    assert (report.rows, report.films, report.masks, report.groups, report.patients) == (12, 12, 12, 6, 6)
+    assert (report.rows, report.images, report.masks, report.groups, report.patients) == (12, 12, 12, 6, 6)
 
 
 def test_classes_are_counted_by_source(check):
@@ -70,7 +74,7 @@ def test_damaged_mask_is_an_error(check, films):
 def test_mask_of_another_size_is_an_error(check, films):
     write_mask(films.folder / "masks" / "3.png", np.eye(70, 75, dtype=bool))
     (problem,) = found(check(), "MASK_SIZE")
-    assert problem.text == "line 5: the mask is 75 x 70, its image 90 x 80; a mask has the size of its image"
+    assert problem.text.startswith("line 5: mask 3.png: the mask is 75 x 70, its image 90 x 80")
 
 
 def test_image_with_two_classes_is_an_error(check):
@@ -89,19 +93,22 @@ def test_group_in_two_splits_is_an_error(check):
 
 
 def test_copy_in_another_split_is_an_error(check, films):
-    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "11.png")
-    (problem,) = found(check(), "DUPLICATE_LEAK")
-    assert problem.kind == "error"
-    assert problem.text == (
-        "lines 2, 13: 0.png and 11.png look the same (correlation 1.00), different groups, in train and val"
-    )
+    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "8.png")
+    (problem,) = check().problems
+    assert (problem.kind, problem.code, problem.lines) == ("error", "DUPLICATE_LEAK", (2, 10))
+
+
+def test_copy_with_another_class_is_an_error(check, films):
+    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "2.png")
+    (problem,) = check().problems
+    assert (problem.kind, problem.code, problem.lines) == ("error", "DUPLICATE_LABELS", (2, 4))
 
 
 def test_copy_in_the_same_split_is_a_note(check, films):
     shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "1.png")
     report = check()
     (problem,) = found(report, "DUPLICATE")
-    assert problem.text.endswith("the same group, in one split")
+    assert problem.text.endswith("the same group")
     assert not report.has_errors
 
 
@@ -117,6 +124,81 @@ def test_source_with_one_class_is_a_warning(check):
 
 def test_one_class_in_all_is_no_warning(check):
     assert check({number: {"label": "covid"} for number in range(12)}).problems == ()
+
+
+def test_patient_in_two_folds_is_an_error(check):
+    report = check({number: {"fold": str(number % 2), "split": ""} for number in range(12)})
+    problem = found(report, "PATIENT_LEAK")[0]
+    assert (problem.kind, problem.lines) == ("error", (2, 3))
+    assert "patient p0 is in fold 0 and fold 1" in problem.text
+
+
+def test_image_by_two_spellings_is_one_image(check):
+    report = check({8: {"image": "masks/../images/0.png", "label": "non-covid", "patient_id": "p9"}})
+    assert report.images == 11
+    codes = {problem.code: problem.lines for problem in report.problems}
+    assert codes == {"LABELS": (2, 10), "IMAGE_LEAK": (2, 10)}
+
+
+def test_labels_in_another_case_are_an_error(check):
+    (problem,) = found(check({0: {"label": "COVID"}, 4: {"label": "Covid"}}), "LABEL_CASE")
+    assert (problem.kind, problem.lines) == ("error", (2, 6))
+    assert "differs from covid in case only" in problem.text
+
+
+@pytest.mark.parametrize("word", ["nan", "unknown", "N/A", "None"])
+def test_patients_that_are_not_known_are_no_patient(check, word):
+    report = check({number: {"patient_id": word} for number in range(12)})
+    (problem,) = report.problems
+    assert (problem.kind, problem.code, len(problem.lines)) == ("warning", "PLACEHOLDER", 12)
+    assert (report.groups, report.patients) == (12, 0)
+
+
+def test_spellings_of_a_split_are_one_split(check):
+    assert check({8: {"split": "Validation"}, 0: {"split": "TRAIN"}, 9: {"split": "valid"}}).problems == ()
+
+
+def test_label_maps_are_noted_once(check, films):
+    for number in (3, 5):
+        cv2.imwrite(str(films.folder / "masks" / f"{number}.png"), np.arange(7200).reshape(80, 90).astype(np.uint8) % 3)
+    (problem,) = check().problems
+    assert (problem.kind, problem.code, problem.lines) == ("note", "LABEL_MAP", (5, 7))
+    assert check(values=MaskValues(lung=("1", "2", "255"))).problems == ()
+
+
+def test_empty_masks_are_a_warning(check, films):
+    for number in (3, 5):
+        write_mask(films.folder / "masks" / f"{number}.png", np.zeros((80, 90), bool))
+    (problem,) = check().problems
+    assert (problem.kind, problem.code, problem.lines) == ("warning", "EMPTY_MASK", (5, 7))
+
+
+def test_inverted_mask_is_a_warning(check, films):
+    write_mask(films.folder / "masks" / "3.png", ~np.eye(80, 90, dtype=bool))
+    assert [problem.code for problem in check().problems] == ["MASK_AREA"]
+
+
+def test_mask_of_values_that_fit_two_readings_is_an_error(check, films):
+    cv2.imwrite(str(films.folder / "masks" / "3.png"), np.arange(7200).reshape(80, 90).astype(np.uint8) % 3 * 127)
+    (problem,) = check().problems
+    assert (problem.kind, problem.code, problem.lines) == ("error", "MASK_VALUES", (5,))
+
+
+LEAK = Problem(kind="error", code="PATIENT_LEAK", text="lines 2, 3: patient p0 is in train and val", lines=(2, 3))
+BROKEN = Problem(kind="error", code="IMAGE", text="line 4: image x", lines=(4,))
+NOTE = Problem(kind="note", code="DUPLICATE", text="lines 2, 3: same")
+
+
+def test_errors_stop_and_name_their_rows():
+    with pytest.raises(LeakError, match=r"lines 2, 3: patient p0 .*--allow-leaks"):
+        require_sound([LEAK, NOTE], allow_leaks=False)
+    assert require_sound([NOTE], allow_leaks=False) == ()
+
+
+def test_leaks_can_be_accepted_and_unreadable_files_cannot():
+    assert require_sound([LEAK, NOTE], allow_leaks=True) == (LEAK,)
+    with pytest.raises(LeakError, match="1 errors: IMAGE line 4"):
+        require_sound([LEAK, BROKEN], allow_leaks=True)
 
 
 def test_rows_are_chosen(check):

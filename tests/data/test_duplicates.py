@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from cxrnet.data.duplicates import SIMILARITY, detail, join, near_pairs
+from cxrnet.data.duplicates import SIMILARITY, connected_components, detail, near_pairs
 
 
 def texture(seed):
@@ -59,13 +59,13 @@ def test_pairs_are_found_across_blocks(monkeypatch):
 
 @given(some.lists(some.tuples(some.integers(0, 9), some.integers(0, 9)), max_size=12))
 def test_joined_pairs_share_a_number(pairs):
-    numbers = join(10, pairs)
+    numbers = connected_components(10, pairs)
     assert all(numbers[one] == numbers[other] for one, other in pairs)
     assert sorted(set(numbers)) == list(range(numbers.max() + 1))
 
 
 def test_things_without_a_pair_stay_alone():
-    assert join(4, [(3, 1)]).tolist() == [0, 1, 2, 1]
+    assert connected_components(4, [(3, 1)]).tolist() == [0, 1, 2, 1]
 
 
 def test_real_films_and_their_copies_are_told_apart(shared):

@@ -91,7 +91,37 @@ def test_first_fault_says_how_many_follow(write):
 def test_scan_gives_sound_rows_and_all_faults(write):
     manifest, faults = scan_manifest(write("image,label\n,a\n1.png,b\n,c\n"))
     assert [row.line for row in manifest.samples] == [3]
-    assert len(faults) == 2
+    assert [fault.lines for fault in faults] == [(2,), (4,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "lines"),
+    [
+        ("image,label,,\n1.png,a,,\n2.png,b,,\n", "EMPTY_CELLS", (1,)),
+        ("image,label\n1.png,a,,\n2.png,b\n", "EMPTY_CELLS", (2,)),
+        ("image,label\n1.png,a\n , \n2.png,b\n   \n", "BLANK_ROWS", (3, 5)),
+        ("image,patient_id\n1.png,nan\n2.png,NaN\n", "PLACEHOLDER", (2,)),
+    ],
+)
+def test_what_spreadsheets_leave_is_noted_and_read(write, text, code, lines):
+    path = write(text)
+    manifest, problems = scan_manifest(path)
+    assert (problems[0].code, problems[0].lines) == (code, lines)
+    assert all(problem.kind != "error" for problem in problems)
+    assert [row.image.name for row in read_manifest(path).samples] == ["1.png", "2.png"]
+    assert "" not in manifest.fields
+
+
+def test_nul_byte_is_an_error_with_its_line(write):
+    with pytest.raises(ManifestError, match="line 3: has a NUL byte"):
+        read_manifest(write("image\n1.png\n2\0.png\n"))
+
+
+def test_patients_without_a_number_are_groups_of_their_own(write):
+    rows = read_manifest(write("image,patient_id\n1.png,unknown\n2.png,unknown\n3.png,p\n")).samples
+    assert [row.patient for row in rows] == [None, None, "p"]
+    assert len({row.group for row in rows}) == 3
+    assert rows[0].values["patient_id"] == "unknown"
 
 
 def test_renamed_column_must_be_there(write):

@@ -3,53 +3,195 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from cxrnet.data.masks import encode_png, read_many, read_mask, resize_mask
-from cxrnet.errors import RadiographError
-from tests.data.conftest import write_film, write_mask
+from cxrnet.data.masks import (
+    MaskValues,
+    check_mask_size,
+    encode_png,
+    parse_mask_values,
+    read_mask,
+    resize_mask,
+    resize_void,
+)
+from cxrnet.errors import RadiographError, UsageError
+from cxrnet.imaging import Radiograph
 from tests.material import film
 
-
-@pytest.fixture(autouse=True)
-def one_decoder():
-    """Stands in for the fixture of that name: here every job has a decoder of its own."""
-
-
-def test_many_are_read_in_their_order(tmp_path):
-    paths = [tmp_path / f"{number}.png" for number in range(12)]
-    for number, path in enumerate(paths):
-        write_film(path, number)
-    names = list(read_many(lambda decoder, path: decoder.read(path).name, paths, jobs=3))
-    assert names == [path.name for path in paths]
+LABELS = np.zeros((70, 80), np.uint8)  # right lung 1, left lung 2
+LABELS[10:60, 10:35], LABELS[10:60, 45:70] = 1, 2
+LUNG = LABELS > 0
+VOID = np.where(LABELS == 2, 1, LABELS).astype(np.uint8)
+VOID[4:8] = 255
+COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
 
 
-def test_none_are_read_from_nothing():
-    assert list(read_many(lambda decoder, path: path, [])) == []
+def palette(labels, colours):
+    image = Image.fromarray(labels.astype(np.uint8), "P")
+    image.putpalette([int(value) for colour in colours for value in colour])
+    return image
 
 
-def test_what_the_work_raises_comes_through(tmp_path):
-    with pytest.raises(RadiographError, match=r"nix\.png: no such file"):
-        list(read_many(lambda decoder, path: decoder.read(path), [tmp_path / "nix.png"]))
+def transparent(lung):
+    white = np.full((*lung.shape, 3), 255, np.uint8)
+    return np.dstack([white, np.where(lung, 255, 0).astype(np.uint8)])
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 255), (3, 200)])
-def test_mask_of_two_values_becomes_0_and_255(decoder, tmp_path, low, high):
-    lungs = film()[1]
-    cv2.imwrite(str(tmp_path / "mask.png"), np.where(lungs, high, low).astype(np.uint8))
-    mask = read_mask(decoder, tmp_path / "mask.png")
-    np.testing.assert_array_equal(mask, lungs.astype(np.uint8) * 255)
+@pytest.fixture
+def stored(decoder, tmp_path):
+    """Function that stores a picture and reads it as a mask."""
+
+    def read(picture, ending=".png", values="", void="", **options):
+        path = tmp_path / f"mask{ending}"
+        (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(path, **options)
+        return read_mask(decoder, path, parse_mask_values(values, void))
+
+    return read
 
 
-def test_mask_of_greys_keeps_them(decoder, tmp_path):
-    greys = np.tile(np.arange(80, dtype=np.uint8), (70, 1))
-    cv2.imwrite(str(tmp_path / "mask.png"), greys)
-    np.testing.assert_array_equal(read_mask(decoder, tmp_path / "mask.png"), greys)
+SAME_LUNGS = {
+    "0 and 1": LUNG.astype(np.uint8),
+    "0 and 255": LUNG.astype(np.uint8) * 255,
+    "3 and 200": np.where(LUNG, 200, 3).astype(np.uint8),
+    "1 bit": LUNG,
+    "label map": LABELS,
+    "label map of 16 bits": LABELS.astype(np.uint16),
+    "16 bits": LUNG.astype(np.uint16) * 65535,
+    "palette": palette(LABELS, COLOURS),
+    "palette of greys": palette(LUNG, [(0, 0, 0), (255, 255, 255)]),
+    "palette of greys, lung first": palette(~LUNG, [(255, 255, 255), (0, 0, 0)]),
+    "palette of one colour": palette(LABELS, np.zeros((3, 3), int)),
+    "coloured": COLOURS[LABELS],
+    "one colour": COLOURS[LUNG.astype(int)],
+    "grey as RGB": np.repeat(LUNG[..., None], 3, 2).astype(np.uint8) * 255,
+    "transparent": transparent(LUNG),
+}
 
 
-def test_empty_mask_is_refused(decoder, tmp_path):
-    write_mask(tmp_path / "mask.png", np.zeros((70, 80), bool))
-    with pytest.raises(RadiographError, match="every pixel has the same value"):
-        read_mask(decoder, tmp_path / "mask.png")
+@pytest.mark.parametrize("kind", SAME_LUNGS)
+def test_mask_is_lung_wherever_it_is_not_background(stored, kind):
+    mask = stored(SAME_LUNGS[kind])
+    np.testing.assert_array_equal(mask.lung, LUNG.astype(np.uint8) * 255)
+    assert mask.void is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "picture"), [(".bmp", LABELS), (".tif", LABELS), (".tif", LUNG.astype(np.float32)), (".gif", LABELS)]
+)
+def test_mask_of_another_format_is_read_alike(stored, ending, picture):
+    np.testing.assert_array_equal(stored(picture, ending).lung > 127, LUNG)
+
+
+def test_mask_of_two_values_survives_jpeg(stored):
+    assert np.mean((stored(LUNG.astype(np.uint8) * 255, ".jpg", quality=80).lung > 127) == LUNG) > 0.99
+
+
+@pytest.mark.parametrize(("kind", "labels"), [("label map", "1, 2"), ("coloured", "#00ff00, #ff0000"), ("1 bit", "")])
+def test_labels_that_were_taken_as_lung_are_named(stored, kind, labels):
+    assert stored(SAME_LUNGS[kind]).labels == labels
+
+
+@pytest.mark.parametrize(
+    ("picture", "values"),
+    [
+        (LABELS, "1,2"),
+        (LABELS * 127, "127,254"),
+        (palette(LABELS, COLOURS), "1,2"),
+        (palette(LABELS, COLOURS), "#ff0000,#00ff00"),
+        (COLOURS[LABELS], "#FF0000, #00ff00"),
+    ],
+)
+def test_named_values_are_lung(stored, picture, values):
+    np.testing.assert_array_equal(stored(picture, values=values).lung > 127, LUNG)
+
+
+def test_one_of_two_labels_can_be_named(stored):
+    np.testing.assert_array_equal(stored(LABELS, values="2").lung > 127, LABELS == 2)
+
+
+@pytest.mark.parametrize("values", ["", "1"])
+def test_void_is_neither_lung_nor_outside(stored, values):
+    mask = stored(VOID, values=values, void="255")
+    np.testing.assert_array_equal(mask.lung > 127, LUNG)
+    np.testing.assert_array_equal(mask.void, VOID == 255)
+
+
+AMBIGUOUS = {
+    "void": (VOID, "0, 1, 255"),
+    "two lungs or two readers": (LABELS * 127, "0, 127, 254"),
+    "the same of 16 bits": (LABELS.astype(np.uint16) * 32767, "0, 32767, 65534"),
+    "the same, resampled": (cv2.resize(cv2.resize(LABELS * 127, (333, 301)), (80, 70), interpolation=3), "0, "),
+    "no background": (LABELS + (LABELS == 0) * np.uint8(3), "1, 2, 3"),
+    "white background": (np.where(LUNG[..., None], COLOURS[1], 255).astype(np.uint8), "#ff0000, #ffffff"),
+    "all one value": (np.full((70, 80), 255, np.uint8), "255"),
+    "percent": (np.where(LUNG, 100, np.arange(80, dtype=np.uint8)), "0, 1, 2"),
+    "luma of colours": (np.asarray(Image.fromarray(COLOURS[LABELS]).convert("L")), "0, 76, 1"),
+    "halves": ((LABELS / 2).astype(np.float32), "0, 0.5, 1"),
+}
+
+
+@pytest.mark.parametrize("kind", AMBIGUOUS)
+def test_values_that_cannot_be_told_apart_are_an_error_that_names_them(stored, kind):
+    picture, values = AMBIGUOUS[kind]
+    with pytest.raises(RadiographError, match=f"values are {values}.*--mask-values.*--void-value") as refused:
+        stored(picture, ".tif" if picture.dtype == np.float32 else ".png")
+    assert refused.value.code == "MASK_VALUES"
+
+
+def test_label_map_as_jpeg_is_an_error(stored):
+    with pytest.raises(RadiographError, match="--mask-values"):
+        stored(LABELS * 127, ".jpg", quality=90)
+
+
+def test_soft_mask_keeps_its_shares(stored):
+    greys = np.tile(np.linspace(0, 255, 80).astype(np.uint8), (70, 1))
+    np.testing.assert_array_equal(stored(greys).lung, greys)
+    np.testing.assert_array_equal(stored(greys.astype(np.uint16) * 257).lung, greys)
+    np.testing.assert_array_equal(stored((greys / 255).astype(np.float32), ".tif").lung, greys)
+
+
+def test_hard_mask_with_resampled_borders_is_soft_there(stored):
+    shares = cv2.resize(np.repeat(np.repeat(LUNG, 4, 0), 3, 1).astype(np.uint8) * 255, (85, 75), interpolation=3)
+    np.testing.assert_array_equal(stored(shares).lung, shares)
+
+
+def test_shares_can_be_asked_for(stored):
+    assert sorted(np.unique(stored(LABELS * 127, values="soft").lung)) == [0, 127, 254]
+
+
+def test_empty_mask_is_known_as_one(stored):
+    mask = stored(np.zeros((70, 80), np.uint8))
+    assert mask.is_empty
+    assert not stored(LABELS).is_empty
+
+
+@pytest.mark.parametrize("size", [(70, 80), (80, 90)])
+def test_mask_of_another_size_is_refused(stored, size):
+    radiograph = Radiograph.from_array(film(height=90, width=80)[0])
+    mask = stored(np.eye(*size, dtype=np.uint8))
+    with pytest.raises(RadiographError, match=f"the mask is {size[1]} x {size[0]}, its image 80 x 90") as refused:
+        check_mask_size(mask, radiograph, name="m.png")
+    assert refused.value.code == "MASK_SIZE"
+    assert ("turned by 90 degrees" in str(refused.value)) == (size == (80, 90))
+
+
+@pytest.mark.parametrize(
+    ("lung", "void", "words"),
+    [
+        ("lung", None, "--mask-values lung"),
+        ("1,nan", None, "nan"),
+        ("#12", None, "#12"),
+        ("1", "1", "is also in --mask-values"),
+        (None, "soft", "--void-value soft"),
+    ],
+)
+def test_values_that_are_none_are_refused(lung, void, words):
+    with pytest.raises(UsageError, match=words):
+        parse_mask_values(lung, void)
+
+
+def test_nothing_named_is_recognised():
+    assert parse_mask_values(None, None) == MaskValues()
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 45), (160, 180), (64, 200)])
@@ -64,6 +206,12 @@ def test_resized_mask_stays_a_mask_and_keeps_its_area(height, width):
 def test_resized_probability_keeps_greys():
     greys = np.tile(np.arange(80, dtype=np.uint8), (70, 1))
     assert len(np.unique(resize_mask(greys, 35, 40))) == 40
+
+
+def test_void_grows_when_it_shrinks():
+    void = np.zeros((70, 80), bool)
+    void[3, 5] = True
+    assert resize_void(void, 35, 40).sum() == 1
 
 
 def test_png_keeps_16_bits():

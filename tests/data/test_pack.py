@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 import sys
 
 import h5py
@@ -8,165 +7,128 @@ import numpy as np
 import pytest
 
 from cxrnet.data.manifest import read_manifest
-from cxrnet.data.pack import Pack
-from cxrnet.data.packing import class_weights, write_pack
-from cxrnet.errors import ManifestError, MissingExtraError, OutputError, RadiographError
+from cxrnet.data.masks import MaskValues
+from cxrnet.data.pack import digest_files, open_pack
+from cxrnet.errors import MissingExtraError, OutputError
 from cxrnet.imaging import read_radiograph
-from cxrnet.imaging.preprocess import prepare
+from cxrnet.imaging.preprocess import equalise, prepare
 from cxrnet.model.config import PreparationConfig
-from tests.data.conftest import write_rows
+from tests.data.conftest import write_film, write_mask, write_rows
 
 SMALL = PreparationConfig(height=64, width=72)
 
 
 @pytest.fixture
-def packed(films):
-    """A pack of the twelve films."""
-    write_pack(read_manifest(films.csv), films.folder / "films.h5", preparation=SMALL)
-    with Pack(films.folder / "films.h5") as pack:
-        yield pack
+def pack(films):
+    """Function that opens the pack of the manifest as it is now."""
+
+    def opened(path=None, *, with_masks=True, **options):
+        samples = read_manifest(films.csv).samples
+        digests = digest_files(samples, with_masks=with_masks)
+        path = path or films.folder / "films.h5"
+        return open_pack(path, samples, SMALL, digests=digests, with_masks=with_masks, **options)
+
+    return opened
 
 
-def test_image_is_the_prepared_film(packed, films):
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Function after which no file can be decoded: what is returned then comes from the pack."""
+    return lambda: monkeypatch.setattr("cxrnet.data.pack.read_many", lambda *_, **__: pytest.fail("a file is read"))
+
+
+def test_equalised_image_is_the_prepared_image(pack, films):
     pixels = read_radiograph(films.folder / "images" / "3.png").pixels
     expected = prepare(pixels, height=64, width=72, interpolation="area")
-    np.testing.assert_array_equal(packed[3].image, expected)
+    np.testing.assert_array_equal(equalise(pack().images[3]), expected)
 
 
-def test_item_has_mask_class_and_weight(packed):
-    item = packed[2]
-    assert packed.header.classes == ("covid", "non-covid")
-    assert (item.label, item.weight, item.mask.shape) == (1, 1.0, (64, 72))
-    assert set(np.unique(item.mask)) == {0, 255}
+def test_pack_is_read_back_without_the_files(pack, unreadable):
+    first = pack()
+    unreadable()
+    again = pack()
+    for name in ("images", "masks", "details"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
 
 
-def test_mean_and_deviation_are_those_of_the_training_films(packed):
-    training = np.stack([item.image for item in packed][:8])
-    assert packed.header.standardisation.mean == pytest.approx(training.mean())
-    assert packed.header.standardisation.std == pytest.approx(training.std())
+def test_changed_mask_is_read_again(pack, films):
+    before = pack().masks[3]
+    write_mask(films.folder / "masks" / "3.png", np.eye(80, 90, dtype=bool))
+    assert not np.array_equal(pack().masks[3], before)
 
 
-def test_all_films_train_where_none_is_said_to(films):
-    path = write_rows(films.folder / "bare.csv", [{"image": row["image"]} for row in films.rows])
-    header = write_pack(read_manifest(path), films.folder / "films.h5", preparation=SMALL)
-    with Pack(films.folder / "films.h5") as pack:
-        assert header.standardisation.mean == pytest.approx(np.mean([item.image for item in pack]))
-        assert (pack[0].label, pack[0].weight, pack[0].mask) == (-1, 1.0, None)
+def test_other_mask_values_are_read_again(pack):
+    assert pack().void is None
+    pack(values=MaskValues(lung=("0",), void=("255",)))
+    assert pack(values=MaskValues(lung=("0",), void=("255",))).void.any()
 
 
-def test_rows_of_the_manifest_are_kept(packed, films):
-    assert packed.rows() == films.rows
+@pytest.mark.parametrize("damage", ["cut", "empty", "flip", "other"])
+def test_damaged_pack_is_made_again(pack, films, damage):
+    path = films.folder / "films.h5"
+    first, data = pack(), bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes({"cut": data[:-100], "empty": b"", "flip": data, "other": b"x" * 5000}[damage])
+    np.testing.assert_array_equal(pack().images, first.images)
 
 
-def test_one_chunk_is_one_film(packed):
-    with h5py.File(packed.path) as file:
-        assert file["X"].chunks == (1, 64, 72)
-        assert file["X"].dtype == np.uint8
+def test_problems_of_the_files_are_kept(pack, films, unreadable):
+    write_mask(films.folder / "masks" / "3.png", np.zeros((80, 90), bool))
+    assert [problem.code for problem in pack().problems] == ["EMPTY_MASK"]
+    unreadable()
+    assert [problem.lines for problem in pack().problems] == [(5,)]
 
 
-def test_pack_is_indexed_like_a_list(packed):
-    assert len(packed) == 12
-    np.testing.assert_array_equal(packed[-1].image, packed[11].image)
-    with pytest.raises(IndexError, match=r"films\.h5: has 12 films, not a film 12"):
-        packed[12]
+def test_pack_with_errors_is_not_kept(pack, films):
+    (films.folder / "images" / "5.png").write_bytes(b"x")
+    assert pack().has_errors
+    assert not (films.folder / "films.h5").exists()
 
 
-def test_pickled_pack_carries_no_handle(packed):
-    again = pickle.loads(pickle.dumps(packed))
-    np.testing.assert_array_equal(again[0].image, packed[0].image)
-    again.close()
-
-
-def test_closed_pack_opens_again(packed):
-    packed.close()
-    assert packed[0].image.shape == (64, 72)
-
-
-@pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_two_workers_read_what_one_process_reads(packed, start):
-    from torch.utils.data import DataLoader
-
-    expected = [packed[index] for index in range(12)]  # opens the file before the workers start
-    loader = DataLoader(packed, batch_size=3, num_workers=2, multiprocessing_context=start)
-    batches = list(loader)
-    images = np.concatenate([batch.image.numpy() for batch in batches])
-    np.testing.assert_array_equal(images, [item.image for item in expected])
-    assert [label for batch in batches for label in batch.label.tolist()] == [item.label for item in expected]
-    assert packed[5].label == expected[5].label
-
-
-def test_test_set_takes_over_the_numbers_of_the_training_set(packed, films):
-    manifest = read_manifest(films.csv, where={"split": "val"})
-    header = write_pack(manifest, films.folder / "test.h5", like=packed.header)
-    assert header == packed.header
-    with Pack(films.folder / "test.h5") as pack:
-        assert pack[0].image.shape == (64, 72)
-
-
-def test_class_of_no_training_film_is_refused(packed, films):
-    films.rows[3]["label"] = "sars"
-    manifest = read_manifest(write_rows(films.csv, films.rows))
-    with pytest.raises(ManifestError, match=r"films\.csv: line 5: label sars is not a class of the other pack"):
-        write_pack(manifest, films.folder / "test.h5", like=packed.header)
-
-
-def test_rows_with_and_without_masks_are_not_mixed(films):
+def test_row_without_a_mask_is_an_error_where_masks_are_read(pack, films):
     films.rows[3]["mask"] = ""
-    manifest = read_manifest(write_rows(films.csv, films.rows))
-    with pytest.raises(ManifestError, match=r"line 5: has no mask, as 1 rows of 12; .* pack with --no-masks"):
-        write_pack(manifest, films.folder / "films.h5")
-    write_pack(manifest, films.folder / "films.h5", preparation=SMALL, masks=False)
-    with Pack(films.folder / "films.h5") as pack:
-        assert not pack.has_masks
+    write_rows(films.csv, films.rows)
+    assert [(problem.code, problem.lines) for problem in pack().problems] == [("NO_MASK", (5,))]
+    assert pack(with_masks=False).masks is None
 
 
-def test_class_weights_are_1_on_average():
-    weights = class_weights(np.array([0, 0, 0, 1, -1]), 3)
-    assert weights == pytest.approx((4 / 6, 2.0, 1.0))
-    assert np.mean([weights[label] for label in (0, 0, 0, 1)]) == pytest.approx(1)
+def test_file_holds_labels_rows_and_one_chunk_per_image(pack, films):
+    pack()
+    with h5py.File(films.folder / "films.h5") as file:
+        assert file["X"].chunks == (1, 64, 72)
+        assert file["y"].asstr()[2] == "non-covid"
+        assert '"patient_id": "p1"' in file["row"].asstr()[2]
+
+
+def test_image_without_contrast_at_this_size_is_an_error(pack, films):
+    write_film(films.folder / "images" / "5.png", 5)
+    image = np.zeros((800, 900), np.uint8)
+    image[0, 0] = 1
+    import cv2
+
+    cv2.imwrite(str(films.folder / "images" / "5.png"), image)
+    cv2.imwrite(str(films.folder / "masks" / "5.png"), np.eye(800, 900, dtype=np.uint8))
+    assert [problem.code for problem in pack().problems if problem.kind == "error"] == ["IMAGE"]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
-def test_interrupted_pack_leaves_nothing(films, stop):
+def test_interrupted_pack_leaves_nothing(pack, films, stop):
     def interrupt(done, total):
         if done == 5:
             raise stop
 
     with pytest.raises(stop):
-        write_pack(read_manifest(films.csv), films.folder / "films.h5", preparation=SMALL, progress=interrupt)
+        pack(progress=interrupt)
     assert not list(films.folder.glob("*.h5")) + list(films.folder.glob(".*"))
 
 
-def test_interrupted_pack_leaves_the_old_one(packed, films):
-    (films.folder / "images" / "5.png").write_bytes(b"x")
-    with pytest.raises(RadiographError, match=r"5\.png: the file is not in a known image format"):
-        write_pack(read_manifest(films.csv), packed.path, preparation=SMALL)
-    assert len(Pack(packed.path)) == 12
-
-
-def test_pack_that_cannot_be_written_says_so(films):
+def test_pack_that_cannot_be_written_says_so(pack, films):
     (films.folder / "file").write_text("in the way")
     with pytest.raises(OutputError, match=r"films\.h5: cannot be written"):
-        write_pack(read_manifest(films.csv), films.folder / "file" / "films.h5", preparation=SMALL)
+        pack(films.folder / "file" / "films.h5")
 
 
-@pytest.mark.parametrize("kind", ["text", "hdf5", "missing", "newer"])
-def test_other_file_is_no_pack(tmp_path, packed, kind):
-    path = tmp_path / "other.h5"
-    if kind == "text":
-        path.write_text("x")
-    if kind == "hdf5":
-        h5py.File(path, "w").close()
-    if kind == "newer":
-        packed.close()
-        path = packed.path
-        with h5py.File(path, "a") as file:
-            file.attrs["format"] = 2
-    with pytest.raises(ManifestError, match=r"\.h5: is not a pack \(.*\); make one with `cxrnet data pack`"):
-        Pack(path)
-
-
-def test_missing_h5py_names_the_extra(monkeypatch, tmp_path):
+def test_missing_h5py_names_the_extra(pack, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingExtraError, match=r"packs: h5py is not installed; pip install 'cxrnet\[train\]'"):
-        Pack(tmp_path / "films.h5")
+    with pytest.raises(MissingExtraError, match=r"cxrnet\[train\]"):
+        pack()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cxrnet.data.check import check_manifest
-from cxrnet.data.folds import unite
+from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Columns, read_manifest
 from cxrnet.data.split import HELD_OUT, divide, divide_by_source, split_manifest
 from cxrnet.errors import UsageError
@@ -73,13 +73,13 @@ def test_rows_without_labels_are_split(films):
 
 def test_uneven_folds_are_told():
     samples = [sample(n, group="big" if n < 50 else f"g{n}", label="ab"[n < 50]) for n in range(100)]
-    _, lines = divide(samples, unite(samples), folds=2, seed=0, holdout=0)
+    _, lines = divide(samples, group_ids(samples), folds=2, seed=0, holdout=0)
     assert any("groups are not divided, the largest, big" in line for line in lines)
 
 
 def test_hold_out_is_marked():
     samples = [sample(number) for number in range(20)]
-    parts, lines = divide(samples, unite(samples), folds=2, seed=0, holdout=0.2)
+    parts, lines = divide(samples, group_ids(samples), folds=2, seed=0, holdout=0.2)
     assert np.sum(parts == HELD_OUT) == 4
     assert lines[0] == "test: 4 rows of 20, 100.0% covid"
 
@@ -93,29 +93,29 @@ def of_sources(*sources, groups=None):
 
 def test_sources_become_folds():
     films = of_sources("a", "b", "c", "a")
-    parts, lines = divide_by_source(films, unite(films), [["a", "c"], ["b"]])
+    parts, lines = divide_by_source(films, group_ids(films), [["a", "c"], ["b"]])
     assert parts.tolist() == [0, 1, 0, 0]
     assert lines[1].startswith("fold 0: 3 rows of a, c, ")
 
 
 def test_group_in_two_such_folds_is_in_none():
     films = of_sources("a", "b", "b", "a", groups={0: "same", 1: "same"})
-    parts, lines = divide_by_source(films, unite(films), [["a"], ["b"]])
+    parts, lines = divide_by_source(films, group_ids(films), [["a"], ["b"]])
     assert parts.tolist() == [HELD_OUT, HELD_OUT, 1, 0]
-    assert lines[0] == "2 rows of 1 groups with films in several folds are left out"
+    assert lines[0] == "2 rows of 1 groups with images in several folds are left out"
 
 
 def test_fold_that_keeps_no_film_is_wrong_usage():
     films = of_sources("a", "b", groups={0: "same", 1: "same"})
-    with pytest.raises(UsageError, match="fold 0 keeps no film"):
-        divide_by_source(films, unite(films), [["a"], ["b"]])
+    with pytest.raises(UsageError, match="fold 0 keeps no image"):
+        divide_by_source(films, group_ids(films), [["a"], ["b"]])
 
 
 @pytest.mark.parametrize(
     ("folds", "told"),
     [
         ([["a"], ["c"]], "source b is in no fold"),
-        ([["a", "b"], ["d"]], "source d has no film"),
+        ([["a", "b"], ["d"]], "source d has no image"),
         ([["a"], ["a", "b"]], "name each source once"),
         ([["a", "b"]], "in two folds or more"),
     ],
@@ -123,7 +123,7 @@ def test_fold_that_keeps_no_film_is_wrong_usage():
 def test_sources_that_make_no_folds_are_wrong_usage(folds, told):
     films = of_sources("a", "b", "b") if folds != [["a"], ["c"]] else of_sources("a", "b", "c")
     with pytest.raises(UsageError, match=told):
-        divide_by_source(films, unite(films), folds)
+        divide_by_source(films, group_ids(films), folds)
 
 
 def test_only_films_of_such_folds_are_written(films):
@@ -131,7 +131,7 @@ def test_only_films_of_such_folds_are_written(films):
         row["source"] = "ab"[number > 6]  # films 6 and 7 are of one patient
     path = write_rows(films.folder / "sources.csv", films.rows)
     out = films.folder / "folds.csv"
-    split_manifest(read_manifest(path), out, leave_out=[["a"], ["b"]])
+    split_manifest(read_manifest(path), out, hold_out_sources=[["a"], ["b"]])
     rows = read_rows(out)
     assert [row["image"] for row in rows] == [row["image"] for row in films.rows[:6] + films.rows[8:]]
     assert all(row["fold"] == str("ab".index(row["source"])) for row in rows)
@@ -139,8 +139,8 @@ def test_only_films_of_such_folds_are_written(films):
 
 @pytest.mark.parametrize("other", [{"holdout": 0.2}, {"folds": 0}])
 def test_folds_by_source_go_with_nothing_else(films, other):
-    with pytest.raises(UsageError, match=r"--leave-out: .* neither with --holdout nor with --folds 0"):
-        split_manifest(read_manifest(films.csv), films.folder / "folds.csv", leave_out=[["a"], ["b"]], **other)
+    with pytest.raises(UsageError, match="--hold-out-source: makes folds by source"):
+        split_manifest(read_manifest(films.csv), films.folder / "folds.csv", hold_out_sources=[["a"], ["b"]], **other)
 
 
 @pytest.mark.parametrize("folds", [0, 1])

@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader
 
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.data.manifest import read_manifest
-from cxrnet.errors import UsageError
+from cxrnet.errors import LeakError, UsageError
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.model.config import PreparationConfig
 from cxrnet.training.config import Phase
-from cxrnet.training.dataset import EpochOrder, MovedFilms, crop_at, digest, read_films
+from cxrnet.training.dataset import VOID, EpochOrder, Films, MovedFilms, crop_at, digest, read_films
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.training.conftest import drawn
 
@@ -106,6 +106,18 @@ def test_scaled_mask_keeps_its_share_of_the_film():
     np.testing.assert_allclose(*shares, atol=0.2)
 
 
+def test_void_is_marked_wherever_it_is_moved():
+    films = drawn(2)
+    void = np.zeros(films.masks.shape, bool)
+    void[:, 20:30, 20:40] = True
+    films = Films(images=films.images, masks=films.masks, void=void)
+    still = MovedFilms(films, Augmentation(), Phase(epochs=1), seed=0)[0, 1][1]
+    np.testing.assert_array_equal(still[0].numpy() == VOID, void[1])
+    moved = MovedFilms(films, AUGMENTATIONS["plausible"], Phase(epochs=1, scale=0.5), seed=0)[0, 1][1]
+    assert 30 < int((moved == VOID).sum()) < 110
+    assert set(np.unique(films.resized(0.5).void)) == {False, True}
+
+
 @pytest.fixture
 def samples(tmp_path):
     """Two rows of a manifest, the second without a mask."""
@@ -126,12 +138,12 @@ def test_films_are_prepared_like_those_of_a_screening(samples, tmp_path):
 
 
 def test_film_without_a_mask_is_named(samples):
-    with pytest.raises(UsageError, match="manifest: line 3 has no mask; leave it out with --where, or give one"):
+    with pytest.raises(LeakError, match="NO_MASK line 3"):
         read_films(samples, SMALL, with_masks=True)
 
 
 def test_no_films_are_refused():
-    with pytest.raises(UsageError, match="manifest: no films are left to train on"):
+    with pytest.raises(UsageError, match="manifest: no images are left"):
         read_films([], SMALL, with_masks=False)
 
 

@@ -3,28 +3,22 @@ from __future__ import annotations
 import pytest
 
 from cxrnet.errors import UsageError
-from cxrnet.training.segmenter_run import divide
+from cxrnet.training.preflight import choose_rows
+from cxrnet.training.segmenter_run import require_two_groups
 from tests.data.conftest import sample
 
 
-def films(*splits):
+def images(*splits):
     return [sample(number, split=split) for number, split in enumerate(splits)]
 
 
-def test_splits_are_taken_as_they_are_named():
-    train, validation = divide(films("train", "val", "test", "train", ""), seed=0)
-    assert [one.line for one in train] == [2, 5]
-    assert [one.line for one in validation] == [3]
+def test_rows_of_test_are_left_out_and_said():
+    lines = []
+    assert [one.line for one in choose_rows(images("train", "val", "test", ""), lines.append)] == [2, 3, 5]
+    assert lines == ["1 rows of the split test are left out"]
 
 
-@pytest.mark.parametrize("splits", [[""] * 20, ["train"] * 20 + ["test"] * 5])
-def test_without_val_a_tenth_of_what_may_be_trained_on_is_held_out(splits):
-    train, validation = divide(films(*splits), seed=0)
-    assert len(validation) == 2
-    assert len(train) == 18
-    assert {one.split for one in (*train, *validation)} == {splits[0]}
-
-
-def test_split_without_films_to_train_on_is_named():
-    with pytest.raises(UsageError, match="names no films to train on"):
-        divide(films("val", "test"), seed=0)
+@pytest.mark.parametrize("splits", [("val", "val"), ("test",), ("train", "external")])
+def test_split_without_images_to_train_on_is_named(splits):
+    with pytest.raises(UsageError, match="split"):
+        require_two_groups(choose_rows(images(*splits), print))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from cxrnet.errors import OutputError, UsageError
+from cxrnet.errors import OutputError, TrainingError, UsageError
 from cxrnet.training.config import Phase
-from cxrnet.training.run import fit, open_run, read_record, use_machine
+from cxrnet.training.lightning_patches import use_machine
+from cxrnet.training.lock import lock_run
+from cxrnet.training.run import fit, open_run, read_record
 from tests.material import film
 from tests.training.conftest import (
     TINY,
@@ -195,8 +198,65 @@ def test_events_that_the_disk_cannot_take_are_told_in_one_line(tmp_path):
         train_segmenter_in(tmp_path)
 
 
-def test_run_keeps_one_checkpoint(unbroken):
-    assert [path.name for path in (unbroken / "segmenter" / "checkpoints").iterdir()] == ["last.ckpt"]
+def test_run_keeps_the_last_two_checkpoints(unbroken):
+    left = {path.name for path in (unbroken / "segmenter" / "checkpoints").iterdir()}
+    assert left == {"last.ckpt", "previous.ckpt"}
+
+
+def damaged(path, how):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes({"cut": data[: len(data) // 2], "empty": b"", "flipped": data}[how])
+
+
+DAMAGE = pytest.mark.parametrize("how", ["cut", "empty", "flipped"])
+
+
+@DAMAGE
+def test_training_with_a_damaged_checkpoint_resumes_from_the_one_before(unbroken, tmp_path, how):
+    with pytest.raises(PulledPlug):
+        train_segmenter_in(tmp_path, module=cut_at(segmenter_module(), 6))
+    damaged(tmp_path / "checkpoints" / "last.ckpt", how)
+    train_segmenter_in(tmp_path)
+    assert files(tmp_path) == files(unbroken / "segmenter")
+
+
+@DAMAGE
+def test_training_without_a_sound_checkpoint_is_refused_in_one_line(tmp_path, how):
+    with pytest.raises(PulledPlug):
+        train_segmenter_in(tmp_path, module=cut_at(segmenter_module(), 2))
+    damaged(tmp_path / "checkpoints" / "last.ckpt", how)
+    with pytest.raises(TrainingError, match=r"last\.ckpt: is damaged"):
+        train_segmenter_in(tmp_path)
+
+
+def test_checkpoint_of_another_network_is_refused(unbroken, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(unbroken / "fold" / "checkpoints" / "last.ckpt", tmp_path / "checkpoints")
+    with pytest.raises(TrainingError, match="another network"):
+        train_segmenter_in(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["last.safetensors", "result.json"])
+@DAMAGE
+def test_damaged_outcome_is_written_again_from_the_checkpoint(unbroken, tmp_path, name, how):
+    shutil.copytree(unbroken / "segmenter", tmp_path / "run")
+    if name == "result.json" and how == "flipped":
+        pytest.skip("one changed character may leave sound JSON")
+    damaged(tmp_path / "run" / name, how)
+    train_segmenter_in(tmp_path / "run")
+    assert files(tmp_path / "run") == files(unbroken / "segmenter")
+
+
+def test_second_training_in_the_same_folder_is_refused(tmp_path):
+    with (
+        lock_run(tmp_path),
+        pytest.raises(UsageError, match="another process trains in this folder"),
+        lock_run(tmp_path),
+    ):
+        pass
+    with lock_run(tmp_path):
+        pass
 
 
 PATIENT = TINY.model_copy(update={"patience": 2, "phases": (Phase(epochs=4, batch=4, scale=0.5),)})
@@ -229,10 +289,11 @@ def test_only_epochs_of_the_last_phase_can_be_the_best(tmp_path):
     assert train_segmenter_in(tmp_path, module=patient_module([0.9, 0.8, 0.5, 0.6]))["best_epoch"] == 3
 
 
-def test_value_that_is_not_a_number_is_never_best(tmp_path):
-    values = [float("nan"), 0.4, float("nan"), 0.3]
-    config = PATIENT.model_copy(update={"patience": None})
-    assert train_segmenter_in(tmp_path, config, module=patient_module(values))["best_epoch"] == 1
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_value_that_is_not_finite_ends_the_training(tmp_path, value):
+    with pytest.raises(TrainingError, match=f"val_dice is {value} in epoch 1; lower optimiser.learning_rate"):
+        train_segmenter_in(tmp_path, PATIENT, module=patient_module([0.4, value, 0.3, 0.2]))
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
 
 
 def test_ctrl_c_is_a_keyboard_interrupt_and_the_next_one_is_heard(tmp_path):
@@ -271,14 +332,14 @@ def test_curves_are_drawn_from_the_history_so_far(tmp_path):
 
 def test_begun_run_is_refused_without_resume(tmp_path):
     open_run(tmp_path, RECORD, resume=False)
-    with pytest.raises(UsageError, match="holds a training; say --resume to go on with it"):
+    with pytest.raises(UsageError, match="holds a training; resume it with --resume"):
         open_run(tmp_path, RECORD, resume=False)
 
 
 def test_begun_run_is_resumed_with_the_same_record_only(tmp_path):
     open_run(tmp_path, RECORD, resume=True)
     open_run(tmp_path, RECORD, resume=True)
-    with pytest.raises(UsageError, match="was begun with other films, settings; resume with the same"):
+    with pytest.raises(UsageError, match="was started with other films, settings; resume with the same"):
         open_run(tmp_path, RECORD | {"films": 4, "settings": {"seed": 1}}, resume=True)
 
 
@@ -286,7 +347,7 @@ def test_begun_run_is_resumed_with_the_same_record_only(tmp_path):
 def test_folder_that_holds_no_training_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "training.json").write_text(content)
-    with pytest.raises(UsageError, match="holds no training; give the folder that `cxrnet train --out` made"):
+    with pytest.raises(UsageError, match="give the folder that `cxrnet train --out` made"):
         read_record(tmp_path)
 
 
@@ -298,7 +359,7 @@ def test_only_the_first_of_parallel_processes_opens_a_run(tmp_path, monkeypatch,
 
 
 def test_threads_are_set_when_asked_for(monkeypatch):
-    monkeypatch.setattr("cxrnet.training.run.keep_freed_memory", lambda: True)
+    monkeypatch.setattr("cxrnet.training.lightning_patches.keep_freed_memory", lambda: True)
     use_machine(2)
     use_machine(None)
     assert torch.get_num_threads() == 2
@@ -330,13 +391,13 @@ def test_training_that_is_killed_ten_times_ends_in_the_same_bytes(tmp_path):
     command = [sys.executable, "-m", "cxrnet", "train", "segmenter", "-m", str(tmp_path / "films.csv"), "--resume"]
     command += ["--config", str(tmp_path / "settings.yaml"), "--threads", "1", "--out"]
     subprocess.run([*command, str(tmp_path / "unbroken")], check=True, capture_output=True)
-    chance, moments = random.Random(0), []
+    rng, moments = random.Random(0), []
     for _ in range(10):
-        goal = epochs_done(tmp_path / "killed") + chance.randrange(0, 4)
+        goal = epochs_done(tmp_path / "killed") + rng.randrange(0, 4)
         process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
         while epochs_done(tmp_path / "killed") < goal and process.poll() is None:
             time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.3))
         process.kill()
         assert process.wait() == -signal.SIGKILL
         moments.append(epochs_done(tmp_path / "killed"))

@@ -5,6 +5,7 @@ import torch
 
 from cxrnet.data.augment import Augmentation
 from cxrnet.data.manifest import read_manifest
+from cxrnet.errors import TrainingError
 from cxrnet.model.config import PreparationConfig, SegmenterConfig
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
@@ -51,7 +52,7 @@ def test_schedule_goes_on_when_resumed(tmp_path):
     assert rates(tmp_path / "cut") == whole[4:]
 
 
-@pytest.mark.parametrize("steps", range(1, 41))
+@pytest.mark.parametrize("steps", [1, 2, 4, 40])
 def test_schedule_never_runs_out(steps):
     network = Segmenter(TINY.segmenter)
     how = optimiser_of(Optimiser(), network, steps)
@@ -93,6 +94,29 @@ def test_validation_dice_is_that_of_the_films(tmp_path):
     true = films.masks > 127
     both, either = (found & true).sum((1, 2)), found.sum((1, 2)) + true.sum((1, 2))
     assert result["val_dice"] == pytest.approx(((2 * both + 1) / (either + 1)).mean(), abs=1e-5)
+
+
+def test_empty_masks_do_not_count_as_found(tmp_path):
+    config = TINY.model_copy(update={"phases": (Phase(epochs=1),)})
+    films = drawn(2, first=50)
+    films.masks[0] = 0
+    module = SegmenterModule(config, drawn(8), films)
+    result = train_segmenter_in(tmp_path, config, module=module)
+    with torch.inference_mode():
+        found = (module.network.eval().lung_probability(torch.from_numpy(films.images)[:, None] / 255) > 0.5).numpy()
+    true = films.masks > 127
+    expected = (2 * (found & true)[1].sum() + 1) / (found[1].sum() + true[1].sum() + 1)
+    assert result["val_dice"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_first_loss_that_is_no_number_ends_the_training_and_names_its_images(tmp_path, epoch):
+    module = SegmenterModule(TINY, drawn(8), drawn(2), names=[f"{number}.png" for number in range(8)])
+    whole = module._loss
+    module._loss = lambda *batch: whole(*batch) * (torch.nan if module.current_epoch == epoch else 1)
+    with pytest.raises(TrainingError, match=rf"nan in epoch {epoch}.*\.png.*learning_rate \(0\.01\)"):
+        train_segmenter_in(tmp_path, module=module)
+    assert not (tmp_path / "result.json").exists()
 
 
 def test_fold_learns_what_is_easy(tmp_path):

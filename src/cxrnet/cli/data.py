@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
+
+from cxrnet.cli.options import JOBS, SEED, Selection, manifest_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cxrnet.data.check import Report
-    from cxrnet.data.manifest import Columns
+    from cxrnet.data.problem import Problem
 
-app = typer.Typer(help="Manifests, checks, folds and packs of films to train on.", no_args_is_help=True)
+app = typer.Typer(help="Build, check, split and pack the manifest of a data set.", no_args_is_help=True)
 
 CSV = typer.Argument(..., metavar="CSV", help="The manifest.", show_default=False)
-IMAGE = typer.Option("image", "--image-column", help="Column with the paths of the images.")
-MASK = typer.Option("mask", "--mask-column", help="Column with the paths of the lung masks.")
-LABEL = typer.Option("label", "--label-column", help="Column with the class names.")
-GROUP = typer.Option("group_id", "--group-column", help="Column with what never crosses a fold.")
-PATIENT = typer.Option("patient_id", "--patient-column", help="Column with the patients.")
-SOURCE = typer.Option("source", "--source-column", help="Column that tells where images come from.")
-SPLIT = typer.Option("split", "--split-column", help="Column with the splits.")
-WHERE = typer.Option([], "--where", metavar="COLUMN=VALUE", help="Rows to take; repeat it; a,b takes either value.")
-JOBS = typer.Option(None, "--jobs", "-j", min=1, max=64, help="Files read at once; default: one a core.")
 SIMILARITY = typer.Option(
-    0.7, "--similarity", min=0.5, max=1.0, help="Correlation of detail from which two films are near-duplicates."
+    0.7, "--similarity", min=0.5, max=1.0, help="Correlation of detail from which two images are near-duplicates."
+)
+MASK_VALUES = typer.Option(
+    None,
+    "--mask-values",
+    metavar="VALUE,...",
+    help="Mask values that are lung: numbers, colours as #rrggbb, or soft for shares of the largest value "
+    "(default: recognised; a label map is lung wherever it is not 0).",
+    show_default=False,
+)
+VOID_VALUE = typer.Option(
+    None, "--void-value", metavar="VALUE,...", help="Mask values of pixels that are left out.", show_default=False
 )
 
 
@@ -36,18 +40,18 @@ def manifest(
     layout: str = typer.Argument(
         ..., metavar="LAYOUT", help="jsrt, montgomery, shenzhen, darwin, covid-image-data or folders."
     ),
-    folder: Path = typer.Argument(..., metavar="FOLDER", help="What the collection unpacks to."),
+    folder: Path = typer.Argument(..., metavar="FOLDER", help="Folder of the unpacked collection."),
     out: Path = typer.Option(..., "--out", "-o", help="The CSV file to write.", show_default=False),
     masks: Path | None = typer.Option(
-        None, help="Folder for masks that are joined or drawn, and for raw films; default: masks beside the CSV."
+        None, help="Folder for joined or drawn masks and for raw images (default: masks, next to the CSV)."
     ),
-    prepare: Path | None = typer.Option(None, help="Folder for copies of all films and masks at 300 x 340."),
+    prepare: Path | None = typer.Option(None, help="Folder for copies of all images and masks at 300 x 340."),
 ) -> None:
-    """Write the manifest of a public collection as its owners publish it."""
+    """Write the manifest of a public collection."""
     from cxrnet.data.datasets.build import build_manifest
 
     built = build_manifest(layout, folder, out, masks=masks, prepare=prepare)
-    typer.echo(f"{out}: {built.rows} films, {built.masks} with a lung mask")
+    typer.echo(f"{out}: {built.rows} images, {built.masks} with a lung mask")
     for reason, count in built.left_out.items():
         typer.echo(f"left out {count}: {reason}")
     for note in built.notes:
@@ -55,31 +59,31 @@ def manifest(
 
 
 @app.command()
+@manifest_options("image", "mask", "label", "group", "patient", "source", "split")
 def check(
     csv: Path = CSV,
     json: Path | None = typer.Option(None, help="File for the report as JSON."),
-    image_column: str = IMAGE,
-    mask_column: str = MASK,
-    label_column: str = LABEL,
-    group_column: str = GROUP,
-    patient_column: str = PATIENT,
-    source_column: str = SOURCE,
-    split_column: str = SPLIT,
-    where: list[str] = WHERE,
+    mask_values: str | None = MASK_VALUES,
+    void_value: str | None = VOID_VALUE,
     similarity: float = SIMILARITY,
     jobs: int | None = JOBS,
+    *,
+    selection: Selection,
 ) -> None:
-    """Look for what is wrong in a manifest and its files. Exit code 1 when there is an error."""
+    """Validate a manifest and the files it lists. The exit code is 1 if there is an error."""
     from cxrnet.atomic import write_atomic
     from cxrnet.data.check import check_manifest
-    from cxrnet.data.manifest import parse_where
+    from cxrnet.data.masks import parse_mask_values
 
-    columns = _columns(
-        image_column, mask_column, label_column, group_column, patient_column, source_column, split_column
-    )
-    with _progress("reading") as progress:
+    with show_progress("reading") as progress:
         report = check_manifest(
-            csv, columns=columns, where=parse_where(where), similarity=similarity, jobs=jobs, progress=progress
+            csv,
+            columns=selection.columns,
+            where=selection.where,
+            values=parse_mask_values(mask_values, void_value),
+            similarity=similarity,
+            jobs=jobs,
+            progress=progress,
         )
     if json is not None:
         write_atomic(json, report.to_json().encode())
@@ -88,109 +92,89 @@ def check(
 
 
 @app.command()
+@manifest_options("image", "mask", "label", "group", "patient", "source", "split")
 def split(
     csv: Path = CSV,
     out: Path = typer.Option(..., "--out", "-o", help="The manifest to write, with a column fold.", show_default=False),
-    folds: int = typer.Option(6, min=0, help="Folds for cross-validation; 0 makes none."),
-    seed: int = typer.Option(0, min=0, help="Of the order in which groups are dealt."),
-    holdout: float = typer.Option(0.0, min=0.0, max=0.9, help="Share of the images that becomes the split test."),
-    leave_out: list[str] = typer.Option(
-        [], metavar="SOURCE,...", help="Make a fold of these sources; repeat it until each source is in one."
+    folds: int = typer.Option(6, min=0, help="Cross-validation folds; 0 makes no folds."),
+    seed: int = SEED,
+    holdout: float = typer.Option(0.0, min=0.0, max=0.9, help="Share of the images for the split test."),
+    hold_out_source: list[str] = typer.Option(
+        [], "--hold-out-source", metavar="SOURCE,...", help="Make one fold of these sources (repeatable, for all)."
     ),
+    leave_out: list[str] = typer.Option([], "--leave-out", hidden=True),
     merge_duplicates: bool = typer.Option(True, help="Keep near-duplicates together; reads every image."),
-    image_column: str = IMAGE,
-    mask_column: str = MASK,
-    label_column: str = LABEL,
-    group_column: str = GROUP,
-    patient_column: str = PATIENT,
-    source_column: str = SOURCE,
-    split_column: str = SPLIT,
-    where: list[str] = WHERE,
     similarity: float = SIMILARITY,
     jobs: int | None = JOBS,
+    *,
+    selection: Selection,
 ) -> None:
-    """Deal rows into folds, stratified by class, without dividing a group, a patient or a repeated film.
+    """Create stratified, grouped cross-validation folds.
 
-    Writes the chosen rows with a column fold (and split, with --holdout), and a picture of the folds beside them.
+    A group, a patient or a repeated image stays in one fold. Writes the selected rows with a column fold (and split,
+    with --holdout), and a plot of the folds.
     """
-    from cxrnet.data.manifest import parse_where, read_manifest
     from cxrnet.data.split import split_manifest
 
-    columns = _columns(
-        image_column, mask_column, label_column, group_column, patient_column, source_column, split_column
-    )
-    films = read_manifest(csv, columns=columns, where=parse_where(where))
-    for line in split_manifest(
-        films,
+    sources = [[name.strip() for name in names.split(",")] for names in (*hold_out_source, *leave_out)]
+    lines = split_manifest(
+        selection.read(csv),
         out,
         folds=folds,
         seed=seed,
         holdout=holdout,
-        leave_out=[[name.strip() for name in names.split(",")] for names in leave_out],
+        hold_out_sources=sources,
         similarity=similarity if merge_duplicates else None,
-        columns=columns,
+        columns=selection.columns,
         jobs=jobs,
-    ):
+    )
+    for line in lines:
         typer.echo(line)
 
 
 @app.command()
+@manifest_options("image", "mask", "label", "group", "patient", "source", "split")
 def pack(
     csv: Path = CSV,
     out: Path = typer.Option(..., "--out", "-o", help="The HDF5 file to write.", show_default=False),
-    height: int = typer.Option(300, min=32, max=4096, help="Of the prepared images, in pixels."),
-    width: int = typer.Option(340, min=32, max=4096, help="Of the prepared images, in pixels."),
-    interpolation: str = typer.Option("area", help="area, or bilinear as the published program."),
+    height: int = typer.Option(300, min=32, max=4096, help="Height of the prepared images, in pixels."),
+    width: int = typer.Option(340, min=32, max=4096, help="Width of the prepared images, in pixels."),
+    interpolation: Literal["area", "bilinear"] = typer.Option(
+        "area", help="Resizing; the published weights: bilinear."
+    ),
     masks: bool = typer.Option(True, help="Pack the masks that the manifest names."),
-    like: Path | None = typer.Option(None, help="Pack of the training films, for the pack of a test set."),
-    image_column: str = IMAGE,
-    mask_column: str = MASK,
-    label_column: str = LABEL,
-    group_column: str = GROUP,
-    patient_column: str = PATIENT,
-    source_column: str = SOURCE,
-    split_column: str = SPLIT,
-    where: list[str] = WHERE,
+    mask_values: str | None = MASK_VALUES,
+    void_value: str | None = VOID_VALUE,
     jobs: int | None = JOBS,
+    *,
+    selection: Selection,
 ) -> None:
-    """Write prepared films, masks, classes and class weights into one HDF5 file for training."""
-    from cxrnet.data.manifest import parse_where, read_manifest
-    from cxrnet.data.pack import Pack
-    from cxrnet.data.packing import write_pack
-    from cxrnet.errors import UsageError
+    """Write prepared images and masks into one HDF5 file, which cxrnet train --pack reads."""
+    from cxrnet.data.check import require_sound
+    from cxrnet.data.masks import parse_mask_values
+    from cxrnet.data.pack import digest_files, open_pack
     from cxrnet.model.config import PreparationConfig
 
-    if interpolation not in ("area", "bilinear"):
-        raise UsageError(f"--interpolation {interpolation}: is not known; choose area or bilinear")
-    columns = _columns(
-        image_column, mask_column, label_column, group_column, patient_column, source_column, split_column
-    )
-    films = read_manifest(csv, columns=columns, where=parse_where(where))
-    preparation = PreparationConfig.model_validate(
-        {"height": height, "width": width, "interpolation": interpolation, "depth": "full"}
-    )
-    header = None
-    if like is not None:
-        with Pack(like) as other:
-            header = other.header
-    with _progress("packing") as progress:
-        written = write_pack(
-            films, out, preparation=preparation, masks=masks, like=header, jobs=jobs, progress=progress
+    samples = selection.read(csv).samples
+    with_masks = masks and any(sample.mask is not None for sample in samples)
+    with show_progress("packing") as progress:
+        packed = open_pack(
+            out,
+            samples,
+            PreparationConfig(height=height, width=width, interpolation=interpolation, depth="full"),
+            digests=digest_files(samples, with_masks=with_masks),
+            with_masks=with_masks,
+            values=parse_mask_values(mask_values, void_value),
+            jobs=jobs,
+            progress=progress,
         )
-    grey = written.standardisation
-    shares = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(written.classes, written.weights, strict=True))
-    typer.echo(f"{out}: {len(films.samples)} films, {out.stat().st_size / 1e6:.1f} MB")
-    typer.echo(f"mean {grey.mean:.3f}, standard deviation {grey.std:.3f}; class weights: {shares or 'no classes'}")
-
-
-def _columns(image: str, mask: str, label: str, group: str, patient: str, source: str, split: str) -> Columns:
-    from cxrnet.data.manifest import Columns
-
-    return Columns(image=image, mask=mask, label=label, group=group, patient=patient, source=source, split=split)
+    print_problems([problem for problem in packed.problems if problem.kind != "error"], limit=20)
+    require_sound(packed.problems, allow_leaks=False)
+    typer.echo(f"{out}: {len(samples)} images, {out.stat().st_size / 1e6:.1f} MB")
 
 
 @contextmanager
-def _progress(task: str) -> Iterator[Callable[[int, int], None]]:
+def show_progress(task: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error where that is a terminal; the function moves it."""
     from rich.console import Console
     from rich.progress import Progress
@@ -201,12 +185,23 @@ def _progress(task: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
-def _print_report(report: Report) -> None:
+def print_problems(problems: list[Problem], *, limit: int, err: bool = False) -> None:
+    """Print problems, at most `limit` of each kind, one per line."""
     from cxrnet.imaging.radiograph import printable
 
-    shown = 20
+    for kind in ("error", "warning", "note"):
+        found = [problem for problem in problems if problem.kind == kind]
+        for problem in found[:limit]:
+            typer.echo(f"{kind.upper()} {problem.code} {printable(problem.text)}", err=err)
+        if len(found) > limit:
+            typer.echo(
+                f"{kind.upper()} and {len(found) - limit} more; cxrnet data check --json FILE lists all", err=err
+            )
+
+
+def _print_report(report: Report) -> None:
     typer.echo(
-        f"{report.manifest}: {report.rows} rows, {report.films} films, {report.masks} masks, "
+        f"{report.manifest}: {report.rows} rows, {report.images} images, {report.masks} masks, "
         f"{report.groups} groups, {report.patients} patients"
     )
     labels = sorted({label for row in report.table.values() for label in row})
@@ -214,11 +209,6 @@ def _print_report(report: Report) -> None:
     typer.echo(f"{'source':<{wide}}  " + "  ".join(f"{label or '(none)':>12}" for label in labels))
     for source, row in report.table.items():
         typer.echo(f"{source or '(none)':<{wide}}  " + "  ".join(f"{row.get(label, 0):>12}" for label in labels))
-    for kind in ("error", "warning", "note"):
-        found = [problem for problem in report.problems if problem.kind == kind]
-        for problem in found[:shown]:
-            typer.echo(f"{kind.upper()} {problem.code} {printable(problem.text)}")
-        if len(found) > shown:
-            typer.echo(f"{kind.upper()} and {len(found) - shown} more; --json FILE lists all")
+    print_problems(list(report.problems), limit=20)
     counts = [sum(problem.kind == kind for problem in report.problems) for kind in ("error", "warning", "note")]
     typer.echo(f"{counts[0]} errors, {counts[1]} warnings, {counts[2]} notes")

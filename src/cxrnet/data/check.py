@@ -1,4 +1,7 @@
-"""What is wrong, or odd, with a manifest: files, patients across splits, repeats, classes tied to sources."""
+"""What is wrong, or odd, with a manifest: files, patients across splits, repeats, classes tied to sources.
+
+`cxrnet data check` and every training run these checks; `--allow-leaks` makes a training accept the errors in `LEAKS`.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from cxrnet.arrays import Float32
-from cxrnet.data.duplicates import SIMILARITY, detail, near_pairs
-from cxrnet.data.manifest import EVERY_ROW, STANDARD, Columns, Manifest, Sample, scan_manifest
-from cxrnet.data.masks import read_many, read_mask
-from cxrnet.errors import RadiographError
-from cxrnet.imaging import Decoder
+from cxrnet.data.duplicates import SIMILARITY, near_pairs
+from cxrnet.data.examine import examine, merge_problems
+from cxrnet.data.manifest import EVERY_ROW, STANDARD, Columns, Sample, scan_manifest
+from cxrnet.data.masks import AUTOMATIC, MaskValues
+from cxrnet.data.problem import LEAKS, Problem, problem_at, sort_problems
+from cxrnet.data.reading import read_many
+from cxrnet.errors import LeakError
 
-Kind = Literal["error", "warning", "note"]
+FOLD_COLUMN = "fold"
 _SMALLEST_SOURCE = 10  # images; smaller sources with one class only say little
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One thing that was found: how bad it is, a code for programs, a line for people, the rows it is about."""
-
-    kind: Kind
-    code: str
-    text: str
-    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +33,7 @@ class Report:
     Attributes:
         manifest: Path of the file.
         rows: Sound rows.
-        films: Different images among them.
+        images: Different images among them.
         masks: Rows with a mask.
         groups: Different groups.
         patients: Different patients.
@@ -49,7 +43,7 @@ class Report:
 
     manifest: str
     rows: int
-    films: int
+    images: int
     masks: int
     groups: int
     patients: int
@@ -58,7 +52,7 @@ class Report:
 
     @property
     def has_errors(self) -> bool:
-        """Whether anything was found that has to be mended before training."""
+        """Whether anything has to be corrected before training."""
         return any(problem.kind == "error" for problem in self.problems)
 
     def to_json(self) -> str:
@@ -66,19 +60,12 @@ class Report:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What reading one image-mask pair gave: detail of the image where it was read, problems where not."""
-
-    detail: Float32 | None
-    problems: tuple[Problem, ...]
-
-
 def check_manifest(
     path: Path,
     *,
     columns: Columns = STANDARD,
     where: Mapping[str, str] = EVERY_ROW,
+    values: MaskValues = AUTOMATIC,
     similarity: float = SIMILARITY,
     jobs: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -89,127 +76,174 @@ def check_manifest(
         path: The manifest.
         columns: Names of its columns.
         where: Rows to look at.
+        values: How the stored values of masks are read.
         similarity: Correlation of detail at which two images are near-duplicates.
-        jobs: Files read at once; one a core if not given.
+        jobs: Files read at once; one per core if not given.
         progress: Called with the number of rows that have been read, and of all.
 
     Raises:
         ManifestError: The file cannot be read, or its header is at fault.
     """
     manifest, faults = scan_manifest(path, columns=columns, where=where)
-    problems = [Problem(kind="error", code="ROW", text=fault) for fault in faults]
-    if not manifest.samples:
+    samples, problems = manifest.samples, list(faults)
+    if not samples:
         problems.append(Problem(kind="error", code="EMPTY", text=f"{path.name}: has no sound row"))
-    details: dict[Path, Float32] = {}
-    for done, look in enumerate(read_many(_look, manifest.samples, jobs=jobs), start=1):
-        sample = manifest.samples[done - 1]
+    details: dict[str, Float32] = {}
+    looks = read_many(lambda decoder, sample: examine(decoder, sample, values), samples, jobs=jobs)
+    for done, look in enumerate(looks, start=1):
         problems += look.problems
         if look.detail is not None:
-            details[sample.image] = look.detail
-        progress(done, len(manifest.samples))
-    for find in (_labels_disagree, _split_leaks, _class_tied_to_source):
-        problems += find(manifest)
-    problems += _near_duplicates(manifest, details, similarity)
-    rank = {"error": 0, "warning": 1, "note": 2}
+            details[samples[done - 1].identity] = look.detail
+        progress(done, len(samples))
+    problems += check_rows(samples)
+    parts = [sample.split for sample in samples]
+    pairs = duplicate_pairs(samples, details, similarity)
+    problems += find_duplicates(samples, parts, pairs)
     return Report(
         manifest=str(path),
-        rows=len(manifest.samples),
-        films=len({sample.image for sample in manifest.samples}),
-        masks=sum(sample.mask is not None for sample in manifest.samples),
-        groups=len({sample.group for sample in manifest.samples}),
-        patients=len({sample.patient for sample in manifest.samples if sample.patient}),
-        table=tabulate(manifest.samples),
-        problems=tuple(sorted(problems, key=lambda problem: rank[problem.kind])),
+        rows=len(samples),
+        images=len({sample.identity for sample in samples}),
+        masks=sum(sample.mask is not None for sample in samples),
+        groups=len({sample.group for sample in samples}),
+        patients=len({sample.patient for sample in samples if sample.patient}),
+        table=tabulate(samples),
+        problems=sort_problems(merge_problems(problems)),
     )
+
+
+def check_rows(samples: Sequence[Sample]) -> list[Problem]:
+    """What the text of the rows shows: labels, splits, the column `fold`, sources; no file is read."""
+    folds = [sample.values.get(FOLD_COLUMN, "") for sample in samples]
+    return [
+        *_labels_disagree(samples),
+        *_labels_in_two_cases(samples),
+        *find_leaks(samples, [sample.split for sample in samples]),
+        *find_leaks(samples, [f"fold {fold}" if fold else "" for fold in folds], what="fold"),
+        *_class_tied_to_source(samples),
+    ]
+
+
+def find_leaks(samples: Sequence[Sample], parts: Sequence[str], *, what: str = "split") -> Iterator[Problem]:
+    """Patients, groups and images that are in two parts; a sample whose part is "" is in none."""
+    keys: tuple[tuple[str, Callable[[Sample], str | None]], ...] = (
+        ("patient", lambda sample: sample.patient),
+        ("group", lambda sample: sample.group),
+        ("image", lambda sample: sample.identity),
+    )
+    home = {id(sample): part for sample, part in zip(samples, parts, strict=True)}
+    for kind, key in keys:
+        for name, members in _by(samples, key):
+            places = sorted({home[id(sample)] for sample in members} - {""})
+            if len(places) > 1:
+                shown = Path(name).name if kind == "image" else name
+                text = f"{kind} {shown} is in {' and '.join(places)}; keep it in one {what}"
+                yield problem_at(members, "error", f"{kind.upper()}_LEAK", text)
+
+
+def duplicate_pairs(
+    samples: Sequence[Sample], details: Mapping[str, Float32], similarity: float = SIMILARITY
+) -> list[tuple[Sample, Sample, float]]:
+    """Pairs of samples that show nearly the same image, by line, with the correlation of their details.
+
+    Args:
+        samples: Rows of a manifest.
+        details: Identity of an image -> its detail.
+        similarity: Least correlation of a pair.
+    """
+    if not details:
+        return []
+    first = {sample.identity: sample for sample in reversed(samples)}
+    images = [first[identity] for identity in details]
+    pairs = near_pairs(np.stack(list(details.values())), similarity=similarity)
+    found = [sorted((images[one], images[other]), key=lambda sample: sample.line) for one, other, _ in pairs]
+    return [(low, high, pair[2]) for (low, high), pair in zip(found, pairs, strict=True)]
+
+
+def find_duplicates(
+    samples: Sequence[Sample], parts: Sequence[str], pairs: Sequence[tuple[Sample, Sample, float]]
+) -> Iterator[Problem]:
+    """Near-duplicates: errors across parts and with two labels, else notes."""
+    home = {id(sample): part for sample, part in zip(samples, parts, strict=True)}
+    for low, high, correlation in pairs:
+        places = [home.get(id(sample), "") for sample in (low, high)]
+        group = "the same group" if low.group == high.group else "different groups"
+        text = f"{low.image.name} and {high.image.name} look the same (correlation {correlation:.2f}), {group}"
+        leaks = bool(all(places) and places[0] != places[1])
+        if low.label and high.label and low.label != high.label:
+            labels = f"labels {low.label} and {high.label}; one image has one class"
+            yield problem_at((low, high), "error", "DUPLICATE_LABELS", f"{text}, {labels}")
+        if leaks:
+            yield problem_at((low, high), "error", "DUPLICATE_LEAK", f"{text}, in {places[0]} and {places[1]}")
+        elif low.label == high.label or not (low.label and high.label):
+            yield problem_at((low, high), "note", "DUPLICATE", text)
+
+
+def require_sound(problems: Sequence[Problem], *, allow_leaks: bool, limit: int = 5) -> tuple[Problem, ...]:
+    """Stop on errors; return the leaks that were accepted.
+
+    Args:
+        problems: Of a check.
+        allow_leaks: Whether the errors of `LEAKS` are accepted.
+        limit: Errors that the message names.
+
+    Raises:
+        LeakError: There are errors; the message has one line and names rows of the manifest.
+    """
+    errors = [problem for problem in problems if problem.kind == "error"]
+    accepted = tuple(problem for problem in errors if allow_leaks and problem.code in LEAKS)
+    fatal = [problem for problem in errors if problem not in accepted]
+    if not fatal:
+        return accepted
+    named = " | ".join(f"{problem.code} {problem.text}" for problem in fatal[:limit])
+    more = f" | and {len(fatal) - limit} more" if len(fatal) > limit else ""
+    remedy = "see `cxrnet data check`"
+    if all(problem.code in LEAKS for problem in fatal):
+        remedy += ", or accept these with --allow-leaks"
+    raise LeakError(f"manifest: {len(fatal)} errors: {named}{more}; correct them, {remedy}")
 
 
 def tabulate(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
     """Source to label to number of different images, both in the order of their names."""
-    counts = Counter((source, label) for source, label, _ in {(s.source, s.label or "", s.image) for s in samples})
+    counts = Counter((source, label) for source, label, _ in {(s.source, s.label or "", s.identity) for s in samples})
     table: dict[str, dict[str, int]] = {}
     for source, label in sorted(counts):
         table.setdefault(source, {})[label] = counts[source, label]
     return table
 
 
-def _look(decoder: Decoder, sample: Sample) -> Look:
-    """Read one row's files; the mask is compared in size with its image."""
-    problems: list[Problem] = []
-    at = f"line {sample.line}"
-    radiograph = mask = None
-    try:
-        radiograph = decoder.read(sample.image)
-    except RadiographError as error:
-        problems.append(Problem(kind="error", code="IMAGE", text=f"{at}: image {error}", lines=(sample.line,)))
-    try:
-        mask = None if sample.mask is None else read_mask(decoder, sample.mask)
-    except RadiographError as error:
-        problems.append(Problem(kind="error", code="MASK", text=f"{at}: mask {error}", lines=(sample.line,)))
-    if radiograph is not None and mask is not None and mask.shape != radiograph.pixels.shape:
-        sizes = [f"{shape[1]} x {shape[0]}" for shape in (mask.shape, radiograph.pixels.shape)]
-        text = f"{at}: the mask is {sizes[0]}, its image {sizes[1]}; a mask has the size of its image"
-        problems.append(Problem(kind="error", code="MASK_SIZE", text=text, lines=(sample.line,)))
-    return Look(detail=None if radiograph is None else detail(radiograph.pixels), problems=tuple(problems))
-
-
-def _labels_disagree(manifest: Manifest) -> Iterator[Problem]:
-    for image, samples in _by(manifest.samples, lambda sample: str(sample.image)):
-        labels = sorted({sample.label or "none" for sample in samples})
+def _labels_disagree(samples: Sequence[Sample]) -> Iterator[Problem]:
+    for identity, members in _by(samples, lambda sample: sample.identity):
+        labels = sorted({sample.label or "none" for sample in members})
         if len(labels) > 1:
-            text = f"{_lines(samples)}: {Path(image).name} is labelled {' and '.join(labels)}; one image has one class"
-            yield Problem(kind="error", code="LABELS", text=text, lines=_numbers(samples))
+            text = f"{Path(identity).name} is labelled {' and '.join(labels)}; one image has one class"
+            yield problem_at(members, "error", "LABELS", text)
 
 
-def _split_leaks(manifest: Manifest) -> Iterator[Problem]:
-    kinds: tuple[tuple[str, Callable[[Sample], str | None]], ...] = (
-        ("patient", lambda sample: sample.patient),
-        ("group", lambda sample: sample.group),
-    )
-    for what, key in kinds:
-        for name, samples in _by(manifest.samples, key):
-            splits = sorted({sample.split for sample in samples if sample.split})
-            if len(splits) > 1:
-                text = f"{_lines(samples)}: {what} {name} is in {' and '.join(splits)}; keep it in one split"
-                yield Problem(kind="error", code=f"{what.upper()}_LEAK", text=text, lines=_numbers(samples))
+def _labels_in_two_cases(samples: Sequence[Sample]) -> Iterator[Problem]:
+    for _, members in _by(samples, lambda sample: sample.label and sample.label.casefold()):
+        counts = Counter(str(sample.label) for sample in members)
+        if len(counts) > 1:
+            usual, *others = [name for name, _ in counts.most_common()]
+            rare = [sample for sample in members if sample.label != usual]
+            text = f"label {' and '.join(others)} differs from {usual} in case only; write one name"
+            yield problem_at(rare, "error", "LABEL_CASE", text)
 
 
-def _class_tied_to_source(manifest: Manifest) -> Iterator[Problem]:
+def _class_tied_to_source(samples: Sequence[Sample]) -> Iterator[Problem]:
     """Warn of sources with one class: a network may learn the hospital, which no score on these data shows."""
-    table = tabulate([sample for sample in manifest.samples if sample.label])
-    if len({label for row in table.values() for label in row}) < 2:
+    table = tabulate([sample for sample in samples if sample.label])
+    if len({label for row in table.values() for label in row}) < 2 or len(table) < 2:
         return
     single = {source: row for source, row in table.items() if len(row) == 1 and sum(row.values()) >= _SMALLEST_SOURCE}
-    if len(table) > 1:
-        for source, row in single.items():
-            label, count = next(iter(row.items()))
-            text = f"source {source or 'not given'} has the class {label} only ({count} images)"
-            yield Problem(kind="warning", code="ONE_CLASS_SOURCE", text=text)
+    for source, row in single.items():
+        label, count = next(iter(row.items()))
+        text = f"source {source or 'not given'} has the class {label} only ({count} images)"
+        yield Problem(kind="warning", code="ONE_CLASS_SOURCE", text=text)
+    if single:
         tied = sum(sum(row.values()) for row in single.values())
-        if single:
-            share = tied / sum(sum(row.values()) for row in table.values())
-            text = f"the source alone tells the class of {share:.0%} of the images; report scores by source"
-            yield Problem(kind="warning", code="CLASS_IS_SOURCE", text=text)
-
-
-def _near_duplicates(manifest: Manifest, details: Mapping[Path, Float32], similarity: float) -> Iterator[Problem]:
-    """Errors across splits; notes within one, or where there are none."""
-    if not details:
-        return
-    first = {sample.image: sample for sample in reversed(manifest.samples)}
-    films = [first[image] for image in details]
-    for one, other, correlation in near_pairs(np.stack(list(details.values())), similarity=similarity):
-        pair = sorted((films[one], films[other]), key=lambda sample: sample.line)
-        names = " and ".join(sample.image.name for sample in pair)
-        leaks = bool(pair[0].split and pair[1].split and pair[0].split != pair[1].split)
-        places = f"in {pair[0].split} and {pair[1].split}" if leaks else "in one split" if pair[0].split else ""
-        same = "the same group" if pair[0].group == pair[1].group else "different groups"
-        text = f"{_lines(pair)}: {names} look the same (correlation {correlation:.2f}), {same}"
-        yield Problem(
-            kind="error" if leaks else "note",
-            code="DUPLICATE_LEAK" if leaks else "DUPLICATE",
-            text=f"{text}, {places}" if places else text,
-            lines=_numbers(pair),
-        )
+        share = tied / sum(sum(row.values()) for row in table.values())
+        text = f"the source alone tells the class of {share:.0%} of the images; report scores by source"
+        yield Problem(kind="warning", code="CLASS_IS_SOURCE", text=text)
 
 
 def _by(samples: Sequence[Sample], key: Callable[[Sample], str | None]) -> Iterator[tuple[str, list[Sample]]]:
@@ -220,13 +254,3 @@ def _by(samples: Sequence[Sample], key: Callable[[Sample], str | None]) -> Itera
         if name:
             found[name].append(sample)
     yield from found.items()
-
-
-def _numbers(samples: Sequence[Sample]) -> tuple[int, ...]:
-    return tuple(sorted(sample.line for sample in samples))
-
-
-def _lines(samples: Sequence[Sample]) -> str:
-    numbers = list(map(str, _numbers(samples)))
-    more = f" and {len(numbers) - 6} more" if len(numbers) > 6 else ""
-    return f"line{'s' if len(numbers) > 1 else ''} {', '.join(numbers[:6])}{more}"

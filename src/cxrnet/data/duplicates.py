@@ -1,9 +1,9 @@
-"""Near-duplicates: the same film again, in another size, contrast or compression.
+"""Near-duplicates: the same image again, in another size, contrast or compression.
 
-Chest films look alike. Of 1887 films that people had freed of repeats, a 64-bit hash of the cosine transform
+Chest radiographs look alike. Of 1887 images that people had freed of repeats, a 64-bit hash of the cosine transform
 puts 17 pairs of different patients within 4 bits of each other and 646 within 8, while copies differ by up to
 6 bits in contrast and up to 24 where somebody wrote on them: no distance separates. What separates is detail:
-ribs, vessels and letters, each weighed by the contrast around it. There the most alike pair of different films
+ribs, vessels and letters, each weighed by the contrast around it. There the most alike pair of different images
 has a correlation of 0.62, copies have 0.88 and more.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from cxrnet.arrays import Float32, Int64
 
 SIMILARITY = 0.7
-"""Correlation of detail at which two films are called near-duplicates."""
+"""Correlation of detail at which two images are called near-duplicates."""
 
 _SIDE, _EDGE = 64, 6  # of the thumbnail, and of its border, where frames and letters are
 _DETAIL, _AROUND = 2.0, 6.0  # radii in thumbnail pixels: what counts as detail, and as its surroundings
@@ -26,7 +26,7 @@ _BLOCK = 1024
 
 
 def detail(pixels: Float32) -> Float32:
-    """The detail of a film as a vector of length 1, float32 [2704]; the product of two is their correlation.
+    """The detail of an image as a vector of length 1, float32 [2704]; the product of two is their correlation.
 
     Args:
         pixels: float32 [height, width], 0..255.
@@ -44,7 +44,7 @@ def near_pairs(details: Float32, *, similarity: float = SIMILARITY) -> list[tupl
     """Pairs (first, second, correlation) of near-duplicates, most alike first.
 
     Args:
-        details: float32 [film, 2704], from `detail`.
+        details: float32 [image, 2704], from `detail`.
         similarity: Least correlation of a pair.
     """
     pairs: list[tuple[int, int, float]] = []
@@ -58,7 +58,7 @@ def near_pairs(details: Float32, *, similarity: float = SIMILARITY) -> list[tupl
     return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
 
 
-def join(count: int, pairs: Iterable[tuple[int, int]]) -> Int64:
+def connected_components(count: int, pairs: Iterable[tuple[int, int]]) -> Int64:
     """Number of the group of each of `count` things, int64 [count], where the two of a pair are in one group.
 
     Groups are numbered in the order of their first members.

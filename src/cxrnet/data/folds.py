@@ -1,88 +1,85 @@
-"""Folds for cross-validation: stratified by class, never dividing a group, a patient or a repeated film.
+"""Folds for cross-validation: stratified by class, never dividing a group, a patient or a repeated image.
 
-scikit-learn's StratifiedGroupKFold is not used: with `shuffle` it stratified wrongly until 2025, it can return an
-empty fold, and its folds change with its version. Here groups go, largest first, where they leave the counts of
-every class, and of all images, nearest to an equal share; then single groups are moved for as long as that helps.
-The images of each class from each source are spread as well, with a tenth of the weight.
+Groups are assigned, largest first, where they leave the counts of every class, and of all images, nearest to an equal
+share; then single groups are moved for as long as that helps. The images of each class from each source are balanced
+as well, with a tenth of the weight. scikit-learn's StratifiedGroupKFold does not know sources, and its folds change
+with its version; shipped models quote the folds of a seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cxrnet.arrays import Float64, Int64
-from cxrnet.data.duplicates import SIMILARITY, detail, join, near_pairs
+from cxrnet.data.duplicates import connected_components
 from cxrnet.data.manifest import Sample
-from cxrnet.data.masks import read_many
 from cxrnet.errors import ManifestError, UsageError
 
 TOLERANCE = 0.02
-"""Most that the share of a class in a fold may differ from its share in the whole."""
+"""Largest difference of a class's share in a fold from its share in the whole."""
 
 _SOURCE_WEIGHT = 0.1
 _PASSES = 30
 
 
-def assign_folds(samples: Sequence[Sample], *, folds: int, seed: int) -> Int64:
+class OffShare(NamedTuple):
+    """A class whose share in a fold differs from its share in the whole by more than `TOLERANCE`."""
+
+    fold: int
+    label: str
+    share: float
+    whole: float
+
+
+def assign_folds(
+    samples: Sequence[Sample], *, folds: int, seed: int, duplicates: Sequence[tuple[int, int]] = ()
+) -> Int64:
     """Number of the fold of each sample, int64 [sample], 0 to folds - 1; the same for the same arguments.
-
-    Raises:
-        UsageError: There are fewer groups than folds.
-        ManifestError: The folds cannot be made even, see `check_folds`.
-    """
-    if folds < 2:
-        raise UsageError(f"--folds {folds}: is too few; 2 or more folds are made")
-    return distribute(samples, unite(samples), [1 / folds] * folds, seed=seed)
-
-
-def unite(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] = ()) -> Int64:
-    """Number of what must stay together, int64 [sample]: group, patient, image and duplicates are all respected.
-
-    A patient whose films are in two groups joins them.
 
     Args:
         samples: Rows of a manifest.
-        duplicates: Positions of pairs of samples that show the same film.
+        folds: Number of folds.
+        seed: Random seed.
+        duplicates: Positions of pairs of samples that show the same image.
+
+    Raises:
+        UsageError: There are fewer groups than folds.
+        ManifestError: The folds cannot be balanced, see `check_folds`.
+    """
+    if folds < 2:
+        raise UsageError(f"--folds {folds}: is too few; 2 or more folds are made")
+    return assign(samples, group_ids(samples, duplicates), [1 / folds] * folds, seed=seed)
+
+
+def group_ids(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] = ()) -> Int64:
+    """Number of what must stay together, int64 [sample]: group, patient, image and duplicates are all respected.
+
+    A patient whose images are in two groups joins them. Folds, checks and confidence intervals all use these groups.
+
+    Args:
+        samples: Rows of a manifest.
+        duplicates: Positions of pairs of samples that show the same image.
     """
     first: dict[tuple[str, str], int] = {}
     pairs = list(duplicates)
     for place, sample in enumerate(samples):
-        for key in (("group", sample.group), ("patient", sample.patient or ""), ("image", str(sample.image))):
+        for key in (("group", sample.group), ("patient", sample.patient or ""), ("image", sample.identity)):
             if key[1]:
                 pairs.append((first.setdefault(key, place), place))
-    return join(len(samples), pairs)
+    return connected_components(len(samples), pairs)
 
 
-def find_duplicates(
-    samples: Sequence[Sample], *, similarity: float = SIMILARITY, jobs: int | None = None
-) -> list[tuple[int, int]]:
-    """Positions of pairs of samples that show nearly the same film; every image is read.
-
-    Raises:
-        RadiographError: An image cannot be read.
-    """
-    first: dict[Path, int] = {}
-    for place, sample in enumerate(samples):
-        first.setdefault(sample.image, place)
-    details = list(read_many(lambda decoder, image: detail(decoder.read(image).pixels), list(first), jobs=jobs))
-    places = list(first.values())
-    if not details:
-        return []
-    return [(places[one], places[other]) for one, other, _ in near_pairs(np.stack(details), similarity=similarity)]
-
-
-def distribute(samples: Sequence[Sample], groups: Int64, shares: Sequence[float], *, seed: int) -> Int64:
+def assign(samples: Sequence[Sample], groups: Int64, shares: Sequence[float], *, seed: int) -> Int64:
     """Number of the part of each sample, int64 [sample].
 
     Args:
         samples: Rows of a manifest.
-        groups: What stays together, from `unite`.
+        groups: What stays together, from `group_ids`.
         shares: Of each part in the whole, adding up to 1.
-        seed: Of the order in which groups of the same size are dealt.
+        seed: Random seed of the order of groups of the same size.
 
     Raises:
         UsageError: There are fewer groups than parts.
@@ -99,57 +96,58 @@ def distribute(samples: Sequence[Sample], groups: Int64, shares: Sequence[float]
         np.add.at(counts, (groups, column), 1)
     weights = 1 / counts.sum(axis=0)
     weights[2 + labels.max() :] *= _SOURCE_WEIGHT
-    parts = _deal(counts, weights, np.asarray(shares), np.random.default_rng(seed))[groups]
-    check_folds(samples, groups, parts, shares)
+    parts = _greedy_assign(counts, weights, np.asarray(shares), np.random.default_rng(seed))[groups]
+    check_folds(samples, groups, parts)
     return parts
 
 
-def check_folds(samples: Sequence[Sample], groups: Int64, parts: Int64, shares: Sequence[float]) -> None:
-    """Hold that no group is divided, no part is empty, and classes keep their shares.
+def check_folds(samples: Sequence[Sample], groups: Int64, parts: Int64) -> None:
+    """Check that classes keep their shares.
 
     A class may be further off than `TOLERANCE` where the largest group is larger than the difference: groups are
     not divided for it.
 
     Raises:
-        ManifestError: One of these does not hold.
+        ManifestError: They do not.
     """
-    if len(np.unique(np.stack([groups, parts]), axis=1).T) != len(np.unique(groups)):
-        raise ManifestError("a group is in two folds; make the folds again with `cxrnet data split`")
-    sizes = np.bincount(parts, minlength=len(shares))
-    if not sizes.all():
-        raise ManifestError(f"fold {int(np.argmin(sizes))} is empty; take fewer folds or add patients")
-    sizes_of_groups = np.bincount(groups)
-    weight, group = sizes_of_groups.max(), samples[int(np.argmax(groups == sizes_of_groups.argmax()))].group
-    for part, name, here, whole in _off_shares(samples, parts):
-        if abs(here - whole) > weight / sizes[part]:
+    sizes = np.bincount(parts)
+    name, largest = _largest_group(samples, groups)
+    for off in find_off_shares(samples, parts):
+        if abs(off.share - off.whole) > largest / sizes[off.fold]:
             raise ManifestError(
-                f"fold {part}: {here:.1%} of its images are {name}, of all {whole:.1%}; try another --seed or fewer "
-                f"folds (the largest group, {group}, has {weight} images of {sizes[part]} in a fold)"
+                f"fold {off.fold}: {off.share:.1%} of its images are {off.label}, of all {off.whole:.1%}; try another "
+                f"--seed or fewer folds (the largest group, {name}, has {largest} images of {sizes[off.fold]})"
             )
 
 
 def describe_uneven(samples: Sequence[Sample], groups: Int64, parts: Int64) -> list[str]:
     """Lines for people about shares that are off by more than `TOLERANCE`, with the group that is too large."""
-    sizes = np.bincount(groups)
-    group = samples[int(np.argmax(groups == sizes.argmax()))].group
+    name, largest = _largest_group(samples, groups)
     return [
-        f"fold {part}: {here:.1%} {name} instead of {whole:.1%}; groups are not divided, the largest, {group}, "
-        f"has {sizes.max()} images"
-        for part, name, here, whole in _off_shares(samples, parts)
+        f"fold {off.fold}: {off.share:.1%} {off.label} instead of {off.whole:.1%}; groups are not divided, the "
+        f"largest, {name}, has {largest} images"
+        for off in find_off_shares(samples, parts)
     ]
 
 
-def _off_shares(samples: Sequence[Sample], parts: Int64) -> Iterator[tuple[int, str, float, float]]:
-    """Part, class, share of the class in the part and in all, where these differ by more than `TOLERANCE`."""
-    labels = _numbers([sample.label or "" for sample in samples])
+def find_off_shares(samples: Sequence[Sample], parts: Int64) -> list[OffShare]:
+    """Classes whose share in a part differs from that in the whole by more than `TOLERANCE`."""
+    labels = np.array([sample.label or "without a label" for sample in samples])
+    found = []
     for part in range(int(parts.max()) + 1):
-        for label, name in enumerate(sorted({sample.label or "" for sample in samples})):
-            here, whole = float(np.mean(labels[parts == part] == label)), float(np.mean(labels == label))
-            if abs(here - whole) > TOLERANCE:
-                yield part, name or "without a label", here, whole
+        for name in np.unique(labels):
+            share, whole = float(np.mean(labels[parts == part] == name)), float(np.mean(labels == name))
+            if abs(share - whole) > TOLERANCE:
+                found.append(OffShare(part, str(name), share, whole))
+    return found
 
 
-def _deal(counts: Float64, weights: Float64, shares: Float64, chance: np.random.Generator) -> Int64:
+def _largest_group(samples: Sequence[Sample], groups: Int64) -> tuple[str, int]:
+    sizes = np.bincount(groups)
+    return samples[int(np.argmax(groups == sizes.argmax()))].group, int(sizes.max())
+
+
+def _greedy_assign(counts: Float64, weights: Float64, shares: Float64, rng: np.random.Generator) -> Int64:
     """Number of the part of each group, int64 [group].
 
     The cost of a part is the weighted sum, over the columns, of its squared distance from its share.
@@ -158,10 +156,10 @@ def _deal(counts: Float64, weights: Float64, shares: Float64, chance: np.random.
         counts: [group, column], images; column 0 counts all of a group.
         weights: [column].
         shares: [part].
-        chance: Orders groups of the same size.
+        rng: Orders groups of the same size.
     """
     goals = shares[:, None] * counts.sum(axis=0)
-    order = chance.permutation(len(counts))
+    order = rng.permutation(len(counts))
     order = order[np.argsort(-counts[order, 0], kind="stable")]
     filled, members = np.zeros_like(goals), np.zeros(len(shares), np.int64)
     parts = np.zeros(len(counts), np.int64)

@@ -1,4 +1,4 @@
-"""The manifest: a CSV file, one row an image or an image-mask pair, paths relative to the file."""
+"""The manifest: a CSV file, one row per image or image-mask pair, paths relative to the file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 from cxrnet.atomic import write_atomic
+from cxrnet.data.problem import Problem, name_lines
 from cxrnet.errors import ManifestError, UsageError
 
 EVERY_ROW: Mapping[str, str] = MappingProxyType({})
+SPLITS: Mapping[str, str] = MappingProxyType(
+    {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
+)
+"""Other spellings of the splits, in any case."""
+
+PLACEHOLDERS = frozenset(
+    {"nan", "na", "n/a", "<na>", "none", "null", "unknown", "unk", "anonymous", "anonymized", "anon", "-", "?"}
+)
+"""What stands in columns of patients and groups, in any case, where they are not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +43,7 @@ class Columns:
 
 
 STANDARD = Columns()
-"""The columns by the names of `docs/how-to/own-dataset.md`."""
+"""The columns by the names of the manifest reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +59,7 @@ class Sample:
         patient: Patient, None where not known.
         source: Where the image comes from, "" where not known.
         view: Projection, for example "PA", "" where not known.
-        split: For example "train", "" where there is none.
+        split: `train`, `val`, `test` or another name; "" where there is none.
         values: Every column of the row as text.
     """
 
@@ -63,6 +74,11 @@ class Sample:
     split: str
     values: Mapping[str, str]
 
+    @cached_property
+    def identity(self) -> str:
+        """The image by its real path: the same for every spelling and link of one file."""
+        return os.path.realpath(self.image)
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -72,11 +88,13 @@ class Manifest:
         path: Of the file.
         fields: Names of all columns in their order.
         samples: The rows.
+        problems: Warnings and notes about the rows.
     """
 
     path: Path
     fields: tuple[str, ...]
     samples: tuple[Sample, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str, str] = EVERY_ROW) -> Manifest:
@@ -92,47 +110,125 @@ def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str
         UsageError: `where` leaves no row.
     """
     manifest, problems = scan_manifest(path, columns=columns, where=where)
-    if problems:
-        more = f" (and {len(problems) - 1} more, see `cxrnet data check`)" if len(problems) > 1 else ""
-        raise ManifestError(problems[0] + more)
+    errors = [problem.text for problem in problems if problem.kind == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more, see `cxrnet data check`)" if len(errors) > 1 else ""
+        raise ManifestError(errors[0] + more)
     if not manifest.samples:
         chosen = " and ".join(f"{name}={value}" for name, value in where.items())
         raise UsageError(f"{path.name}: no row {f'has {chosen}' if where else 'follows the header'}; nothing to do")
-    return manifest
+    return replace(manifest, problems=problems)
 
 
 def scan_manifest(
     path: Path, *, columns: Columns = STANDARD, where: Mapping[str, str] = EVERY_ROW
-) -> tuple[Manifest, tuple[str, ...]]:
-    """The sound rows of a manifest, and one line of text for each faulty row.
+) -> tuple[Manifest, tuple[Problem, ...]]:
+    """The sound rows of a manifest, and what is wrong or odd with the others.
 
     Raises:
         ManifestError: The file cannot be read, or its header is at fault.
     """
     rows = _read_rows(path)
-    header = tuple(next(rows, (1, []))[1])
+    header = list(next(rows, (1, []))[1])
+    width = max((place for place, name in enumerate(header, start=1) if name), default=0)
+    padding = len(header) - width  # empty names at the end, as spreadsheets write them
+    header = header[:width]
     _check_header(path, header, columns, where)
-    samples: list[Sample] = []
-    problems: list[str] = []
-    seen: dict[tuple[str, str], int] = {}
+    scan = _Scan(path, columns, header, padding)
     for line, cells in rows:
-        if len(cells) != len(header):
-            remedy = "quote a value that has a comma in it"
-            problems.append(f"{path.name}: line {line}: {len(cells)} cells, the header has {len(header)}; {remedy}")
-            continue
-        values = dict(zip(header, cells, strict=True))
-        if not _is_chosen(values, where):
-            continue
-        pair = values[columns.image], values.get(columns.mask, "")
-        if not pair[0]:
-            problems.append(f"{path.name}: line {line}: {columns.image} is empty; every row names an image")
-        elif pair in seen:
-            remedy = "an image may be named again with another mask only"
-            problems.append(f"{path.name}: line {line}: names {pair[0]} like line {seen[pair]}; {remedy}")
+        values = scan.fit(line, cells)
+        if values is not None and _is_chosen(values, where):
+            scan.add(line, values)
+    return Manifest(path, tuple(header), tuple(scan.samples)), scan.all_problems()
+
+
+class _Scan:
+    """Rows one by one, with what is wrong with them.
+
+    Args:
+        path: The manifest.
+        columns: Names of its columns.
+        header: Names of all columns.
+        padding: Columns without a name at the end.
+    """
+
+    def __init__(self, path: Path, columns: Columns, header: Sequence[str], padding: int) -> None:
+        self.samples: list[Sample] = []
+        self._path, self._columns, self._header, self._padding = path, columns, header, padding
+        self._problems: list[Problem] = []
+        self._blank: list[int] = []
+        self._padded = [1] if padding else []
+        self._unknown = _Placeholders(columns)
+        self._seen: dict[tuple[str, str], int] = {}
+
+    def fit(self, line: int, cells: list[str]) -> dict[str, str] | None:
+        """Column -> cell; None where the row is blank or has another number of cells."""
+        width = len(self._header)
+        if not any(cells):
+            self._blank.append(line)
+            return None
+        if len(cells) > width and not any(cells[width:]):
+            if len(cells) != width + self._padding:
+                self._padded.append(line)
+            cells = cells[:width]
+        if len(cells) != width:
+            self._fail(line, f"{len(cells)} cells, the header has {width}; quote a value that has a comma in it")
+            return None
+        return dict(zip(self._header, cells, strict=True))
+
+    def add(self, line: int, values: Mapping[str, str]) -> None:
+        """Keep the row as a sample, or what is wrong with it."""
+        known = self._unknown.removed(line, values)
+        pair = known[self._columns.image], known.get(self._columns.mask, "")
+        if any("\0" in cell for cell in values.values()):
+            self._fail(line, "has a NUL byte; save the table again as UTF-8 text")
+        elif not pair[0]:
+            self._fail(line, f"{self._columns.image} is empty; every row names an image")
+        elif pair in self._seen:
+            first = f"names {pair[0]} like line {self._seen[pair]}"
+            self._fail(line, f"{first}; an image may be named again with another mask only")
         else:
-            seen[pair] = line
-            samples.append(_sample(path.parent, line, values, columns))
-    return Manifest(path, header, tuple(samples)), tuple(problems)
+            self._seen[pair] = line
+            self.samples.append(_sample(self._path.parent, line, values, known, self._columns))
+
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Errors of rows, then notes on cells that were left out, then placeholders."""
+        blank, padded = tuple(self._blank), tuple(self._padded)
+        notes = []
+        if blank:
+            text = f"{name_lines(blank)}: blank, skipped"
+            notes.append(Problem(kind="note", code="BLANK_ROWS", text=text, lines=blank))
+        if padded:
+            text = f"{name_lines(padded)}: empty cells at the end, left out"
+            notes.append(Problem(kind="note", code="EMPTY_CELLS", text=text, lines=padded))
+        return (*self._problems, *notes, *self._unknown.problems())
+
+    def _fail(self, line: int, text: str) -> None:
+        whole = f"{self._path.name}: line {line}: {text}"
+        self._problems.append(Problem(kind="error", code="ROW", text=whole, lines=(line,)))
+
+
+class _Placeholders:
+    """Words such as `nan` and `unknown`, taken out of the columns that this program uses, and counted."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._people = (columns.group, columns.patient)
+        self._names = tuple(getattr(columns, field.name) for field in fields(columns))
+        self._found: dict[tuple[str, str], list[int]] = {}
+
+    def removed(self, line: int, values: Mapping[str, str]) -> dict[str, str]:
+        known = dict(values)
+        for name in self._names:
+            word = values.get(name, "").casefold()
+            if word == "nan" or (name in self._people and word in PLACEHOLDERS):
+                known[name] = ""
+                self._found.setdefault((name, values[name]), []).append(line)
+        return known
+
+    def problems(self) -> Iterator[Problem]:
+        for (name, word), lines in self._found.items():
+            text = f"{name_lines(lines)}: {name} is {word}, which was read as not known"
+            yield Problem(kind="warning", code="PLACEHOLDER", text=text, lines=tuple(lines))
 
 
 def write_manifest(path: Path, fields: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
@@ -168,60 +264,61 @@ def parse_where(choices: Sequence[str]) -> dict[str, str]:
         if not name or not equals:
             raise UsageError(f"--where {choice}: is not COLUMN=VALUE; for example --where split=train")
         if name in where:
-            msg = f"--where {choice}: {name} is given twice; write --where {name}={where[name]},{value} for either"
-            raise UsageError(msg)
+            remedy = f"write --where {name}={where[name]},{value} for either"
+            raise UsageError(f"--where {choice}: {name} is given twice; {remedy}")
         where[name] = value
     return where
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Each row with the number of the line on which it begins; empty lines are passed over."""
+    begins = 1
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
-            begins = 1
             for cells in reader:
                 if cells:
                     yield begins, [cell.strip() for cell in cells]
                 begins = reader.line_num + 1
     except csv.Error as error:
-        msg = f"{path.name}: line {begins}: {error}; quotes come in pairs around a whole value"
-        raise ManifestError(msg) from error
+        raise ManifestError(
+            f"{path.name}: line {begins}: {error}; quotes come in pairs around a whole value"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: is not a readable CSV file ({type(error).__name__}); give a manifest in UTF-8"
-        raise ManifestError(msg) from error
+        problem = f"is not a readable CSV file ({type(error).__name__})"
+        raise ManifestError(f"{path}: {problem}; give a manifest in UTF-8") from error
 
 
-def _check_header(path: Path, header: tuple[str, ...], columns: Columns, where: Mapping[str, str]) -> None:
+def _check_header(path: Path, header: Sequence[str], columns: Columns, where: Mapping[str, str]) -> None:
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
-        msg = f"{path.name}: line 1: has the column {twice[0]} twice; every column needs a name of its own"
-        raise ManifestError(msg)
+        problem = f"has the column {twice[0] or '(no name)'} twice"
+        raise ManifestError(f"{path.name}: line 1: {problem}; every column needs a name of its own")
     renamed = [
         getattr(columns, field.name) for field in fields(columns) if getattr(columns, field.name) != field.default
     ]
     for name in (columns.image, *renamed, *where):
         if name not in header:
-            msg = f"{path.name}: line 1: has no column {name}; its columns are {', '.join(header) or 'none'}"
-            raise ManifestError(msg)
+            known = ", ".join(header) or "none"
+            raise ManifestError(f"{path.name}: line 1: has no column {name}; its columns are {known}")
 
 
 def _is_chosen(values: Mapping[str, str], where: Mapping[str, str]) -> bool:
     return all(values[name] in (value, *value.split(",")) for name, value in where.items())
 
 
-def _sample(folder: Path, line: int, values: Mapping[str, str], columns: Columns) -> Sample:
-    patient, mask = values.get(columns.patient) or None, values.get(columns.mask)
-    image = folder / values[columns.image]
+def _sample(folder: Path, line: int, values: Mapping[str, str], known: Mapping[str, str], columns: Columns) -> Sample:
+    patient, mask = known.get(columns.patient) or None, known.get(columns.mask)
+    image, split = folder / known[columns.image], known.get(columns.split, "")
     return Sample(
         line=line,
         image=image,
         mask=folder / mask if mask else None,
-        label=values.get(columns.label) or None,
-        group=values.get(columns.group) or patient or str(image),
+        label=known.get(columns.label) or None,
+        group=known.get(columns.group) or patient or str(image),
         patient=patient,
-        source=values.get(columns.source, ""),
-        view=values.get(columns.view, ""),
-        split=values.get(columns.split, ""),
+        source=known.get(columns.source, ""),
+        view=known.get(columns.view, ""),
+        split=SPLITS.get(split.casefold(), split.casefold() if split.casefold() in SPLITS.values() else split),
         values=MappingProxyType(dict(values)),
     )

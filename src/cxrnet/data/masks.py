@@ -1,70 +1,153 @@
-"""Pixels of many films and masks, read by guarded child processes, a few at a time."""
+"""Lung masks: what the stored values of a mask file mean, and masks at other sizes.
+
+Masks are published as 0 and 1, 0 and 255, label maps of small numbers, coloured lungs, or shares of 255 (soft masks).
+A file alone does not always say which; what fits two readings is an error that names the values.
+"""
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from cxrnet.arrays import UInt8, UInt16
-from cxrnet.imaging import Decoder, Radiograph
+from cxrnet.arrays import Bool, Float32, UInt8, UInt16
+from cxrnet.errors import RadiographError, UsageError
+from cxrnet.imaging.decoding import Decoder
+from cxrnet.imaging.label_map import LabelMap
 from cxrnet.imaging.preprocess import resize
-from cxrnet.parallel import cpu_count, parallel_map
+from cxrnet.imaging.radiograph import Radiograph, printable
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+SOFT = "soft"
+AMBIGUOUS = "MASK_VALUES"
+"""Code of the error for values that fit two readings, or none."""
+
+_MAX_LABEL = 15  # a label map of this and lower numbers is recognised as one
+_MAX_LABELS = 16  # different values; a soft mask of a network or of JPEG has more
+_BORDER_SHARE = 0.2  # most of the foreground that can lie between outside and lung in a resampled hard mask
+_RANGES = (1.0, 255.0, 65535.0)  # what "certainly lung" can be in a soft mask
+_NEAR_TOP = 0.98
 
 
-def read_many(
-    work: Callable[[Decoder, Given], Made], items: Sequence[Given], *, jobs: int | None = None
-) -> Iterator[Made]:
-    """What `work` makes of each item, in the order of the items.
+@dataclass(frozen=True, kw_only=True)
+class MaskValues:
+    """How stored values are read.
 
-    Args:
-        work: Called with a decoder of its own and one item, from `jobs` threads at once. What it raises is
-            raised here.
-        items: The items.
-        jobs: Items worked on at once; one a core if not given.
+    Attributes:
+        lung: Values that are lung, as numbers or `#rrggbb`; `("soft",)` for shares of the largest value of the format;
+            empty to recognise the kind of mask.
+        void: Values of pixels that count neither as lung nor as outside.
     """
-    jobs = max(1, min(jobs or cpu_count(), len(items)))
-    with ExitStack() as stack:
-        decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
-        for _ in range(jobs):
-            decoders.put(stack.enter_context(Decoder()))
 
-        def run(item: Given) -> Made:
-            decoder = decoders.get()
-            try:
-                return work(decoder, item)
-            finally:
-                decoders.put(decoder)
+    lung: tuple[str, ...] = ()
+    void: tuple[str, ...] = ()
 
-        yield from parallel_map(run, items, jobs=jobs)
+    @property
+    def is_soft(self) -> bool:
+        """Whether the values are shares."""
+        return self.lung == (SOFT,)
 
 
-def read_mask(decoder: Decoder, path: Path) -> UInt8:
-    """The lung mask in a file, uint8 [height, width]: 0 and 255 where it has two values, greys where it has more.
+AUTOMATIC = MaskValues()
 
-    Masks are published as 0 and 1, 0 and 255, or as the two ends of a palette: the lower value is outside.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mask:
+    """A lung mask.
+
+    Attributes:
+        lung: uint8 [height, width], 255 times the share of the pixel that is lung.
+        void: bool [height, width], pixels that do not count; None where there are none.
+        labels: Values taken as lung in a label map of several values, for people; "" for every other mask.
+    """
+
+    lung: UInt8
+    void: Bool | None = None
+    labels: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no pixel is lung."""
+        return not bool((self.lung > 127).any())
+
+
+def parse_mask_values(lung: str | None, void: str | None) -> MaskValues:
+    """The reading named on the command line, from comma-separated values.
 
     Raises:
-        RadiographError: It cannot be read, or has one value only.
+        UsageError: A value is neither a number nor `#rrggbb`, or is both lung and void.
     """
-    return mask_of(decoder.read(path))
+    values = {}
+    for option, text in (("--mask-values", lung), ("--void-value", void)):
+        values[option] = tuple(part.strip().lower() for part in (text or "").split(",") if part.strip())
+        if option == "--mask-values" and values[option] == (SOFT,):
+            continue
+        for value in values[option]:
+            if _number(value) is None:
+                raise UsageError(f"{option} {value}: is not a value of a mask; give numbers, or colours as #rrggbb")
+    both = set(values["--mask-values"]) & set(values["--void-value"])
+    if both:
+        raise UsageError(f"--void-value {sorted(both)[0]}: is also in --mask-values; a value is lung or void")
+    return MaskValues(lung=values["--mask-values"], void=values["--void-value"])
 
 
-def mask_of(radiograph: Radiograph) -> UInt8:
-    """What `read_mask` makes of an image that has been read."""
-    pixels = radiograph.pixels
-    low, high = float(pixels.min()), float(pixels.max())
-    if np.all((pixels == low) | (pixels == high)):
-        return np.where(pixels == high, 255, 0).astype(np.uint8)
-    return np.rint(pixels).astype(np.uint8)
+def read_mask(decoder: Decoder, path: Path, values: MaskValues = AUTOMATIC) -> Mask:
+    """The lung mask in a file.
+
+    Raises:
+        RadiographError: It cannot be read, or `MASK_VALUES`: its values do not say what is lung.
+    """
+    return mask_of(decoder.read_labels(path), values)
+
+
+def mask_of(labels: LabelMap, values: MaskValues = AUTOMATIC) -> Mask:
+    """The lung mask in a label map.
+
+    With two values the lower is outside. A map of whole numbers up to 15 is lung wherever it is not 0, a coloured one
+    wherever it is not black. With more values the mask is soft, if it is one by its range and its borders.
+
+    Raises:
+        RadiographError: `MASK_VALUES`.
+    """
+    stored, names = _as_numbers(labels)
+    void = _is_any(stored, values.void, labels) if values.void else None
+    if void is not None and not void.any():
+        void = None
+    if values.lung and not values.is_soft:
+        lung = _is_any(stored, values.lung, labels)
+        return Mask(lung=np.where(lung, np.uint8(255), np.uint8(0)), void=void, labels=",".join(values.lung))
+    if void is not None:
+        kept = stored[~void]
+        stored = np.where(void, kept.min() if kept.size else 0, stored)
+    if values.is_soft:
+        return Mask(lung=_soft(stored, labels), void=void)
+    found = _different(stored)
+    if len(found) == 1:
+        if found[0] != 0:
+            raise _ambiguous(labels, found, names, "the same everywhere")
+        return Mask(lung=np.zeros(stored.shape, np.uint8), void=void)
+    if len(found) == 2 and (not names or found[0] == 0):
+        return Mask(lung=np.where(stored == found[1], np.uint8(255), np.uint8(0)), void=void)
+    return _several(stored, found, labels, names, void)
+
+
+def check_mask_size(mask: Mask, radiograph: Radiograph, *, name: str) -> None:
+    """Check that a mask has the height and width of its radiograph.
+
+    Raises:
+        RadiographError: `MASK_SIZE`; a mask is never stretched or turned onto a radiograph.
+    """
+    if mask.lung.shape == radiograph.pixels.shape:
+        return
+    height, width = radiograph.pixels.shape
+    turned = ", turned by 90 degrees" if mask.lung.shape == (width, height) else ""
+    size = f"{mask.lung.shape[1]} x {mask.lung.shape[0]}"
+    problem = f"the mask is {size}, its image {width} x {height}{turned}"
+    raise RadiographError(
+        "MASK_SIZE", f"{printable(name)}: {problem}; a mask has the size and orientation of its image"
+    )
 
 
 def resize_mask(mask: UInt8, height: int, width: int) -> UInt8:
@@ -76,9 +159,113 @@ def resize_mask(mask: UInt8, height: int, width: int) -> UInt8:
         return mask
     is_binary = bool(np.all((mask == 0) | (mask == 255)))
     resized = resize(mask.astype(np.float32), height, width, "area")
-    return np.where(resized >= 127.5, 255, 0).astype(np.uint8) if is_binary else np.rint(resized).astype(np.uint8)
+    return np.where(resized >= 127.5, np.uint8(255), np.uint8(0)) if is_binary else np.rint(resized).astype(np.uint8)
+
+
+def resize_void(void: Bool, height: int, width: int) -> Bool:
+    """Void pixels at another size, bool [height, width]: whatever touches one is void."""
+    return resize(void.astype(np.float32), height, width, "area") > 0
 
 
 def encode_png(pixels: UInt8 | UInt16) -> bytes:
     """`pixels` [height, width] as a grey PNG of 8 or 16 bits."""
     return bytes(cv2.imencode(".png", pixels)[1].tobytes())
+
+
+def _several(
+    stored: Float32,
+    found: Float32,
+    labels: LabelMap,
+    names: dict[int, str],
+    void: Bool | None,
+) -> Mask:
+    """The mask in a map of three values or more."""
+    is_whole, has_outside = bool((found == np.rint(found)).all()), found[0] == 0
+    if names or (is_whole and has_outside and found[-1] <= _MAX_LABEL):
+        if not has_outside or len(found) > _MAX_LABELS or labels.is_lossy:
+            raise _ambiguous(labels, found, names, "no label map with a black or zero background")
+        text = ", ".join(names.get(int(value), f"{value:g}") for value in found[1:])
+        return Mask(lung=np.where(stored != 0, np.uint8(255), np.uint8(0)), void=void, labels=text)
+    top = next((top for top in _RANGES if _NEAR_TOP * top <= found[-1] <= top), None)
+    if top is None:
+        raise _ambiguous(labels, found, names, "no shares of 1, 255 or 65535")
+    if _has_plateau(stored / np.float32(top), is_discrete=len(found) <= _MAX_LABELS):
+        raise _ambiguous(labels, found, names, "either labels or shares of a pixel")
+    if len(found) <= _MAX_LABELS and is_whole and top > 1 and found[1] <= 2:
+        raise _ambiguous(labels, found, names, "either labels with the largest as void, or shares of a pixel")
+    return Mask(lung=_soft(stored, labels), void=void)
+
+
+def _has_plateau(shares: Float32, *, is_discrete: bool) -> bool:
+    """Whether much of the foreground has one value between outside and lung, as a second label has."""
+    between = shares[(shares > 0.02) & (shares < _NEAR_TOP)]
+    if len(between) <= _BORDER_SHARE * max(int((shares > 0.02).sum()), 1):
+        return False
+    counts = np.histogram(between, 32, (0, 1))[0]
+    return is_discrete or int((counts[:-1] + counts[1:]).max()) > len(between) / 2
+
+
+def _soft(stored: Float32, labels: LabelMap) -> UInt8:
+    """Shares as 0..255, by the smallest range that holds them."""
+    highest = float(stored.max())
+    top = next((top for top in _RANGES if highest <= top), None)
+    if top is None or stored.min() < 0:
+        raise _ambiguous(labels, np.unique(stored), {}, "no shares from 0 to 1, 255 or 65535")
+    return np.asarray(np.rint(stored * (255 / top)), np.uint8)
+
+
+def _different(stored: Float32) -> Float32:
+    """The different values in their order; whole numbers are counted, which is faster than sorting all pixels."""
+    if stored.min() >= 0 and stored.max() <= 65535 and bool((stored == np.rint(stored)).all()):
+        return np.flatnonzero(np.bincount(stored.astype(np.intp).ravel())).astype(np.float32)
+    return np.unique(stored)
+
+
+def _as_numbers(labels: LabelMap) -> tuple[Float32, dict[int, str]]:
+    """The values with 0 for outside, and the names of colours; a palette of greys becomes these greys."""
+    if labels.kind == "colour":
+        return labels.values, _colour_names(np.unique(labels.values)[: _MAX_LABELS + 1])
+    if labels.kind != "palette":
+        return labels.values, {}
+    colours = dict(labels.palette)
+    if len(set(colours.values())) < len(colours):  # the palette does not tell the entries apart
+        return labels.values, {}
+    table = np.zeros(256, np.float32)
+    is_grey = all(colour % 65793 == 0 for colour in colours.values())  # 0x010101
+    for entry, colour in colours.items():
+        table[entry] = colour // 65793 if is_grey else colour
+    stored = table[labels.values.astype(np.intp)]
+    return stored, {} if is_grey else _colour_names(np.unique(stored))
+
+
+def _colour_names(values: Float32) -> dict[int, str]:
+    return {int(value): f"#{int(value):06x}" for value in values}
+
+
+def _is_any(stored: Float32, wanted: Sequence[str], labels: LabelMap) -> Bool:
+    """Where a pixel has one of the named values; a number names the entry of a palette."""
+    found = np.zeros(stored.shape, bool)
+    for text in wanted:
+        number = float(_number(text) or 0)
+        source = labels.values if labels.kind == "palette" and not text.startswith("#") else stored
+        if labels.kind == "number" and text.startswith("#"):
+            number = number // 65793 if number % 65793 == 0 else -1
+        found |= source == number
+    return found
+
+
+def _number(text: str) -> float | None:
+    try:
+        if text.startswith("#"):
+            return float(int(text[1:], 16)) if len(text) == 7 else None
+        return float(text) if np.isfinite(float(text)) else None
+    except ValueError:
+        return None
+
+
+def _ambiguous(labels: LabelMap, found: Float32, names: dict[int, str], what: str) -> RadiographError:
+    told = [names.get(int(value), f"{value:g}") for value in found[:8]]
+    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+    problem = f"the values are {', '.join(told)}{more}, {what}"
+    remedy = "name the lung with --mask-values (1,2 or #ff0000 or soft) and void pixels with --void-value"
+    return RadiographError(AMBIGUOUS, f"{printable(labels.name)}: {problem}; {remedy}")

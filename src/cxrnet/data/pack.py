@@ -1,128 +1,230 @@
-"""Prepared films, masks, classes and weights in one HDF5 file (paper 2.2.2.1).
+"""The prepared images and masks of a manifest in one HDF5 file, which every training reads (paper 2.2.2.1).
 
-    X   uint8 [film, height, width]   prepared images; attributes `mean` and `std` of the training films
-    M   uint8 [film, height, width]   lung masks, 255 is certain lung; only where every row has one
-    y   int64 [film]                  class index into the attribute `classes`, -1 without a label
-    w   float32 [film]                class weight, 1 on average over the training films
-    row text [film]                   the row of the manifest as JSON
+    X       uint8 [image, height, width]   images at the size of the networks, before histogram equalisation
+    M       uint8 [image, height, width]   lung masks, 255 is certainly lung; only where masks were asked for
+    V       bool [image, height, width]    void pixels of the masks; only where there are any
+    detail  float32 [image, 2704]          what near-duplicates are found by
+    y       text [image]                   label, "" without one
+    row     text [image]                   the row of the manifest as JSON
 
-Standardised images would be float32: (X - mean) / std gives them back exactly, from a quarter of the bytes.
-Training films are those with the split `train` where a row has one, else all.
+The attribute `key` is a digest of the files and of the preparation: a pack is read only for what it was made from.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, Self
+from typing import Any
 
-from cxrnet.arrays import UInt8
-from cxrnet.errors import ManifestError, MissingExtraError
-from cxrnet.model.config import PreparationConfig, Standardisation
+import numpy as np
 
-FORMAT = 1
+from cxrnet.arrays import Bool, Float32, UInt8
+from cxrnet.data.examine import Look, examine, merge_problems
+from cxrnet.data.manifest import Sample
+from cxrnet.data.masks import AUTOMATIC, MaskValues, resize_mask, resize_void
+from cxrnet.data.problem import Problem, problem_at
+from cxrnet.data.reading import read_many
+from cxrnet.errors import MissingExtraError, OutputError, RadiographError
+from cxrnet.imaging import Radiograph
+from cxrnet.imaging.preprocess import prepare, resize
+from cxrnet.model.config import PreparationConfig
+from cxrnet.parallel import cpu_count, parallel_map
 
-
-class Item(NamedTuple):
-    """One film of a pack: uint8 [height, width] image and mask (None without), class index, class weight."""
-
-    image: UInt8
-    mask: UInt8 | None
-    label: int
-    weight: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What a pack says of itself: how films were prepared, class names in order, grey values of training films."""
-
-    preparation: PreparationConfig
-    classes: tuple[str, ...]
-    standardisation: Standardisation
-    weights: tuple[float, ...]
+_FORMAT = 2
+_WAIT_SECONDS = 0.5
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Pack:
-    """A pack on disk, indexed like a list of `Item`; usable by any number of worker processes.
+    """Images of one size, in the order of the samples.
 
-    The file is opened when it is first read from, again in every process: a handle is not carried over a fork,
-    nor pickled.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ManifestError: It is not a pack.
-        MissingExtraError: h5py is not installed.
+    Attributes:
+        images: uint8 [image, height, width], before histogram equalisation.
+        masks: uint8 of that shape, 255 times the share of each pixel that is lung; None where none were asked for.
+        void: bool of that shape, pixels of a mask that do not count; None where there are none.
+        details: float32 [image, 2704], see `duplicates`.
+        problems: What is wrong or odd with the files; with errors the arrays are incomplete.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._file: Any = None
-        self._process = -1
-        try:
-            stored = self._open()
-            self.header = _read_header(stored)
-            self._length, self.has_masks = len(stored["X"]), "M" in stored
-        except (OSError, KeyError, ValueError) as error:
-            self.close()
-            msg = f"{path}: is not a pack ({type(error).__name__}); make one with `cxrnet data pack`"
-            raise ManifestError(msg) from error
+    images: UInt8
+    masks: UInt8 | None = None
+    void: Bool | None = None
+    details: Float32 = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    problems: tuple[Problem, ...] = ()
 
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: int) -> Item:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self.path.name}: has {len(self)} films, not a film {index}")
-        index %= len(self)
-        stored = self._open()
-        mask = stored["M"][index] if self.has_masks else None
-        return Item(stored["X"][index], mask, int(stored["y"][index]), float(stored["w"][index]))
-
-    def __iter__(self) -> Iterator[Item]:
-        return (self[index] for index in range(len(self)))
-
-    def rows(self) -> list[dict[str, str]]:
-        """The rows of the manifest in the order of the films."""
-        return [json.loads(row) for row in self._open()["row"].asstr()[:]]
-
-    def close(self) -> None:
-        """Close the file of this process; reading opens it again."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_process": -1}
-
-    def _open(self) -> Any:
-        if self._file is None or self._process != os.getpid():
-            self.close()  # in a forked process, its copy of the parent's handle
-            self._file, self._process = open_library().File(self.path, "r"), os.getpid()
-        return self._file
+    @property
+    def has_errors(self) -> bool:
+        """Whether a file could not be read, or a mask does not fit its image."""
+        return any(problem.kind == "error" for problem in self.problems)
 
 
-def _read_header(file: Any) -> Header:
-    if int(file.attrs["format"]) != FORMAT:
-        raise ValueError(f"format {file.attrs['format']}")
-    stored: Mapping[str, Any] = file["X"].attrs
-    return Header(
-        preparation=PreparationConfig.model_validate_json(file.attrs["preparation"]),
-        classes=tuple(json.loads(file.attrs["classes"])),
-        standardisation=Standardisation(mean=float(stored["mean"]), std=float(stored["std"])),
-        weights=tuple(json.loads(file.attrs["weights"])),
+def open_pack(
+    path: Path,
+    samples: Sequence[Sample],
+    preparation: PreparationConfig,
+    *,
+    digests: Sequence[str],
+    with_masks: bool,
+    values: MaskValues = AUTOMATIC,
+    is_writer: bool = True,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Pack:
+    """The pack at `path`, made anew unless it holds just these files, prepared in this way.
+
+    Args:
+        path: The HDF5 file.
+        samples: Rows of a manifest.
+        preparation: Size and interpolation.
+        digests: Of the files of each sample, from `digest_files`.
+        with_masks: Whether masks are read; each sample then needs one.
+        values: How stored values of masks are read.
+        is_writer: Whether this process makes the pack; others wait for it.
+        jobs: Files read at once; one per core if not given.
+        progress: Called with the number of images that have been read, and of all.
+
+    Raises:
+        OutputError: The disk cannot take it.
+        MissingExtraError: h5py is not installed.
+    """
+    size = [preparation.height, preparation.width, preparation.interpolation]
+    content = [_FORMAT, size, with_masks and asdict(values), list(digests)]
+    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    while (found := _read(path, key)) is None and not is_writer:
+        time.sleep(_WAIT_SECONDS)
+    if found is not None:
+        return found
+    pack = build_pack(samples, preparation, with_masks=with_masks, values=values, jobs=jobs, progress=progress)
+    if not pack.has_errors:
+        _write(path, key, pack, samples, preparation)
+    return pack
+
+
+def digest_files(samples: Sequence[Sample], *, with_masks: bool) -> list[str]:
+    """The sha256 of the files of each sample; "" for a file that cannot be read, which reading then reports."""
+
+    def digest(sample: Sample) -> str:
+        sums = [_digest(path) for path in (sample.image, sample.mask if with_masks else None) if path is not None]
+        return "-".join(sums)
+
+    return list(parallel_map(digest, samples, jobs=cpu_count()))
+
+
+def _digest(path: Path) -> str:
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return ""
+
+
+def build_pack(
+    samples: Sequence[Sample],
+    to: PreparationConfig,
+    *,
+    with_masks: bool,
+    values: MaskValues = AUTOMATIC,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Pack:
+    """The images of some rows, read from their files; arguments are those of `open_pack`."""
+    images = np.zeros((len(samples), to.height, to.width), np.uint8)
+    masks = np.zeros_like(images) if with_masks else None
+    void = np.zeros(images.shape, bool) if with_masks and values.void else None
+    details: list[Float32] = []
+    problems: list[Problem] = []
+    looks: Iterator[Look] = read_many(
+        lambda decoder, sample: examine(decoder, sample, values, with_mask=with_masks), samples, jobs=jobs
     )
+    for place, (sample, look) in enumerate(zip(samples, looks, strict=True)):
+        problems += look.problems
+        if look.detail is not None:
+            details.append(look.detail)
+        if look.radiograph is not None:
+            try:
+                images[place] = _resized(look.radiograph, to)
+            except RadiographError as error:
+                problems.append(problem_at((sample,), "error", "IMAGE", f"image {error}"))
+        if masks is not None and look.mask is not None:
+            masks[place] = resize_mask(look.mask.lung, to.height, to.width)
+            if void is not None and look.mask.void is not None:
+                void[place] = resize_void(look.mask.void, to.height, to.width)
+        elif masks is not None and sample.mask is None:
+            problems.append(problem_at((sample,), "error", "NO_MASK", "has no mask; give one, or choose with --where"))
+        progress(place + 1, len(samples))
+    stacked = np.stack(details) if details else np.empty((0, 0), np.float32)
+    return Pack(images=images, masks=masks, void=void, details=stacked, problems=tuple(merge_problems(problems)))
+
+
+def _resized(radiograph: Radiograph, to: PreparationConfig) -> UInt8:
+    """The image that `prepare` equalises, uint8 [height, width]; refused where nothing but one grey is left."""
+    prepare(radiograph.pixels, height=to.height, width=to.width, interpolation=to.interpolation, name=radiograph.name)
+    resized = resize(radiograph.pixels, to.height, to.width, to.interpolation)
+    return np.asarray(np.rint(np.abs(resized)), np.uint8)
+
+
+def _read(path: Path, key: str) -> Pack | None:
+    """The pack with this key; None where there is no such file, or it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        with open_library().File(path, "r") as file:
+            if file.attrs["key"] != key:
+                return None
+            problems = (Problem(**{**one, "lines": tuple(one["lines"])}) for one in json.loads(file.attrs["problems"]))
+            return Pack(
+                images=file["X"][:],
+                masks=file["M"][:] if "M" in file else None,
+                void=file["V"][:] if "V" in file else None,
+                details=file["detail"][:],
+                problems=tuple(problems),
+            )
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError):  # what h5py raises on a damaged file
+        return None
+
+
+def _write(path: Path, key: str, pack: Pack, samples: Sequence[Sample], preparation: PreparationConfig) -> None:
+    h5py = open_library()
+    with _aside(path) as aside, h5py.File(aside, "w") as file:
+        for name, array in (("X", pack.images), ("M", pack.masks), ("V", pack.void)):
+            if array is not None:
+                file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]), fletcher32=True)
+        file.create_dataset("detail", data=pack.details)
+        rows = [json.dumps(dict(sample.values), ensure_ascii=False) for sample in samples]
+        for name, texts in (("y", [sample.label or "" for sample in samples]), ("row", rows)):
+            file.create_dataset(name, data=texts, dtype=h5py.string_dtype())
+        file["X"].attrs.update(mean=float(pack.images.mean()), std=float(pack.images.std()))
+        file.attrs["preparation"] = preparation.model_dump_json()
+        file.attrs["problems"] = json.dumps([asdict(problem) for problem in pack.problems])
+        file.attrs["key"] = key
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """Where to write a file that is too large to hold in memory: it is renamed to `path` when all went well."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another folder") from error
+    finally:
+        with suppress(OSError):  # it is gone when all went well
+            aside.unlink()
 
 
 def open_library() -> ModuleType:
@@ -135,4 +237,5 @@ def open_library() -> ModuleType:
         import h5py
     except ModuleNotFoundError as error:
         raise MissingExtraError("packs: h5py is not installed; pip install 'cxrnet[train]'") from error
-    return h5py  # type: ignore[no-any-return]
+    library: Any = h5py
+    return library  # type: ignore[no-any-return]

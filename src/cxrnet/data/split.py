@@ -9,8 +9,11 @@ import numpy as np
 
 from cxrnet.arrays import Bool, Int64
 from cxrnet.atomic import write_atomic
-from cxrnet.data.folds import describe_uneven, distribute, find_duplicates, unite
+from cxrnet.data.check import FOLD_COLUMN, duplicate_pairs
+from cxrnet.data.duplicates import detail
+from cxrnet.data.folds import assign, describe_uneven, group_ids
 from cxrnet.data.manifest import STANDARD, Columns, Manifest, Sample, relative, write_manifest
+from cxrnet.data.reading import read_many
 from cxrnet.errors import UsageError
 from cxrnet.plots.folds import draw_folds
 
@@ -25,7 +28,7 @@ def split_manifest(
     folds: int = 6,
     seed: int = 0,
     holdout: float = 0.0,
-    leave_out: Sequence[Sequence[str]] = (),
+    hold_out_sources: Sequence[Sequence[str]] = (),
     similarity: float | None = None,
     columns: Columns = STANDARD,
     jobs: int | None = None,
@@ -35,29 +38,29 @@ def split_manifest(
     Args:
         manifest: The rows.
         out: The CSV file to write; paths are made relative to its folder.
-        folds: Folds among the rows that are not held out; 0 makes none.
-        seed: Of the order in which groups are dealt.
+        folds: Folds among the rows that are not held out; 0 makes no folds.
+        seed: Random seed.
         holdout: Share of the images that is held out as the split `test`; the others become `train`.
-        leave_out: In place of folds that are dealt, the sources of each fold; see `divide_by_source`.
-        similarity: Correlation of detail from which two films stay together; None does not look.
+        hold_out_sources: The sources of each fold, in place of stratified folds; see `divide_by_source`.
+        similarity: Correlation of detail from which two images stay together; None does not look.
         columns: Names of the columns of `manifest`.
-        jobs: Files read at once; one a core if not given.
+        jobs: Files read at once; one per core if not given.
 
     Raises:
         UsageError: Nothing is asked for, or there are fewer groups than folds.
-        ManifestError: The folds cannot be made even.
+        ManifestError: The folds cannot be balanced.
         RadiographError: An image cannot be read.
         OutputError: The disk cannot take it.
     """
-    if leave_out and (holdout or not folds):
-        raise UsageError("--leave-out: makes folds by source; it goes neither with --holdout nor with --folds 0")
+    if hold_out_sources and (holdout or not folds):
+        raise UsageError("--hold-out-source: makes folds by source; drop --holdout and --folds 0")
     if folds == 1 or not (folds or holdout):
         raise UsageError(f"--folds {folds}: splits nothing; take 2 or more folds, or 0 with --holdout")
     samples = manifest.samples
     duplicates = [] if similarity is None else find_duplicates(samples, similarity=similarity, jobs=jobs)
-    groups = unite(samples, duplicates)
-    if leave_out:
-        parts, lines = divide_by_source(samples, groups, leave_out)
+    groups = group_ids(samples, duplicates)
+    if hold_out_sources:
+        parts, lines = divide_by_source(samples, groups, hold_out_sources)
         inside = np.flatnonzero(parts != HELD_OUT)
         samples, groups, parts = tuple(samples[index] for index in inside), groups[inside], parts[inside]
     else:
@@ -67,13 +70,26 @@ def split_manifest(
     splits = sorted({sample.split for sample in samples if sample.split})
     if len(splits) > 1 and not holdout:
         lines.append(f"folds are made of the splits {', '.join(splits)} together; --where takes one of them")
-    added = [*(["fold"] if folds else []), *([columns.split] if holdout else [])]
+    added = [*([FOLD_COLUMN] if folds else []), *([columns.split] if holdout else [])]
     rows = [_row(sample, int(part), out.parent, columns, added) for sample, part in zip(samples, parts, strict=True)]
     labels, sources = [sample.label or "" for sample in samples], [sample.source for sample in samples]
     drawing = draw_folds(parts, labels, groups.tolist(), sources)
     write_manifest(out, list(dict.fromkeys([*manifest.fields, *added])), rows)
     write_atomic(out.with_name(f"{out.name}.png"), drawing)
     return [*lines, f"{out}: {len(rows)} rows; the folds are drawn in {out.name}.png"]
+
+
+def find_duplicates(samples: Sequence[Sample], *, similarity: float, jobs: int | None = None) -> list[tuple[int, int]]:
+    """Positions of pairs of samples that show nearly the same image; every image is read.
+
+    Raises:
+        RadiographError: An image cannot be read.
+    """
+    images = {sample.identity: sample.image for sample in samples}
+    details = read_many(lambda decoder, image: detail(decoder.read(image).pixels), list(images.values()), jobs=jobs)
+    pairs = duplicate_pairs(samples, dict(zip(images, details, strict=True)), similarity)
+    places = {id(sample): place for place, sample in enumerate(samples)}
+    return [(places[id(low)], places[id(high)]) for low, high, _ in pairs]
 
 
 def divide(
@@ -83,25 +99,25 @@ def divide(
 
     Args:
         samples: Rows of a manifest.
-        groups: What stays together, from `folds.unite`.
+        groups: What stays together, from `folds.group_ids`.
         folds: Folds among what is not held out; with 0 all of it is fold 0.
-        seed: Of the order in which groups are dealt.
+        seed: Random seed.
         holdout: Share that is held out.
 
     Raises:
         UsageError: There are fewer groups than folds.
-        ManifestError: The folds cannot be made even.
+        ManifestError: The folds cannot be balanced.
     """
     parts = np.zeros(len(samples), np.int64)
     lines = []
     if holdout:
-        parts = -distribute(samples, groups, [1 - holdout, holdout], seed=seed)
+        parts = -assign(samples, groups, [1 - holdout, holdout], seed=seed)
         lines.append(f"test: {np.sum(parts == HELD_OUT)} rows of {len(samples)}, {_shares(samples, parts == HELD_OUT)}")
     if folds:
         rest = parts != HELD_OUT
         chosen = [sample for sample, is_in in zip(samples, rest, strict=True) if is_in]
         numbers = np.unique(groups[rest], return_inverse=True)[1].astype(np.int64)
-        parts[rest] = distribute(chosen, numbers, [1 / folds] * folds, seed=seed)
+        parts[rest] = assign(chosen, numbers, [1 / folds] * folds, seed=seed)
         for fold in range(folds):
             inside = parts == fold
             count = len(np.unique(groups[inside]))
@@ -111,39 +127,42 @@ def divide(
 
 
 def divide_by_source(
-    samples: Sequence[Sample], groups: Int64, leave_out: Sequence[Sequence[str]]
+    samples: Sequence[Sample], groups: Int64, hold_out_sources: Sequence[Sequence[str]]
 ) -> tuple[Int64, list[str]]:
     """Number of the fold of each sample by its source, int64 [sample]; and lines for people about it.
 
-    A fold then says what a model does in hospitals that it has not seen. A group with films in several folds is in
+    A fold then shows what a model does in hospitals that it has not seen. A group with images in several folds is in
     none of them.
 
     Args:
         samples: Rows of a manifest.
-        groups: What stays together, from `folds.unite`.
-        leave_out: The sources of each fold.
+        groups: What stays together, from `folds.group_ids`.
+        hold_out_sources: The sources of each fold.
 
     Raises:
-        UsageError: A source is in no fold, in two, or has no film; there is one fold only, or one keeps no film.
+        UsageError: A source is in no fold, in two, or has no image; there is one fold only, or one keeps no image.
     """
-    named = [source for sources in leave_out for source in sources]
-    known = {sample.source for sample in samples}
-    told = ", ".join(sorted(known)) or "none"
-    for source in sorted(known.symmetric_difference(named)):
-        what = "is in no fold" if source in known else "has no film"
-        msg = f"--leave-out: source {source or '(not given)'} {what}; name each source once; they are {told}"
-        raise UsageError(msg)
-    if len(named) != len(set(named)) or len(leave_out) < 2:
-        raise UsageError(f"--leave-out: name each source once, in two folds or more; they are {told}")
-    home = {source: fold for fold, sources in enumerate(leave_out) for source in sources}
+    named = [source for sources in hold_out_sources for source in sources]
+    present = {sample.source for sample in samples}
+    known = ", ".join(sorted(present)) or "none"
+    for source in sorted(present.symmetric_difference(named)):
+        what = "is in no fold" if source in present else "has no image"
+        remedy = f"name each source once; they are {known}"
+        raise UsageError(f"--hold-out-source: source {source or '(not given)'} {what}; {remedy}")
+    if len(named) != len(set(named)) or len(hold_out_sources) < 2:
+        raise UsageError(f"--hold-out-source: name each source once, in two folds or more; they are {known}")
+    home = {source: fold for fold, sources in enumerate(hold_out_sources) for source in sources}
     parts = np.array([home[sample.source] for sample in samples], np.int64)
     divided = [group for group in np.unique(groups) if len(np.unique(parts[groups == group])) > 1]
     parts[np.isin(groups, divided)] = HELD_OUT
-    lines = [f"{np.sum(parts == HELD_OUT)} rows of {len(divided)} groups with films in several folds are left out"]
-    for fold, sources in enumerate(leave_out):
+    lines = [f"{np.sum(parts == HELD_OUT)} rows of {len(divided)} groups with images in several folds are left out"]
+    for fold, sources in enumerate(hold_out_sources):
         inside = parts == fold
         if not inside.any():
-            raise UsageError(f"--leave-out: fold {fold} keeps no film, since its groups have films in other folds too")
+            raise UsageError(
+                f"--hold-out-source: fold {fold} keeps no image, since its groups have images in other folds too; "
+                "put these sources into one fold"
+            )
         lines.append(f"fold {fold}: {inside.sum()} rows of {', '.join(sources)}, {_shares(samples, inside)}")
     return parts, lines
 
@@ -159,8 +178,8 @@ def _row(sample: Sample, part: int, folder: Path, columns: Columns, added: Seque
     row[columns.image] = relative(sample.image, folder)
     if sample.mask is not None:
         row[columns.mask] = relative(sample.mask, folder)
-    if "fold" in added:
-        row["fold"] = "" if part == HELD_OUT else str(part)
+    if FOLD_COLUMN in added:
+        row[FOLD_COLUMN] = "" if part == HELD_OUT else str(part)
     if columns.split in added:
         row[columns.split] = "test" if part == HELD_OUT else "train"
     return row

@@ -10,7 +10,7 @@ import numpy as np
 
 from cxrnet.arrays import Bool, UInt8
 from cxrnet.data.manifest import Sample
-from cxrnet.data.masks import mask_of, resize_mask
+from cxrnet.data.masks import AUTOMATIC, MaskValues, check_mask_size, read_mask, resize_mask
 from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import explain
@@ -20,6 +20,9 @@ from cxrnet.screening.outputs import shrink
 from cxrnet.screening.pipeline import Pipeline, lungs_at
 
 Made = TypeVar("Made")
+
+EMPTY_MASK = "EMPTY_MASK"
+"""Code of the reason of a case whose true mask has no lung: its overlap is 0, or undefined where none was found."""
 
 VIEW = 360
 """Longest side in pixels of the films that a report shows."""
@@ -80,9 +83,14 @@ class ClassifierCase:
     lung_area_fraction: float | None = None
 
 
-def segment_samples(pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int) -> Iterator[SegmenterCase]:
-    """Yield the case of each sample, in their order; one that cannot be read is a failed case."""
-    yield from _each(lambda sample: _segment(pipeline, sample), samples, jobs=jobs)
+def segment_samples(
+    pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int, values: MaskValues = AUTOMATIC
+) -> Iterator[SegmenterCase]:
+    """Yield the case of each sample, in their order; one that cannot be read is a failed case.
+
+    So are a mask of another size than its image, and one whose values do not say what is lung.
+    """
+    yield from _each(lambda sample: _segment(pipeline, sample, values), samples, jobs=jobs)
 
 
 def classify_samples(pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int) -> Iterator[ClassifierCase]:
@@ -104,27 +112,26 @@ def compare_masks(found: Bool, truth: Bool, spacing_mm: tuple[float, float] | No
     return overlap(found, truth) | dict(zip(names, (*pixels, *mm), strict=True))
 
 
-def _segment(pipeline: Pipeline, sample: Sample) -> SegmenterCase:
+def _segment(pipeline: Pipeline, sample: Sample, values: MaskValues) -> SegmenterCase:
     assert sample.mask is not None  # the evaluation has refused such a row
     try:
         radiograph, judgement, segmentation = pipeline.inspect(sample.image)
-        truth = mask_of(pipeline.read(sample.mask)) > 127
+        mask = read_mask(pipeline.decoder, sample.mask, values)
+        check_mask_size(mask, radiograph, name=sample.mask.name)
     except Exception as error:
         return SegmenterCase(sample=sample, status="failed", reasons=(explain(error),))
+    truth = mask.lung > 127
     found = lungs_at(segmentation.probability, *truth.shape)
-    spacing = None
-    if radiograph.spacing_mm is not None:
-        row, column = (
-            mm * side / ours
-            for mm, side, ours in zip(radiograph.spacing_mm, radiograph.pixels.shape, truth.shape, strict=True)
-        )
-        spacing = row, column
+    if mask.void is not None:
+        found, truth = found & ~mask.void, truth & ~mask.void
+    reasons = (Reason(EMPTY_MASK, f"{sample.mask.name}: the mask has no lung"),) if mask.is_empty else ()
     film = shrink(radiograph, VIEW)
     seen = resize_mask(truth.astype(np.uint8) * 255, *film.shape) > 127
     return SegmenterCase(
         sample=sample,
         status="segmented",
-        metrics=compare_masks(found, truth, spacing),
+        reasons=reasons,
+        metrics=compare_masks(found, truth, radiograph.spacing_mm),
         gate=judgement.refusals,
         lung_area_fraction=segmentation.area_fraction,
         view=View(film=film, truth=seen, found=lungs_at(segmentation.probability, *film.shape)),

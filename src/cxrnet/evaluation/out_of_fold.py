@@ -26,8 +26,8 @@ from cxrnet.evaluation.model_info import Subject
 from cxrnet.evaluation.summary import labels_of, scores_of
 from cxrnet.evaluation.tasks import ScoreEvaluation
 from cxrnet.screening.calibration import calibrate
+from cxrnet.training.artifacts import LAST
 from cxrnet.training.calibration import fit_calibration
-from cxrnet.training.callbacks import LAST
 from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS, OUT_OF_FOLD
 from cxrnet.training.run import read_record
 

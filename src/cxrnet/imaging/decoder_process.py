@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 
 from cxrnet.errors import RadiographError
 from cxrnet.imaging import dicom, raster  # noqa: F401  (imported before memory is limited and time is taken)
-from cxrnet.imaging.files import read_file
+from cxrnet.imaging.files import read_file, read_labels
+from cxrnet.imaging.label_map import LabelMap
 from cxrnet.imaging.protocol import receive, send
 from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
 
@@ -62,8 +63,11 @@ def answer(request: dict[str, Any], answers: BinaryIO, limits: Limits, *, identi
     is_sound, name = True, request["name"]
     _set_alarm(math.ceil(limits.seconds) + _GRACE_SECONDS)
     try:
-        radiograph = read_file(request["path"], name=name, limits=limits, identifiers=identifiers)
-        _send_radiograph(answers, radiograph)
+        if request.get("labels"):
+            _send_pixels(answers, read_labels(request["path"], name=name, limits=limits), "values")
+        else:
+            radiograph = read_file(request["path"], name=name, limits=limits, identifiers=identifiers)
+            _send_pixels(answers, radiograph, "pixels")
     except RadiographError as error:
         send(answers, {"code": error.code, "line": str(error)})
     except MemoryError:
@@ -85,10 +89,11 @@ def _set_alarm(seconds: int) -> None:
         signal.alarm(seconds)
 
 
-def _send_radiograph(answers: BinaryIO, radiograph: Radiograph) -> None:
-    """All fields but the pixels as JSON, then the pixels."""
-    fields = {key: getattr(radiograph, key) for key in radiograph.__dataclass_fields__ if key != "pixels"}
-    send(answers, {"shape": radiograph.pixels.shape, "fields": fields}, radiograph.pixels)
+def _send_pixels(answers: BinaryIO, read: Radiograph | LabelMap, field: str) -> None:
+    """All fields but `field` as JSON, then that one."""
+    fields = {key: getattr(read, key) for key in read.__dataclass_fields__ if key != field}
+    pixels = getattr(read, field)
+    send(answers, {"shape": pixels.shape, "fields": fields}, pixels)
 
 
 def _send_fault(answers: BinaryIO, code: Fault, name: str, problem: str, remedy: str) -> None:

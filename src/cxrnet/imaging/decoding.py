@@ -16,11 +16,14 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, cast
 
 from cxrnet.errors import RadiographError
 from cxrnet.imaging.protocol import receive, receive_pixels, send
 from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
+
+if TYPE_CHECKING:
+    from cxrnet.imaging.label_map import LabelMap
 
 _START_SECONDS = 60.0
 # The child imports from where the parent does; -P keeps modules of the working directory out of it.
@@ -99,6 +102,26 @@ class Decoder:
         Raises:
             RadiographError: It is not a readable radiograph; `code` is a `Fault`.
         """
+        return _unpack(self._ask(path, labels=False))
+
+    def read_labels(self, path: str | os.PathLike[str]) -> LabelMap:
+        """The stored values of the mask in a file, unscaled.
+
+        Args:
+            path: A regular file.
+
+        Raises:
+            RadiographError: It is not a readable mask; `code` is a `Fault`.
+        """
+        from cxrnet.imaging.label_map import LabelMap  # Pillow is not needed before
+
+        answer = self._ask(path, labels=True)
+        fields = answer["fields"]
+        palette = tuple((int(entry), int(colour)) for entry, colour in fields.pop("palette"))
+        return LabelMap(values=answer["pixels"], palette=palette, **fields)
+
+    def _ask(self, path: str | os.PathLike[str], *, labels: bool) -> dict[str, Any]:
+        """The child's answer about a file, pixels included."""
         name = Path(path).name or os.fsdecode(path)
         check_file(path, name, self.limits)
         self.start()
@@ -108,7 +131,7 @@ class Decoder:
                 terms = {"limits": asdict(self.limits), "identifiers": self.identifiers}
                 _exchange(child, terms, name, _START_SECONDS, self.limits)
                 self._is_ready = True
-            request = {"path": os.path.abspath(os.fsdecode(path)), "name": name}
+            request = {"path": os.path.abspath(os.fsdecode(path)), "name": name, "labels": labels}
             answer = _exchange(child, request, name, self.limits.seconds, self.limits)
         except BaseException:  # an interrupted exchange leaves half an answer behind
             self.close()
@@ -118,7 +141,7 @@ class Decoder:
             self.close()
         if "code" in answer:
             raise RadiographError(Fault(answer["code"]), answer["line"])
-        return _unpack(answer)
+        return answer
 
 
 def read_radiograph(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Radiograph:

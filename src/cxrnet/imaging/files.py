@@ -10,8 +10,12 @@ import warnings
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
+
+if TYPE_CHECKING:
+    from cxrnet.imaging.label_map import LabelMap
 
 _ACCEPTED = "DICOM, PNG, JPEG, TIFF, WebP, BMP and still GIF files are accepted"
 _RASTER_SIGNATURES = {
@@ -72,6 +76,27 @@ def _read_source(source: BufferedReader, *, name: str, limits: Limits, identifie
     assert picture is not None
     radiograph = read_raster(source, picture, name=name, sha256=sha256, limits=limits)
     return replace(radiograph, identifiers={}) if identifiers else radiograph
+
+
+def read_labels(path: str | os.PathLike[str], *, name: str, limits: Limits) -> LabelMap:
+    """The stored values of the mask in a file, as `read_file` reads a radiograph.
+
+    Raises:
+        RadiographError: The file is not a readable mask.
+    """
+    from cxrnet.imaging.label_map import LabelMap, read_label_map
+
+    try:
+        with open(path, "rb") as source, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture = _sniff_raster(source.read(132))
+            source.seek(0)
+            if picture is None:
+                return LabelMap.of_radiograph(_read_source(source, name=name, limits=limits, identifiers=False))
+            return read_label_map(source, picture, name=name, limits=limits)
+    except OSError as error:
+        reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        raise fault(Fault.UNREADABLE, name, f"cannot be read ({reason})", "a readable file is needed") from error
 
 
 def _sniff_raster(beginning: bytes) -> str | None:

@@ -131,7 +131,10 @@ def _counts(data: DataFacts | None) -> list[str]:
     for part in data.sources:
         totals[part.split] += part.films
     said = ", ".join(f"{count:,} films in `{split}`" for split, count in totals.items())
-    return [f"`{data.manifest}`, {said}; rows sha256 `{data.sha256}`.", "", *table(header, rows)]
+    leaks = [f"- {leak}" for leak in data.accepted_leaks]
+    if leaks:
+        leaks = ["Trained in spite of leaks, which make its figures look better than they are:", "", *leaks, ""]
+    return [f"`{data.manifest}`, {said}; rows sha256 `{data.sha256}`.", "", *table(header, rows), *leaks]
 
 
 def _training(facts: Facts) -> list[str]:

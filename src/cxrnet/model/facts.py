@@ -37,11 +37,15 @@ class SourceFacts(Frozen):
 
 
 class DataFacts(Frozen):
-    """The films of a training: name of the `manifest`, digest of its chosen rows, and counts a split and source."""
+    """The films of a training: name of the `manifest`, digest of its chosen rows, and counts a split and source.
+
+    `accepted_leaks` are errors between splits or folds that the user accepted with `--allow-leaks`.
+    """
 
     manifest: str
     sha256: str
     sources: tuple[SourceFacts, ...]
+    accepted_leaks: tuple[str, ...] = ()
 
 
 class TrainingFacts(Frozen):

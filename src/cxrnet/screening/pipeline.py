@@ -164,12 +164,15 @@ class Pipeline:
         Raises:
             RadiographError: The file is not a readable radiograph.
         """
-        if isinstance(source, Radiograph):
-            return source
+        return source if isinstance(source, Radiograph) else self.decoder.read(source)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The reader of this thread."""
         if not hasattr(self._local, "decoder"):
             self._local.decoder = self._take_decoder()
-        radiograph: Radiograph = self._local.decoder.read(source)
-        return radiograph
+        decoder: Decoder = self._local.decoder
+        return decoder
 
     def _take_decoder(self) -> Decoder:
         """Return a reader that no thread has yet."""

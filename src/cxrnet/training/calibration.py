@@ -6,10 +6,6 @@ classes, vector scaling with one temperature for more (Guo et al. 2017).
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import torch
 
@@ -76,22 +72,3 @@ def operating_points(probability: Float64, is_positive: Bool) -> dict[str, float
         "sensitive": float(sensitive),
         "specific": float(specific.min()) if len(specific) else 1.0,
     }
-
-
-def read_out_of_fold(folders: Sequence[Path], classes: Sequence[str]) -> tuple[Float64, Int64]:
-    """Return logits, float64 [film, class], and labels, int64 [film], of the films that each fold has not seen.
-
-    Raises:
-        UsageError: A fold has not ended.
-    """
-    logits: list[list[float]] = []
-    labels: list[int] = []
-    for folder in folders:
-        path = folder / "out_of_fold.csv"
-        if not path.is_file():
-            raise UsageError(f"{folder}: has no {path.name}; its training has not ended")
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                logits.append([float(row[f"logit_{name}"]) for name in classes])
-                labels.append(classes.index(row["label"]))
-    return np.array(logits), np.array(labels, np.int64)

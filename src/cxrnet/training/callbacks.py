@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +18,12 @@ from lightning.pytorch.callbacks import Callback
 from safetensors.torch import save
 
 from cxrnet.atomic import write_atomic
-from cxrnet.errors import OutputError
+from cxrnet.errors import OutputError, TrainingError
+from cxrnet.training.artifacts import BEST, LAST, write_result
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-BEST, LAST, RESULT = "best.safetensors", "last.safetensors", "result.json"
 BOARD = "tensorboard"
 
 
@@ -38,6 +37,11 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add the epoch and write the files anew."""
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        strange = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
+        if strange:
+            problem = f"{strange[0]} in epoch {trainer.current_epoch}"
+            remedy = "lower optimiser.learning_rate, or look for images and masks that differ from all others"
+            raise TrainingError(f"{self._folder}: {problem}; {remedy}")
         self.rows.append({"epoch": trainer.current_epoch, **values})
         if trainer.is_global_zero:
             write_atomic(self._folder / "history.csv", _table(self.rows).encode())
@@ -179,9 +183,8 @@ class Outcome(Callback):
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write both; called also where a resumed training has nothing left to train, never after an exception."""
         if trainer.is_global_zero:
-            result = {"epochs": len(self._history.rows), **self._best.result}
             write_atomic(self._folder / LAST, save(weights_of(pl_module)))
-            write_atomic(self._folder / RESULT, json.dumps(result, indent=2).encode())
+            write_result(self._folder, {"epochs": len(self._history.rows), **self._best.result})
         trainer.strategy.barrier("outcome")
 
 

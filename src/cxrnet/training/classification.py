@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset
 
 from cxrnet.arrays import Float64, Int64
@@ -15,6 +17,7 @@ from cxrnet.nn.classifier import Fold
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.dataset import EpochOrder, seed_step
 from cxrnet.training.features import Features
+from cxrnet.training.finite import require_finite
 from cxrnet.training.losses import class_weights, weighted_cross_entropy
 from cxrnet.training.segmentation import optimiser_of
 
@@ -56,6 +59,7 @@ class FoldModule(lightning.LightningModule):
         train: int64 [n], films of this fold's training.
         validation: int64 [m], films kept out of it.
         draws: float64 [n], how likely each film is drawn; None shows each once in an epoch.
+        names: File names of all images, for messages.
     """
 
     def __init__(
@@ -67,10 +71,12 @@ class FoldModule(lightning.LightningModule):
         validation: Int64,
         *,
         draws: Float64 | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.config, self._labels, self._features = config, labels, features
         self._train, self.validation, self._draws = train, validation, draws
+        self._names, self._order = names, EpochOrder(0, seed=0, epoch=0)
         self._copies = 2 if config.consistency else 1
         self.network = Fold(config.classifier).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         counts = torch.from_numpy(np.bincount(labels[train], minlength=len(config.classifier.classes)))
@@ -79,7 +85,7 @@ class FoldModule(lightning.LightningModule):
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the films of this epoch; asked for anew in every epoch."""
         films = FeatureFilms(self._features, self._train, self._labels, copies=self._copies)
-        order = EpochOrder(
+        order = self._order = EpochOrder(
             len(films),
             seed=self.config.seed,
             epoch=self.current_epoch,
@@ -90,24 +96,14 @@ class FoldModule(lightning.LightningModule):
         )
         return DataLoader(films, batch_size=self.config.batch, sampler=order)
 
-    def settle(self) -> None:
-        """Take the averages of the batch norm anew, with the weights as they are; the same each time it is done."""
-        norms = [part for part in self.network.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain mean of all batches
+    def recompute_batch_norm(self) -> None:
+        """Compute the batch-norm statistics again with the weights as they are; the same each time it is done."""
         films = FeatureFilms(self._features, self._train, self._labels, copies=self._copies)
         seed, epoch = self.config.seed, self.config.epochs
         order = EpochOrder(len(films), seed=seed, epoch=epoch, draws=self._draws, number=self.config.draws)
-        self.train()
-        with torch.no_grad():
-            for step, (features, _) in enumerate(DataLoader(films, batch_size=self.config.batch, sampler=order)):
-                seed_step(seed, epoch, step)
-                self(features)
+        seed_step(seed, epoch)
+        update_bn(DataLoader(films, batch_size=self.config.batch, sampler=order), self)
         self.eval()
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the films that were kept out, as they are."""
@@ -124,7 +120,11 @@ class FoldModule(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
         """Return the loss of a batch."""
         seed_step(self.config.seed, self.current_epoch, step, self.trainer.global_rank)
-        return self._log_step("train", *batch)
+        loss = self._log_step("train", *batch)
+        indices = self._order.batch(step, self.config.batch)
+        images = [self._names[int(self._train[index])] for index in indices] if self._names else []
+        require_finite(loss, epoch=self.current_epoch, images=images, optimiser=self.config.optimiser)
+        return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Log loss and accuracy of films that were kept out."""

@@ -10,35 +10,41 @@ The run is a folder:
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from cxrnet.arrays import Int64
 from cxrnet.atomic import write_atomic
+from cxrnet.data.check import FOLD_COLUMN, check_rows, require_sound
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import Standardisation
-from cxrnet.training.callbacks import LAST, weights_of
+from cxrnet.training.artifacts import LAST, OUT_OF_FOLD, is_finished, read_result, read_weights, write_result
+from cxrnet.training.callbacks import weights_of
 from cxrnet.training.classification import FoldModule
 from cxrnet.training.config import ClassifierTraining
-from cxrnet.training.dataset import digest, read_films
+from cxrnet.training.dataset import Films, digest
 from cxrnet.training.features import Features, open_features
+from cxrnet.training.lock import is_first_process, lock_run
 from cxrnet.training.lungs import open_lungs
+from cxrnet.training.preflight import DataOptions, check_data, choose_rows, read_data, write_files
 from cxrnet.training.provenance import write_data
-from cxrnet.training.run import fit, is_first_process, open_run
+from cxrnet.training.run import fit, open_run, read_record, require_resume
 from cxrnet.training.sampling import draw_probabilities
 from cxrnet.training.segmenter_run import draw_curves
 
-FOLD_COLUMN = "fold"
-STANDARDISATION = "standardisation.json"
-FOLDS, OUT_OF_FOLD = "folds.csv", "out_of_fold.csv"
+STANDARDISATION, FOLDS = "standardisation.json", "folds.csv"
+__all__ = ["FOLDS", "FOLD_COLUMN", "OUT_OF_FOLD", "STANDARDISATION", "run_identity", "train_classifier"]
 
 
 def train_classifier(
@@ -51,61 +57,82 @@ def train_classifier(
     resume: bool = False,
     features: Path | None = None,
     trainer_options: Mapping[str, Any] | None = None,
+    options: DataOptions | None = None,
 ) -> list[dict[str, Any]]:
-    """Train the folds of Module 2 on the films of a manifest into `folder`; return the result of each.
+    """Train the folds of Module 2 on the images of a manifest into `folder`; return the result of each.
 
     Folds are those of the manifest's column `fold` where it has one, else they are made: stratified by label, never
-    dividing a group. Lung masks come from `segmenter`, once for each film.
+    dividing a group. Rows of the split `test` are not read. Lung masks come from `segmenter`, once for each image.
 
     Args:
-        manifest: Films with labels.
+        manifest: Images with labels.
         folder: The run.
         config: The training.
         segmenter: A bundle whose Module 1 finds the lungs.
         only: Folds to train; empty trains all.
-        resume: Go on with what is there.
+        resume: Whether the folder may hold the training to resume.
         features: Folder for lung masks and scattering coefficients, which several trainings may share; None keeps
             them in the run.
         trainer_options: Further options of Lightning's trainer.
+        options: How the data are read and checked.
 
     Raises:
         UsageError: Labels that are no classes, a class that a fold would not see, no such fold, or the folder
-            holds another training.
-        RadiographError: A film cannot be read.
+            holds another training or one that is running.
+        LeakError: A check found errors: unreadable files, patients in two folds, contradictory labels.
+        TrainingError: A loss is not finite, or no checkpoint is sound.
     """
-    samples = manifest.samples
+    options = options or DataOptions()
+    require_resume(folder, resume=resume)
+    whole, samples = manifest, choose_rows(manifest.samples, options.say)
+    manifest = replace(manifest, samples=tuple(samples))
     labels = label_indices(samples, config.classifier.classes)
-    folds = fold_numbers(samples, config)
-    check_classes(labels, folds, config.classifier.classes)
+    given = given_folds(samples, config)
     unknown = sorted(set(only) - set(range(config.folds)))
     if unknown:
-        raise UsageError(f"--only {', '.join(map(str, unknown))}: no such fold; there are 0 to {config.folds - 1}")
-    record = {
-        "kind": "classifier",
-        "manifest": manifest.path.name,
-        "films": {"all": len(samples), "sha256": digest(samples)},
-        "segmenter": {"name": segmenter.config.name, "version": segmenter.config.version, "sha256": segmenter.sha256},
-        "settings": config.model_dump(mode="json"),
-    }
-    open_run(folder, record, resume=resume)
-    write_data(folder, manifest, {"all": samples})
-    films = read_films(samples, config.preparation, with_masks=False)
-    prepared = films.prepared
-    grey = Standardisation(mean=float(prepared.mean()), std=float(prepared.std()))
-    write_atomic(folder / STANDARDISATION, grey.model_dump_json().encode())
-    write_folds(folder / FOLDS, manifest, folds)
-    kept = features or folder / "features"
-    probabilities = open_lungs(kept, segmenter, prepared)
-    maps = open_features(kept, films.images, probabilities, grey, config)
+        numbers = ", ".join(map(str, unknown))
+        raise UsageError(f"--fold {numbers}: no such fold; there are 0 to {config.folds - 1}")
+    require_sound(check_rows(whole.samples), allow_leaks=options.allow_leaks)
+    if given is not None:
+        check_classes(labels, given, config.classifier.classes)
+    with lock_run(folder):
+        data = read_data(samples, folder, config.preparation, options, with_masks=False)
+        folds = given
+        if folds is None:
+            folds = assign_folds(samples, folds=config.folds, seed=config.seed, duplicates=data.duplicates)
+            check_classes(labels, folds, config.classifier.classes)
+        accepted = check_data(whole, data, [f"fold {fold}" for fold in folds], options, what="fold")
+        record = {
+            "kind": "classifier",
+            "manifest": manifest.path.name,
+            "films": {"all": len(samples), "sha256": digest(samples)},
+            "segmenter": {
+                "name": segmenter.config.name,
+                "version": segmenter.config.version,
+                "sha256": segmenter.sha256,
+            },
+            "settings": config.model_dump(mode="json"),
+        }
+        open_run(folder, record, resume=resume)
+        write_data(folder, manifest, {"all": samples}, accepted)
+        write_files(folder, data)
+        images = Films.of(data.pack, config.preparation)
+        prepared = images.prepared
+        normalisation = Standardisation(mean=float(prepared.mean()), std=float(prepared.std()))
+        write_atomic(folder / STANDARDISATION, normalisation.model_dump_json().encode())
+        write_folds(folder / FOLDS, manifest, folds)
+        kept = features or folder / "features"
+        probabilities = open_lungs(kept, segmenter, prepared)
+        maps = open_features(kept, images.images, probabilities, normalisation, config)
     return [
-        train_fold(number, folder / f"fold{number}", config, maps, labels, folds, manifest, trainer_options)
+        train_fold(number, folder, config, maps, labels, folds, manifest, trainer_options)
         for number in only or range(config.folds)
     ]
 
 
 def train_fold(
     number: int,
-    folder: Path,
+    run: Path,
     config: ClassifierTraining,
     features: Features,
     labels: Int64,
@@ -113,32 +140,47 @@ def train_fold(
     manifest: Manifest,
     trainer_options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Train one fold into its folder and write what it says of the films it has not seen; return its result."""
-    open_run(folder, {"kind": "fold", "fold": number, "settings": config.model_dump(mode="json")}, resume=True)
-    torch.manual_seed(config.seed)  # all folds start from the same weights, as the published ones did
-    train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-    draws = None
-    if config.balance == "source":
-        sources = [manifest.samples[int(film)].source for film in train]
-        draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
-    module = FoldModule(config, features, labels, train, validation, draws=draws)
-    result = fit(
-        module,
-        folder,
-        epochs=config.epochs,
-        monitor="val_loss",
-        is_better_higher=False,
-        patience=config.patience,
-        draw=draw_curves,
-        trainer_options=trainer_options,
-    )
-    module.network.load_state_dict(load_file(folder / LAST))  # it may have been trained in another process, or before
-    if config.settles:
-        module.settle()
+    """Train one fold into its folder of a run and write its logits of the images it has not seen; return its result."""
+    folder = run / f"fold{number}"
+    record = {"kind": "fold", "fold": number, "settings": config.model_dump(mode="json"), "run": run_identity(run)}
+    with lock_run(folder):
+        open_run(folder, record, resume=True)
+        if is_finished(folder, LAST, OUT_OF_FOLD):
+            return read_result(folder) or {}
+        torch.manual_seed(config.seed)  # all folds start from the same weights, as the published ones did
+        train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
+        draws = None
+        if config.balance == "source":
+            sources = [manifest.samples[int(film)].source for film in train]
+            draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
+        names = [sample.image.name for sample in manifest.samples]
+        module = FoldModule(config, features, labels, train, validation, draws=draws, names=names)
+        result = fit(
+            module,
+            folder,
+            epochs=config.epochs,
+            monitor="val_loss",
+            is_better_higher=False,
+            patience=config.patience,
+            draw=draw_curves,
+            trainer_options=trainer_options,
+        )
+        module.network.load_state_dict(read_weights(folder, LAST))  # it may have been trained in another process
+        if config.settles:
+            module.recompute_batch_norm()
+            if is_first_process():
+                write_atomic(folder / LAST, save(weights_of(module)))
+        write_out_of_fold(folder / OUT_OF_FOLD, module, manifest)
         if is_first_process():
-            write_atomic(folder / LAST, save(weights_of(module)))
-    write_out_of_fold(folder / OUT_OF_FOLD, module, manifest)
+            write_result(folder, result)
     return result
+
+
+def run_identity(run: Path) -> str:
+    """Return what tells the folds of one training from those of others: its rows, folds and lung masks."""
+    record = read_record(run)
+    content = [record["films"]["sha256"], record["segmenter"]["sha256"], (run / FOLDS).read_text(encoding="utf-8")]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:
@@ -156,25 +198,19 @@ def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:
     return np.array([classes.index(str(sample.label)) for sample in samples], np.int64)
 
 
-def fold_numbers(samples: Sequence[Sample], config: ClassifierTraining) -> Int64:
-    """Return int64 [sample], the fold of each.
+def given_folds(samples: Sequence[Sample], config: ClassifierTraining) -> Int64 | None:
+    """Return int64 [sample], the folds of the column `fold`; None where the manifest has none.
 
     Raises:
-        UsageError: The column `fold` holds something else than the numbers of all folds, or divides a group.
+        UsageError: The column holds something other than the numbers of all folds.
     """
     given = [sample.values.get(FOLD_COLUMN, "") for sample in samples]
     if not any(given):
-        return assign_folds(samples, folds=config.folds, seed=config.seed)
-    wanted = {str(number) for number in range(config.folds)}
-    if set(given) != wanted:
-        told = ", ".join(sorted(fold or "nothing" for fold in set(given)))
-        msg = f"manifest: column fold holds {told}; every row needs one of 0 to {config.folds - 1}, and all are needed"
-        raise UsageError(msg)
-    home: dict[str, str] = {}
-    for sample, fold in zip(samples, given, strict=True):
-        if home.setdefault(sample.group, fold) != fold:
-            msg = f"manifest: line {sample.line}: group {sample.group} is in folds {home[sample.group]} and {fold}"
-            raise UsageError(f"{msg}; keep a group in one fold")
+        return None
+    if set(given) != {str(number) for number in range(config.folds)}:
+        values = ", ".join(sorted(fold or "nothing" for fold in set(given)))
+        remedy = f"every row needs one of 0 to {config.folds - 1}, and all are needed"
+        raise UsageError(f"manifest: column fold holds {values}; {remedy}")
     return np.array([int(fold) for fold in given], np.int64)
 
 
@@ -208,6 +244,6 @@ def write_out_of_fold(path: Path, module: FoldModule, manifest: Manifest) -> Non
     rows = []
     for film, values in zip(module.validation, logits, strict=True):
         sample = manifest.samples[int(film)]
-        told = {column: repr(float(value)) for column, value in zip(columns, values, strict=True)}
-        rows.append({"image": str(sample.image), "label": str(sample.label), "group_id": sample.group, **told})
+        texts = {column: repr(float(value)) for column, value in zip(columns, values, strict=True)}
+        rows.append({"image": str(sample.image), "label": str(sample.label), "group_id": sample.group, **texts})
     write_manifest(path, ["image", "label", "group_id", *columns], rows)

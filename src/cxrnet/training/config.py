@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
-from cxrnet.errors import MissingExtraError, UsageError
+from cxrnet.errors import UsageError
 from cxrnet.model.config import (
     NEW_PREPARATION,
     ClassifierConfig,
@@ -21,6 +21,7 @@ from cxrnet.model.config import (
     PreparationConfig,
     SegmenterConfig,
 )
+from cxrnet.training.yaml_file import read_yaml
 
 Rate = Annotated[float, Field(gt=0)]
 
@@ -203,7 +204,8 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
         UsageError: The file cannot be read, or a field or value is not accepted.
     """
     where = path.name if path is not None else "training"
-    told = _read_yaml(path) | {field: value for field, value in changes.items() if value is not None}
+    told = {} if path is None else read_yaml(path)
+    told |= {field: value for field, value in changes.items() if value is not None}
     for field, presets in _PRESETS.items():
         if isinstance(told.get(field), str):
             told[field] = _preset(where, field, told[field], presets)
@@ -215,8 +217,9 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
         if isinstance(error, ValidationError):
             first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "content"
-        msg = f"{where}: {field}: {first['msg']}; fields are {', '.join(type(preset).model_fields)}"
-        raise UsageError(msg) from error
+        quote = f"; quote it: '{first['input']}'" if first.get("type") == "string_type" else ""
+        fields = ", ".join(type(preset).model_fields)
+        raise UsageError(f"{where}: {field}: {first['msg']}{quote}; fields are {fields}") from error
 
 
 def _merged(preset: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,20 +235,3 @@ def _preset(where: str, field: str, name: str, presets: Mapping[str, Frozen]) ->
     if name not in presets:
         raise UsageError(f"{where}: {field} {name} is not known; choose from {', '.join(presets)}")
     return presets[name].model_dump(mode="json")
-
-
-def _read_yaml(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingExtraError(f"{path.name}: PyYAML is not installed; pip install 'cxrnet[train]'") from error
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{path}: is not a readable YAML file ({type(error).__name__}); give fields and values"
-        raise UsageError(msg) from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: holds {type(content).__name__}; give fields and values")
-    return content

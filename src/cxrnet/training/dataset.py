@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import cv2
 import numpy as np
@@ -17,16 +18,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from cxrnet.arrays import Float64, UInt8
+from cxrnet.arrays import Bool, Float64, UInt8
 from cxrnet.data.acquisition import Acquisition, change
 from cxrnet.data.augment import Augmentation, draw, warp
+from cxrnet.data.check import require_sound
 from cxrnet.data.manifest import Sample
-from cxrnet.data.masks import read_many, read_mask, resize_mask
+from cxrnet.data.pack import Pack, build_pack
 from cxrnet.errors import UsageError
-from cxrnet.imaging.decoding import Decoder
-from cxrnet.imaging.preprocess import EQUALISERS, Equalisation, prepare, resize
+from cxrnet.imaging.preprocess import EQUALISERS, Equalisation
 from cxrnet.model.config import PreparationConfig
 from cxrnet.training.config import Phase
+
+VOID = -1.0
+"""In place of a share of lung: the pixel does not count."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,14 +40,28 @@ class Films:
     Attributes:
         images: uint8 [image, height, width].
         masks: uint8 of that shape, 255 times the part of each pixel that is lung, or None.
+        void: bool of that shape, pixels that do not count, or None.
+        equalisation: How the networks see them.
     """
 
     images: UInt8
     masks: UInt8 | None = None
+    void: Bool | None = None
     equalisation: Equalisation = "histogram"
 
+    @classmethod
+    def of(cls, pack: Pack, config: PreparationConfig, chosen: Bool | None = None) -> Self:
+        """Return the images of a pack that are chosen, bool [image]; None takes all."""
+        places = np.arange(len(pack.images)) if chosen is None else np.flatnonzero(chosen)
+        return cls(
+            images=pack.images[places],
+            masks=None if pack.masks is None else pack.masks[places],
+            void=None if pack.void is None else pack.void[places],
+            equalisation=config.equalisation,
+        )
+
     def __len__(self) -> int:
-        """Return the number of films."""
+        """Return the number of images."""
         return len(self.images)
 
     @property
@@ -56,45 +74,34 @@ class Films:
         return EQUALISERS[self.equalisation](image)
 
     def resized(self, scale: float) -> Films:
-        """Return the films with both sides times `scale`, by area; a mask says how much of a pixel is lung."""
+        """Return the images with both sides times `scale`, by area; a mask says how much of a pixel is lung."""
         if scale == 1:
             return self
         height, width = (max(32, round(side * scale)) for side in self.images.shape[1:])
-        small = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in self.images]
-        if self.masks is None:
-            return replace(self, images=np.stack(small))
-        masks = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in self.masks]
-        return replace(self, images=np.stack(small), masks=np.stack(masks))
+
+        def shrink(stack: UInt8) -> UInt8:
+            return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in stack])
+
+        return replace(
+            self,
+            images=shrink(self.images),
+            masks=None if self.masks is None else shrink(self.masks),
+            void=None if self.void is None else shrink(self.void.astype(np.uint8) * np.uint8(255)) > 0,
+        )
 
 
-def read_films(samples: Sequence[Sample], how: PreparationConfig, *, with_masks: bool) -> Films:
+def read_films(samples: Sequence[Sample], config: PreparationConfig, *, with_masks: bool) -> Films:
     """Return the images of some samples at the size of the networks.
 
     Raises:
-        RadiographError: A film or a mask cannot be read.
-        UsageError: There are none, or one has no mask.
+        UsageError: There are no samples.
+        LeakError: An image or a mask cannot be read, or a row has no mask.
     """
     if not samples:
-        raise UsageError("manifest: no films are left to train on; look at --where, the split column and the labels")
-    images = np.empty((len(samples), how.height, how.width), np.uint8)
-    masks = np.empty_like(images) if with_masks else None
-
-    def read(decoder: Decoder, sample: Sample) -> tuple[UInt8, UInt8 | None]:
-        film = decoder.read(sample.image)
-        size = how.height, how.width
-        prepare(film.pixels, height=how.height, width=how.width, interpolation=how.interpolation, name=film.name)
-        image = np.rint(resize(film.pixels, *size, how.interpolation)).astype(np.uint8)
-        if not with_masks:
-            return image, None
-        if sample.mask is None:
-            raise UsageError(f"manifest: line {sample.line} has no mask; leave it out with --where, or give one")
-        return image, resize_mask(read_mask(decoder, sample.mask), *size)
-
-    for index, (image, mask) in enumerate(read_many(read, samples)):
-        images[index] = image
-        if masks is not None and mask is not None:
-            masks[index] = mask
-    return Films(images=images, masks=masks, equalisation=how.equalisation)
+        raise UsageError("manifest: no images are left; look at --where, the split column and the labels")
+    pack = build_pack(samples, config, with_masks=with_masks)
+    require_sound(pack.problems, allow_leaks=False)
+    return Films.of(pack, config)
 
 
 def digest(samples: Sequence[Sample]) -> str:
@@ -143,13 +150,17 @@ class EpochOrder(Sampler[tuple[int, int]]):
         draws: Float64 | None = None,
         number: int | None = None,
     ) -> None:
-        chance = np.random.default_rng((seed, epoch))
+        rng = np.random.default_rng((seed, epoch))
         if draws is not None:
-            order = chance.choice(films, number or films, p=draws)
+            order = rng.choice(films, number or films, p=draws)
         else:
-            order = chance.permutation(films) if is_shuffled else np.arange(films)
+            order = rng.permutation(films) if is_shuffled else np.arange(films)
         padded = np.resize(order, -(-len(order) // ranks) * ranks)
         self._order = [(epoch, int(index)) for index in padded[rank::ranks]]
+
+    def batch(self, step: int, size: int) -> list[int]:
+        """Return the indices of the images in a batch of this rank."""
+        return [index for _, index in self._order[step * size : (step + 1) * size]]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield (epoch, index)."""
@@ -188,26 +199,34 @@ class MovedFilms(Dataset[tuple[Tensor, Tensor]]):
         return len(self._films)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return image float [1, height, width] in [0, 1] and lungs float [1, height, width] in [0, 1]."""
+        """Return image float [1, height, width] in [0, 1], and lungs of that shape in [0, 1], `VOID` where void."""
         epoch, index = key
         assert self._films.masks is not None
         image, mask = self._films.images[index], self._films.masks[index]
+        void = None if self._films.void is None else self._films.void[index].astype(np.uint8)
         if self._augmentation != Augmentation():
             height, width = image.shape
             matrix = draw(self._augmentation, height=height, width=width, seed=self._seed, epoch=epoch, index=index)
             image, mask = warp(image, matrix), warp(mask, matrix)
+            void = None if void is None else warp(void, matrix)
         if self._acquisition is not None:
-            image, mask = change(image, mask, self._acquisition, np.random.default_rng((self._seed, epoch, index, 2)))
+            draws = (self._seed, epoch, index, 2)
+            if void is not None:  # moved as the mask is, by the same draws
+                void = change(image, void, self._acquisition, np.random.default_rng(draws))[1]
+            image, mask = change(image, mask, self._acquisition, np.random.default_rng(draws))
         image = self._films.equalise(image)
+        lungs = mask / np.float32(255)
+        if void is not None:
+            lungs[void > 0] = VOID
         if self._phase.crop is not None:
             rows, columns = crop_at(image.shape, self._phase.crop, (self._seed, epoch, index, 1))
-            image, mask = image[rows, columns], mask[rows, columns]
-        return torch.from_numpy(image[None] / np.float32(255)), torch.from_numpy(mask[None] / np.float32(255))
+            image, lungs = image[rows, columns], lungs[rows, columns]
+        return torch.from_numpy(image[None] / np.float32(255)), torch.from_numpy(lungs[None])
 
 
 def crop_at(shape: tuple[int, ...], crop: tuple[int, int], key: tuple[int, ...]) -> tuple[slice, slice]:
     """Return where a crop of at most this height and width lies, drawn from `key`."""
-    chance = np.random.default_rng(key)
+    rng = np.random.default_rng(key)
     sizes = [min(side, wanted) for side, wanted in zip(shape, crop, strict=True)]
-    starts = [int(chance.integers(side - size + 1)) for side, size in zip(shape, sizes, strict=True)]
+    starts = [int(rng.integers(side - size + 1)) for side, size in zip(shape, sizes, strict=True)]
     return slice(starts[0], starts[0] + sizes[0]), slice(starts[1], starts[1] + sizes[1])

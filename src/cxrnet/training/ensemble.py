@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
-from safetensors.torch import load_file
+import numpy as np
+from pydantic import ValidationError
 
+from cxrnet.arrays import Float64, Int64
 from cxrnet.errors import UsageError
 from cxrnet.export.bundle import build_bundle, load_network
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import BundleConfig, Standardisation
 from cxrnet.nn.network import Network
-from cxrnet.training.calibration import fit_calibration, read_out_of_fold
-from cxrnet.training.callbacks import BEST, LAST, RESULT
-from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS, STANDARDISATION
+from cxrnet.training.artifacts import BEST, LAST, OUT_OF_FOLD, RESULT, read_checked, read_weights
+from cxrnet.training.calibration import fit_calibration
+from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS, STANDARDISATION, run_identity
 from cxrnet.training.config import ClassifierTraining, SegmenterTraining
+from cxrnet.training.out_of_fold import read_out_of_fold
 from cxrnet.training.provenance import read_facts
 from cxrnet.training.run import read_record
 
@@ -44,7 +47,7 @@ def build_segmenter(
             segmenter=config.segmenter,
         )
     )
-    network.segmenter.load_state_dict(load_file(_file(run, weights)), strict=True)
+    network.segmenter.load_state_dict(read_weights(run, weights), strict=True)
     facts = read_facts(run, {run.name: run}, weights=weights)
     return build_bundle(network.eval(), out, facts=facts, overwrite=overwrite)
 
@@ -79,10 +82,12 @@ def build_ensemble(
     for other in runs[1:]:
         check_alike(run, other)
     folders = find_folds(runs, config.folds)
-    states = [load_file(_file(folder, weights)) for folder in folders]
-    calibration = None
-    if weights == LAST:
-        calibration = fit_calibration(*read_out_of_fold(folders, config.classifier.classes))
+    rows = _read_folds(run)
+    for number, folder in enumerate(folders):
+        check_fold(folder, number, record, run)
+    states = [read_weights(folder, weights) for folder in folders]
+    logits, labels = _read_logits(folders, rows, config.classifier.classes)
+    calibration = fit_calibration(logits, labels) if weights == LAST else None
     network = Network(
         BundleConfig(
             name=name,
@@ -94,7 +99,7 @@ def build_ensemble(
             lung_mask=config.lung_mask,
             classifier=config.classifier,
             folds=config.folds,
-            standardisation=Standardisation.model_validate_json(_file(run, STANDARDISATION).read_bytes()),
+            standardisation=_read_standardisation(run),
             calibration=calibration,
         )
     )
@@ -120,18 +125,67 @@ def check_alike(run: Path, other: Path) -> None:
     settings, others = one["settings"], two["settings"]
     differing = sorted(key for key in settings.keys() | others.keys() if settings.get(key) != others.get(key))
     if differing:
-        msg = f"{other}: was trained with other {', '.join(differing)} than {run}; join runs with the same settings"
-        raise UsageError(msg)
+        raise UsageError(
+            f"{other}: was trained with other {', '.join(differing)} than {run}; join runs with the same settings"
+        )
     if one["films"]["sha256"] != two["films"]["sha256"]:
         counts = f"{two['films']['all']} films, {run} on {one['films']['all']}"
-        msg = f"{other}: was trained on {counts}, and their rows differ; join runs with the same manifest and --where"
-        raise UsageError(msg)
-    if _fold_numbers(run) != _fold_numbers(other):
-        msg = f"{other}: has other films in its folds than {run}; give both trainings a manifest with a column fold"
-        raise UsageError(msg)
+        raise UsageError(
+            f"{other}: was trained on {counts}, and their rows differ; join runs with the same manifest and --where"
+        )
+    if [row[FOLD_COLUMN] for row in _read_folds(run)] != [row[FOLD_COLUMN] for row in _read_folds(other)]:
+        raise UsageError(
+            f"{other}: has other films in its folds than {run}; give both trainings a manifest with a column fold"
+        )
     if _file(run, STANDARDISATION).read_bytes() != _file(other, STANDARDISATION).read_bytes():
-        msg = f"{other}: its films have another mean or deviation than those of {run}; train with the same files"
-        raise UsageError(msg)
+        raise UsageError(
+            f"{other}: its films have another mean or deviation than those of {run}; train with the same files"
+        )
+
+
+def check_fold(folder: Path, number: int, record: Mapping[str, Any], run: Path) -> None:
+    """Check that a folder holds fold `number` of the training with this record, and not another one's.
+
+    Raises:
+        UsageError: It holds another fold, or one of another training.
+    """
+    fold = _record(folder, "fold")
+    if fold.get("fold") != number:
+        raise UsageError(f"{folder}: holds fold {fold.get('fold')}; give each fold its own folder, as training made it")
+    if fold["settings"] != record["settings"]:
+        settings, others = record["settings"], fold["settings"]
+        names = sorted(key for key in settings.keys() | others.keys() if settings.get(key) != others.get(key))
+        raise UsageError(f"{folder}: was trained with other {', '.join(names)} than its run; train the fold again")
+    if fold.get("run", run_identity(run)) != run_identity(run):
+        problem = "belongs to a training with other images, folds or lung masks"
+        raise UsageError(f"{folder}: {problem}; train the fold again")
+
+
+def _read_logits(
+    folders: Sequence[Path], rows: Sequence[Mapping[str, str]], classes: Sequence[str]
+) -> tuple[Float64, Int64]:
+    """Return logits, float64 [image, class], and labels, int64 [image]; every fold has just the rows of `folds.csv`.
+
+    Raises:
+        UsageError: A fold has other rows, or its file is not the one that training wrote.
+    """
+    tables = []
+    for number, folder in enumerate(folders):
+        read_checked(folder, OUT_OF_FOLD)
+        table = read_out_of_fold(folder / OUT_OF_FOLD, classes)
+        wanted = [set(row.values()) for row in rows if row[FOLD_COLUMN] == str(number)]
+        found = [(name, classes[label]) for name, label in zip(table.images, table.labels, strict=True)]
+        if len(found) != len(wanted) or not all(map(_is_row, found, wanted)):
+            problem = f"has other images or labels than {FOLDS} lists for fold {number}"
+            raise UsageError(f"{table.path}: {problem}; train the fold again")
+        tables.append(table)
+    return np.concatenate([table.logits for table in tables]), np.concatenate([table.labels for table in tables])
+
+
+def _is_row(found: tuple[str, str], cells: set[str]) -> bool:
+    """Whether a row of a manifest, whose columns can have any name, is of this image and label."""
+    name, label = found
+    return label in cells and any(PurePath(cell).name == name for cell in cells)
 
 
 def find_folds(runs: Sequence[Path], folds: int) -> list[Path]:
@@ -147,7 +201,7 @@ def find_folds(runs: Sequence[Path], folds: int) -> list[Path]:
         homes = [run for run in runs if (run / f"fold{number}" / RESULT).is_file()]
         if not homes:
             msg = f"ensemble: fold {number} has ended in none of {', '.join(map(str, runs))}"
-            raise UsageError(f"{msg}; train it with --only {number}, or give the run that has it")
+            raise UsageError(f"{msg}; train it with --fold {number}, or give the run that has it")
         if len(homes) > 1:
             msg = f"ensemble: fold {number} is in {' and in '.join(map(str, homes))}"
             raise UsageError(f"{msg}; give each fold once: move one of the two folders away")
@@ -155,9 +209,24 @@ def find_folds(runs: Sequence[Path], folds: int) -> list[Path]:
     return found
 
 
-def _fold_numbers(run: Path) -> list[str]:
-    with _file(run, FOLDS).open(newline="", encoding="utf-8") as file:
-        return [row.get(FOLD_COLUMN, "") for row in csv.DictReader(file)]
+def _read_folds(run: Path) -> list[dict[str, str]]:
+    path = _file(run, FOLDS)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [dict(row) for row in csv.DictReader(file)]
+    except (csv.Error, ValueError) as error:
+        raise UsageError(f"{path}: is damaged; run the training again with --resume") from error
+    if not rows or any(not row.get(FOLD_COLUMN) or None in row.values() for row in rows):
+        raise UsageError(f"{path}: has no rows, or a row without a fold; run the training again with --resume")
+    return rows
+
+
+def _read_standardisation(run: Path) -> Standardisation:
+    path = _file(run, STANDARDISATION)
+    try:
+        return Standardisation.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UsageError(f"{path}: is damaged; run the training again with --resume") from error
 
 
 def _record(run: Path, kind: str) -> dict[str, Any]:

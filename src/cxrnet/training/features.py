@@ -33,7 +33,7 @@ from cxrnet.imaging.preprocess import EQUALISERS
 from cxrnet.model.config import ScatteringConfig, Standardisation
 from cxrnet.nn.network import lung_mask, pooled, scattering_input
 from cxrnet.training.config import ClassifierTraining
-from cxrnet.training.run import is_first_process
+from cxrnet.training.lock import is_first_process
 
 BATCH = 16
 MARGIN = 6

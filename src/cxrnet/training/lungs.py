@@ -12,7 +12,7 @@ from cxrnet.arrays import Float32, UInt8
 from cxrnet.atomic import write_atomic
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.runtime import Runtime
-from cxrnet.training.run import is_first_process
+from cxrnet.training.lock import is_first_process
 
 
 def open_lungs(folder: Path, segmenter: Bundle, images: UInt8) -> Float32:

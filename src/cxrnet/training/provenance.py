@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,29 +12,36 @@ from pydantic import ValidationError
 from cxrnet.atomic import write_atomic
 from cxrnet.data.description import describe_films
 from cxrnet.data.manifest import Manifest, Sample
+from cxrnet.data.problem import Problem
 from cxrnet.errors import UsageError
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.facts import DataFacts, Facts, SegmenterFacts, TrainingFacts
-from cxrnet.training.callbacks import LAST, RESULT
-from cxrnet.training.run import is_first_process, read_record
+from cxrnet.training.artifacts import DIGESTS, LAST, read_checked, read_result
+from cxrnet.training.lock import is_first_process
+from cxrnet.training.run import read_record
 
 DATA = "data.json"
 """Counts of a run's films; beside `training.json`, which decides what may be resumed, so that old runs still can."""
 
 
-def write_data(folder: Path, manifest: Manifest, parts: Mapping[str, Sequence[Sample]]) -> None:
-    """Write the counts of the films of a run that `open_run` has opened.
+def write_data(
+    folder: Path, manifest: Manifest, parts: Mapping[str, Sequence[Sample]], accepted: Sequence[Problem] = ()
+) -> None:
+    """Write the counts of the images of a run that `open_run` has opened.
 
     Args:
         folder: The run.
         manifest: Of its films.
         parts: Split -> its samples.
+        accepted: Leaks that the user accepted.
 
     Raises:
         OutputError: It cannot be written.
     """
     if is_first_process():
         described = describe_films(manifest, parts, sha256=read_record(folder)["films"]["sha256"])
+        leaks = tuple(f"{problem.code} {problem.text}" for problem in accepted)
+        described = described.model_copy(update={"accepted_leaks": leaks})
         write_atomic(folder / DATA, described.model_dump_json(indent=1).encode())
 
 
@@ -68,7 +74,7 @@ def digest_weights(folders: Sequence[Path], name: str) -> str:
     """Return the sha256 over the weights of runs in their order: what `cxrnet evaluate folds` calls the model."""
     sha = hashlib.sha256()
     for folder in folders:
-        sha.update((folder / name).read_bytes())
+        sha.update(read_checked(folder, name))
     return sha.hexdigest()
 
 
@@ -96,5 +102,4 @@ def _data(run: Path) -> DataFacts | None:
 
 
 def _result(folder: Path) -> dict[str, Any]:
-    path = folder / RESULT
-    return dict(json.loads(path.read_bytes())) if path.is_file() else {}
+    return {name: value for name, value in (read_result(folder) or {}).items() if name != DIGESTS}

@@ -1,46 +1,47 @@
-"""One training as a folder: what was asked, how far it is, what came out; it goes on from where it was stopped.
+"""One training as a folder: what was asked, how far it is, what came out; an interrupted one is resumed from it.
 
     training.json           kind, settings, manifest, classes
-    data.json               the films by source: counts, groups, patients, licences (see `record`)
-    checkpoints/last.ckpt   to go on from, after every epoch
+    data.json               the images by source: counts, groups, patients, licences, accepted leaks (see `provenance`)
+    files.json              digest of every image and mask that was read
+    images.h5               the images and masks as they were read, see `cxrnet.data.pack`
+    checkpoints/            last.ckpt, written after every epoch, and previous.ckpt, the one before
     history.csv, curves.png loss and metric of every epoch so far (paper Figs. 6 and 11b)
     tensorboard/            the same as events for TensorBoard
-    best.safetensors        weights of the best epoch by the validation films
+    best.safetensors        weights of the best epoch by the validation images
     last.safetensors        weights of the last epoch, written at the end
-    result.json             written after it: where it is, the training is done
+    result.json             written after it, with digests: where it is, the training has ended
 
 Of the processes of a parallel training the first one writes.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
-import logging
-import os
-import signal
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
 from cxrnet.atomic import write_atomic
-from cxrnet.errors import UsageError
-from cxrnet.training.callbacks import RESULT, Best, Board, History, Outcome
-from cxrnet.training.checkpoint import WholeCheckpoints
+from cxrnet.errors import TrainingError, UsageError
+from cxrnet.training.artifacts import LAST, is_finished, read_result
+from cxrnet.training.callbacks import Best, Board, History, Outcome
+from cxrnet.training.checkpoint import CHECKPOINTS, WholeCheckpoints, find_checkpoint
+from cxrnet.training.lightning_patches import interruptible, quiet_lightning
+from cxrnet.training.lock import is_first_process
 
 RECORD = "training.json"
+NEW_FIELDS = frozenset({"run", "masks"})
+"""Fields of `training.json` that runs of earlier versions do not have."""
 
 
 def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
-    """Begin the run in `folder`, or make sure that it is the one to resume.
+    """Start the run in `folder`, or make sure that it is the one to resume.
+
+    Fields that an earlier version did not write are not compared.
 
     Raises:
         UsageError: The folder holds a run and `resume` is not set, or a run with other settings.
@@ -48,18 +49,27 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
     """
     if not is_first_process():
         return
-    path = folder / RECORD
-    wanted = json.loads(json.dumps(record))
-    if not path.is_file():
-        write_atomic(path, json.dumps(record, indent=2).encode())
+    require_resume(folder, resume=resume)
+    if not (folder / RECORD).is_file():
+        write_atomic(folder / RECORD, json.dumps(record, indent=2).encode())
         return
-    if not resume:
-        raise UsageError(f"{folder}: holds a training; say --resume to go on with it, or choose another folder")
-    begun = read_record(folder)
-    if begun != wanted:
-        differing = sorted(key for key in begun.keys() | wanted.keys() if begun.get(key) != wanted.get(key))
-        msg = f"{folder}: was begun with other {', '.join(differing)}; resume with the same, or begin anew elsewhere"
-        raise UsageError(msg)
+    wanted, stored = json.loads(json.dumps(record)), read_record(folder)
+    differing = sorted(
+        key for key in stored.keys() | (wanted.keys() - NEW_FIELDS) if stored.get(key) != wanted.get(key)
+    )
+    if differing:
+        problem = f"was started with other {', '.join(differing)}"
+        raise UsageError(f"{folder}: {problem}; resume with the same, or start again in another folder")
+
+
+def require_resume(folder: Path, *, resume: bool) -> None:
+    """Check that a folder which holds a run is to be resumed.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if (folder / RECORD).is_file() and not resume:
+        raise UsageError(f"{folder}: holds a training; resume it with --resume, or choose another folder")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -76,11 +86,6 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def is_first_process() -> bool:
-    """Return whether this is the process that writes, by what torchrun or Lightning says in the environment."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
-
-
 def fit(
     module: lightning.LightningModule,
     folder: Path,
@@ -93,9 +98,10 @@ def fit(
     draw: Callable[[list[dict[str, float]]], bytes] | None,
     trainer_options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Train `module` to its last epoch, from the last checkpoint in `folder` if there is one; return the result.
+    """Train `module` to its last epoch, from the last sound checkpoint in `folder` if there is one; return the result.
 
-    A training that is done is left alone, and the module too: its weights are in `last.safetensors`.
+    A training that has ended is left alone, and the module too: its weights are in `last.safetensors`. Where these are
+    damaged they are written again from the checkpoint.
 
     Args:
         module: With a `network` that is trained.
@@ -107,10 +113,15 @@ def fit(
         begins: First epoch that can be the best one.
         draw: From the history so far to a PNG, after every epoch; None draws nothing.
         trainer_options: Further options of Lightning's trainer, such as `devices` and `strategy`.
+
+    Raises:
+        TrainingError: No checkpoint is sound, or a loss is not finite.
+        OutputError: The disk is full.
     """
-    if (folder / RESULT).is_file():
-        return _result(folder)
-    checkpoints = folder / "checkpoints"
+    if is_finished(folder, LAST):
+        return read_result(folder) or {}
+    checkpoint = find_checkpoint(folder, module)
+    checkpoints = folder / CHECKPOINTS
     history = History(folder, draw)
     best = Best(folder, monitor, is_better_higher=is_better_higher, patience=patience, begins=begins)
     last = ModelCheckpoint(
@@ -132,75 +143,8 @@ def fit(
             use_distributed_sampler=False,
             **options,
         )
-        begun = checkpoints / "last.ckpt"
-        trainer.fit(module, ckpt_path=str(begun) if begun.is_file() else None, weights_only=True)
-    return _result(folder)
-
-
-def use_machine(threads: int | None) -> None:
-    """Set the threads of PyTorch (None leaves one a core), and let it keep the memory that a step frees."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    keep_freed_memory()
-
-
-def keep_freed_memory() -> bool:
-    """Tell the allocator of glibc not to hand freed memory back; return whether it was told.
-
-    A step frees and takes gigabytes. Handed back each time, every page of them is faulted in and zeroed anew, which
-    doubles the time of a step of Module 1. The process stays as large as its largest step.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
-        return False
-    trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8  # malloc.h
-    options = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 2**28), (arena_max, 1))
-    told = [mallopt(option, value) for option, value in options]
-    return all(told)
-
-
-def check_accelerator(name: str) -> None:
-    """Hold that Lightning can train on the accelerator of this name.
-
-    Raises:
-        UsageError: It does not know it, or it is not there.
-    """
-    try:
-        with quiet_lightning():
-            lightning.Trainer(accelerator=name, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
-        raise UsageError(f"--accelerator {name}: is not known, or not there; cpu always is") from error
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt, where Lightning leaves with code 1 and turns a deaf ear to the next."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as left:
-        if isinstance(left.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from left
-        raise
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's advice; what matters is in the history and in errors."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-
-
-def _result(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / RESULT).read_bytes()))
+        trainer.fit(module, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    result = read_result(folder)
+    if result is None:
+        raise TrainingError(f"{folder}: the training ended without a result; run it again with --resume")
+    return result

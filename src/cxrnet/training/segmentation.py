@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -12,8 +13,9 @@ from torch.utils.data import DataLoader
 from cxrnet.data.augment import Augmentation
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
-from cxrnet.training.dataset import EpochOrder, Films, MovedFilms, seed_step, use_one_thread
-from cxrnet.training.losses import dice_loss, tanimoto_with_complement, weighted_tanimoto_loss
+from cxrnet.training.dataset import VOID, EpochOrder, Films, MovedFilms, seed_step, use_one_thread
+from cxrnet.training.finite import require_finite
+from cxrnet.training.losses import dice_loss, tanimoto_loss, weighted_tanimoto_loss
 
 
 class SegmenterModule(lightning.LightningModule):
@@ -23,11 +25,15 @@ class SegmenterModule(lightning.LightningModule):
         config: The training.
         train: Images with masks.
         validation: Images with masks, never augmented.
-        workers: Processes that move films.
+        workers: Data-loading worker processes.
+        names: File names of the training images, for messages.
     """
 
-    def __init__(self, config: SegmenterTraining, train: Films, validation: Films, *, workers: int = 0) -> None:
+    def __init__(
+        self, config: SegmenterTraining, train: Films, validation: Films, *, workers: int = 0, names: Sequence[str] = ()
+    ) -> None:
         super().__init__()
+        self._names, self._order = names, EpochOrder(0, seed=0, epoch=0)
         self.config, self._train, self._validation, self._workers = config, train, validation, workers
         self.network = Segmenter(config.segmenter).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._moved: tuple[Phase, MovedFilms] | None = None
@@ -45,7 +51,7 @@ class SegmenterModule(lightning.LightningModule):
                 acquisition=self.config.acquisition,
             )
             self._moved = (phase, films)
-        order = EpochOrder(
+        order = self._order = EpochOrder(
             len(self._train),
             seed=self.config.seed,
             epoch=self.current_epoch,
@@ -74,23 +80,31 @@ class SegmenterModule(lightning.LightningModule):
         """
         seed_step(self.config.seed, self.current_epoch, step, self.trainer.global_rank)
         loss = self._loss(*batch)
+        indices = self._order.batch(step, self._phase.batch)
+        images = [self._names[index] for index in indices] if self._names else []
+        require_finite(loss, epoch=self.current_epoch, images=images, optimiser=self.config.optimiser)
         self.log(
             "train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch[0]), sync_dist=True
         )
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        """Add up the loss and the Dice coefficient of each film (lungs only, probability above 0.5)."""
+        """Add up the loss and the Dice coefficient of each image (lungs only, probability above 0.5).
+
+        An image whose true mask is empty has no Dice coefficient: finding nothing there would count as 1.
+        """
         image, lungs = batch
         self.log("val_loss", self._loss(image, lungs), on_epoch=True, batch_size=len(image), sync_dist=True)
         found = self.network.lung_probability(image.contiguous(memory_format=torch.channels_last)) > 0.5
         true = lungs[:, 0] > 0.5
+        found = found & (lungs[:, 0] != VOID)
         overlap = (found & true).sum(dim=(1, 2))
-        self._overlap.append((2 * overlap + 1) / (found.sum(dim=(1, 2)) + true.sum(dim=(1, 2)) + 1))
+        dice = (2 * overlap + 1) / (found.sum(dim=(1, 2)) + true.sum(dim=(1, 2)) + 1)
+        self._overlap.append(dice.where(true.any(dim=2).any(dim=1), torch.nan))
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean Dice coefficient of the validation films."""
-        self.log("val_dice", torch.cat(self._overlap).mean(), prog_bar=True, sync_dist=True)
+        self.log("val_dice", torch.cat(self._overlap).nanmean(), prog_bar=True, sync_dist=True)
         self._overlap.clear()
 
     def configure_optimizers(self) -> Any:
@@ -107,14 +121,13 @@ class SegmenterModule(lightning.LightningModule):
 
     def _loss(self, image: Tensor, lungs: Tensor) -> Tensor:
         predicted = self.network(image.contiguous(memory_format=torch.channels_last))
-        target = targets(lungs, channel=self.network.lung_channel)
-        match self.config.loss:
-            case "weighted-tanimoto":
-                return weighted_tanimoto_loss(predicted, target)
-            case "tanimoto":
-                return 1 - tanimoto_with_complement(predicted, target)
-            case "dice":
-                return dice_loss(predicted, target)
+        target = targets(lungs.clamp(min=0), channel=self.network.lung_channel)
+        is_void = lungs == VOID
+        weights = (~is_void).float().expand_as(target) if bool(is_void.any()) else None
+        return LOSSES[self.config.loss](predicted, target, weights=weights)
+
+
+LOSSES = {"weighted-tanimoto": weighted_tanimoto_loss, "tanimoto": tanimoto_loss, "dice": dice_loss}
 
 
 def targets(lungs: Tensor, *, channel: int) -> Tensor:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from cxrnet.data.folds import assign_folds, unite
+from cxrnet.arrays import Bool
+from cxrnet.data.check import check_rows, require_sound
+from cxrnet.data.folds import assign_folds, group_ids
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.errors import UsageError
 from cxrnet.export.bundle import load_network
@@ -18,9 +21,11 @@ from cxrnet.model.config import SegmenterConfig
 from cxrnet.plots.chart import png
 from cxrnet.plots.history import draw_history
 from cxrnet.training.config import SegmenterTraining
-from cxrnet.training.dataset import digest, read_films
+from cxrnet.training.dataset import Films, digest
+from cxrnet.training.lock import lock_run
+from cxrnet.training.preflight import DataOptions, ReadData, Say, check_data, choose_rows, read_data, write_files
 from cxrnet.training.provenance import write_data
-from cxrnet.training.run import fit, open_run
+from cxrnet.training.run import fit, open_run, require_resume
 from cxrnet.training.segmentation import SegmenterModule
 
 HELD_OUT = 10
@@ -36,54 +41,74 @@ def train_segmenter(
     start: Bundle | None = None,
     workers: int = 0,
     trainer_options: Mapping[str, Any] | None = None,
+    options: DataOptions | None = None,
 ) -> dict[str, Any]:
-    """Train Module 1 on the film-mask pairs of a manifest into the run `folder`; return its result.
+    """Train Module 1 on the image-mask pairs of a manifest into the run `folder`; return its result.
 
     Rows whose split is `train` are trained on and those whose split is `val` choose the best epoch; without any of
-    `val` a tenth of the groups is held out.
+    `val` a tenth of the groups is held out. Rows of `test` are not read.
 
     Args:
         manifest: The pairs.
         folder: The run.
         config: The training.
-        resume: Whether the folder may hold the training to go on with.
+        resume: Whether the folder may hold the training to resume.
         start: Bundle whose segmenter the training starts from; random weights if not given.
-        workers: Processes that move films.
+        workers: Data-loading worker processes.
         trainer_options: Further options of Lightning's trainer.
+        options: How the data are read and checked.
 
     Raises:
-        UsageError: No films, no masks, the folder holds another training, or `start` has another network.
-        RadiographError: A film cannot be read.
+        UsageError: No images, the folder holds another training or one that is running, or `start` has another network.
+        LeakError: A check found errors: unreadable files, masks that do not fit, patients in two splits.
+        TrainingError: A loss is not finite, or no checkpoint is sound.
     """
-    train, validation = divide(manifest.samples, seed=config.seed)
-    record = {
-        "kind": "segmenter",
-        "manifest": manifest.path.name,
-        "films": {"train": len(train), "val": len(validation), "sha256": digest([*train, *validation])},
-        "settings": config.model_dump(mode="json"),
-    }
-    if start is not None:
-        record["start"] = {"name": start.config.name, "version": start.config.version, "sha256": start.sha256}
-        if not have_same_weights(start.config.segmenter, config.segmenter):
-            raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
-    open_run(folder, record, resume=resume)
-    write_data(folder, manifest, {"train": train, "val": validation})
-    films, held_out = (read_films(part, config.preparation, with_masks=True) for part in (train, validation))
-    torch.manual_seed(config.seed)
-    module = SegmenterModule(config, films, held_out, workers=workers)
-    if start is not None:
-        module.network.load_state_dict(load_network(start).segmenter.state_dict())
-    return fit(
-        module,
-        folder,
-        epochs=config.epochs,
-        monitor="val_dice",
-        is_better_higher=True,
-        patience=config.patience,
-        begins=config.epochs - config.phases[-1].epochs,
-        draw=draw_curves,
-        trainer_options=trainer_options,
-    )
+    options = options or DataOptions()
+    if start is not None and not have_same_weights(start.config.segmenter, config.segmenter):
+        raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
+    require_resume(folder, resume=resume)
+    samples = choose_rows(manifest.samples, options.say)
+    require_two_groups(samples)
+    require_sound(check_rows(manifest.samples), allow_leaks=options.allow_leaks)
+    with lock_run(folder):
+        data = read_data(samples, folder, config.preparation, options, with_masks=True)
+        is_held_out = hold_out(data, seed=config.seed, say=options.say)
+        parts = ["val" if is_out else "train" for is_out in is_held_out]
+        accepted = check_data(manifest, data, parts, options, what="split")
+        require_lungs(data, is_held_out)
+        train, validation = (
+            [sample for sample, is_out in zip(samples, is_held_out, strict=True) if is_out == wanted]
+            for wanted in (False, True)
+        )
+        record = {
+            "kind": "segmenter",
+            "manifest": manifest.path.name,
+            "films": {"train": len(train), "val": len(validation), "sha256": digest([*train, *validation])},
+            "settings": config.model_dump(mode="json"),
+            "masks": asdict(options.values),
+        }
+        if start is not None:
+            record["start"] = {"name": start.config.name, "version": start.config.version, "sha256": start.sha256}
+        open_run(folder, record, resume=resume)
+        write_data(folder, manifest, {"train": train, "val": validation}, accepted)
+        write_files(folder, data)
+        torch.manual_seed(config.seed)
+        names = [sample.image.name for sample in train]
+        images, held_out = (Films.of(data.pack, config.preparation, chosen) for chosen in (~is_held_out, is_held_out))
+        module = SegmenterModule(config, images, held_out, workers=workers, names=names)
+        if start is not None:
+            module.network.load_state_dict(load_network(start).segmenter.state_dict())
+        return fit(
+            module,
+            folder,
+            epochs=config.epochs,
+            monitor="val_dice",
+            is_better_higher=True,
+            patience=config.patience,
+            begins=config.epochs - config.phases[-1].epochs,
+            draw=draw_curves,
+            trainer_options=trainer_options,
+        )
 
 
 def have_same_weights(one: SegmenterConfig, other: SegmenterConfig) -> bool:
@@ -91,27 +116,47 @@ def have_same_weights(one: SegmenterConfig, other: SegmenterConfig) -> bool:
     return one.model_copy(update={"output_stride": other.output_stride}) == other
 
 
-def divide(samples: Sequence[Sample], *, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Return the samples to train on and those to validate with; rows of other splits are in neither.
-
-    Where there is no split, or `train` alone (and `test`), a tenth of the groups is held out.
+def require_two_groups(samples: Sequence[Sample]) -> None:
+    """Check that there are images to train on and others to validate with.
 
     Raises:
-        UsageError: The split column names splits, but not `train`, or all films are of one group.
+        UsageError: The split column names no images to train on, or all images are of one group.
     """
     splits = {sample.split for sample in samples} - {""}
-    if not splits or ("train" in splits and "val" not in splits):
-        samples = [sample for sample in samples if not splits or sample.split == "train"]
-        groups = int(unite(samples).max(initial=-1)) + 1
-        if groups < 2:
-            msg = f"manifest: {groups} group of films; one is trained on and another held out, so 2 or more are needed"
-            raise UsageError(msg)
-        held_out = assign_folds(samples, folds=min(HELD_OUT, groups), seed=seed) == 0
-        pairs = list(zip(samples, held_out, strict=True))
-        return [one for one, is_out in pairs if not is_out], [one for one, is_out in pairs if is_out]
-    if not splits >= {"train", "val"}:
-        raise UsageError(f"manifest: the split column has {', '.join(sorted(splits))}; it names no films to train on")
-    return [one for one in samples if one.split == "train"], [one for one in samples if one.split == "val"]
+    if "val" in splits and "train" not in splits:
+        raise UsageError(f"manifest: the split column has {', '.join(sorted(splits))}; it names no images to train on")
+    if "val" not in splits and int(group_ids(samples).max(initial=-1)) < 1:
+        raise UsageError("manifest: 1 group of images; one is trained on and another held out, so 2 or more are needed")
+
+
+def hold_out(data: ReadData, *, seed: int, say: Say) -> Bool:
+    """Return which images choose the best epoch, bool [image]: the split `val`, else a tenth of the groups."""
+    splits = [sample.split for sample in data.samples]
+    if "val" in splits:
+        is_held_out = np.array([split == "val" for split in splits])
+        others = f"{np.sum(~is_held_out)} rows of the split train are trained on"
+        say(f"{others}, {is_held_out.sum()} of the split val choose the best epoch")
+        return is_held_out
+    groups = int(group_ids(data.samples, data.duplicates).max(initial=-1)) + 1
+    folds = assign_folds(data.samples, folds=min(HELD_OUT, groups), seed=seed, duplicates=data.duplicates)
+    is_held_out = np.asarray(folds == 0)
+    say(f"no split val: {is_held_out.sum()} of {len(splits)} rows, whole groups, choose the best epoch")
+    return is_held_out
+
+
+def require_lungs(data: ReadData, is_held_out: Bool) -> None:
+    """Check that some mask of each part has a lung.
+
+    Raises:
+        UsageError: All masks of a part are empty.
+    """
+    assert data.pack.masks is not None
+    has_lung = np.array([bool((mask > 127).any()) for mask in data.pack.masks])
+    for part, chosen in (("train", ~is_held_out), ("val", is_held_out)):
+        if not has_lung[chosen].any():
+            raise UsageError(
+                f"manifest: none of the {chosen.sum()} masks of {part} has a lung; see `cxrnet data check`"
+            )
 
 
 def draw_curves(rows: list[dict[str, float]]) -> bytes:

@@ -19,7 +19,8 @@ from cxrnet.data.datasets.folders import find_folders
 from cxrnet.data.datasets.jsrt import SIDE, find_jsrt, read_raw
 from cxrnet.data.datasets.tuberculosis import find_montgomery, find_shenzhen
 from cxrnet.data.manifest import relative, write_manifest
-from cxrnet.data.masks import encode_png, read_many, read_mask, resize_mask
+from cxrnet.data.masks import encode_png, read_mask, resize_mask
+from cxrnet.data.reading import read_many
 from cxrnet.errors import ManifestError, RadiographError, UsageError
 from cxrnet.imaging import Decoder, Radiograph
 from cxrnet.imaging.preprocess import resize
@@ -160,7 +161,7 @@ def draw(outlines: tuple[tuple[Int32, ...], ...], height: int, width: int) -> UI
 
 def _join(decoder: Decoder, paths: tuple[Path, ...]) -> UInt8:
     """The union of masks; a second one of another size is brought to that of the first."""
-    first, *others = (read_mask(decoder, path) for path in paths)
+    first, *others = (read_mask(decoder, path).lung for path in paths)
     for other in others:
         first = np.maximum(first, resize_mask(other, *first.shape))
     return first

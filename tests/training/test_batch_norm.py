@@ -10,12 +10,12 @@ def norms(network):
     return [part for part in network.modules() if isinstance(part, torch.nn.BatchNorm2d)]
 
 
-def test_settling_takes_the_averages_anew_and_leaves_the_weights():
+def test_recomputed_statistics_leave_the_weights():
     module = fold_module()
     before = {name: value.clone() for name, value in module.network.state_dict().items()}
-    module.settle()
+    module.recompute_batch_norm()
     once = {name: value.clone() for name, value in module.network.state_dict().items()}
-    module.settle()
+    module.recompute_batch_norm()
     moved = {name for name, value in once.items() if not torch.equal(value, before[name])}
     assert moved
     assert all("running" in name or "num_batches" in name for name in moved)
@@ -24,11 +24,11 @@ def test_settling_takes_the_averages_anew_and_leaves_the_weights():
     assert {norm.momentum for norm in norms(module.network)} == {0.01}
 
 
-def test_settled_average_is_that_of_the_batches():
+def test_recomputed_mean_is_that_of_the_batches():
     module = fold_module(
         TINY_FOLD.model_copy(update={"classifier": TINY_FOLD.classifier.model_copy(update={"dropout": 0.0})})
     )
     first, seen = norms(module.network)[0], []
     first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].mean(dim=(0, 2, 3)).numpy()))
-    module.settle()
+    module.recompute_batch_norm()
     np.testing.assert_allclose(first.running_mean, np.mean(seen, axis=0), rtol=1e-4, atol=1e-6)

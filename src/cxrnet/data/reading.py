@@ -1,0 +1,41 @@
+"""Files of many rows, read by guarded child processes, a few at a time."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import TypeVar
+
+from cxrnet.imaging import Decoder
+from cxrnet.parallel import cpu_count, parallel_map
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def read_many(
+    work: Callable[[Decoder, Given], Made], items: Sequence[Given], *, jobs: int | None = None
+) -> Iterator[Made]:
+    """What `work` makes of each item, in the order of the items.
+
+    Args:
+        work: Called with a decoder of its own and one item, from `jobs` threads at once. What it raises is
+            raised here.
+        items: The items.
+        jobs: Items worked on at once; one per core if not given.
+    """
+    jobs = max(1, min(jobs or cpu_count(), len(items)))
+    with ExitStack() as stack:
+        decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
+        for _ in range(jobs):
+            decoders.put(stack.enter_context(Decoder()))
+
+        def run(item: Given) -> Made:
+            decoder = decoders.get()
+            try:
+                return work(decoder, item)
+            finally:
+                decoders.put(decoder)
+
+        yield from parallel_map(run, items, jobs=jobs)
