@@ -72,6 +72,8 @@ fuzz: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python fuzz/reader.py cover --runs $(RUNS)
 	$(BIN)/python fuzz/reader.py flip --runs $$(( $(RUNS) / 10 ))
+	$(BIN)/python fuzz/data.py masks --runs $$(( $(RUNS) / 10 ))
+	$(BIN)/python fuzz/data.py manifests --runs $$(( $(RUNS) / 10 ))
 
 # Needs the network: pip-audit asks PyPI for the advisories of each package. A mirror without advisories answers nothing,
 # which --strict calls a failure and not a clean bill. PyTorch's builds are on PyPI without their suffix.
