@@ -5,7 +5,7 @@ import pytest
 
 from cxrnet.errors import UsageError
 from cxrnet.screening.calibration import calibrate
-from cxrnet.training.calibration import fit_calibration, operating_points, read_out_of_fold
+from cxrnet.training.calibration import fit_calibration, operating_points
 
 
 def out_of_fold(films, *, temperature, shift=0.0, seed=0):
@@ -63,16 +63,3 @@ def test_operating_points_keep_what_they_promise():
     assert (probability[labels == 0] >= points["sensitive"]).mean() >= 0.95
     assert (probability[labels == 1] < points["specific"]).mean() >= 0.95
     assert points["sensitive"] < points["balanced"] < points["specific"]
-
-
-def test_out_of_fold_films_are_read_in_the_order_of_the_classes(tmp_path):
-    (tmp_path / "fold0").mkdir()
-    (tmp_path / "fold0" / "out_of_fold.csv").write_text("image,label,logit_a,logit_b\nx.png,b,1.5,-2\n")
-    logits, labels = read_out_of_fold([tmp_path / "fold0"], ("a", "b"))
-    np.testing.assert_array_equal(logits, [[1.5, -2.0]])
-    assert labels.tolist() == [1]
-
-
-def test_out_of_fold_films_of_a_fold_that_has_not_ended_are_missed(tmp_path):
-    with pytest.raises(UsageError, match=r"fold0: has no out_of_fold.csv; its training has not ended"):
-        read_out_of_fold([tmp_path / "fold0"], ("a", "b"))
