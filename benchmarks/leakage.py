@@ -51,7 +51,7 @@ MODELS = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Films:
+class ImageSet:
     """Films as numbers.
 
     Attributes:
@@ -69,7 +69,7 @@ class Films:
     samples: Sequence[Sample]
 
 
-def read(manifest: Path, where: Sequence[str]) -> Films:
+def read(manifest: Path, where: Sequence[str]) -> ImageSet:
     """Return the films of a manifest; their scattering takes a minute a thousand on one core."""
     samples = read_manifest(manifest, where=parse_where(list(where))).samples
     images = read_films(samples, PreparationConfig(), with_masks=False).prepared
@@ -85,7 +85,7 @@ def read(manifest: Path, where: Sequence[str]) -> Films:
     names = sorted({str(sample.label) for sample in samples})
     if len(names) != 2:
         raise SystemExit(f"{manifest.name}: classes are {', '.join(names)}; two are needed, choose them with --where")
-    return Films(
+    return ImageSet(
         features=features,
         truth=np.array([sample.label == names[0] for sample in samples]),
         groups=group_ids(samples),
@@ -94,7 +94,7 @@ def read(manifest: Path, where: Sequence[str]) -> Films:
     )
 
 
-def folds_of(kind: str, films: Films, *, folds: int, seed: int) -> Indices:
+def folds_of(kind: str, films: ImageSet, *, folds: int, seed: int) -> Indices:
     """Return the fold of each film, int64 [film]."""
     if kind == "source":
         return np.unique(films.sources, return_inverse=True)[1].astype(np.int64)
@@ -116,7 +116,7 @@ def out_of_fold(model: str, values: NDArray[np.float32], truth: NDArray[np.bool_
     return scores
 
 
-def by_lot(films: Films, *, seed: int) -> NDArray[np.bool_]:
+def by_lot(films: ImageSet, *, seed: int) -> NDArray[np.bool_]:
     """Return classes dealt to whole groups, bool [film]; as many groups are of the first class as not."""
     groups = int(films.groups.max()) + 1
     return (np.random.default_rng(seed).permutation(groups) % 2 == 0)[films.groups]
@@ -143,7 +143,7 @@ def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Floats]]], chosen
     return estimate(statistic, [str(group) for group in groups[chosen]], resamples=resamples)
 
 
-def rows(films: Films, *, folds: int, seeds: int, resamples: int) -> Iterator[tuple[str, ...]]:
+def rows(films: ImageSet, *, folds: int, seeds: int, resamples: int) -> Iterator[tuple[str, ...]]:
     """Yield the rows of the table."""
     both = [source for source in np.unique(films.sources) if len(np.unique(films.truth[films.sources == source])) == 2]
     several = np.bincount(films.groups)[films.groups] > 1

@@ -282,10 +282,10 @@ def with_columns(films, folder, columns):
 CLASSIFIER_FAULTS = {
     "unknown label": ({"label": lambda n: "measles" if n == 3 else "covid"}, "line 5 has label 'measles'; classes are"),
     "no label": ({"label": lambda n: "" if n == 3 else "covid"}, "line 5 has label None; classes are"),
-    "one class": ({"label": lambda _: "covid"}, "no film of class non-covid is left to train fold 0"),
+    "one class": ({"label": lambda _: "covid"}, "no image of class non-covid is left to train fold 0"),
     "missing fold": ({"fold": lambda _: 0}, "column fold holds 0; every row needs one of 0 to 1, and all are needed"),
     "empty fold": ({"fold": lambda n: n % 2 if n else ""}, "column fold holds 0, 1, nothing; every row needs"),
-    "class in one fold": ({"fold": lambda n: n % 2}, "no film of class covid is left to train fold 0"),
+    "class in one fold": ({"fold": lambda n: n % 2}, "no image of class covid is left to train fold 0"),
     "divided group": (
         {"fold": lambda n: n // 2 % 2, "patient_id": lambda n: f"p{n // 4}"},
         "patient p0 is in fold 0 and fold 1; keep it in one fold",
@@ -644,7 +644,7 @@ RUNS_AT_ODDS = {
     ),
     "films": (
         edited("training.json", lambda record: record["films"].update(all=11, sha256="0" * 64)),
-        "was trained on 11 films, ",
+        "was trained on 11 images, ",
     ),
     "lungs": (
         edited("training.json", lambda record: record["segmenter"].update(name="others", sha256="0" * 64)),
@@ -652,9 +652,9 @@ RUNS_AT_ODDS = {
     ),
     "grey values": (
         edited("standardisation.json", lambda record: record.update(mean=1.0)),
-        "its films have another mean or deviation than those of",
+        "its images have another mean or deviation than those of",
     ),
-    "folds": (dealt_anew, "has other films in its folds than"),
+    "folds": (dealt_anew, "has other images in its folds than"),
     "kind": (
         edited("training.json", lambda record: record.update(kind="segmenter")),
         "is the training of a segmenter, which goes into a bundle alone",

@@ -9,7 +9,7 @@ import torch
 from cxrnet.model.config import ClassifierConfig, PreparationConfig, SegmenterConfig
 from cxrnet.training.classification import FoldModule
 from cxrnet.training.config import ClassifierTraining, Phase, SegmenterTraining
-from cxrnet.training.dataset import Films
+from cxrnet.training.dataset import ImageSet
 from cxrnet.training.features import Features
 from cxrnet.training.run import fit
 from cxrnet.training.segmentation import SegmenterModule
@@ -44,7 +44,7 @@ def one_thread():
 def drawn(number, *, first=0):
     """Return so many made-up films with their masks."""
     pairs = [film(seed) for seed in range(first, first + number)]
-    return Films(
+    return ImageSet(
         images=np.stack([image for image, _ in pairs]),
         masks=np.stack([mask * np.uint8(255) for _, mask in pairs]),
     )

@@ -16,7 +16,7 @@ from cxrnet.errors import LeakError, UsageError
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.model.config import PreparationConfig
 from cxrnet.training.config import Phase
-from cxrnet.training.dataset import VOID, EpochOrder, Films, MovedFilms, crop_at, digest, read_films
+from cxrnet.training.dataset import VOID, AugmentedImages, EpochOrder, ImageSet, crop_at, digest, read_films
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.training.conftest import drawn
 
@@ -24,7 +24,7 @@ SMALL = PreparationConfig(height=64, width=72)
 
 
 def batches(*, epoch=0, workers=0, seed=0):
-    films = MovedFilms(drawn(6), AUGMENTATIONS["paper"], Phase(epochs=1, crop=(40, 48)), seed=seed)
+    films = AugmentedImages(drawn(6), AUGMENTATIONS["paper"], Phase(epochs=1, crop=(40, 48)), seed=seed)
     order = EpochOrder(6, seed=seed, epoch=epoch)
     return [torch.cat(batch) for batch in DataLoader(films, batch_size=4, sampler=order, num_workers=workers)]
 
@@ -39,7 +39,7 @@ def test_next_epoch_shows_other_films():
 
 
 def test_film_looks_the_same_wherever_it_comes_in_the_epoch():
-    films = MovedFilms(drawn(4), AUGMENTATIONS["paper"], Phase(epochs=1), seed=3)
+    films = AugmentedImages(drawn(4), AUGMENTATIONS["paper"], Phase(epochs=1), seed=3)
     first = [films[2, index] for index in range(4)]
     for index in reversed(range(4)):
         assert torch.equal(films[2, index][0], first[index][0])
@@ -47,7 +47,7 @@ def test_film_looks_the_same_wherever_it_comes_in_the_epoch():
 
 def test_films_without_augmentation_are_shown_bit_for_bit():
     films = drawn(2)
-    image, lungs = MovedFilms(films, Augmentation(), Phase(epochs=1), seed=0)[5, 1]
+    image, lungs = AugmentedImages(films, Augmentation(), Phase(epochs=1), seed=0)[5, 1]
     assert image.dtype == lungs.dtype == torch.float32
     np.testing.assert_array_equal(np.rint(image[0].numpy() * 255), films.prepared[1])
     np.testing.assert_array_equal(lungs[0].numpy() * 255, films.masks[1])
@@ -110,10 +110,10 @@ def test_void_is_marked_wherever_it_is_moved():
     films = drawn(2)
     void = np.zeros(films.masks.shape, bool)
     void[:, 20:30, 20:40] = True
-    films = Films(images=films.images, masks=films.masks, void=void)
-    still = MovedFilms(films, Augmentation(), Phase(epochs=1), seed=0)[0, 1][1]
+    films = ImageSet(images=films.images, masks=films.masks, void=void)
+    still = AugmentedImages(films, Augmentation(), Phase(epochs=1), seed=0)[0, 1][1]
     np.testing.assert_array_equal(still[0].numpy() == VOID, void[1])
-    moved = MovedFilms(films, AUGMENTATIONS["plausible"], Phase(epochs=1, scale=0.5), seed=0)[0, 1][1]
+    moved = AugmentedImages(films, AUGMENTATIONS["plausible"], Phase(epochs=1, scale=0.5), seed=0)[0, 1][1]
     assert 30 < int((moved == VOID).sum()) < 110
     assert set(np.unique(films.resized(0.5).void)) == {False, True}
 

@@ -1,4 +1,4 @@
-"""What a manifest says of its films, counted: sources, licences, patients; for the record of a training."""
+"""What a manifest says of its images, counted: sources, licences, patients; for the record of a training."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.model.facts import DataFacts, SourceFacts
 
 LICENCE = ("license", "licence")
-"""Columns, in any case, that give the terms under which a film may be used."""
+"""Columns, in any case, that give the terms under which an image may be used."""
 
 
 def describe_films(manifest: Manifest, parts: Mapping[str, Sequence[Sample]], *, sha256: str) -> DataFacts:
-    """Return the counts of the films of each part of a manifest, by source.
+    """Return the counts of the images of each part of a manifest, by source.
 
-    A film with several masks counts once.
+    An image with several masks counts once.
 
     Args:
         manifest: That they are of.
@@ -25,25 +25,25 @@ def describe_films(manifest: Manifest, parts: Mapping[str, Sequence[Sample]], *,
     licence = next((field for field in manifest.fields if field.lower() in LICENCE), None)
     sources = []
     for split, samples in parts.items():
-        films = {sample.image: sample for sample in samples}
+        images = {sample.image: sample for sample in samples}
         members: dict[str, list[Sample]] = {}
-        for sample in films.values():
+        for sample in images.values():
             members.setdefault(sample.source, []).append(sample)
         sources += [_describe(split, name, members[name], licence) for name in sorted(members)]
     return DataFacts(manifest=manifest.path.name, sha256=sha256, sources=tuple(sources))
 
 
-def _describe(split: str, source: str, films: Sequence[Sample], licence: str | None) -> SourceFacts:
-    patients = {film.patient for film in films if film.patient is not None}
+def _describe(split: str, source: str, images: Sequence[Sample], licence: str | None) -> SourceFacts:
+    patients = {image.patient for image in images if image.patient is not None}
     return SourceFacts(
         split=split,
         source=source,
-        films=len(films),
-        groups=len({film.group for film in films}),
-        patients=len(patients) if all(film.patient is not None for film in films) else None,
-        licences=_count(film.values[licence] if licence else "" for film in films),
-        labels=_count(film.label for film in films if film.label is not None),
-        views=_count(film.view for film in films),
+        films=len(images),
+        groups=len({image.group for image in images}),
+        patients=len(patients) if all(image.patient is not None for image in images) else None,
+        licences=_count(image.values[licence] if licence else "" for image in images),
+        labels=_count(image.label for image in images if image.label is not None),
+        views=_count(image.view for image in images),
     )
 
 

@@ -59,7 +59,7 @@ class Sample:
         patient: Patient, None where not known.
         source: Where the image comes from, "" where not known.
         view: Projection, for example "PA", "" where not known.
-        split: `train`, `val`, `test` or another name; "" where there is none.
+        split: `train`, `val`, `test` or another name; "" where the row names no split.
         values: Every column of the row as text.
     """
 

@@ -264,8 +264,8 @@ def _number(text: str) -> float | None:
 
 
 def _ambiguous(labels: LabelMap, found: Float32, names: dict[int, str], what: str) -> RadiographError:
-    told = [names.get(int(value), f"{value:g}") for value in found[:8]]
+    shown = [names.get(int(value), f"{value:g}") for value in found[:8]]
     more = f" and {len(found) - 8} more" if len(found) > 8 else ""
-    problem = f"the values are {', '.join(told)}{more}, {what}"
+    problem = f"the values are {', '.join(shown)}{more}, {what}"
     remedy = "name the lung with --mask-values (1,2 or #ff0000 or soft) and void pixels with --void-value"
     return RadiographError(AMBIGUOUS, f"{printable(labels.name)}: {problem}; {remedy}")

@@ -78,7 +78,7 @@ def open_pack(
     jobs: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Pack:
-    """The pack at `path`, made anew unless it holds just these files, prepared in this way.
+    """The pack at `path`, made again unless it holds just these files, prepared in this way.
 
     Args:
         path: The HDF5 file.

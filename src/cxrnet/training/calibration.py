@@ -14,23 +14,23 @@ from cxrnet.errors import UsageError
 from cxrnet.model.config import Calibration
 
 SENSITIVE, SPECIFIC = 0.95, 0.95
-"""Recall that the operating point `sensitive` keeps, and specificity that `specific` keeps, on out-of-fold films."""
+"""Recall that the operating point `sensitive` keeps, and specificity that `specific` keeps, on out-of-fold images."""
 
 
 def fit_calibration(logits: Float64, labels: Int64) -> Calibration:
     """Return the calibration of out-of-fold logits.
 
     Args:
-        logits: float [film, class], each from a fold that has not seen the film.
-        labels: int64 [film], index of the true class.
+        logits: float [image, class], each from a fold that has not seen the image.
+        labels: int64 [image], index of the true class.
 
     Raises:
-        UsageError: A class has no film.
+        UsageError: A class has no image.
     """
     classes = logits.shape[1]
     missing = sorted(set(range(classes)) - set(labels.tolist()))
     if missing:
-        raise UsageError(f"calibration: class {missing[0]} has no out-of-fold film; train all folds first")
+        raise UsageError(f"calibration: class {missing[0]} has no out-of-fold image; train all folds first")
     values, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     slope = torch.zeros((), dtype=torch.float64, requires_grad=True)  # logarithm of 1 / temperature
     bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
@@ -59,8 +59,8 @@ def operating_points(probability: Float64, is_positive: Bool) -> dict[str, float
     lowest that keeps 95 % specificity.
 
     Args:
-        probability: float [film], of the first class, in [0, 1].
-        is_positive: bool [film].
+        probability: float [image], of the first class, in [0, 1].
+        is_positive: bool [image].
     """
     thresholds = np.unique(np.concatenate([[0.0, 1.0], probability]))
     recall = np.array([(probability[is_positive] >= threshold).mean() for threshold in thresholds])

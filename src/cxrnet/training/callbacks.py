@@ -35,7 +35,7 @@ class History(Callback):
         self._folder, self._draw = folder, draw
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Add the epoch and write the files anew."""
+        """Add the epoch and written again."""
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         strange = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
         if strange:
@@ -60,8 +60,8 @@ class History(Callback):
 class Board(Callback):
     """The history as events for TensorBoard, in the folder `tensorboard` of the run, while it trains.
 
-    Events can only be appended, and a viewer reads all files of a folder. So a training that is resumed begins them
-    anew with the epochs that its checkpoint knows: none is there twice, also after a kill behind the checkpoint.
+    Events can only be appended, and a viewer reads all files of a folder. So a training that is resumed writes them
+    again with the epochs that its checkpoint knows: no epoch is there twice, also after a kill behind the checkpoint.
     Nothing is written where the package tensorboard is not installed; `history.csv` has it all.
     """
 
@@ -132,7 +132,7 @@ class Board(Callback):
 class Best(Callback):
     """The weights of the best epoch, written to `best.safetensors` when a better one comes; an end to waiting for it.
 
-    Epochs before `begins` do not count: they may have been measured on smaller films.
+    Epochs before `begins` do not count: they may have been measured on smaller images.
     Whether to stop follows from the epoch and the best one alone, not from a counter: a training that was killed
     after the epoch that would have ended it ends at once when it is resumed.
     """

@@ -22,43 +22,45 @@ from cxrnet.training.losses import class_weights, weighted_cross_entropy
 from cxrnet.training.segmentation import optimiser_of
 
 
-class FeatureFilms(Dataset[tuple[Tensor, Tensor]]):
+class FeatureSet(Dataset[tuple[Tensor, Tensor]]):
     """Features and labels of some images, asked for by (epoch, index); each epoch shows another copy.
 
     Args:
-        features: Of all films.
-        films: int64 [n], which of them.
-        labels: int64 [all films], index of the class.
+        features: Of all images.
+        images: int64 [n], which of them.
+        labels: int64 [all images], index of the class.
         copies: Augmented copies of an image that are shown together; 0 shows the images as they are.
     """
 
-    def __init__(self, features: Features, films: Int64, labels: Int64, *, copies: int) -> None:
-        self._features, self._films, self._labels, self._copies = features, films, labels, copies
+    def __init__(self, features: Features, images: Int64, labels: Int64, *, copies: int) -> None:
+        self._features, self._images, self._labels, self._copies = features, images, labels, copies
 
     def __len__(self) -> int:
-        """Return the number of films."""
-        return len(self._films)
+        """Return the number of images."""
+        return len(self._images)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return float32 [copy, channel, rows, columns] and int64 []."""
         epoch, index = key
-        film = int(self._films[index])
+        image = int(self._images[index])
         number = self._features.variants
         step = max(1, number // max(1, self._copies))
-        variants = [1 + (epoch + film + copy * step) % number for copy in range(self._copies)] or [0]
-        return torch.stack([self._features.at(variant, film) for variant in variants]), torch.tensor(self._labels[film])
+        variants = [1 + (epoch + image + copy * step) % number for copy in range(self._copies)] or [0]
+        return torch.stack([self._features.at(variant, image) for variant in variants]), torch.tensor(
+            self._labels[image]
+        )
 
 
 class FoldModule(lightning.LightningModule):
-    """One fold of Module 2, its loss, its optimiser and its films.
+    """One fold of Module 2, its loss, its optimiser and its images.
 
     Args:
         config: The training.
-        features: Of all films of the cross-validation.
-        labels: int64 [film], index of the class.
-        train: int64 [n], films of this fold's training.
-        validation: int64 [m], films kept out of it.
-        draws: float64 [n], how likely each film is drawn; None shows each once in an epoch.
+        features: Of all images of the cross-validation.
+        labels: int64 [image], index of the class.
+        train: int64 [n], images of this fold's training.
+        validation: int64 [m], images kept out of it.
+        draws: float64 [n], how likely each image is drawn; None shows each once in an epoch.
         names: File names of all images, for messages.
     """
 
@@ -83,10 +85,10 @@ class FoldModule(lightning.LightningModule):
         self.register_buffer("_weights", class_weights(counts) if config.balance == "class" else None)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Return the films of this epoch; asked for anew in every epoch."""
-        films = FeatureFilms(self._features, self._train, self._labels, copies=self._copies)
+        """Return the images of this epoch; asked for again in every epoch."""
+        images = FeatureSet(self._features, self._train, self._labels, copies=self._copies)
         order = self._order = EpochOrder(
-            len(films),
+            len(images),
             seed=self.config.seed,
             epoch=self.current_epoch,
             rank=self.trainer.global_rank,
@@ -94,22 +96,22 @@ class FoldModule(lightning.LightningModule):
             draws=self._draws,
             number=self.config.draws,
         )
-        return DataLoader(films, batch_size=self.config.batch, sampler=order)
+        return DataLoader(images, batch_size=self.config.batch, sampler=order)
 
     def recompute_batch_norm(self) -> None:
         """Compute the batch-norm statistics again with the weights as they are; the same each time it is done."""
-        films = FeatureFilms(self._features, self._train, self._labels, copies=self._copies)
+        images = FeatureSet(self._features, self._train, self._labels, copies=self._copies)
         seed, epoch = self.config.seed, self.config.epochs
-        order = EpochOrder(len(films), seed=seed, epoch=epoch, draws=self._draws, number=self.config.draws)
+        order = EpochOrder(len(images), seed=seed, epoch=epoch, draws=self._draws, number=self.config.draws)
         seed_step(seed, epoch)
-        update_bn(DataLoader(films, batch_size=self.config.batch, sampler=order), self)
+        update_bn(DataLoader(images, batch_size=self.config.batch, sampler=order), self)
         self.eval()
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Return the films that were kept out, as they are."""
-        films = FeatureFilms(self._features, self.validation, self._labels, copies=0)
-        order = EpochOrder(len(films), seed=0, epoch=0, is_shuffled=False)
-        return DataLoader(films, batch_size=32, sampler=order)
+        """Return the images that were kept out, as they are."""
+        images = FeatureSet(self._features, self.validation, self._labels, copies=0)
+        order = EpochOrder(len(images), seed=0, epoch=0, is_shuffled=False)
+        return DataLoader(images, batch_size=32, sampler=order)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits, float [batch, copy, class], of features float [batch, copy, channel, rows, columns]."""
@@ -127,7 +129,7 @@ class FoldModule(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        """Log loss and accuracy of films that were kept out."""
+        """Log loss and accuracy of images that were kept out."""
         self._log_step("val", *batch)
 
     def configure_optimizers(self) -> Any:
@@ -144,9 +146,9 @@ class FoldModule(lightning.LightningModule):
         if logits.shape[1] > 1:
             loss = loss + self.config.consistency * disagreement(logits)
         accuracy = (logits.flatten(0, 1).argmax(dim=1) == every).float().mean()
-        how = {"on_step": False, "on_epoch": True, "prog_bar": True, "batch_size": len(labels), "sync_dist": True}
-        self.log(f"{part}_loss", loss, **how)  # type: ignore[arg-type]
-        self.log(f"{part}_accuracy", accuracy, **how)  # type: ignore[arg-type]
+        config = {"on_step": False, "on_epoch": True, "prog_bar": True, "batch_size": len(labels), "sync_dist": True}
+        self.log(f"{part}_loss", loss, **config)  # type: ignore[arg-type]
+        self.log(f"{part}_accuracy", accuracy, **config)  # type: ignore[arg-type]
         return loss
 
 

@@ -2,10 +2,10 @@
 
 The run is a folder:
 
-    features/               lung masks, and scattering coefficients of films and moved copies, shared by the folds
-    standardisation.json    mean and standard deviation of the films
+    features/               lung masks, and scattering coefficients of images and augmented copies, shared by the folds
+    standardisation.json    mean and standard deviation of the images
     folds.csv               the manifest's rows with their fold
-    fold0/ ...              one run each, with out_of_fold.csv: logits of the films that the fold has not seen
+    fold0/ ...              one run each, with out_of_fold.csv: logits of the images that the fold has not seen
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cxrnet.training.artifacts import LAST, OUT_OF_FOLD, is_finished, read_resul
 from cxrnet.training.callbacks import weights_of
 from cxrnet.training.classification import FoldModule
 from cxrnet.training.config import ClassifierTraining
-from cxrnet.training.dataset import Films, digest
+from cxrnet.training.dataset import ImageSet, digest
 from cxrnet.training.features import Features, open_features
 from cxrnet.training.lock import is_first_process, lock_run
 from cxrnet.training.lungs import open_lungs
@@ -116,7 +116,7 @@ def train_classifier(
         open_run(folder, record, resume=resume)
         write_data(folder, manifest, {"all": samples}, accepted)
         write_files(folder, data)
-        images = Films.of(data.pack, config.preparation)
+        images = ImageSet.of(data.pack, config.preparation)
         prepared = images.prepared
         normalisation = Standardisation(mean=float(prepared.mean()), std=float(prepared.std()))
         write_atomic(folder / STANDARDISATION, normalisation.model_dump_json().encode())
@@ -151,7 +151,7 @@ def train_fold(
         train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
         draws = None
         if config.balance == "source":
-            sources = [manifest.samples[int(film)].source for film in train]
+            sources = [manifest.samples[int(index)].source for index in train]
             draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
         names = [sample.image.name for sample in manifest.samples]
         module = FoldModule(config, features, labels, train, validation, draws=draws, names=names)
@@ -187,7 +187,7 @@ def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:
     """Return int64 [sample], the index of each label.
 
     Raises:
-        UsageError: A label is none of the classes.
+        UsageError: A label is not one of the classes.
     """
     for sample in samples:
         if sample.label not in classes:
@@ -215,7 +215,7 @@ def given_folds(samples: Sequence[Sample], config: ClassifierTraining) -> Int64 
 
 
 def check_classes(labels: Int64, folds: Int64, classes: Sequence[str]) -> None:
-    """Hold that every fold is trained on films of every class.
+    """Hold that every fold is trained on images of every class.
 
     Raises:
         UsageError: A fold would not see a class.
@@ -223,8 +223,8 @@ def check_classes(labels: Int64, folds: Int64, classes: Sequence[str]) -> None:
     for fold in np.unique(folds):
         missing = [name for index, name in enumerate(classes) if not np.any(labels[folds != fold] == index)]
         if missing:
-            msg = f"manifest: no film of class {missing[0]} is left to train fold {fold}"
-            raise UsageError(f"{msg}; add films, or name other classes")
+            msg = f"manifest: no image of class {missing[0]} is left to train fold {fold}"
+            raise UsageError(f"{msg}; add images, or name other classes")
 
 
 def write_folds(path: Path, manifest: Manifest, folds: Int64) -> None:
@@ -235,15 +235,15 @@ def write_folds(path: Path, manifest: Manifest, folds: Int64) -> None:
 
 
 def write_out_of_fold(path: Path, module: FoldModule, manifest: Manifest) -> None:
-    """Write the logits of the films that a fold was not trained on."""
+    """Write the logits of the images that a fold was not trained on."""
     classes = module.config.classifier.classes
     columns = [f"logit_{name}" for name in classes]
     module.eval()
     with torch.inference_mode():
         logits = torch.cat([module(features) for features, _ in module.val_dataloader()]).numpy()[:, 0]
     rows = []
-    for film, values in zip(module.validation, logits, strict=True):
-        sample = manifest.samples[int(film)]
+    for index, values in zip(module.validation, logits, strict=True):
+        sample = manifest.samples[int(index)]
         texts = {column: repr(float(value)) for column, value in zip(columns, values, strict=True)}
         rows.append({"image": str(sample.image), "label": str(sample.label), "group_id": sample.group, **texts})
     write_manifest(path, ["image", "label", "group_id", *columns], rows)

@@ -45,7 +45,7 @@ class Optimiser(Frozen):
 
 
 class Phase(Frozen):
-    """Some epochs at one size: films scaled by `scale`, and a random crop of `crop` (height, width) or the whole."""
+    """Some epochs at one size: images scaled by `scale`, and a random crop of `crop` (height, width) or the whole."""
 
     epochs: Positive
     batch: Positive = 8
@@ -58,7 +58,7 @@ class SegmenterTraining(Frozen):
 
     Attributes:
         segmenter: The network.
-        preparation: How films are prepared.
+        preparation: How images are prepared.
         loss: Which loss (paper: weighted-tanimoto).
         augmentation: How images are moved; None leaves them.
         acquisition: How noise, sharpness, contrast, compression, borders and markers are changed.
@@ -105,7 +105,7 @@ class ClassifierTraining(Frozen):
 
     Attributes:
         classifier: The network.
-        preparation: How films are prepared.
+        preparation: How images are prepared.
         lung_mask: What happens to the lung probability before Module 2.
         augmentation: How images are moved.
         acquisition: How noise, sharpness, contrast, compression, borders and markers of the copies are changed.
@@ -114,19 +114,19 @@ class ClassifierTraining(Frozen):
         consistency: Weight of the mean squared difference between the logits of two copies of one image, which are
             then shown side by side; 0 shows one copy.
         optimiser: The optimiser.
-        epochs: Passes over the films.
-        batch: Films in a step.
-        balance: `class` weighs rare classes more in the loss, so that all weigh alike. `source` draws the films of an
-            epoch instead, so that neither class nor, in part, source is told by how often it is seen: see
-            `training.balance`. `none` takes the films as they are.
-        mixed_share: With `source`, share of the draws that come from sources with films of every class.
-        draws: With `source`, films drawn in an epoch; None draws as many as there are.
+        epochs: Passes over the images.
+        batch: Images in a step.
+        balance: `class` weighs rare classes more in the loss, so that all weigh alike. `source` draws the images of an
+            epoch instead, so that neither class nor, in part, source shows in how often it is seen: see
+            `training.balance`. `none` takes the images as they are.
+        mixed_share: With `source`, share of the draws that come from sources with images of every class.
+        draws: With `source`, images drawn in an epoch; None draws as many as there are.
         lungs: `kept`, or `blacked-out` for a control: the lungs are covered, and the class maps look at the rest. What
-            such a training reaches is told by everything but the lungs.
+            such a training reaches comes from everything but the lungs.
         folds: Folds of the cross-validation.
         patience: Epochs without a lower validation loss after which it stops; None never stops early.
-        settles: Whether the averages of the batch norm are taken anew at the end, with the last weights, over the films
-            of one epoch. Those that run along need some 300 steps, and lag behind the weights.
+        settles: Whether the batch-norm statistics are recomputed at the end, with the last weights, over the images of
+            one epoch. Running statistics need some 300 steps, and lag behind the weights.
         seed: Of everything random.
     """
 
@@ -204,12 +204,12 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
         UsageError: The file cannot be read, or a field or value is not accepted.
     """
     where = path.name if path is not None else "training"
-    told = {} if path is None else read_yaml(path)
-    told |= {field: value for field, value in changes.items() if value is not None}
+    given = {} if path is None else read_yaml(path)
+    given |= {field: value for field, value in changes.items() if value is not None}
     for field, presets in _PRESETS.items():
-        if isinstance(told.get(field), str):
-            told[field] = _preset(where, field, told[field], presets)
-    content = _merged(preset.model_dump(mode="json"), told)
+        if isinstance(given.get(field), str):
+            given[field] = _preset(where, field, given[field], presets)
+    content = _merged(preset.model_dump(mode="json"), given)
     try:
         return type(preset).model_validate_json(json.dumps(content))
     except (ValidationError, TypeError) as error:
@@ -222,10 +222,10 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
         raise UsageError(f"{where}: {field}: {first['msg']}{quote}; fields are {fields}") from error
 
 
-def _merged(preset: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `preset` with the fields that are told, also inside a record; the rest of the record stays."""
+def _merged(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `preset` with the given fields, also inside a record; the rest of the record stays."""
     both = dict(preset)
-    for field, value in told.items():
+    for field, value in given.items():
         is_record = isinstance(value, dict) and isinstance(preset.get(field), dict)
         both[field] = _merged(preset[field], value) if is_record else value
     return both

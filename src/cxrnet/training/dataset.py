@@ -1,4 +1,4 @@
-"""Prepared films in memory, and the order in which a training goes through them.
+"""Prepared images in memory, and the order in which a training goes through them.
 
 What an epoch shows is a function of (seed, epoch, index) alone: the same with any number of workers, on any number
 of machines, and after a resume.
@@ -34,7 +34,7 @@ VOID = -1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Films:
+class ImageSet:
     """Images of one size, before histogram equalisation: what an acquisition could have changed.
 
     Attributes:
@@ -73,7 +73,7 @@ class Films:
         """Return one image as the networks see it, uint8 [height, width]."""
         return EQUALISERS[self.equalisation](image)
 
-    def resized(self, scale: float) -> Films:
+    def resized(self, scale: float) -> ImageSet:
         """Return the images with both sides times `scale`, by area; a mask says how much of a pixel is lung."""
         if scale == 1:
             return self
@@ -90,7 +90,7 @@ class Films:
         )
 
 
-def read_films(samples: Sequence[Sample], config: PreparationConfig, *, with_masks: bool) -> Films:
+def read_films(samples: Sequence[Sample], config: PreparationConfig, *, with_masks: bool) -> ImageSet:
     """Return the images of some samples at the size of the networks.
 
     Raises:
@@ -101,7 +101,7 @@ def read_films(samples: Sequence[Sample], config: PreparationConfig, *, with_mas
         raise UsageError("manifest: no images are left; look at --where, the split column and the labels")
     pack = build_pack(samples, config, with_masks=with_masks)
     require_sound(pack.problems, allow_leaks=False)
-    return Films.of(pack, config)
+    return ImageSet.of(pack, config)
 
 
 def digest(samples: Sequence[Sample]) -> str:
@@ -123,24 +123,24 @@ def use_one_thread(_: int) -> None:
 
 
 class EpochOrder(Sampler[tuple[int, int]]):
-    """The films of one epoch as (epoch, index), shuffled; every rank of a parallel training gets its share.
+    """The images of one epoch as (epoch, index), shuffled; every rank of a parallel training gets its share.
 
-    Shares are of equal length: the first films of the epoch come twice where it does not divide.
+    Shares are of equal length: the first images of the epoch come twice where it does not divide.
 
     Args:
-        films: Number of films.
+        images: Number of images.
         seed: Of the training.
         epoch: Number of the epoch.
         is_shuffled: Whether they come in another order in every epoch.
         rank: Number of this process.
         ranks: Number of processes.
-        draws: Films are drawn with these probabilities, float64 [film], in place of each once.
-        number: Of draws; as many as films if not given.
+        draws: Images are drawn with these probabilities, float64 [image], in place of each once.
+        number: Of draws; as many as images if not given.
     """
 
     def __init__(
         self,
-        films: int,
+        images: int,
         *,
         seed: int,
         epoch: int,
@@ -152,9 +152,9 @@ class EpochOrder(Sampler[tuple[int, int]]):
     ) -> None:
         rng = np.random.default_rng((seed, epoch))
         if draws is not None:
-            order = rng.choice(films, number or films, p=draws)
+            order = rng.choice(images, number or images, p=draws)
         else:
-            order = rng.permutation(films) if is_shuffled else np.arange(films)
+            order = rng.permutation(images) if is_shuffled else np.arange(images)
         padded = np.resize(order, -(-len(order) // ranks) * ranks)
         self._order = [(epoch, int(index)) for index in padded[rank::ranks]]
 
@@ -167,43 +167,43 @@ class EpochOrder(Sampler[tuple[int, int]]):
         return iter(self._order)
 
     def __len__(self) -> int:
-        """Return the number of films in this rank's share."""
+        """Return the number of images in this rank's share."""
         return len(self._order)
 
 
-class MovedFilms(Dataset[tuple[Tensor, Tensor]]):
-    """Films with their masks, moved anew in every epoch; asked for by (epoch, index).
+class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
+    """Images with their masks, moved again in every epoch; asked for by (epoch, index).
 
     Args:
-        films: Images with masks.
+        images: Images with masks.
         augmentation: How they are moved.
         acquisition: How their acquisition is changed.
-        phase: Scale (the films are scaled here, once) and crop.
+        phase: Scale (the images are scaled here, once) and crop.
         seed: Of the training.
     """
 
     def __init__(
         self,
-        films: Films,
+        images: ImageSet,
         augmentation: Augmentation,
         phase: Phase,
         *,
         seed: int,
         acquisition: Acquisition | None = None,
     ) -> None:
-        self._films = films.resized(phase.scale)
+        self._images = images.resized(phase.scale)
         self._augmentation, self._acquisition, self._phase, self._seed = augmentation, acquisition, phase, seed
 
     def __len__(self) -> int:
-        """Return the number of films."""
-        return len(self._films)
+        """Return the number of images."""
+        return len(self._images)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return image float [1, height, width] in [0, 1], and lungs of that shape in [0, 1], `VOID` where void."""
         epoch, index = key
-        assert self._films.masks is not None
-        image, mask = self._films.images[index], self._films.masks[index]
-        void = None if self._films.void is None else self._films.void[index].astype(np.uint8)
+        assert self._images.masks is not None
+        image, mask = self._images.images[index], self._images.masks[index]
+        void = None if self._images.void is None else self._images.void[index].astype(np.uint8)
         if self._augmentation != Augmentation():
             height, width = image.shape
             matrix = draw(self._augmentation, height=height, width=width, seed=self._seed, epoch=epoch, index=index)
@@ -214,7 +214,7 @@ class MovedFilms(Dataset[tuple[Tensor, Tensor]]):
             if void is not None:  # moved as the mask is, by the same draws
                 void = change(image, void, self._acquisition, np.random.default_rng(draws))[1]
             image, mask = change(image, mask, self._acquisition, np.random.default_rng(draws))
-        image = self._films.equalise(image)
+        image = self._images.equalise(image)
         lungs = mask / np.float32(255)
         if void is not None:
             lungs[void > 0] = VOID

@@ -32,7 +32,7 @@ def build_segmenter(
     """Write the bundle of a trained segmenter.
 
     Raises:
-        UsageError: The run is none of a segmenter, or has not ended an epoch.
+        UsageError: The run is not one of a segmenter, or has not ended an epoch.
         BundleError: The folder exists and `overwrite` is not set.
     """
     record = _record(run, "segmenter")
@@ -62,20 +62,20 @@ def build_ensemble(
         segmenter: The bundle that its lung masks came from.
         out: Folder of the bundle.
         name: Name of the bundle.
-        weights: Those of the last epoch, or of the best one by the films that the fold was not trained on. Scores
-            are calibrated with those of the last only: a choice by the same films would make them look too good.
+        weights: Those of the last epoch, or of the best one by the images that the fold was not trained on. Scores
+            are calibrated with those of the last only: a choice by the same images would make them look too good.
         overwrite: Whether a bundle that stands there is replaced.
 
     Raises:
-        UsageError: A run is none of a classifier, its masks came from another segmenter, a fold is missing or is
-            there twice, or the runs differ in their films, folds or settings.
+        UsageError: A run is not one of a classifier, its masks came from another segmenter, a fold is missing or is
+            there twice, or the runs differ in their images, folds or settings.
         BundleError: The folder exists and `overwrite` is not set.
     """
     run = runs[0]
     record = _record(run, "classifier")
     if record["segmenter"]["sha256"] != segmenter.sha256:
-        told = f"{record['segmenter']['name']} {record['segmenter']['version']}"
-        raise UsageError(f"{run}: was trained on the lung masks of {told}, not of {segmenter.label}; give that bundle")
+        name = f"{record['segmenter']['name']} {record['segmenter']['version']}"
+        raise UsageError(f"{run}: was trained on the lung masks of {name}, not of {segmenter.label}; give that bundle")
     config = ClassifierTraining.model_validate_json(json.dumps(record["settings"]))
     if config.lungs != "kept":
         raise UsageError(f"{run}: is a control that has not seen the lungs; `cxrnet evaluate folds` measures it")
@@ -115,7 +115,7 @@ def check_alike(run: Path, other: Path) -> None:
     """Hold that two runs are parts of one training of a classifier.
 
     Raises:
-        UsageError: They differ in lung masks, films, settings, or in what follows from these.
+        UsageError: They differ in lung masks, images, settings, or in what follows from these.
     """
     one, two = _record(run, "classifier"), _record(other, "classifier")
     if one["segmenter"]["sha256"] != two["segmenter"]["sha256"]:
@@ -129,17 +129,17 @@ def check_alike(run: Path, other: Path) -> None:
             f"{other}: was trained with other {', '.join(differing)} than {run}; join runs with the same settings"
         )
     if one["films"]["sha256"] != two["films"]["sha256"]:
-        counts = f"{two['films']['all']} films, {run} on {one['films']['all']}"
+        counts = f"{two['films']['all']} images, {run} on {one['films']['all']}"
         raise UsageError(
             f"{other}: was trained on {counts}, and their rows differ; join runs with the same manifest and --where"
         )
     if [row[FOLD_COLUMN] for row in _read_folds(run)] != [row[FOLD_COLUMN] for row in _read_folds(other)]:
         raise UsageError(
-            f"{other}: has other films in its folds than {run}; give both trainings a manifest with a column fold"
+            f"{other}: has other images in its folds than {run}; give both trainings a manifest with a column fold"
         )
     if _file(run, STANDARDISATION).read_bytes() != _file(other, STANDARDISATION).read_bytes():
         raise UsageError(
-            f"{other}: its films have another mean or deviation than those of {run}; train with the same files"
+            f"{other}: its images have another mean or deviation than those of {run}; train with the same files"
         )
 
 

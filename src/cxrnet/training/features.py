@@ -1,7 +1,7 @@
-"""What Module 2 sees of moved films, made once: scattering coefficients and pooled lung masks, kept on disk.
+"""What Module 2 sees of moved images, made once: scattering coefficients and pooled lung masks, kept on disk.
 
-They do not depend on the weights, and the folds of a cross-validation share them. Each film is there as it is
-(variant 0) and in some moved copies, image and lung mask moved alike (paper 2.2.2.2).
+They do not depend on the weights, and the folds of a cross-validation share them. Each image is there as it is
+(variant 0) and in some augmented copies, image and lung mask moved alike (paper 2.2.2.2).
 """
 
 from __future__ import annotations
@@ -42,54 +42,54 @@ ARRAY, RECORD = "features.f16", "features.json"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features:
-    """The features of all films, mapped from disk.
+    """The features of all images, mapped from disk.
 
     Attributes:
-        values: float16 [variant, film, channel, rows, columns]: scattering coefficients, then the pooled lung mask,
+        values: float16 [variant, image, channel, rows, columns]: scattering coefficients, then the pooled lung mask,
             then the pooled image in [0, 1]. Half precision: 5e-4 of a value.
     """
 
     values: NDArray[np.float16]
 
     def __len__(self) -> int:
-        """Return the number of films."""
+        """Return the number of images."""
         return int(self.values.shape[1])
 
     @property
     def variants(self) -> int:
-        """Moved copies of each film, without the film as it is."""
+        """Moved copies of each image, without the image as it is."""
         return int(self.values.shape[0]) - 1
 
-    def at(self, variant: int, film: int) -> Tensor:
+    def at(self, variant: int, index: int) -> Tensor:
         """Return float32 [channel, rows, columns]."""
-        return torch.from_numpy(self.values[variant, film].astype(np.float32))
+        return torch.from_numpy(self.values[variant, index].astype(np.float32))
 
 
 def open_features(
-    folder: Path, images: UInt8, probabilities: Float32, grey: Standardisation, how: ClassifierTraining
+    folder: Path, images: UInt8, probabilities: Float32, normalisation: Standardisation, config: ClassifierTraining
 ) -> Features:
-    """Return the features of the films, from `folder` if they are there whole and of these films, else made anew.
+    """Return the features of the images, from `folder` if they are there whole and of these images, else made again.
 
     Args:
         folder: Where they are kept, in a folder of their own by what they were made of, so that trainings may share it.
         images: uint8 [image, height, width], before histogram equalisation.
         probabilities: float32 [image, height, width], their lung probabilities, in [0, 1].
-        grey: Mean and standard deviation of the training films.
-        how: The training: scattering, lung mask, augmentation, variants and seed are taken from it.
+        normalisation: Mean and standard deviation of the training images.
+        config: The training: scattering, lung mask, augmentation, variants and seed are taken from it.
     """
-    channels = how.classifier.scattering.channels + 2
+    channels = config.classifier.scattering.channels + 2
     shape = (
-        how.variants + 1,
+        config.variants + 1,
         len(images),
         channels,
-        *pooled(torch.zeros(1, *images.shape[1:]), how.classifier).shape[1:],
+        *pooled(torch.zeros(1, *images.shape[1:]), config.classifier).shape[1:],
     )
-    record: dict[str, Any] = {"shape": shape, "of": _digest(images, probabilities, grey, how)}
+    record: dict[str, Any] = {"shape": shape, "of": _digest(images, probabilities, normalisation, config)}
     folder /= hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
     path = folder / ARRAY
     if is_first_process():
         if not _is_recorded(folder, record):
-            _make(folder, images, probabilities, grey, how, record)
+            _make(folder, images, probabilities, normalisation, config, record)
     else:
         while not _is_recorded(folder, record):
             time.sleep(1)
@@ -100,8 +100,8 @@ def _make(
     folder: Path,
     images: UInt8,
     probabilities: Float32,
-    grey: Standardisation,
-    how: ClassifierTraining,
+    normalisation: Standardisation,
+    config: ClassifierTraining,
     record: dict[str, Any],
 ) -> None:
     """Write them aside, then under their name, then the record: where it is, they are whole."""
@@ -110,7 +110,7 @@ def _make(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RECORD).unlink(missing_ok=True)
         values = np.memmap(aside, np.float16, "w+", shape=record["shape"])
-        _fill(values, images, probabilities, grey, how)
+        _fill(values, images, probabilities, normalisation, config)
         values.flush()
         aside.replace(folder / ARRAY)
     except OSError as error:
@@ -123,24 +123,24 @@ def _fill(
     values: NDArray[np.float16],
     images: UInt8,
     probabilities: Float32,
-    grey: Standardisation,
-    how: ClassifierTraining,
+    normalisation: Standardisation,
+    config: ClassifierTraining,
 ) -> None:
-    inside = scattering_input(torch.zeros(1, *images.shape[1:]), how.classifier, grey)
-    scattering = fast_scattering(how.classifier.scattering, *inside.shape[1:])
+    inside = scattering_input(torch.zeros(1, *images.shape[1:]), config.classifier, normalisation)
+    scattering = fast_scattering(config.classifier.scattering, *inside.shape[1:])
     for variant in range(len(values)):
         for start in range(0, len(images), BATCH):
-            films = range(start, min(start + BATCH, len(images)))
-            pairs = [_moved(images[film], probabilities[film], how, variant, film) for film in films]
+            batch = range(start, min(start + BATCH, len(images)))
+            pairs = [_moved(images[index], probabilities[index], config, variant, index) for index in batch]
             image = torch.from_numpy(np.stack([pair[0] for pair in pairs])).float()
             probability = torch.from_numpy(np.stack([pair[1] for pair in pairs])).float() / 255
-            if how.lungs == "blacked-out":
+            if config.lungs == "blacked-out":
                 image, probability = black_out(image, probability)
             with torch.inference_mode():
-                mask = lung_mask(probability, image, how.lung_mask)
-                coefficients = scattering(scattering_input(image, how.classifier, grey))
-                planes = torch.stack([pooled(plane, how.classifier) for plane in (mask, image / 255)], dim=1)
-                values[variant, start : films.stop] = torch.cat([coefficients, planes], dim=1).half().numpy()
+                mask = lung_mask(probability, image, config.lung_mask)
+                coefficients = scattering(scattering_input(image, config.classifier, normalisation))
+                planes = torch.stack([pooled(plane, config.classifier) for plane in (mask, image / 255)], dim=1)
+                values[variant, start : batch.stop] = torch.cat([coefficients, planes], dim=1).half().numpy()
 
 
 def fast_scattering(config: ScatteringConfig, height: int, width: int) -> Callable[[Tensor], Tensor]:
@@ -155,37 +155,39 @@ def fast_scattering(config: ScatteringConfig, height: int, width: int) -> Callab
 
 
 def black_out(image: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the film with its lungs at 0, and the probability of all that is far from them, as a control.
+    """Return the image with its lungs at 0, and the probability of all that is far from them, as a control.
 
     Lungs are grown by `MARGIN` pixels, so that a mask which is a little too small shows nothing of them.
 
     Args:
-        image: float [film, height, width], 0 to 255.
-        probability: float [film, height, width], of the lungs, in [0, 1].
+        image: float [image, height, width], 0 to 255.
+        probability: float [image, height, width], of the lungs, in [0, 1].
     """
     grown = functional.max_pool2d(probability[:, None], 2 * MARGIN + 1, stride=1, padding=MARGIN)[:, 0]
     is_lung = grown > 0.5
     return image.masked_fill(is_lung, 0), (~is_lung).float()
 
 
-def _moved(image: UInt8, probability: Float32, how: ClassifierTraining, variant: int, film: int) -> tuple[UInt8, UInt8]:
+def _moved(
+    image: UInt8, probability: Float32, config: ClassifierTraining, variant: int, index: int
+) -> tuple[UInt8, UInt8]:
     mask = np.rint(probability * 255).astype(np.uint8)
-    equalise = EQUALISERS[how.preparation.equalisation]
+    equalise = EQUALISERS[config.preparation.equalisation]
     if variant == 0:
         return equalise(image), mask
     height, width = image.shape
-    matrix = draw(how.augmentation, height=height, width=width, seed=how.seed, epoch=variant, index=film)
-    rng = np.random.default_rng((how.seed, variant, film, 2))
-    image, mask = change(warp(image, matrix), warp(mask, matrix), how.acquisition, rng)
+    matrix = draw(config.augmentation, height=height, width=width, seed=config.seed, epoch=variant, index=index)
+    rng = np.random.default_rng((config.seed, variant, index, 2))
+    image, mask = change(warp(image, matrix), warp(mask, matrix), config.acquisition, rng)
     return equalise(image), mask
 
 
-def _digest(images: UInt8, probabilities: Float32, grey: Standardisation, how: ClassifierTraining) -> str:
+def _digest(images: UInt8, probabilities: Float32, normalisation: Standardisation, config: ClassifierTraining) -> str:
     sha = hashlib.sha256(images.tobytes())
     sha.update(np.rint(probabilities * 255).astype(np.uint8).tobytes())
-    told = (grey, how.classifier.scattering, how.lung_mask, how.augmentation, how.acquisition)
-    rest = (how.seed, how.lungs, how.classifier.input_stride, how.preparation.equalisation)
-    sha.update(json.dumps([*(one.model_dump(mode="json") for one in told), *rest]).encode())
+    parts = (normalisation, config.classifier.scattering, config.lung_mask, config.augmentation, config.acquisition)
+    rest = (config.seed, config.lungs, config.classifier.input_stride, config.preparation.equalisation)
+    sha.update(json.dumps([*(one.model_dump(mode="json") for one in parts), *rest]).encode())
     return sha.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What Lightning, PyTorch and glibc are told so that a training is quiet, fast and can be interrupted."""
+"""Adjustments of Lightning, PyTorch and glibc, so that a training is quiet, fast and can be interrupted."""
 
 from __future__ import annotations
 

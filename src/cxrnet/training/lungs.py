@@ -1,4 +1,4 @@
-"""Lung probabilities of the films of a classifier's training: found once by Module 1, and kept on disk."""
+"""Lung probabilities of the images of a classifier's training: found once by Module 1, and kept on disk."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from cxrnet.training.lock import is_first_process
 
 
 def open_lungs(folder: Path, segmenter: Bundle, images: UInt8) -> Float32:
-    """Return the lung probability of each film, float32 [film, height, width] in [0, 1], in steps of 1/255.
+    """Return the lung probability of each image, float32 [image, height, width] in [0, 1], in steps of 1/255.
 
-    They are read from `folder` where this segmenter has found them in these films before, else they are found anew.
+    They are read from `folder` where this segmenter has found them in these images before, else they are found again.
 
     Args:
-        folder: Where they are kept, under a name of the segmenter and the films.
+        folder: Where they are kept, under a name of the segmenter and the images.
         segmenter: A bundle with Module 1.
-        images: uint8 [film, height, width], prepared films.
+        images: uint8 [image, height, width], prepared images.
 
     Raises:
         OutputError: They cannot be written.
     """
-    films = hashlib.sha256(images.tobytes()).hexdigest()
-    path = folder / f"lungs-{segmenter.sha256[:16]}-{films[:16]}.u8"
+    digest = hashlib.sha256(images.tobytes()).hexdigest()
+    path = folder / f"lungs-{segmenter.sha256[:16]}-{digest[:16]}.u8"
     if is_first_process():
         if not _is_whole(path, images):
             runtime = Runtime(segmenter)

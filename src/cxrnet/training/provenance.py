@@ -1,4 +1,4 @@
-"""What a run leaves behind for the card of its bundle: its films, its settings, its results."""
+"""What a run leaves behind for the card of its bundle: its images, its settings, its results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cxrnet.training.lock import is_first_process
 from cxrnet.training.run import read_record
 
 DATA = "data.json"
-"""Counts of a run's films; beside `training.json`, which decides what may be resumed, so that old runs still can."""
+"""Counts of a run's images; next to `training.json`, which decides what may be resumed, so that old runs still can."""
 
 
 def write_data(
@@ -31,7 +31,7 @@ def write_data(
 
     Args:
         folder: The run.
-        manifest: Of its films.
+        manifest: Of its images.
         parts: Split -> its samples.
         accepted: Leaks that the user accepted.
 
@@ -55,7 +55,7 @@ def read_facts(run: Path, parts: Mapping[str, Path], *, weights: str, segmenter:
         segmenter: The bundle that the lung masks of a classifier came from.
 
     Raises:
-        UsageError: The counts of the films are damaged.
+        UsageError: The counts of the images are damaged.
     """
     record = read_record(run)
     which: Literal["last", "best"] = "last" if weights == LAST else "best"
@@ -90,14 +90,14 @@ def _masks(bundle: Bundle) -> SegmenterFacts:
 
 
 def _data(run: Path) -> DataFacts | None:
-    """None for a run that was begun before there was such a file: `--resume` with the same words writes it."""
+    """None for a run that started before there was such a file: `--resume` with the same words writes it."""
     path = run / DATA
     if not path.is_file():
         return None
     try:
         return DataFacts.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        msg = f"{path}: is not of this version's form; train with --resume and the same words, which writes it anew"
+        msg = f"{path}: is not of this version's form; train with --resume and the same words, which writes it again"
         raise UsageError(msg) from error
 
 

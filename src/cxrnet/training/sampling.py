@@ -1,7 +1,7 @@
-"""How often a film is drawn, so that where it comes from says less about its class.
+"""How often an image is drawn, so that where it comes from says less about its class.
 
 Public collections are confounded: most sources hold one class only, so that a network can learn the hospital in place
-of the disease. Films of sources with every class cannot be told that way, if each class is drawn alike there.
+of the disease. Images of sources with every class cannot be recognised that way, if each class is drawn alike there.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import numpy as np
 from cxrnet.arrays import Float64, Int64
 
 MOST = 8
-"""How many times as often as in an even draw a film is drawn at most: a class of a source can be a single film."""
+"""How many times as often as in an even draw an image is drawn at most: a class of a source can be a single image."""
 
 
 def draw_probabilities(labels: Int64, sources: Sequence[str], *, mixed_share: float) -> Float64:
-    """Return how likely each film is the next one drawn, float64 [film], summing to 1.
+    """Return how likely each image is the next one drawn, float64 [image], summing to 1.
 
-    Sources that have films of every class share `mixed_share` of the draws, by the number of their films, and each
+    Sources that have images of every class share `mixed_share` of the draws, by the number of their images, and each
     class is drawn alike within each of them. The rest is drawn from the other sources: each class alike, and the
-    sources of one class alike. Without sources of one kind, those of the other have all. What a film would be drawn
+    sources of one class alike. Without sources of one kind, those of the other have all. What an image would be drawn
     beyond `MOST` times an even draw goes to all others in proportion.
 
     Args:
-        labels: int64 [film], index of the class.
-        sources: Source of each film, by any name.
+        labels: int64 [image], index of the class.
+        sources: Source of each image, by any name.
         mixed_share: 0 to 1.
     """
     names = np.asarray(sources)

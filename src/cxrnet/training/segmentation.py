@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader
 from cxrnet.data.augment import Augmentation
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
-from cxrnet.training.dataset import VOID, EpochOrder, Films, MovedFilms, seed_step, use_one_thread
+from cxrnet.training.dataset import VOID, AugmentedImages, EpochOrder, ImageSet, seed_step, use_one_thread
 from cxrnet.training.finite import require_finite
 from cxrnet.training.losses import dice_loss, tanimoto_loss, weighted_tanimoto_loss
 
 
 class SegmenterModule(lightning.LightningModule):
-    """A segmenter, its loss, its optimiser and its films.
+    """A segmenter, its loss, its optimiser and its images.
 
     Args:
         config: The training.
@@ -30,27 +30,33 @@ class SegmenterModule(lightning.LightningModule):
     """
 
     def __init__(
-        self, config: SegmenterTraining, train: Films, validation: Films, *, workers: int = 0, names: Sequence[str] = ()
+        self,
+        config: SegmenterTraining,
+        train: ImageSet,
+        validation: ImageSet,
+        *,
+        workers: int = 0,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._names, self._order = names, EpochOrder(0, seed=0, epoch=0)
         self.config, self._train, self._validation, self._workers = config, train, validation, workers
         self.network = Segmenter(config.segmenter).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._moved: tuple[Phase, MovedFilms] | None = None
+        self._moved: tuple[Phase, AugmentedImages] | None = None
         self._overlap: list[Tensor] = []
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Return the films of this epoch; asked for anew in every epoch."""
+        """Return the images of this epoch; asked for again in every epoch."""
         phase = self._phase
         if self._moved is None or self._moved[0] is not phase:
-            films = MovedFilms(
+            images = AugmentedImages(
                 self._train,
                 self.config.augmentation,
                 phase,
                 seed=self.config.seed,
                 acquisition=self.config.acquisition,
             )
-            self._moved = (phase, films)
+            self._moved = (phase, images)
         order = self._order = EpochOrder(
             len(self._train),
             seed=self.config.seed,
@@ -67,10 +73,10 @@ class SegmenterModule(lightning.LightningModule):
         )
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Return the validation films, not moved, at the scale of this epoch."""
-        films = MovedFilms(self._validation, Augmentation(), Phase(epochs=1, scale=self._phase.scale), seed=0)
-        order = EpochOrder(len(films), seed=0, epoch=0, is_shuffled=False)
-        return DataLoader(films, batch_size=4, sampler=order)
+        """Return the validation images, not moved, at the scale of this epoch."""
+        images = AugmentedImages(self._validation, Augmentation(), Phase(epochs=1, scale=self._phase.scale), seed=0)
+        order = EpochOrder(len(images), seed=0, epoch=0, is_shuffled=False)
+        return DataLoader(images, batch_size=4, sampler=order)
 
     def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
         """Return the loss of a batch.
@@ -103,7 +109,7 @@ class SegmenterModule(lightning.LightningModule):
         self._overlap.append(dice.where(true.any(dim=2).any(dim=1), torch.nan))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean Dice coefficient of the validation films."""
+        """Log the mean Dice coefficient of the validation images."""
         self.log("val_dice", torch.cat(self._overlap).nanmean(), prog_bar=True, sync_dist=True)
         self._overlap.clear()
 

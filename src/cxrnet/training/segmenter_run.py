@@ -21,7 +21,7 @@ from cxrnet.model.config import SegmenterConfig
 from cxrnet.plots.chart import png
 from cxrnet.plots.history import draw_history
 from cxrnet.training.config import SegmenterTraining
-from cxrnet.training.dataset import Films, digest
+from cxrnet.training.dataset import ImageSet, digest
 from cxrnet.training.lock import lock_run
 from cxrnet.training.preflight import DataOptions, ReadData, Say, check_data, choose_rows, read_data, write_files
 from cxrnet.training.provenance import write_data
@@ -94,7 +94,9 @@ def train_segmenter(
         write_files(folder, data)
         torch.manual_seed(config.seed)
         names = [sample.image.name for sample in train]
-        images, held_out = (Films.of(data.pack, config.preparation, chosen) for chosen in (~is_held_out, is_held_out))
+        images, held_out = (
+            ImageSet.of(data.pack, config.preparation, chosen) for chosen in (~is_held_out, is_held_out)
+        )
         module = SegmenterModule(config, images, held_out, workers=workers, names=names)
         if start is not None:
             module.network.load_state_dict(load_network(start).segmenter.state_dict())

@@ -1,1 +1,1 @@
-"""Public collections of chest films, in the layouts of their owners, made into manifests."""
+"""Public collections of chest images, in the layouts of their owners, made into manifests."""

@@ -1,4 +1,4 @@
-"""From a public collection to a manifest: raw films and masks that must be made are written as PNG."""
+"""From a public collection to a manifest: raw images and masks that must be made are written as PNG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cxrnet.arrays import Int32, UInt8
 from cxrnet.atomic import write_atomic
 from cxrnet.data.datasets.covid import find_covid_image_data
 from cxrnet.data.datasets.darwin import find_darwin
-from cxrnet.data.datasets.dataset import Collection, Film
+from cxrnet.data.datasets.dataset import Collection, Entry
 from cxrnet.data.datasets.folders import find_folders
 from cxrnet.data.datasets.jsrt import SIDE, find_jsrt, read_raw
 from cxrnet.data.datasets.tuberculosis import find_montgomery, find_shenzhen
@@ -34,7 +34,7 @@ LAYOUTS: Mapping[str, Callable[[Path], Collection]] = {
     "covid-image-data": find_covid_image_data,
     "folders": find_folders,
 }
-"""Name of a layout to the function that finds the films of a folder in that layout."""
+"""Name of a layout to the function that finds the images of a folder in that layout."""
 
 FIELDS = ("image", "mask", "label", "group_id", "patient_id", "source", "view", "split")
 
@@ -51,11 +51,11 @@ class Built:
 
 @dataclass(frozen=True, kw_only=True)
 class _Places:
-    """Where results go; films are made small and copied only where `films` is given."""
+    """Where results go; images are made small and copied only where `images` is given."""
 
     manifest: Path
     masks: Path
-    films: Path | None
+    entries: Path | None
 
 
 def build_manifest(
@@ -67,14 +67,14 @@ def build_manifest(
         layout: One of `LAYOUTS`.
         folder: What the collection unpacks to.
         out: The CSV file to write; its paths are relative to its folder.
-        masks: Folder for masks that are joined or drawn, and for raw films; `masks` beside `out` if not given.
-        prepare: Folder for copies of all films at 300 x 340, which the manifest then names, with masks of
+        masks: Folder for masks that are joined or drawn, and for raw images; `masks` next to `out` if not given.
+        prepare: Folder for copies of all images at 300 x 340, which the manifest then names, with masks of
             that size. A copy is resized but not equalised, so that preparing it gives the same image, bit for
             bit, as preparing the original with "area".
 
     Raises:
         UsageError: The layout is not known.
-        ManifestError: The folder is not in that layout, or holds no usable film.
+        ManifestError: The folder is not in that layout, or holds no usable image.
         OutputError: The disk cannot take it.
     """
     if layout not in LAYOUTS:
@@ -82,10 +82,10 @@ def build_manifest(
     if not folder.is_dir():
         raise ManifestError(f"{folder}: is not a folder; give what the {layout} collection unpacks to")
     collection = LAYOUTS[layout](folder)
-    places = _Places(manifest=out.parent, masks=masks or out.parent / "masks", films=prepare)
-    names = _unique_names(collection.films)
+    places = _Places(manifest=out.parent, masks=masks or out.parent / "masks", entries=prepare)
+    names = _unique_names(collection.entries)
     rows = []
-    work = list(zip(collection.films, names, strict=True))
+    work = list(zip(collection.entries, names, strict=True))
     for row in read_many(lambda decoder, item: _convert(decoder, *item, places), work):
         if isinstance(row, str):
             collection.left_out[row] += 1
@@ -94,7 +94,7 @@ def build_manifest(
     if not rows:
         why = "; ".join(f"{count} left out: {reason}" for reason, count in collection.left_out.most_common())
         remedy = "see docs/how-to/own-dataset.md for the layout"
-        raise ManifestError(f"{folder}: holds no film that can be used ({why or 'none found'}); {remedy}")
+        raise ManifestError(f"{folder}: holds no image that can be used ({why or 'none found'}); {remedy}")
     others = dict.fromkeys(name for row in rows for name in row if name not in FIELDS)
     write_manifest(out, (*FIELDS, *others), rows)
     return Built(
@@ -105,43 +105,45 @@ def build_manifest(
     )
 
 
-def _convert(decoder: Decoder, film: Film, name: str, places: _Places) -> dict[str, str] | str:
-    """The row of a film, with what it names written, or why it is left out."""
+def _convert(decoder: Decoder, entry: Entry, name: str, places: _Places) -> dict[str, str] | str:
+    """The row of an image, with what it names written, or why it is left out."""
     try:
-        image, size = _place_film(decoder, film, name, places)
-        mask = _place_mask(decoder, film, name, places, size)
+        image, size = _place_image(decoder, entry, name, places)
+        mask = _place_mask(decoder, entry, name, places, size)
     except RadiographError as error:
-        return f"a film or mask is {error.code}"
+        return f"an image or mask is {error.code}"
     return {
         "image": relative(image, places.manifest),
         "mask": relative(mask, places.manifest) if mask else "",
-        **film.values,
+        **entry.values,
     }
 
 
-def _place_film(decoder: Decoder, film: Film, name: str, places: _Places) -> tuple[Path, tuple[int, int] | None]:
-    """Where the film of a row is, and the size that a mask made for it must have."""
-    if places.films is not None:
+def _place_image(decoder: Decoder, entry: Entry, name: str, places: _Places) -> tuple[Path, tuple[int, int] | None]:
+    """Where the image of a row is, and the size that a mask made for it must have."""
+    if places.entries is not None:
         size = (PreparationConfig().height, PreparationConfig().width)
-        radiograph = Radiograph.from_array(read_raw(film.image)) if film.is_raw else decoder.read(film.image)
+        radiograph = Radiograph.from_array(read_raw(entry.image)) if entry.is_raw else decoder.read(entry.image)
         small = np.rint(resize(radiograph.pixels, *size, "area")).astype(np.uint8)
-        path = places.films / f"{name}.png"
+        path = places.entries / f"{name}.png"
         write_atomic(path, encode_png(small))
         return path, size
-    if film.is_raw:
+    if entry.is_raw:
         path = places.masks / f"{name}.png"
-        write_atomic(path, encode_png(read_raw(film.image)))
+        write_atomic(path, encode_png(read_raw(entry.image)))
         return path, (SIDE, SIDE)
-    return film.image, film.size
+    return entry.image, entry.size
 
 
-def _place_mask(decoder: Decoder, film: Film, name: str, places: _Places, size: tuple[int, int] | None) -> Path | None:
+def _place_mask(
+    decoder: Decoder, entry: Entry, name: str, places: _Places, size: tuple[int, int] | None
+) -> Path | None:
     """Where the mask of a row is: the owner's file where it is one and has the right size already."""
-    if not film.masks and not film.outlines:
+    if not entry.masks and not entry.outlines:
         return None
-    if len(film.masks) == 1 and size is None:
-        return film.masks[0]
-    mask = draw(film.outlines, *(film.size or (0, 0))) if film.outlines else _join(decoder, film.masks)
+    if len(entry.masks) == 1 and size is None:
+        return entry.masks[0]
+    mask = draw(entry.outlines, *(entry.size or (0, 0))) if entry.outlines else _join(decoder, entry.masks)
     if size is not None:
         mask = resize_mask(mask, *size)
     path = places.masks / f"{name}_mask.png"
@@ -167,10 +169,10 @@ def _join(decoder: Decoder, paths: tuple[Path, ...]) -> UInt8:
     return first
 
 
-def _unique_names(films: list[Film]) -> list[str]:
-    """A file name a film: its stem, with its number in the collection where two would be the same."""
-    count = Counter(film.image.stem.casefold() for film in films)
+def _unique_names(entries: list[Entry]) -> list[str]:
+    """A file name an image: its stem, with its number in the collection where two would be the same."""
+    count = Counter(entry.image.stem.casefold() for entry in entries)
     return [
-        film.image.stem if count[film.image.stem.casefold()] == 1 else f"{film.image.stem}-{number:05}"
-        for number, film in enumerate(films)
+        entry.image.stem if count[entry.image.stem.casefold()] == 1 else f"{entry.image.stem}-{number:05}"
+        for number, entry in enumerate(entries)
     ]

@@ -1,7 +1,7 @@
 """The COVID-19 image data collection of J. P. Cohen and others (GitHub ieee8023/covid-chestxray-dataset).
 
     metadata.csv                        patientid, finding, view, modality, folder, filename, license ...
-    images/                             the films; `folder` names another place where there is one
+    images/                             the images; `folder` names another place where there is one
 
 Older tables write `COVID-19, ARDS` for a finding, newer ones `Pneumonia/Viral/COVID-19`, and have fewer columns.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cxrnet.data.datasets.dataset import Collection, Film, read_table
+from cxrnet.data.datasets.dataset import Collection, Entry, read_table
 from cxrnet.errors import ManifestError
 
 SOURCE = "covid-image-data"
@@ -20,7 +20,7 @@ _NO_CLASS = ("", "todo", "unknown")
 
 
 def find_covid_image_data(folder: Path) -> Collection:
-    """The frontal films of the collection, labelled covid or non-covid.
+    """The frontal images of the collection, labelled covid or non-covid.
 
     Raises:
         ManifestError: The table is missing, or lacks a column.
@@ -37,7 +37,7 @@ def find_covid_image_data(folder: Path) -> Collection:
         if reason:
             collection.left_out[reason] += 1
         else:
-            collection.films.append(Film(image=image, values=_values(row)))
+            collection.entries.append(Entry(image=image, values=_values(row)))
     return collection
 
 

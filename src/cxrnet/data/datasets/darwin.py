@@ -4,7 +4,7 @@
     version 2   item.name, item.slots[0]; annotations[].polygon.paths
 
 Points are rounded to pixels, the line counts as inside. "Ignore" regions are not cut out of the lungs. Lateral
-films and CT slices are left out by their tags, and whatever has no lung polygon, as the owners advise.
+images and CT slices are left out by their tags, and whatever has no lung polygon, as the owners advise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from cxrnet.arrays import Int32
-from cxrnet.data.datasets.dataset import IMAGE_ENDINGS, Collection, Film
+from cxrnet.data.datasets.dataset import IMAGE_ENDINGS, Collection, Entry
 from cxrnet.errors import ManifestError
 
 _NOT_FRONTAL = re.compile(r"\b(lateral|sagittal|coronal|axial|ct|computed tomography)\b", re.IGNORECASE)
@@ -29,7 +29,7 @@ _COLUMN = {"patientid": "patient_id", "view": "view", "sex": "sex", "age": "age"
 
 
 def find_darwin(folder: Path) -> Collection:
-    """The frontal films below `folder` that have a lung polygon.
+    """The frontal images below `folder` that have a lung polygon.
 
     Raises:
         ManifestError: There is no annotation file, or one is not Darwin JSON.
@@ -40,13 +40,13 @@ def find_darwin(folder: Path) -> Collection:
     if not annotated:
         raise ManifestError(f"{folder}: holds no JSON file; give the folder of a Darwin export, images and annotations")
     for path in annotated:
-        film = _read_annotation(path, images, collection)
-        if film is not None:
-            collection.films.append(film)
+        entry = _read_annotation(path, images, collection)
+        if entry is not None:
+            collection.entries.append(entry)
     return collection
 
 
-def _read_annotation(path: Path, images: dict[str, Path], collection: Collection) -> Film | None:
+def _read_annotation(path: Path, images: dict[str, Path], collection: Collection) -> Entry | None:
     try:
         content = json.loads(path.read_bytes())
         names, size = _identity(content)
@@ -65,7 +65,7 @@ def _read_annotation(path: Path, images: dict[str, Path], collection: Collection
     elif image is None:
         collection.left_out["no image file of this name"] += 1
     else:
-        return Film(image=image, values=_values(names[0], tags), outlines=outlines, size=size)
+        return Entry(image=image, values=_values(names[0], tags), outlines=outlines, size=size)
     return None
 
 

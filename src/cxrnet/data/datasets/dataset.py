@@ -1,4 +1,4 @@
-"""What every layout gives: the films it found, and what it left out and why."""
+"""What every layout gives: the images it found, and what it left out and why."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ IMAGE_ENDINGS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
-    """One film of a collection as it lies on disk.
+class Entry:
+    """One image of a collection as it lies on disk.
 
     Attributes:
         image: The file.
         values: Columns of the manifest beside `image` and `mask`; no value is "".
-        masks: Files that together are the lungs; none where the film has no mask.
-        outlines: Each a list of int32 [point, (x, y)] polygons in pixels of the film; inside of an odd number of
+        masks: Files that together are the lungs; none where the image has no mask.
+        outlines: Each a list of int32 [point, (x, y)] polygons in pixels of the image; inside of an odd number of
             them is lung. Several outlines are joined.
         size: Height and width that `outlines` are drawn for.
     """
@@ -43,9 +43,9 @@ class Film:
 
 @dataclass(kw_only=True)
 class Collection:
-    """Films that were found, how many were left out for each reason, and what a user should know."""
+    """Images that were found, how many were left out for each reason, and what a user should know."""
 
-    films: list[Film] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 

@@ -1,17 +1,17 @@
 """A folder a class, as most sets on Kaggle come.
 
     CLASS/x.png
-    CLASS/images/x.png, CLASS/masks/x.png          masks named like their films, also in `lung masks`
+    CLASS/images/x.png, CLASS/masks/x.png          masks named like their images, also in `lung masks`
     train/CLASS/..., val/CLASS/..., test/CLASS/... splits, where no other folder is beside them
 
-The files tell no patients: every film is taken for a patient of its own unless a column is added by hand.
+The files tell no patients: every image is taken for a patient of its own unless a column is added by hand.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from cxrnet.data.datasets.dataset import Collection, Film, images_in
+from cxrnet.data.datasets.dataset import Collection, Entry, images_in
 from cxrnet.errors import ManifestError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -19,7 +19,7 @@ _MASKS = ("masks", "mask", "lung masks")
 
 
 def find_folders(folder: Path) -> Collection:
-    """The films below `folder`, labelled with the name of their folder.
+    """The images below `folder`, labelled with the name of their folder.
 
     Raises:
         ManifestError: There is no folder of images.
@@ -31,10 +31,10 @@ def find_folders(folder: Path) -> Collection:
         split = _SPLITS[top.name.lower()] if has_splits else ""
         for category in _folders_in(top) if has_splits else [top]:
             _add_class(category, {"source": folder.name, "split": split}, collection)
-    if not collection.films:
+    if not collection.entries:
         raise ManifestError(f"{folder}: holds no folder of images; give a folder with one folder a class")
     collection.notes.append(
-        "folders tell no patients: each film is a patient of its own; add patient_id if you know it"
+        "folders tell no patients: each image is a patient of its own; add patient_id if you know it"
     )
     return collection
 
@@ -45,8 +45,8 @@ def _add_class(category: Path, values: dict[str, str], collection: Collection) -
     for place in places:
         for image in images_in(place, collection):
             mask = masks / image.name if masks else None
-            collection.films.append(
-                Film(
+            collection.entries.append(
+                Entry(
                     image=image,
                     values={"label": category.name, **values},
                     masks=(mask,) if mask and mask.is_file() else (),

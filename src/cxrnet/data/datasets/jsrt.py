@@ -1,10 +1,10 @@
-"""JSRT with the masks of SCR (paper 2.1.1): 247 films of 2048 x 2048, masks of 1024 x 1024.
+"""JSRT with the masks of SCR (paper 2.1.1): 247 images of 2048 x 2048, masks of 1024 x 1024.
 
     *.IMG                          raw 16-bit big-endian grey without a header, 12 bits used, dense = low
     .../left lung/JPCLN001.gif     SCR, one folder an organ, in fold1/masks and fold2/masks
     .../right lung/JPCLN001.gif
 
-JPCLN films have a nodule, JPCNN films have none; each film is a patient of its own.
+JPCLN images have a nodule, JPCNN images have none; each image is a patient of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrnet.arrays import UInt16
-from cxrnet.data.datasets.dataset import Collection, Film
+from cxrnet.data.datasets.dataset import Collection, Entry
 from cxrnet.errors import ManifestError
 
 SIDE = 2048
@@ -23,7 +23,7 @@ _LABELS = {"JPCLN": "nodule", "JPCNN": "no-nodule"}
 
 
 def find_jsrt(folder: Path) -> Collection:
-    """The films below `folder`, with their masks where they are there as well.
+    """The images below `folder`, with their masks where they are there as well.
 
     Raises:
         ManifestError: There is no .IMG file.
@@ -39,22 +39,22 @@ def find_jsrt(folder: Path) -> Collection:
             collection.left_out["the mask of one lung only"] += 1
         else:
             values = {"label": _LABELS.get(stem[:5], ""), "patient_id": f"jsrt:{stem}", "source": "jsrt", "view": "PA"}
-            collection.films.append(Film(image=path, values=values, masks=tuple(masks.get(stem, {}).values())))
-    if not collection.films and not collection.left_out:
-        msg = f"{folder}: holds no .IMG file; give the folder of the JSRT films, with the SCR masks below it"
+            collection.entries.append(Entry(image=path, values=values, masks=tuple(masks.get(stem, {}).values())))
+    if not collection.entries and not collection.left_out:
+        msg = f"{folder}: holds no .IMG file; give the folder of the JSRT images, with the SCR masks below it"
         raise ManifestError(msg)
     collection.notes.append("JSRT files are raw: each was inverted and written as a 16-bit PNG")
     return collection
 
 
 def read_raw(path: Path) -> UInt16:
-    """A JSRT film upright and bright where dense, uint16 [2048, 2048], 0..4095."""
+    """A JSRT image upright and bright where dense, uint16 [2048, 2048], 0..4095."""
     stored = np.fromfile(path, dtype=">u2").reshape(SIDE, SIDE)
     return np.asarray(_HIGHEST - np.minimum(stored, _HIGHEST), np.uint16)
 
 
 def _lung_masks(files: list[Path]) -> dict[str, dict[str, Path]]:
-    """Film to lung ("left lung", "right lung") to file; SCR writes a blank, copies write an underscore."""
+    """Image to lung ("left lung", "right lung") to file; SCR writes a blank, copies write an underscore."""
     masks: dict[str, dict[str, Path]] = {}
     for path in files:
         organ = path.parent.name.lower().replace("_", " ")

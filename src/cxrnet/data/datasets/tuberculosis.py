@@ -1,8 +1,8 @@
 """The two tuberculosis sets of the US National Library of Medicine (paper 2.1.1): Montgomery and Shenzhen.
 
-CXR_png/MCUCXR_0001_0.png               _0 normal, _1 tuberculosis; one film a patient
-ManualMask/leftMask, rightMask          Montgomery, a file a lung, named like the film
-mask/CHNCXR_0001_0_mask.png             Shenzhen, masks of Stirenko and others for 566 of 662 films
+CXR_png/MCUCXR_0001_0.png               _0 normal, _1 tuberculosis; one image a patient
+ManualMask/leftMask, rightMask          Montgomery, a file a lung, named like the image
+mask/CHNCXR_0001_0_mask.png             Shenzhen, masks of Stirenko and others for 566 of 662 images
 ClinicalReadings/MCUCXR_0001_0.txt      sex, age, reading
 """
 
@@ -12,14 +12,14 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cxrnet.data.datasets.dataset import Collection, Film, images_in, need_folder
+from cxrnet.data.datasets.dataset import Collection, Entry, images_in, need_folder
 
 _LABELS = {"0": "normal", "1": "tuberculosis"}
 _NAME = re.compile(r"((?:MCU|CHN)CXR_\d+)_([01])")
 
 
 def find_montgomery(folder: Path) -> Collection:
-    """The 138 films of Montgomery County, PA, with left and right lung.
+    """The 138 images of Montgomery County, PA, with left and right lung.
 
     Raises:
         ManifestError: A folder of the collection is missing.
@@ -30,10 +30,10 @@ def find_montgomery(folder: Path) -> Collection:
 
 
 def find_shenzhen(folder: Path) -> Collection:
-    """The 662 films of Shenzhen No. 3 Hospital; nearly all are PA. Films without a mask are kept.
+    """The 662 images of Shenzhen No. 3 Hospital; nearly all are PA. Images without a mask are kept.
 
     Raises:
-        ManifestError: The folder of films is missing.
+        ManifestError: The folder of images is missing.
     """
     names = ("mask", "masks")
     return _find(folder, "shenzhen", lambda image: _first(folder / name / f"{image.stem}_mask.png" for name in names))
@@ -58,9 +58,9 @@ def _find(folder: Path, source: str, masks_of: Callable[[Path], tuple[Path, ...]
                 "view": "PA",
                 **_reading(folder / "ClinicalReadings" / f"{image.stem}.txt"),
             }
-            collection.films.append(Film(image=image, values=values, masks=masks))
+            collection.entries.append(Entry(image=image, values=values, masks=masks))
     if without:
-        collection.notes.append(f"{without} films have no mask; they are kept")
+        collection.notes.append(f"{without} images have no mask; they are kept")
     return collection
 
 
