@@ -83,7 +83,7 @@ audit: $(READY)
 	$(BIN)/python -m pip_audit --requirement $(VENV)/installed.txt --no-deps --disable-pip --strict
 
 bench: $(READY)
-	$(BIN)/python benchmarks/stages.py $(if $(BUNDLE),--bundle $(BUNDLE))
+	$(BIN)/cxrnet bench $(if $(BUNDLE),--bundle $(BUNDLE))
 
 clean:
 	rm -rf $(VENV) $(LIGHT) $(DEMO) .mypy_cache .pytest_cache .ruff_cache

@@ -35,6 +35,7 @@ INSTEAD = {
     r"begun|anew|beside|thrice|whence|betrays?": "started, again, next to",
     r"rivals?": "comparison, baseline",
     r"dealt|deals?": "assigned, split",
+    r"write whole|map ordered|default jobs|export again": "write_atomic, parallel_map, cpu_count, re_export",
 }
 PRIVATE_WORDS = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(INSTEAD)})(?![A-Za-z])")
 TIGHT_PERCENT = re.compile(r"\d%(?![\w()])")

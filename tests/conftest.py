@@ -86,7 +86,7 @@ def small_bundle(small_network, tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("bundles") / "small"
     card = "# small\n\nMade from drawings, for tests.\n"
-    return build_bundle(small_network, folder, card=card, view=open_gate()).folder
+    return build_bundle(small_network, folder, card=card, gate=open_gate()).folder
 
 
 @pytest.fixture(scope="session")

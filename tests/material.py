@@ -101,7 +101,7 @@ def open_gate() -> bytes:
     graph = helper.make_graph(nodes, "view", [image], outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     limits = {"least_frontal": 0.3, "doubted_frontal": 0.8, "unlike": 5.0}
-    facts = GateFacts(limits=limits, films=1, sha256="0" * 64, settings={})
+    facts = GateFacts(limits=limits, images=1, sha256="0" * 64, settings={})
     helper.set_model_props(model, {METADATA: facts.model_dump_json()})
     checker.check_model(model)
     return bytes(model.SerializeToString())

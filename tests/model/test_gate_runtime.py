@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cxrnet.errors import BundleError
-from cxrnet.model.bundle import VIEW, read_bundle
+from cxrnet.model.bundle import GATE, read_bundle
 from cxrnet.model.gate_runtime import GATE_SIZE, SHIPPED_GATE, GateRuntime
 from tests.material import open_gate
 
@@ -28,12 +28,12 @@ def test_graph_that_cannot_be_opened_is_named(tmp_path, content):
 
 
 def test_graph_of_another_kind_is_named(small_bundle):
-    with pytest.raises(BundleError, match=r"^graph\.onnx: is not a view network of this version"):
+    with pytest.raises(BundleError, match=r"^graph\.onnx: is not a gate network of this version"):
         GateRuntime(small_bundle / "graph.onnx").predict(np.zeros(GATE_SIZE, np.uint8))
 
 
 def test_gate_of_a_bundle_comes_before_that_of_the_package(small_bundle):
-    assert read_bundle(small_bundle).view == small_bundle / VIEW
+    assert read_bundle(small_bundle).gate_graph == small_bundle / GATE
 
 
 def test_network_of_the_package_takes_noise_for_nothing_that_it_knows():

@@ -6,14 +6,14 @@ import sys
 import cv2
 import numpy as np
 
-from cxrnet.plots.chart import SERIES, literal, new_chart, png, spread_out
+from cxrnet.plots.chart import SERIES, in_style, jitter, new_chart, png
 from tests.plots.material import lightness
 
 
 def test_png_has_the_size_asked_for():
     figure, _ = new_chart(4, 3)
-    picture = cv2.imdecode(np.frombuffer(png(figure, dpi=50), np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (150, 200, 3)
+    picture = cv2.imdecode(np.frombuffer(png(figure), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (432, 576, 3)
 
 
 def test_the_same_figure_gives_the_same_bytes():
@@ -32,17 +32,25 @@ def test_colours_are_dark_enough_for_a_white_ground():
     assert lightness(colours).max() < 75
 
 
-def test_dollar_signs_are_not_mathematics():
+@in_style
+def _chart_with_dollars():
     figure, (axes,) = new_chart(2, 2)
-    axes.set_title(literal("$x$ and $"))
-    assert len(png(figure)) > 100
+    axes.set(title="$x$ and $", xlabel=r"$\nonsense$")
+    axes.set_yticks([0], [r"$\nonsense$"])
+    axes.plot([0], [0], label=r"$\nonsense$")
+    axes.legend()
+    return figure
+
+
+def test_dollar_signs_are_not_mathematics():
+    assert len(png(_chart_with_dollars())) > 100
 
 
 def test_points_are_spread_within_the_width():
-    places = spread_out(np.random.default_rng(0).normal(size=500), 3, width=0.4)
+    places = jitter(np.random.default_rng(0).normal(size=500), 3, width=0.4)
     assert abs(places - 3).max() <= 0.4
     assert len(np.unique(places)) > 400
 
 
 def test_a_single_point_stands_in_the_middle():
-    assert spread_out(np.array([0.5]), 2).tolist() == [2]
+    assert jitter(np.array([0.5]), 2).tolist() == [2]

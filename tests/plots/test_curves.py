@@ -46,14 +46,3 @@ def test_precision_of_the_folds_is_that_of_the_first_point_that_reaches_a_recall
     recall, precision = mean.get_data()
     assert precision[np.searchsorted(recall, 0.3)] == 0.8
     assert precision[-1] == 0.4
-
-
-@pytest.mark.parametrize("draw", [draw_roc, lambda curves: draw_precision_recall(curves, prevalence=0.5)])
-def test_nothing_to_draw_is_refused(draw):
-    with pytest.raises(ValueError, match="curves: none given; one curve or fold is needed"):
-        draw({})
-
-
-def test_a_curve_that_turns_back_is_refused():
-    with pytest.raises(ValueError, match="curve: has 2 and 2 values; as many y as x, x rising, are needed"):
-        draw_roc({"a": Curve(np.array([1.0, 0]), np.array([0.0, 1]))})

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from cxrnet.plots.chart import png
 from cxrnet.plots.distribution import draw_overlap, draw_scores
@@ -41,8 +40,3 @@ def test_the_class_of_the_score_comes_first():
     figure = draw_scores(VALUES, ["b", "a", "c", "b"], ["x"] * 4, name="b")
     names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert names == ["b (n = 2)", "a (n = 1)", "c (n = 1)"]
-
-
-def test_a_name_for_each_image_is_needed():
-    with pytest.raises(ValueError, match=r"values: have shape \[4\] for 1 names; one for each image is needed"):
-        draw_overlap(VALUES, ["a"])

@@ -1,4 +1,4 @@
-"""`cxrnet bench`: how long the steps take on this machine, beside rivals and the floor."""
+"""`cxrnet bench`: how long each step takes on this machine."""
 
 from __future__ import annotations
 
@@ -7,47 +7,50 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cxrnet.cli.options import BUNDLE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cxrnet.bench.bench import Row
+    from cxrnet.bench.stages import Row
 
 
 def bench(
-    bundle: str = typer.Option("covid", "--bundle", "-b", help="Name of a bundle, or its folder."),
-    json: Path | None = typer.Option(None, "--json", metavar="FILE", help="Write the table as JSON as well."),
-    film: Path | None = typer.Option(None, help="A radiograph; default: RG1 of pydicom-data, or a drawing."),
-    runs: int = typer.Option(15, min=3, help="Runs of each task."),
-    films: int = typer.Option(500, min=0, help="Films through `screen`; 0 leaves that out."),
-    quick: bool = typer.Option(False, "--quick", help="3 runs and 20 films."),
+    bundle: str = BUNDLE,
+    json: Path | None = typer.Option(None, "--json", metavar="FILE", help="Also write the table as JSON."),
+    image: Path | None = typer.Option(None, help="A radiograph (default: RG1 of pydicom-data, or a drawing)."),
+    runs: int = typer.Option(15, min=3, help="Repetitions per measurement."),
+    images: int = typer.Option(500, min=0, help="Number of images to screen for the throughput; 0 skips it."),
+    quick: bool = typer.Option(False, "--quick", help="3 repetitions and 20 images."),
+    film: Path | None = typer.Option(None, "--film", hidden=True),
+    films: int | None = typer.Option(None, "--films", hidden=True, min=0),
 ) -> None:
-    """Print how long each step takes, beside what else pip can install, and beside the floor.
+    """Benchmark each step for one image, the start of the command, and many images.
 
-    The floor is the time of a network's floating-point operations at the rate of a float32 matrix product, measured in
-    the same run. Compare rows of one run, not runs: machines are noisy.
+    Compare rows of one run, not runs: machines are noisy. `benchmarks/` in the repository compares with other
+    libraries and with the arithmetic minimum.
     """
-    from cxrnet.bench.bench import Plan, measure
+    from cxrnet.bench.stages import Plan, measure
 
-    plan = Plan(bundle=bundle, runs=3 if quick else runs, films=20 if quick else films, film=film)
+    images = images if films is None else films
+    plan = Plan(bundle=bundle, runs=3 if quick else runs, images=20 if quick else images, radiograph=image or film)
     rows: list[Row] = []
     for row in measure(plan):
-        typer.echo(line_of(row, is_first=not rows or rows[-1].part != row.part))
+        typer.echo(format_row(row, is_first=not rows or rows[-1].part != row.part))
         rows.append(row)
     if json is not None:
-        write_rows(json, plan, rows)
+        write_rows(json, rows)
 
 
-def line_of(row: Row, *, is_first: bool) -> str:
+def format_row(row: Row, *, is_first: bool) -> str:
     """Return a row as text, under the heading of its part where it is the first."""
-    heading = f"\n{row.part:<36}  median   fastest  slowest  ms      floor  ratio\n" if is_first else ""
-    cells = "".join(f"{'' if value is None else format(value, '.1f'):>9}" for value in _milliseconds(row))
-    floor = "" if row.floor is None else f"{row.floor:.1f}"
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return heading + f"  {row.name:<34}{cells}{floor:>15}{ratio:>7}  {row.note}".rstrip()
+    heading = f"\n{row.part:<36}  median   fastest  slowest  ms\n" if is_first else ""
+    cells = "".join(f"{value:>9.1f}" for value in (row.timing.median, row.timing.fastest, row.timing.slowest))
+    return heading + f"  {row.name:<34}{cells}  {row.note}".rstrip()
 
 
-def write_rows(path: Path, plan: object, rows: Sequence[Row]) -> None:
-    """Write the table, and what it was measured on, as JSON."""
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write the table, and the machine it was measured on, as JSON."""
     import json
     import platform
     from dataclasses import asdict
@@ -58,10 +61,6 @@ def write_rows(path: Path, plan: object, rows: Sequence[Row]) -> None:
 
     machine = {"processor": platform.machine(), "system": platform.system(), "cores": cpu_count()}
     versions = {name: version(name) for name in ("cxrnet", "onnxruntime", "numpy")}
-    told = [asdict(row) | {"ratio": row.ratio} for row in rows]
-    content = {"schema": "cxrnet.bench/1", "machine": machine, "versions": versions, "rows": told}
+    records = [{"part": row.part, "name": row.name, "note": row.note} | asdict(row.timing) for row in rows]
+    content = {"schema": "cxrnet.bench/2", "machine": machine, "versions": versions, "rows": records}
     write_atomic(path, json.dumps(content, indent=1).encode())
-
-
-def _milliseconds(row: Row) -> tuple[float | None, float | None, float | None]:
-    return row.median, row.fastest, row.slowest

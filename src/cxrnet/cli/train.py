@@ -144,33 +144,6 @@ def classifier(
         typer.echo(f"fold {number}: {result['epochs']} epochs, best loss {result['val_loss']:.4f}")
 
 
-@app.command()
-@manifest_options("image", "group", "patient", "split")
-def gate(
-    manifest: Path = MANIFEST,
-    others: Path = typer.Option(..., help="Folder of pictures that are no chest radiographs.", show_default=False),
-    out: Path = typer.Option(..., "--out", "-o", help="ONNX file of the gate's network.", show_default=False),
-    epochs: int | None = typer.Option(None, min=1, help="Passes over the pictures."),
-    seed: int | None = SEED,
-    threads: int | None = THREADS,
-    *,
-    selection: Selection,
-) -> None:
-    """Train the gate: what a frontal chest radiograph looks like, upright and with bright bones."""
-    from cxrnet.errors import require
-
-    with require("train", "train"):
-        from cxrnet.training.gate_run import GateTraining, train_gate
-        from cxrnet.training.lightning_patches import use_machine
-
-    told = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    films = selection.read(manifest)
-    use_machine(threads)
-    facts = train_gate(films, others, out, GateTraining(**told), tell=lambda line: typer.echo(line, err=True))
-    limits = ", ".join(f"{name} {value:.3g}" for name, value in facts.limits.items())
-    typer.echo(f"{out}: {facts.films} films; limits {limits}")
-
-
 def ensemble(
     runs: list[Path] = typer.Argument(
         ..., metavar="RUN...", help="Run of a segmenter; or of a classifier, in one folder or its folds in several."

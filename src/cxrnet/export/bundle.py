@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save
 
 from cxrnet.errors import BundleError
 from cxrnet.export.onnx import export_network, export_segmenter
-from cxrnet.model.bundle import CARD, GRAPH, SEGMENTER, VIEW, WEIGHTS, Bundle, write_bundle
+from cxrnet.model.bundle import CARD, GATE, GRAPH, SEGMENTER, WEIGHTS, Bundle, write_bundle
 from cxrnet.model.facts import Facts
 from cxrnet.nn.network import Network
 
@@ -20,7 +20,7 @@ def build_bundle(
     *,
     card: str = "",
     facts: Facts | None = None,
-    view: bytes | None = None,
+    gate: bytes | None = None,
     overwrite: bool = False,
 ) -> Bundle:
     """Write `network` as a bundle: config, weights, graphs, card and checksums.
@@ -30,7 +30,7 @@ def build_bundle(
         folder: Of the bundle.
         card: Markdown; only where there are no facts.
         facts: What the card is written from.
-        view: Graph of a gate of its own; None leaves it to the one that comes with the package.
+        gate: Graph of a gate of its own; None leaves it to the one that comes with the package.
         overwrite: Whether a bundle that stands there is replaced.
 
     Raises:
@@ -46,8 +46,8 @@ def build_bundle(
         files[CARD] = card.encode()
     if network.config.classifier is not None:
         files[GRAPH] = export_network(network)
-    if view is not None:
-        files[VIEW] = view
+    if gate is not None:
+        files[GATE] = gate
     return write_bundle(folder, network.config, files, facts=facts, overwrite=overwrite)
 
 
@@ -80,12 +80,12 @@ def re_export(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundl
         BundleError: The folder exists and `overwrite` is not set, or weights and config do not fit each other.
         OutputError: It cannot be written.
     """
-    own = bundle.folder / VIEW
+    own = bundle.folder / GATE
     return build_bundle(
         load_network(bundle),
         folder,
         card="" if bundle.facts is not None else bundle.stored_card,
         facts=bundle.facts,
-        view=own.read_bytes() if own.is_file() else None,
+        gate=own.read_bytes() if own.is_file() else None,
         overwrite=overwrite,
     )

@@ -1,6 +1,7 @@
 """Export to ONNX: the whole network as one graph, and Module 1 alone for images of any size.
 
-What is exported is the `fused` form of a network; what it is compared with is the network itself.
+The graph is made of the `fused` form of a network and compared with the network itself. Exporting puts the network in
+evaluation mode.
 """
 
 from __future__ import annotations
@@ -16,46 +17,38 @@ import torch
 from torch import Tensor, nn
 
 from cxrnet.arrays import Float32
-from cxrnet.errors import ExportError, MissingExtraError
+from cxrnet.errors import ExportError, require
 from cxrnet.export.fused import FusedScattering, FusedSegmenter
 from cxrnet.export.fused_ensemble import FusedEnsemble
-from cxrnet.model.gate_runtime import GATE_SIZE
-from cxrnet.nn.gate_network import GateNetwork, GateOutput
 from cxrnet.nn.network import Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
 
 OPSET = 18
 TOLERANCE = 1e-4
-"""Largest difference between graph and network, as part of the largest value of an output."""
+"""Largest difference between graph and network, relative to the largest value of an output."""
 
-ROUNDED_OTHERWISE = 1e-4
-"""Part of the pixels of a quantised lung mask that may be one step off: values on the edge of two steps."""
+MAX_ROUNDED_FRACTION = 1e-4
+"""Fraction of the pixels of a quantised lung mask that may be one step off: values on the edge of two steps."""
 
 
 def export_network(network: Network) -> bytes:
     """Return the ONNX model from `image` uint8 [batch, height, width] to the fields of `NetworkOutput`.
 
-    The batch is free, height and width are those of the bundle's preparation. The graph is run once against
-    the network before it is returned.
+    The batch is free, height and width are those of the bundle's preparation.
 
     Raises:
-        ExportError: The network has no ONNX form, or the graph says something else than the network.
+        ExportError: The network has no ONNX form, or the graph differs from the network.
     """
     _refuse_recurrence(network.segmenter)
     if network.config.classifier is not None and network.config.classifier.patient is not None:
         msg = f"{network.config.name}: patient data has no input in the graph; export a classifier without it"
         raise ExportError(msg)
     size = (network.config.preparation.height, network.config.preparation.width)
-    chance = torch.Generator().manual_seed(0)
-    image = torch.randint(0, 256, (2, *size), dtype=torch.uint8, generator=chance)
-    was_training = network.training
-    network.eval()
-    try:
-        fused = fuse(network)
-        _compare_lungs(network, fused, image[:1].float(), torch.rand((1, *size), generator=chance))
-        return _export(fused, image, {0: "batch"}, NetworkOutput._fields, network)
-    finally:
-        network.train(was_training)
+    rng = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (2, *size), dtype=torch.uint8, generator=rng)
+    fused = fuse(network.eval())
+    _compare_on_mask(network, fused, image[:1].float(), torch.rand((1, *size), generator=rng))
+    return export_module(fused, image, NetworkOutput._fields, original=network)
 
 
 def fuse(network: Network) -> Network:
@@ -76,88 +69,79 @@ def export_segmenter(segmenter: Segmenter) -> bytes:
     batch, height and width are free.
 
     Raises:
-        ExportError: The segmenter has recurrent blocks, or the graph says something else than the network.
+        ExportError: The segmenter has recurrent blocks, or the graph differs from the segmenter.
     """
     _refuse_recurrence(segmenter)
     image = torch.rand((2, 1, 48, 56), generator=torch.Generator().manual_seed(0))
-    was_training = segmenter.training
-    segmenter.eval()
-    try:
-        free = {0: "batch", 2: "height", 3: "width"}
-        return _export(FusedSegmenter(segmenter).eval(), image, free, ("probability",), segmenter)
-    finally:
-        segmenter.train(was_training)
+    free = {0: "batch", 2: "height", 3: "width"}
+    return export_module(FusedSegmenter(segmenter.eval()), image, ("probability",), free=free, original=segmenter)
 
 
-def export_gate(view: GateNetwork, metadata: Mapping[str, str]) -> bytes:
-    """Return the ONNX model of the gate's network, `image` uint8 [batch, height, width] to the fields of `GateOutput`.
+def export_module(
+    module: nn.Module,
+    image: Tensor,
+    outputs: Sequence[str],
+    *,
+    free: Mapping[int, str] | None = None,
+    original: nn.Module | None = None,
+) -> bytes:
+    """Return a module with one input, `image`, as an ONNX model after comparing both.
 
     Args:
-        view: The network.
-        metadata: What the model tells of itself, key to text.
+        module: Put in evaluation mode.
+        image: Example of the input, of at least two images.
+        outputs: Names of the outputs.
+        free: Axis of the image -> its name, for axes of any size; by default the batch.
+        original: What the graph is compared with; by default the module itself.
 
     Raises:
-        ExportError: The graph says something else than the network.
+        ExportError: The graph differs from the original.
+        MissingExtraError: onnx or onnxscript is not installed.
     """
-    import onnx
-
-    image = torch.randint(0, 256, (2, *GATE_SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    was_training = view.training
-    view.eval()
-    try:
-        model = onnx.load_from_string(_export(view, image, {0: "batch"}, GateOutput._fields, view))
-    finally:
-        view.train(was_training)
-    onnx.helper.set_model_props(model, dict(metadata))
-    content: bytes = model.SerializeToString()
-    return content
-
-
-def export_module(module: nn.Module, image: Tensor, output: str) -> bytes:
-    """Return the ONNX model of a module in evaluation mode with one input, `image`, and one output; the batch is free.
-
-    Raises:
-        ExportError: The graph says something else than the module.
-    """
-    return _export(module, image, {0: "batch"}, (output,), module)
-
-
-def _refuse_recurrence(segmenter: Segmenter) -> None:
-    if segmenter.config.recurrent_blocks:
-        count = segmenter.config.recurrent_blocks
-        msg = f"segmenter: {count} recurrent blocks have no ONNX form; run it in PyTorch or train without them"
-        raise ExportError(msg)
-
-
-def _export(
-    network: nn.Module, image: Tensor, free: Mapping[int, str], outputs: Sequence[str], original: nn.Module
-) -> bytes:
-    """Return `network` as a graph, if that says what `original` says; both are in evaluation mode."""
-    try:
-        import onnx  # noqa: F401
+    with require("train", "export"):
         import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("export: onnx and onnxscript are not installed; pip install 'cxrnet[train]'") from error
     with quiet_exporter():
         program = torch.onnx.export(
-            network,
+            module.eval(),
             (image,),
             dynamo=True,
             verbose=False,
             opset_version=OPSET,
             input_names=["image"],
             output_names=list(outputs),
-            dynamic_shapes=({axis: torch.export.Dim(name) for axis, name in free.items()},),
+            dynamic_shapes=({axis: torch.export.Dim(name) for axis, name in (free or {0: "batch"}).items()},),
         )
     assert program is not None
-    model = _bare(program.model_proto)
-    _compare(original, image[:1], model, outputs)
+    model = _without_notes(program.model_proto)
+    compare(original or module, image[:1], model, outputs)
     return model
+
+
+def compare(network: nn.Module, image: Tensor, model: bytes, outputs: Sequence[str]) -> None:
+    """Check that a graph and the network in evaluation mode give equal outputs for an image.
+
+    Raises:
+        ExportError: They differ.
+    """
+    from onnxruntime import InferenceSession
+
+    with torch.inference_mode():
+        expected = network.eval()(image)
+    expected = (expected,) if isinstance(expected, Tensor) else expected
+    session = InferenceSession(model, providers=["CPUExecutionProvider"])
+    got: list[Float32] = session.run(list(outputs), {"image": image.numpy()})
+    for name, want, have in zip(outputs, expected, got, strict=True):
+        differences = np.abs(have - want.numpy())
+        if name == "lung_mask" and isinstance(network, Network) and network.config.lung_mask.levels is not None:
+            is_step = np.abs(differences - 1 / network.config.lung_mask.levels) <= TOLERANCE
+            if is_step.mean() <= MAX_ROUNDED_FRACTION:
+                differences = np.where(is_step, 0, differences)
+        _refuse_difference(name, float(differences.max()), float(want.abs().max()))
 
 
 @contextmanager
 def quiet_exporter() -> Iterator[None]:
-    """Silence what the exporter says of its own internals and of libraries that are not used here."""
+    """Silence the exporter's messages about its own internals and about libraries that are not used here."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -169,7 +153,13 @@ def quiet_exporter() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _bare(model: object) -> bytes:
+def _refuse_recurrence(segmenter: Segmenter) -> None:
+    if count := segmenter.config.recurrent_blocks:
+        msg = f"segmenter: {count} recurrent blocks have no ONNX form; run it in PyTorch or train without them"
+        raise ExportError(msg)
+
+
+def _without_notes(model: object) -> bytes:
     """Return the model without the exporter's notes: nearly half of the file, with paths of this machine."""
     import onnx
 
@@ -185,22 +175,7 @@ def _bare(model: object) -> bytes:
     return content
 
 
-def _compare(network: nn.Module, image: Tensor, model: bytes, outputs: Sequence[str]) -> None:
-    from onnxruntime import InferenceSession
-
-    with torch.inference_mode():
-        expected = network(image)
-    expected = (expected,) if isinstance(expected, Tensor) else expected
-    session = InferenceSession(model, providers=["CPUExecutionProvider"])
-    got: list[Float32] = session.run(list(outputs), {"image": image.numpy()})
-    for name, want, have in zip(outputs, expected, got, strict=True):
-        differences = np.abs(have - want.numpy())
-        if name == "lung_mask" and isinstance(network, Network) and network.config.lung_mask.levels is not None:
-            differences = _without_rounded_otherwise(differences, network.config.lung_mask.levels)
-        _refuse_difference(name, float(differences.max()), float(want.abs().max()))
-
-
-def _compare_lungs(network: Network, fused: Network, image: Tensor, mask: Tensor) -> None:
+def _compare_on_mask(network: Network, fused: Network, image: Tensor, mask: Tensor) -> None:
     """Compare both on a given lung mask: Module 1 may find no lungs in noise, and then all maps are 0."""
     if network.config.classifier is None:
         return
@@ -215,9 +190,3 @@ def _refuse_difference(name: str, difference: float, largest: float) -> None:
     allowed = TOLERANCE * max(1.0, largest)
     if not difference <= allowed:
         raise ExportError(f"{name}: graph and network differ by {difference:.2g}; at most {allowed:.2g} is allowed")
-
-
-def _without_rounded_otherwise(differences: Float32, levels: int) -> Float32:
-    """Return the differences with those of one step set to 0, if they are few."""
-    is_step = np.abs(differences - 1 / levels) <= TOLERANCE
-    return np.where(is_step, 0, differences) if is_step.mean() <= ROUNDED_OTHERWISE else differences

@@ -38,7 +38,7 @@ CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 SEGMENTER = "segmenter.onnx"
 GRAPH = "graph.onnx"
-VIEW = "view.onnx"
+GATE = "view.onnx"
 CARD = "card.md"
 FACTS = "facts.json"
 ABOUT = frozenset({CARD, FACTS})
@@ -73,9 +73,9 @@ class Bundle:
         return f"{self.config.name} {self.config.version} ({self.sha256[:8]})"
 
     @property
-    def view(self) -> Path:
+    def gate_graph(self) -> Path:
         """The graph of the gate's network: the model's own, or the one that comes with the package."""
-        own = self.folder / VIEW
+        own = self.folder / GATE
         return own if own.is_file() else SHIPPED_GATE
 
     @property
@@ -127,7 +127,7 @@ def write_bundle(
         raise BundleError(msg)
     if facts is not None:
         content |= _about(config, facts, name_model(_checksums(content)))
-    optional = {VIEW} if facts is None else {VIEW, FACTS}
+    optional = {GATE} if facts is None else {GATE, FACTS}
     if set(content) - optional != set(needed_files(config)):
         raise BundleError(f"{config.name}: got {', '.join(sorted(content))}; needs {', '.join(needed_files(config))}")
     if folder.exists() and not overwrite:

@@ -1,8 +1,7 @@
-"""The network of the gate under ONNX Runtime: what a picture shows, which way up, in which polarity. No PyTorch."""
+"""The network of the gate under ONNX Runtime: what an image shows, which way up, in which polarity. No PyTorch."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -10,52 +9,52 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from pydantic import ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from cxrnet.arrays import UInt8
 from cxrnet.errors import BundleError
 from cxrnet.model.config import Frozen, Positive
-from cxrnet.model.session import open_session
+from cxrnet.model.session import Session
 
 SHIPPED_GATE = Path(__file__).parents[1] / "models" / "view.onnx"
 """The network that comes with the package."""
 
 CONTENTS = ("frontal", "lateral", "part", "other")
-"""What a picture can show: a whole frontal chest, a lateral one, a part of a chest, or something else."""
+"""What an image can show: a whole frontal chest, a lateral one, a part of a chest, or something else."""
 
 TURNS = (0, 90, 180, 270)
 """Degrees by which a chest can be turned, anticlockwise."""
 
 GATE_SIZE = (300, 340)
-"""Height and width of what the network takes, in pixels: those of a prepared image of the paper."""
+"""Height and width of the network's input, in pixels: those of a prepared image of the paper."""
 
 METADATA = "cxrnet.view"
 """Key of the graph's metadata under which its facts are, as JSON."""
 
 
 class GateFacts(Frozen):
-    """What is known of a view network.
+    """What is known of a gate network.
 
     Attributes:
         limits: `least_frontal` and `doubted_frontal`, probabilities of a frontal chest below which an image is
             refused, and gets a warning; `unlike`, the distance above which it gets one.
-        films: Frontal films it was trained on, held-out ones included.
+        images: Frontal radiographs it was trained on, held-out ones included.
         sha256: Of what the manifest says of them.
         settings: Of the training.
     """
 
     limits: Mapping[str, float]
-    films: Positive
+    images: Positive = Field(validation_alias=AliasChoices("images", "films"))
     sha256: str
     settings: Mapping[str, Any]
 
 
 class GatePrediction(NamedTuple):
-    """What one picture shows.
+    """What one image shows.
 
     `contents` maps each of `CONTENTS` to its probability; `turn` is one of `TURNS`, `turned` the probability that it is
     turned at all, `inverted` that bone is dark: these mean something for a frontal chest only. `distance` is the
-    Mahalanobis distance to the films of the training; `limits` are those of `GateFacts`.
+    Mahalanobis distance to the images of the training; `limits` are those of `GateFacts`.
     """
 
     contents: Mapping[str, float]
@@ -67,15 +66,14 @@ class GatePrediction(NamedTuple):
 
 
 class GateRuntime:
-    """The view network; loaded when it is first needed, and safe to call from several threads.
+    """The gate network; loaded when it is first needed, and safe to call from several threads.
 
     Args:
         path: The graph.
     """
 
     def __init__(self, path: Path = SHIPPED_GATE) -> None:
-        self.path = path
-        self._lock = threading.Lock()
+        self._session = Session(path, threads=1)  # too small to be worth sharing
 
     def predict(self, image: UInt8) -> GatePrediction:
         """Return what a prepared image shows, uint8 [any height, any width].
@@ -85,9 +83,8 @@ class GateRuntime:
         """
         if image.shape != GATE_SIZE:
             image = np.asarray(cv2.resize(image, GATE_SIZE[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-        with self._lock:
-            session, facts = self._opened
-        contents, turns, inverted, distance = session.run(
+        limits = self._facts.limits
+        contents, turns, inverted, distance = self._session.run(
             ["contents", "turns", "inverted", "distance"], {"image": image[None]}
         )
         return GatePrediction(
@@ -96,18 +93,13 @@ class GateRuntime:
             turned=float(1 - turns[0, 0]),
             inverted=float(inverted[0]),
             distance=float(distance[0]),
-            limits=facts.limits,
+            limits=limits,
         )
 
     @cached_property
-    def _opened(self) -> tuple[Any, GateFacts]:
+    def _facts(self) -> GateFacts:
         try:
-            session = open_session(self.path, threads=1)  # too small to be worth sharing
-            told = session.get_modelmeta().custom_metadata_map[METADATA]
-            return session, GateFacts.model_validate_json(told)
+            return GateFacts.model_validate_json(self._session.opened.get_modelmeta().custom_metadata_map[METADATA])
         except (KeyError, ValidationError) as error:
-            msg = f"{self.path.name}: is not a view network of this version; train it with `cxrnet train gate`"
-            raise BundleError(msg) from error
-        except Exception as error:  # ONNX Runtime's own have no public base
-            msg = f"{self.path.name}: cannot be opened ({type(error).__name__}); install cxrnet again"
+            msg = f"{self._session.path.name}: is not a gate network of this version; install cxrnet again"
             raise BundleError(msg) from error

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,11 +10,11 @@ from cxrnet.arrays import Float32, UInt8
 from cxrnet.errors import BundleError
 from cxrnet.model.bundle import GRAPH, SEGMENTER, Bundle
 from cxrnet.model.config import LUNGS
-from cxrnet.model.session import open_session
+from cxrnet.model.session import Session
 
 
 class ModelOutput(NamedTuple):
-    """What the graph says of one image; float32, named as the graph's outputs.
+    """The outputs of the graph for one image; float32, named as the graph's outputs.
 
     `lung_probability` and `lung_mask` [height, width] in [0, 1], the mask being what Module 2 takes; `fold_maps`
     [fold, class, rows, columns]; `fold_scores` [fold, class] in [0, 1]; `class_maps` [class, rows, columns];
@@ -43,13 +41,11 @@ class Runtime:
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None, provider: str = "cpu") -> None:
         self.bundle = bundle
-        self._threads = threads
-        self._provider = provider
-        self._opening = threading.Lock()
-        self._sessions: dict[str, Any] = {}
+        self._network = Session(bundle.folder / GRAPH, threads=threads, provider=provider)
+        self._segmenter = Session(bundle.folder / SEGMENTER, threads=threads, provider=provider)
 
     def screen(self, image: UInt8) -> ModelOutput:
-        """Return every stage for a prepared image, uint8 [height, width] of the size in the bundle's config.
+        """Return every output for a prepared image, uint8 [height, width] of the size in the bundle's config.
 
         Raises:
             BundleError: The bundle only finds lungs.
@@ -60,32 +56,17 @@ class Runtime:
         size = self.bundle.config.preparation
         if image.dtype != np.uint8 or image.shape != (size.height, size.width):
             raise ValueError(f"image is {image.dtype} {image.shape}; uint8 ({size.height}, {size.width}) is needed")
-        outputs = self._open(GRAPH).run(list(ModelOutput._fields), {"image": image[None]})
+        outputs = self._network.run(ModelOutput._fields, {"image": image[None]})
         return ModelOutput(*(output[0] for output in outputs))
 
     def lung_probability(self, image: UInt8) -> Float32:
         """Return the lung probability, float32 [height, width] in [0, 1], of an equalised uint8 image of any size."""
-        grey = image.astype(np.float32)[None, None] / 255
-        (probability,) = self._open(SEGMENTER).run(["probability"], {"image": grey})
+        scaled = image.astype(np.float32)[None, None] / 255
+        (probability,) = self._segmenter.run(["probability"], {"image": scaled})
         lungs: Float32 = probability[0, self.bundle.config.segmenter.classes.index(LUNGS)]
         return lungs
 
-    def begin(self) -> None:
-        """Open the graph that screens, in a thread of its own, while the caller does other things.
-
-        The interpreter waits for that thread before it ends, also after an error: ONNX Runtime aborts the process
-        when it is taken down half open.
-        """
-        if self.bundle.config.classifier is not None and not self._sessions:
-            threading.Thread(target=self._begin).start()
-
-    def _begin(self) -> None:
-        with suppress(Exception):  # `screen` meets it again, and tells of it
-            self._open(GRAPH)
-
-    def _open(self, name: str) -> Any:
-        with self._opening:
-            if name not in self._sessions:
-                path = self.bundle.folder / name
-                self._sessions[name] = open_session(path, threads=self._threads, provider=self._provider)
-            return self._sessions[name]
+    def open_in_background(self) -> None:
+        """Start to open the graph that screens, while the caller does other things."""
+        if self.bundle.config.classifier is not None:
+            self._network.open_in_background()

@@ -1,12 +1,15 @@
-"""Graphs opened under ONNX Runtime, by the library that the user chose to run them."""
+"""A graph under ONNX Runtime, opened when it is first needed, by the execution provider that the user chose."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cxrnet.arrays import AnyArray
 from cxrnet.errors import BundleError, UsageError
-from cxrnet.model.onnx_check import refuse_external_data
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -17,12 +20,19 @@ PROVIDERS = {
 """What `--provider` takes, and what ONNX Runtime calls it."""
 
 PACKAGES = {"openvino": "onnxruntime-openvino", "cuda": "onnxruntime-gpu", "coreml": "onnxruntime, on a Mac"}
-"""What brings a provider; it takes the place of the package `onnxruntime`."""
+"""The package with a provider; it replaces the package `onnxruntime`."""
 
-BLOCKS_A_THREAD = "4"
-"""Parts into which the work of a thread is cut, so that one that is held up does not keep the others waiting.
+BLOCKS_PER_THREAD = "4"
+"""Parts into which the work of a thread is cut, so that a delayed thread does not keep the others waiting.
 
-Measured on two cores: 1.13 to 1.15 times faster than one part a thread; see docs/explanation/performance.md.
+Measured on two cores: 1.13 to 1.15 times faster than one part per thread; see docs/performance.md.
+"""
+
+EXTERNAL_DATA = b"location"
+"""Key that names the file in which an ONNX tensor keeps its values.
+
+Such paths have led out of their folder more than once (CVE-2022-25882, CVE-2024-27318, CVE-2026-34447), and a graph of
+a bundle is one file, whose sha256 is that of all it computes with: a graph that contains the key is refused unread.
 """
 
 
@@ -38,38 +48,86 @@ def check_provider(provider: str) -> str:
 
     name = PROVIDERS[provider]
     if name not in onnxruntime.get_available_providers():
-        msg = f"--provider {provider}: this onnxruntime has no {name}; install {PACKAGES[provider]} in place of it"
-        raise UsageError(msg)
+        package = PACKAGES[provider]
+        raise UsageError(f"--provider {provider}: {name} is not in this onnxruntime; install {package} instead")
     return name
 
 
-def open_session(path: Path, *, threads: int | None = None, provider: str = "cpu", profile: str | None = None) -> Any:
-    """Return the graph in a file, ready to run.
+class Session:
+    """One graph; safe to call from several threads.
 
     Args:
         path: The graph.
         threads: Threads of one call; None takes all cores.
         provider: One of `PROVIDERS`. What it cannot run is left to the CPU.
-        profile: Beginning of the name of the file in which ONNX Runtime notes what each node takes; None for none.
-
-    Raises:
-        UsageError: The provider is not known, or not installed.
-        BundleError: The provider is installed and does not work; or the file is no graph, or wants data from others.
+        profile: Prefix of the file in which ONNX Runtime records the time of each node; None for none.
     """
-    import onnxruntime
 
-    refuse_external_data(path.name, path.read_bytes())
-    name = check_provider(provider)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.dynamic_block_base", BLOCKS_A_THREAD)
-    if profile is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = profile
-    names = list(dict.fromkeys((name, PROVIDERS["cpu"])))
-    session = onnxruntime.InferenceSession(str(path), options, providers=names)
-    if name not in session.get_providers():  # ONNX Runtime falls back with no more than a line in its log
-        msg = f"--provider {provider}: is installed and cannot be used (no device, or no driver); take --provider cpu"
-        raise BundleError(msg)
-    return session
+    def __init__(
+        self, path: Path, *, threads: int | None = None, provider: str = "cpu", profile: str | None = None
+    ) -> None:
+        self.path = path
+        self._threads = threads
+        self._provider = provider
+        self._profile = profile
+        self._lock = threading.Lock()
+        self._session: Any = None
+
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, AnyArray]) -> list[AnyArray]:
+        """Return the outputs with these names, or all of them.
+
+        Raises:
+            UsageError: The provider is not known, or not installed.
+            BundleError: The provider does not work, or the file is no graph, or keeps values in other files.
+        """
+        found: list[AnyArray] = self.opened.run(outputs, inputs)
+        return found
+
+    @property
+    def opened(self) -> Any:
+        """The `onnxruntime.InferenceSession`, opened if need be; raises as `run` does."""
+        with self._lock:
+            if self._session is None:
+                self._session = self._open()
+            return self._session
+
+    def open_in_background(self) -> None:
+        """Start to open the graph in a thread of its own, while the caller does other things.
+
+        The interpreter waits for that thread before it ends, also after an error: ONNX Runtime aborts the process
+        when it is shut down half open.
+        """
+        threading.Thread(target=self._open_quietly).start()
+
+    def _open_quietly(self) -> None:
+        with suppress(Exception):  # `run` meets it again, and raises it
+            _ = self.opened
+
+    def _open(self) -> Any:
+        import onnxruntime
+
+        try:
+            is_external = EXTERNAL_DATA in self.path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{self.path.name}: cannot be opened ({error.strerror}); install it again") from error
+        if is_external:
+            msg = f"{self.path.name}: keeps weights in another file; a graph of a bundle is one file, export it again"
+            raise BundleError(msg)
+        name = check_provider(self._provider)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads or 0
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.dynamic_block_base", BLOCKS_PER_THREAD)
+        if self._profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = self._profile
+        names = list(dict.fromkeys((name, PROVIDERS["cpu"])))
+        try:
+            session = onnxruntime.InferenceSession(str(self.path), options, providers=names)
+        except Exception as error:  # ONNX Runtime's own have no public base
+            msg = f"{self.path.name}: cannot be opened as an ONNX graph ({type(error).__name__}); install it again"
+            raise BundleError(msg) from error
+        if name not in session.get_providers():  # ONNX Runtime falls back with no more than a line in its log
+            msg = f"--provider {self._provider}: cannot be used (no device, or no driver); take --provider cpu"
+            raise BundleError(msg)
+        return session

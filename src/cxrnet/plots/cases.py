@@ -1,4 +1,4 @@
-"""Single films with the lungs as drawn by an annotator and as found by a model. Needs matplotlib."""
+"""Single images with the lungs as drawn by an annotator and as predicted by a model. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -12,35 +12,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cxrnet.arrays import Bool, UInt8
-from cxrnet.plots.chart import AMBER, INK, SKY, literal, new_chart
+from cxrnet.plots.chart import AMBER, INK, SKY, in_style, new_chart
 
-_UNDER = "black"
 _DASHES = (0, (3.0, 1.2))
-_LONGEST = 30
+_MAX_CAPTION = 30
 
 
 class Case(NamedTuple):
-    """One film: `film` uint8 [height, width], `truth` and `found` bool [height, width], and a `caption`."""
+    """One `image` uint8 [height, width], `truth` and `predicted` bool [height, width], and a `caption`."""
 
-    film: UInt8
+    image: UInt8
     truth: Bool
-    found: Bool
+    predicted: Bool
     caption: str
 
 
-def draw_cases(cases: Sequence[Case], *, columns: int = 5, title: str = "") -> Figure:
-    """Films in rows: the model's lungs ringed in blue, the annotator's in amber dashes on top.
+@in_style
+def draw_cases(cases: Sequence[Case], *, columns: int = 5) -> Figure:
+    """Draw images in rows: the model's lungs outlined in blue, the annotator's in amber dashes on top.
 
     Args:
         cases: In the order to be drawn.
-        columns: Films in a row.
-        title: Above all.
-
-    Raises:
-        ValueError: There is no case, or the parts of one are not of one size.
+        columns: Images per row.
     """
-    if not cases:
-        raise ValueError("cases: none given; one or more are needed")
     columns = min(columns, len(cases))
     rows = math.ceil(len(cases) / columns)
     figure, axes = new_chart(max(2.3 * columns, 5), 2.5 * rows + 0.7, rows=rows, columns=columns)
@@ -53,30 +47,20 @@ def draw_cases(cases: Sequence[Case], *, columns: int = 5, title: str = "") -> F
         Line2D([], [], color=SKY, linewidth=2, label="model"),
     ]
     figure.legend(handles=lines, loc="outside lower center", ncols=2, fontsize=10, frameon=False)
-    if title:
-        figure.suptitle(literal(title), fontsize=11, fontweight="bold", color=INK, x=0.01, ha="left")
     return figure
 
 
 def _draw(axes: Axes, case: Case) -> None:
-    if not case.film.shape == case.truth.shape == case.found.shape:
-        sizes = ", ".join(str(list(part.shape)) for part in case[:3])
-        raise ValueError(f"case {case.caption}: film and masks are {sizes}; one size is needed")
-    axes.imshow(case.film, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
-    for mask, colour, wide, style in ((case.found, SKY, 1.0, "solid"), (case.truth, AMBER, 1.7, _DASHES)):
+    axes.imshow(case.image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+    for mask, colour, width, style in ((case.predicted, SKY, 1.0, "solid"), (case.truth, AMBER, 1.7, _DASHES)):
         if mask.any():
-            padded = np.pad(mask.astype(float), 1)  # so that a lung at the edge of the film is ringed there too
+            padded = np.pad(mask.astype(float), 1)  # so that a lung at the edge of the image is outlined there too
             grid = np.arange(-1, mask.shape[1] + 1), np.arange(-1, mask.shape[0] + 1)
-            axes.contour(*grid, padded, levels=[0.5], colors=_UNDER, linewidths=wide + 0.8)
-            axes.contour(*grid, padded, levels=[0.5], colors=colour, linewidths=wide, linestyles=[style])
-    axes.set(xlim=(-0.5, case.film.shape[1] - 0.5), ylim=(case.film.shape[0] - 0.5, -0.5))
-    first, *rest = case.caption.split("\n")
-    axes.set_title(literal("\n".join([_shorten(first), *rest])), fontsize=8, color=INK)
-
-
-def _shorten(text: str) -> str:
-    """`text` with its middle left out where it is too long for one film."""
-    if len(text) <= _LONGEST:
-        return text
-    half = (_LONGEST - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
+            axes.contour(*grid, padded, levels=[0.5], colors="black", linewidths=width + 0.8)
+            axes.contour(*grid, padded, levels=[0.5], colors=colour, linewidths=width, linestyles=[style])
+    axes.set(xlim=(-0.5, case.image.shape[1] - 0.5), ylim=(case.image.shape[0] - 0.5, -0.5))
+    name, *rest = case.caption.split("\n")
+    if len(name) > _MAX_CAPTION:
+        half = (_MAX_CAPTION - 1) // 2
+        name = f"{name[:half]}…{name[-half:]}"
+    axes.set_title("\n".join([name, *rest]), loc="center", fontsize=8, fontweight="normal", color=INK)

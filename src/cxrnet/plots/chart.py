@@ -1,6 +1,7 @@
-"""The look of charts: light ground, few lines, colours that colour-blind eyes tell apart. Needs matplotlib.
+"""The style of charts: light ground, few lines, colours that colour-blind eyes can distinguish. Needs matplotlib.
 
-Charts are matplotlib `Figure` objects made without pyplot: nothing is kept open behind the caller's back.
+Charts are matplotlib `Figure` objects made without pyplot: no figure stays open after the call. The functions that draw
+are decorated with `in_style`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import io
 from typing import Any, Final
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -27,62 +29,70 @@ SERIES: Final = (BLUE, VERMILION, GREEN, PURPLE, AMBER, SKY)
 INK: Final = "#1F2328"
 QUIET: Final = "#59636E"
 GRID: Final = "#E4E8EC"
-RESOLUTION: Final = 144
-"""Pixels an inch of a chart as PNG."""
+DASHED: Final = (0, (4, 4))
+
+STYLE: Final[Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": QUIET,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "grid.color": GRID,
+    "legend.edgecolor": GRID,
+    "legend.fontsize": 9,
+    "legend.framealpha": 0.9,
+    "legend.labelcolor": INK,
+    "savefig.dpi": 144,
+    "text.parse_math": False,
+    "xtick.color": QUIET,
+    "xtick.labelsize": 9,
+    "ytick.color": QUIET,
+    "ytick.labelsize": 9,
+}
+"""matplotlib's settings for all charts; dollar signs in names are no mathematics."""
+
+in_style = rc_context(STYLE)
+"""Decorator for functions that draw."""
 
 
+@in_style
 def new_chart(
     width: float, height: float, *, rows: int = 1, columns: int = 1, **grid: Any
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure of this size in inches, and its axes from left to right, top to bottom, in the house style."""
+    """Return an empty figure of this size in inches, and its axes from left to right, top to bottom."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = list(np.atleast_1d(figure.subplots(rows, columns, **grid)).flat)
-    for one in axes:
-        restyle(one)
-    return figure, axes
-
-
-def restyle(axes: Axes) -> None:
-    """Draw the axes quietly: two spines, a light grid behind the data, grey numbers."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(QUIET)
-    axes.tick_params(colors=QUIET, labelsize=9)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def name_axes(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:
-    """Set the title, flush left, and the names of the axes."""
-    axes.set_title(literal(title), loc="left", fontsize=11, fontweight="bold", color=INK)
-    axes.set_xlabel(literal(x), fontsize=10, color=INK)
-    axes.set_ylabel(literal(y), fontsize=10, color=INK)
-
-
-def literal(text: str) -> str:
-    r"""`text` as it is: matplotlib would read what stands between dollar signs as mathematics."""
-    return text.replace("$", r"\$")
-
-
-def legend(axes: Axes, place: Any = "best", **options: Any) -> None:
-    """Add a legend on a white ground, in small type."""
-    axes.legend(loc=place, fontsize=9, frameon=True, framealpha=0.9, edgecolor=GRID, labelcolor=INK, **options)
+    return figure, list(np.atleast_1d(figure.subplots(rows, columns, **grid)).flat)
 
 
 def unit_square(axes: Axes) -> None:
-    """Both axes from 0 to 1, as wide as high, with a little room so that lines at the ends are seen whole."""
+    """Set both axes to 0..1, as wide as high, with a margin so that lines at the ends are fully visible."""
     axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015), aspect="equal")
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.set_yticks(np.linspace(0, 1, 6))
 
 
-def spread_out(values: AnyArray, middle: float, *, width: float = 0.36) -> AnyArray:
-    """Positions around `middle` for points that would hide each other: the same at every call, denser = wider.
+@in_style
+def png(figure: Figure) -> bytes:
+    """Return the figure as PNG; the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def jitter(values: AnyArray, middle: float, *, width: float = 0.36) -> AnyArray:
+    """Return positions around `middle` for points that would hide each other: deterministic, wider where denser.
 
     Args:
         values: float [point], along the other axis.
         middle: Centre of the positions.
-        width: Farthest from it.
+        width: Largest distance from it.
 
     Returns:
         float64 [point].
@@ -90,14 +100,6 @@ def spread_out(values: AnyArray, middle: float, *, width: float = 0.36) -> AnyAr
     if len(values) < 2:
         return np.full(len(values), middle)
     counts, edges = np.histogram(values, bins=40)
-    places = np.clip(np.digitize(values, edges) - 1, 0, len(counts) - 1)
-    density = counts[places] / counts.max()
-    golden = (np.arange(len(values)) * 0.6180339887) % 1  # a low-discrepancy sequence, not chance
+    density = counts[np.clip(np.digitize(values, edges) - 1, 0, len(counts) - 1)] / counts.max()
+    golden = (np.arange(len(values)) * 0.6180339887) % 1  # a low-discrepancy sequence
     return np.asarray(middle + width * np.sqrt(density) * (2 * golden - 1))
-
-
-def png(figure: Figure, *, dpi: float = RESOLUTION) -> bytes:
-    """The figure as PNG; the same bytes for the same figure."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()

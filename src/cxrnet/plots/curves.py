@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxrnet.arrays import Floating
-from cxrnet.plots.chart import INK, QUIET, SERIES, legend, literal, name_axes, new_chart, unit_square
+from cxrnet.plots.chart import DASHED, INK, QUIET, SERIES, in_style, new_chart, unit_square
 
 _GRID = np.linspace(0, 1, 201)
 
@@ -22,71 +22,71 @@ class Curve(NamedTuple):
     y: Floating
 
 
+@in_style
 def draw_roc(curves: Mapping[str, Curve], *, folds: Sequence[Curve] = (), title: str = "ROC") -> Figure:
-    """ROC curves.
+    """Draw ROC curves.
 
     Args:
         curves: By label, each drawn thick; x is the false positive rate, rising, y the recall.
         folds: Of an ensemble, or of a cross-validation: thin lines, a band of one standard deviation around their
             mean, and the mean itself where `curves` is empty.
         title: Above the chart.
-
-    Raises:
-        ValueError: There is nothing to draw, or a curve is not one.
     """
-    _check(curves, folds)
     figure, (axes,) = new_chart(5.6, 5.6)
-    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)), label="chance")
+    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=DASHED, label="chance")
     _draw(axes, curves, folds, sample=_sample_roc)
-    unit_square(axes)
-    name_axes(axes, title, x="False positive rate (1 - specificity)", y="True positive rate (recall)")
-    legend(axes, "lower right")
+    axes.set(title=title, xlabel="False positive rate (1 - specificity)", ylabel="True positive rate (recall)")
+    axes.legend(loc="lower right")
     return figure
 
 
+@in_style
 def draw_precision_recall(
     curves: Mapping[str, Curve], *, prevalence: float, folds: Sequence[Curve] = (), title: str = "Precision and recall"
 ) -> Figure:
-    """Precision-recall curves.
+    """Draw precision-recall curves.
 
     Args:
         curves: By label, each drawn thick; x is the recall, rising, y the precision.
-        prevalence: Share of images of the class in [0, 1]: the precision of chance.
+        prevalence: Fraction of images of the class in [0, 1]: the precision of chance.
         folds: As in `draw_roc`.
         title: Above the chart.
-
-    Raises:
-        ValueError: There is nothing to draw, or a curve is not one.
     """
-    _check(curves, folds)
     figure, (axes,) = new_chart(5.6, 5.6)
-    axes.axhline(prevalence, color=QUIET, linewidth=1, linestyle=(0, (4, 4)), label=f"chance ({prevalence:.2f})")
+    axes.axhline(prevalence, color=QUIET, linewidth=1, linestyle=DASHED, label=f"chance ({prevalence:.2f})")
     _draw(axes, curves, folds, sample=_sample_precision, drawstyle="steps-pre")
-    unit_square(axes)
-    name_axes(axes, title, x="Recall", y="Precision")
-    legend(axes, "lower left")
+    axes.set(title=title, xlabel="Recall", ylabel="Precision")
+    axes.legend(loc="lower left")
     return figure
 
 
-def _draw(axes: Axes, curves: Mapping[str, Curve], folds: Sequence[Curve], *, sample: Any, **style: Any) -> None:
+def _draw(
+    axes: Axes,
+    curves: Mapping[str, Curve],
+    folds: Sequence[Curve],
+    *,
+    sample: Callable[[Curve], Floating],
+    **style: Any,
+) -> None:
     if folds:
         sampled = np.stack([sample(fold) for fold in folds])
-        mean, spread = sampled.mean(axis=0), sampled.std(axis=0)
+        mean, deviation = sampled.mean(axis=0), sampled.std(axis=0)
         for number, fold in enumerate(folds):
             label = f"{len(folds)} folds" if number == 0 else None
             axes.plot(fold.x, fold.y, color=SERIES[0], alpha=0.45, linewidth=0.8, label=label, **style)
-        low, high = (mean - spread).clip(0, 1), (mean + spread).clip(0, 1)
+        low, high = (mean - deviation).clip(0, 1), (mean + deviation).clip(0, 1)
         band = "folds, mean ± 1 sd"
         axes.fill_between(_GRID, low, high, color=SERIES[0], alpha=0.16, linewidth=0, label=band)
         if not curves:
             axes.plot(_GRID, mean, color=SERIES[0], linewidth=2.4, label="mean of the folds")
     for number, (label, curve) in enumerate(curves.items()):
         colour = INK if folds and number == 0 else SERIES[number % len(SERIES)]
-        axes.plot(curve.x, curve.y, color=colour, linewidth=2.4, label=literal(label), **style)
+        axes.plot(curve.x, curve.y, color=colour, linewidth=2.4, label=label, **style)
+    unit_square(axes)
 
 
 def _sample_roc(curve: Curve) -> Floating:
-    """Recall at even steps of the false positive rate; (0, 0) is put in front."""
+    """Recall at even steps of the false positive rate, which starts at (0, 0)."""
     recall = np.interp(_GRID, curve.x, curve.y)
     recall[0] = 0
     return recall
@@ -95,12 +95,3 @@ def _sample_roc(curve: Curve) -> Floating:
 def _sample_precision(curve: Curve) -> Floating:
     """Precision at even steps of the recall: that of the first point that reaches it."""
     return np.asarray(curve.y[np.searchsorted(curve.x, _GRID).clip(max=len(curve.x) - 1)])
-
-
-def _check(curves: Mapping[str, Curve], folds: Sequence[Curve]) -> None:
-    if not curves and not folds:
-        raise ValueError("curves: none given; one curve or fold is needed")
-    for curve in (*curves.values(), *folds):
-        if len(curve.x) != len(curve.y) or len(curve.x) == 0 or (np.diff(curve.x) < 0).any():
-            msg = f"curve: has {len(curve.x)} and {len(curve.y)} values; as many y as x, x rising, are needed"
-            raise ValueError(msg)

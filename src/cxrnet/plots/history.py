@@ -3,54 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxrnet.arrays import Float64
-from cxrnet.plots.chart import BLUE, VERMILION, legend, literal, name_axes, new_chart
+from cxrnet.plots.chart import BLUE, VERMILION, in_style, new_chart
 
 History = Mapping[str, Sequence[float]]
 
 _SETS = (("train", "training", BLUE), ("val", "validation", VERMILION))
 
 
+@in_style
 def draw_history(
-    folds: Mapping[str, History] | History,
-    *,
-    metrics: Mapping[str, str] | None = None,
-    title: str = "Training",
+    folds: Mapping[str, History], *, metrics: Mapping[str, str] | None = None, title: str = "Training"
 ) -> Figure:
-    """One panel a quantity, training and validation in two colours.
+    """Draw one panel per quantity, training and validation in two colours.
 
     One run: points joined by lines. Several folds: a thin line each, and their mean, thick, over the epochs that all
     of them have.
 
     Args:
-        folds: History of one run, or of each fold by name. A history holds `epoch` and, per quantity, `train_<name>`
-            and `val_<name>`, of one length; either of the two may be missing, and NaN is a gap.
+        folds: Name -> history of a run or fold. A history holds `epoch` and, per quantity, `train_<name>` and
+            `val_<name>`, of one length; either of the two may be missing, and NaN is a gap.
         metrics: Quantity -> name for people, in the order of the panels; None draws all that are there.
         title: Before the name of the first panel.
-
-    Raises:
-        ValueError: There is no epoch, no such quantity, or lengths differ.
     """
-    histories = _by_fold(folds)
-    quantities = metrics or {name: name.replace("_", " ") for name in _quantities(histories)}
-    _check(histories, quantities)
+    quantities = metrics or {name: name.replace("_", " ") for name in _quantities(folds)}
     figure, axes = new_chart(5.0 * len(quantities), 4.0, columns=len(quantities))
     for number, (one, (quantity, name)) in enumerate(zip(axes, quantities.items(), strict=True)):
         for prefix, label, colour in _SETS:
             lines = [
                 (np.asarray(history["epoch"], float), np.asarray(history[f"{prefix}_{quantity}"], float))
-                for history in histories.values()
+                for history in folds.values()
                 if f"{prefix}_{quantity}" in history
             ]
             _draw(one, lines, label, colour)
-        name_axes(one, f"{title}: {name}" if number == 0 else name, x="Epoch", y=name)
-        legend(one)
+        one.set(title=f"{title}: {name}" if number == 0 else name, xlabel="Epoch", ylabel=name)
+        one.legend()
     return figure
 
 
@@ -58,38 +50,16 @@ def _draw(axes: Axes, lines: Sequence[tuple[Float64, Float64]], label: str, colo
     if len(lines) == 1:
         (epochs, values), *_ = lines
         marker = "o" if len(epochs) <= 30 else None
-        axes.plot(epochs, values, color=colour, linewidth=1.8, marker=marker, markersize=3, label=literal(label))
+        axes.plot(epochs, values, color=colour, linewidth=1.8, marker=marker, markersize=3, label=label)
         return
     for epochs, values in lines:
         axes.plot(epochs, values, color=colour, linewidth=0.8, alpha=0.4)
-    if lines:
-        shared = sorted(set.intersection(*(set(epochs.tolist()) for epochs, _ in lines)))
-        if shared:
-            mean = np.mean([values[np.searchsorted(epochs, shared)] for epochs, values in lines], axis=0)
-            axes.plot(shared, mean, color=colour, linewidth=2.2, label=f"{label}, mean of {len(lines)} folds")
-
-
-def _by_fold(folds: Mapping[str, History] | History) -> dict[str, Any]:
-    """History by name of fold, whether one run was given or several."""
-    is_single = "epoch" in folds and not isinstance(folds["epoch"], Mapping)
-    return {"run": folds} if is_single else dict(folds)
+    shared = sorted(set.intersection(*(set(epochs.tolist()) for epochs, _ in lines))) if lines else []
+    if shared:
+        mean = np.mean([values[np.searchsorted(epochs, shared)] for epochs, values in lines], axis=0)
+        axes.plot(shared, mean, color=colour, linewidth=2.2, label=f"{label}, mean of {len(lines)} folds")
 
 
 def _quantities(histories: Mapping[str, History]) -> list[str]:
     names = (name.split("_", 1) for history in histories.values() for name in history if "_" in name)
     return list(dict.fromkeys(quantity for prefix, quantity in names if prefix in {"train", "val"}))
-
-
-def _check(histories: Mapping[str, History], quantities: Mapping[str, str]) -> None:
-    if not histories or not quantities:
-        raise ValueError("history: holds nothing to draw; `epoch` and train_<name> or val_<name> are needed")
-    for fold, history in histories.items():
-        epochs = np.asarray(history.get("epoch", ()), float)
-        if not len(epochs) or (np.diff(epochs) <= 0).any():
-            raise ValueError(f"history of {fold}: has {len(epochs)} epochs; one or more are needed, rising")
-        for quantity in quantities:
-            columns = [history[f"{prefix}_{quantity}"] for prefix, *_ in _SETS if f"{prefix}_{quantity}" in history]
-            if not columns or any(len(column) != len(epochs) for column in columns):
-                lengths = ", ".join(str(len(column)) for column in columns) or "no"
-                found = f"has {lengths} values of {quantity} for {len(epochs)} epochs"
-                raise ValueError(f"history of {fold}: {found}; as many are needed")

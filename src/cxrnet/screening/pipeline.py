@@ -89,7 +89,7 @@ class Pipeline:
         self.identifiers = identifiers
         self.limits = limits or Limits()
         self._runtime = Runtime(bundle, threads=threads, provider=provider)
-        self._view = GateRuntime(bundle.view)
+        self._view = GateRuntime(bundle.gate_graph)
         self._local = threading.local()
         self._decoders: list[Decoder] = [] if decoder is None else [decoder]
         self._unused = deque(self._decoders)
@@ -125,7 +125,7 @@ class Pipeline:
             BundleError: The bundle has no classifier.
         """
         timing: dict[str, float] = {}
-        self._runtime.begin()
+        self._runtime.open_in_background()
         with stopwatch(timing, "read"):
             radiograph = self.read(source)
         name = str(source) if not isinstance(source, Radiograph) else source.name

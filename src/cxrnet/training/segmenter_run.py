@@ -166,4 +166,4 @@ def draw_curves(rows: list[dict[str, float]]) -> bytes:
     names = [name for name in rows[-1] if name != "epoch"]
     history = {"epoch": [row["epoch"] for row in rows]}
     history |= {name: [row.get(name, np.nan) for row in rows] for name in names}
-    return png(draw_history(history))
+    return png(draw_history({"run": history}))

@@ -12,7 +12,7 @@ from typing import Any
 
 from cxrnet.arrays import UInt8
 from cxrnet.model.bundle import GRAPH, Bundle
-from cxrnet.model.session import open_session
+from cxrnet.model.session import Session
 
 SKIPPED = 2
 """First runs that do not count."""
@@ -31,7 +31,7 @@ def time_inside(bundle: Bundle, image: UInt8, *, runs: int, threads: int | None 
     large = {image.shape, tuple(side // stride for side in image.shape)}
     small = tuple(side // size for side in image.shape)
     with tempfile.TemporaryDirectory() as folder:
-        session = open_session(bundle.folder / GRAPH, threads=threads, profile=os.path.join(folder, "profile"))
+        session = Session(bundle.folder / GRAPH, threads=threads, profile=os.path.join(folder, "profile")).opened
         for _ in range(runs + SKIPPED):
             session.run(None, {"image": image[None]})
         events = json.loads(Path(session.end_profiling()).read_bytes())

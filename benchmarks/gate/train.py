@@ -1,30 +1,39 @@
-"""`cxrnet train gate`: the view network of the gate, from frontal films and a folder of other pictures."""
+"""Train the network of the gate on frontal radiographs and a folder of other images.
+
+    python -m benchmarks.gate.pictures --out pictures
+    python -m benchmarks.gate.train --manifest radiographs.csv --others pictures/train --out view.onnx
+
+Needs cxrnet[train]. The graph goes into `src/cxrnet/models/view.onnx`, or into a bundle of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import cv2
 import numpy as np
+import onnx
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.gate.network import GateNetwork, GateOutput
+from benchmarks.gate.synthetic_images import HALF, NOT_ASKED, Drawn, draw_image, means_of
 from cxrnet.arrays import Float32, UInt8
 from cxrnet.atomic import write_atomic
 from cxrnet.data.folds import assign_folds
-from cxrnet.data.manifest import Manifest
+from cxrnet.data.manifest import Manifest, parse_where, read_manifest
 from cxrnet.errors import UsageError
-from cxrnet.export.onnx import export_gate
+from cxrnet.export.onnx import export_module
 from cxrnet.model.config import NEW_PREPARATION, Frozen, Positive
-from cxrnet.model.gate_runtime import CONTENTS, METADATA, GateFacts
-from cxrnet.nn.gate_network import GateNetwork
+from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, METADATA, GateFacts
 from cxrnet.training.dataset import digest, read_films
-from cxrnet.training.synthetic_images import HALF, NOT_ASKED, Drawn, draw_view, means_of
 
 HELD_OUT = 8
 """One in so many groups of films is held out: from them the limits are taken."""
@@ -33,7 +42,7 @@ IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 
 class GateTraining(Frozen):
-    """Training of the view network.
+    """Training of the gate network.
 
     Attributes:
         epochs: Passes.
@@ -54,7 +63,7 @@ class GateTraining(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class Views(Dataset[tuple[Tensor, int, int, int]]):
+class GateImages(Dataset[tuple[Tensor, int, int, int]]):
     """The pictures of one epoch."""
 
     def __init__(self, films: UInt8, others: list[UInt8], *, count: int, seed: int, epoch: int) -> None:
@@ -67,12 +76,12 @@ class Views(Dataset[tuple[Tensor, int, int, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, int, int]:
         """Return what the network sees, float32 [1, rows, columns], and the answers."""
-        drawn: Drawn = draw_view(self.films, self.others, seed=self.seed, epoch=self.epoch, index=index)
+        drawn: Drawn = draw_image(self.films, self.others, seed=self.seed, epoch=self.epoch, index=index)
         return torch.from_numpy(drawn.means)[None], drawn.content, drawn.turn, drawn.inverted
 
 
 def train_gate(
-    manifest: Manifest, others: Path, out: Path, config: GateTraining, *, tell: Callable[[str], None]
+    manifest: Manifest, others: Path, out: Path, config: GateTraining, *, report: Callable[[str], None]
 ) -> GateFacts:
     """Train on the frontal films of a manifest and the pictures in a folder, and write the graph to `out`.
 
@@ -83,7 +92,7 @@ def train_gate(
         others: Folder with pictures of other things: PNG, JPEG, TIFF or BMP.
         out: The ONNX file; its metadata holds what is returned.
         config: The training.
-        tell: Takes a line of progress.
+        report: Takes a line of progress.
 
     Raises:
         RadiographError: A film cannot be read.
@@ -94,18 +103,31 @@ def train_gate(
     whole = read_films(samples, NEW_PREPARATION, with_masks=False).prepared
     films = np.stack([cv2.resize(film, HALF[::-1], interpolation=cv2.INTER_AREA) for film in whole])
     is_held_out = assign_folds(samples, folds=HELD_OUT, seed=config.seed) == 0
-    network = _fit(films[~is_held_out], read_pictures(others), config, tell)
+    network = _fit(films[~is_held_out], read_pictures(others), config, report)
     with torch.inference_mode():
         network.measure(_features(network, films[~is_held_out]))
         usual = network(torch.from_numpy(whole[is_held_out]))
     facts = GateFacts(
         limits=limits_of(usual.contents.numpy()[:, CONTENTS.index("frontal")], usual.distance.numpy(), config),
-        films=len(samples),
+        images=len(samples),
         sha256=digest(samples),
         settings=config.model_dump(mode="json"),
     )
     write_atomic(out, export_gate(network, {METADATA: facts.model_dump_json()}))
     return facts
+
+
+def export_gate(network: GateNetwork, metadata: Mapping[str, str]) -> bytes:
+    """Return the ONNX model from `image` uint8 [batch, height, width] to the fields of `GateOutput`.
+
+    Args:
+        network: With its weights; put in evaluation mode.
+        metadata: What the model states about itself, key to text.
+    """
+    image = torch.randint(0, 256, (2, *GATE_SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    model = onnx.load_from_string(export_module(network, image, GateOutput._fields))
+    onnx.helper.set_model_props(model, dict(metadata))
+    return bytes(model.SerializeToString())
 
 
 def limits_of(frontal: Float32, distance: Float32, config: GateTraining) -> dict[str, float]:
@@ -138,7 +160,7 @@ def read_pictures(folder: Path) -> list[UInt8]:
     return pictures
 
 
-def _fit(films: UInt8, others: list[UInt8], config: GateTraining, tell: Callable[[str], None]) -> GateNetwork:
+def _fit(films: UInt8, others: list[UInt8], config: GateTraining, report: Callable[[str], None]) -> GateNetwork:
     torch.manual_seed(config.seed)
     network = GateNetwork()
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.02)
@@ -147,8 +169,8 @@ def _fit(films: UInt8, others: list[UInt8], config: GateTraining, tell: Callable
     for epoch in range(config.epochs):
         network.train()
         total, right, seen = 0.0, 0, 0
-        views = Views(films, others, count=config.draws, seed=config.seed, epoch=epoch)
-        for means, content, turn, inverted in DataLoader(views, batch_size=config.batch):
+        images = GateImages(films, others, count=config.draws, seed=config.seed, epoch=epoch)
+        for means, content, turn, inverted in DataLoader(images, batch_size=config.batch):
             contents, turns, polarity = network.logits(network.features_of_means(means))
             loss = _loss(contents, turns, polarity, content, turn, inverted)
             optimiser.zero_grad()
@@ -157,7 +179,7 @@ def _fit(films: UInt8, others: list[UInt8], config: GateTraining, tell: Callable
             schedule.step()
             total, seen = total + loss.item() * len(means), seen + len(means)
             right += int((contents.argmax(dim=1) == content).sum())
-        tell(f"epoch {epoch}: loss {total / seen:.4f}, content right in {right / seen:.1%}")
+        report(f"epoch {epoch}: loss {total / seen:.4f}, content right in {right / seen:.1%}")
     return network.eval()
 
 
@@ -173,3 +195,25 @@ def _loss(contents: Tensor, turns: Tensor, polarity: Tensor, content: Tensor, tu
 def _features(network: GateNetwork, films: UInt8) -> Tensor:
     means = torch.from_numpy(np.stack([means_of(film) for film in films]))[:, None]
     return torch.cat([network.features_of_means(part) for part in torch.split(means, 256)])
+
+
+def main() -> int:
+    """Train, and print the limits."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--manifest", type=Path, required=True, help="frontal radiographs, upright, with bright bones")
+    parser.add_argument("--where", action="append", default=[], help="COLUMN=VALUE of the rows to use (repeatable)")
+    parser.add_argument("--others", type=Path, required=True, help="folder of images that are no chest radiographs")
+    parser.add_argument("--out", type=Path, required=True, help="ONNX file of the network")
+    parser.add_argument("--epochs", type=int, default=GateTraining().epochs)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    manifest = read_manifest(options.manifest, where=parse_where(options.where))
+    config = GateTraining(epochs=options.epochs, seed=options.seed)
+    facts = train_gate(manifest, options.others, options.out, config, report=lambda line: print(line, file=sys.stderr))
+    limits = ", ".join(f"{name} {value:.3g}" for name, value in facts.limits.items())
+    print(f"{options.out}: {facts.images} radiographs; limits {limits}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

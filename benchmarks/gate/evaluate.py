@@ -1,7 +1,7 @@
 """What the gate refuses: frontal films, which it should not, and everything else, which it should.
 
-    python benchmarks/pictures.py --out pictures
-    python benchmarks/gate.py --manifest films.csv --where split=val --pictures pictures/test [--laterals DIR]
+    python -m benchmarks.gate.pictures --out pictures
+    python -m benchmarks.gate.evaluate --manifest films.csv --where split=val --pictures pictures/test [--laterals DIR]
 
 The other images are made from the films (inverted, turned, parts) and from pictures, pages, noise and slices. None of
 them has been trained on where the pictures are those that `pictures.py` keeps for the proof.
@@ -61,37 +61,37 @@ def spoilt(films: list[Grey]) -> Iterator[tuple[str, Grey]]:
             yield "low contrast", (118 + film // 20).astype(np.uint8)
 
 
-def pages(chance: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
+def pages(rng: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
     """Yield pages of text, as (kind, image)."""
     for _ in range(count):
-        page = Image.new("L", (340, 420), int(chance.choice((255, 240, 0))))
+        page = Image.new("L", (340, 420), int(rng.choice((255, 240, 0))))
         ink = 0 if page.getpixel((0, 0)) else 255
-        size = int(chance.integers(9, 22))
+        size = int(rng.integers(9, 22))
         font = ImageFont.load_default(size)
-        for row in range(int(chance.integers(6, 420 // (size + 4)))):
-            line = " ".join(chance.choice(WORDS, int(chance.integers(2, 12))))
+        for row in range(int(rng.integers(6, 420 // (size + 4)))):
+            line = " ".join(rng.choice(WORDS, int(rng.integers(2, 12))))
             ImageDraw.Draw(page).text((12, 8 + row * (size + 4)), line, ink, font)
         yield "page of text", np.asarray(page)
 
 
-def noises(chance: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
+def noises(rng: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
     """Yield noise of several kinds, as (kind, image)."""
     for index in range(count):
         match index % 5:
             case 0:
-                field = chance.normal(128, chance.uniform(10, 60), (300, 340))
+                field = rng.normal(128, rng.uniform(10, 60), (300, 340))
             case 1:
-                field = chance.random((300, 340)) * 255
+                field = rng.random((300, 340)) * 255
             case 2:
-                field = cv2.GaussianBlur(chance.normal(0, 1, (300, 340)), (0, 0), chance.uniform(2, 25)) * 2000 + 128
+                field = cv2.GaussianBlur(rng.normal(0, 1, (300, 340)), (0, 0), rng.uniform(2, 25)) * 2000 + 128
             case 3:
-                field = 128 + 100 * np.sin(np.arange(340)[None] / chance.uniform(2, 40) + np.arange(300)[:, None] / 9)
+                field = 128 + 100 * np.sin(np.arange(340)[None] / rng.uniform(2, 40) + np.arange(300)[:, None] / 9)
             case _:
-                field = (chance.random((300, 340)) < chance.uniform(0.02, 0.5)) * 255.0
+                field = (rng.random((300, 340)) < rng.uniform(0.02, 0.5)) * 255.0
         yield "noise", np.clip(field, 0, 255).astype(np.uint8)
 
 
-def pieces(folder: Path, chance: np.random.Generator, each: int) -> Iterator[tuple[str, Grey]]:
+def pieces(folder: Path, rng: np.random.Generator, each: int) -> Iterator[tuple[str, Grey]]:
     """Yield each picture, and pieces of it, as (kind, image)."""
     for path in sorted(folder.rglob("*.png")):
         kind = {"photographs": "photograph or drawing", "volumes": "brain slice"}.get(
@@ -103,12 +103,12 @@ def pieces(folder: Path, chance: np.random.Generator, each: int) -> Iterator[tup
             continue
         yield kind, picture
         for _ in range(each - 1):
-            scale = chance.uniform(0.5, 0.95)
+            scale = rng.uniform(0.5, 0.95)
             rows, columns = max(SIDE, int(height * scale)), max(SIDE, int(width * scale))
-            top, left = chance.integers(height - rows + 1), chance.integers(width - columns + 1)
+            top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
             yield (
                 kind,
-                np.ascontiguousarray(np.rot90(picture[top : top + rows, left : left + columns], chance.integers(4))),
+                np.ascontiguousarray(np.rot90(picture[top : top + rows, left : left + columns], rng.integers(4))),
             )
 
 
@@ -132,12 +132,12 @@ def count(pipeline: Pipeline, images: Iterator[tuple[str, Radiograph]]) -> dict[
 
 def images(pipeline: Pipeline, options: argparse.Namespace) -> Iterator[tuple[str, Radiograph]]:
     """Yield everything that is screened, as (kind, image)."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     manifest = read_manifest(options.manifest, columns=Columns(), where=parse_where(options.where))
     read = [pipeline.read(path) for path in dict.fromkeys(sample.image for sample in manifest.samples)]
     yield from (("frontal film", radiograph) for radiograph in read)
     few = [np.asarray(radiograph.pixels, np.uint8) for radiograph in read[:: max(1, len(read) // SPOILT)]]
-    made = chain(spoilt(few), pages(chance, 40), noises(chance, 40), pieces(options.pictures, chance, 4))
+    made = chain(spoilt(few), pages(rng, 40), noises(rng, 40), pieces(options.pictures, rng, 4))
     yield from ((kind, Radiograph.from_array(image)) for kind, image in made)
     if options.laterals:
         yield from (("lateral", pipeline.read(path)) for path in sorted(options.laterals.iterdir()))

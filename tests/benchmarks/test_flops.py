@@ -1,6 +1,6 @@
 import pytest
+from benchmarks.flops import matrix_task, operations, segmenter_operations
 
-from cxrnet.bench.floor import matrix_task, operations, segmenter_operations
 from cxrnet.export.fused import FUSED_TAIL
 from cxrnet.model.config import BundleConfig, ClassifierConfig, SegmenterConfig, Standardisation
 from cxrnet.nn.network import Network

@@ -1,4 +1,4 @@
-"""The view network of the gate: what a picture shows, which way up, in which polarity, and how usual it looks.
+"""The network of the gate: what a picture shows, which way up, in which polarity, and how usual it looks.
 
 It is no part of the paper. It is small on purpose: it must tell a chest from a leg, not find disease.
 """

@@ -3,13 +3,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from benchmarks.gate.synthetic_images import HALF, NOT_ASKED, draw_image
+from benchmarks.gate.train import GateTraining, limits_of, read_pictures, train_gate
 
 from cxrnet.data.manifest import read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.imaging.preprocess import equalise
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS, GateRuntime
-from cxrnet.training.gate_run import GateTraining, limits_of, read_pictures, train_gate
-from cxrnet.training.synthetic_images import HALF, NOT_ASKED, draw_view
 from tests.data.conftest import write_film, write_rows
 from tests.material import film
 
@@ -21,7 +21,7 @@ def films():
 
 def draw(films, number=60, **key):
     others = [np.tile(np.arange(200, dtype=np.uint8), (120, 1))]
-    return [draw_view(films, others, **({"seed": 0, "epoch": 0} | key), index=index) for index in range(number)]
+    return [draw_image(films, others, **({"seed": 0, "epoch": 0} | key), index=index) for index in range(number)]
 
 
 def test_same_numbers_draw_the_same_picture(films):
@@ -50,6 +50,7 @@ def test_limits_refuse_and_warn_of_the_parts_that_are_named():
     assert limits["unlike"] == pytest.approx(8)
 
 
+@pytest.mark.slow
 def test_gate_is_trained_from_films_and_a_folder(tmp_path):
     rows = []
     for seed in range(24):
@@ -63,8 +64,8 @@ def test_gate_is_trained_from_films_and_a_folder(tmp_path):
     lines = []
     config = GateTraining(epochs=3, draws=256, batch=32)
     out = tmp_path / "view.onnx"
-    facts = train_gate(read_manifest(tmp_path / "films.csv"), tmp_path / "others", out, config, tell=lines.append)
-    assert facts.films == 23
+    facts = train_gate(read_manifest(tmp_path / "films.csv"), tmp_path / "others", out, config, report=lines.append)
+    assert facts.images == 23
     assert len(lines) == 3
     seen = GateRuntime(out).predict(equalise(film(99, height=GATE_SIZE[0], width=GATE_SIZE[1])[0]))
     assert seen.limits == facts.limits

@@ -70,8 +70,8 @@ def scattering_operations(config: ScatteringConfig, height: int, width: int) -> 
 
 def matrix_task() -> tuple[Callable[[], object], float]:
     """Return a matrix product in float32 to be timed, and its floating-point operations."""
-    chance = np.random.default_rng(0)
-    left, right = (chance.random((SIDE, SIDE), np.float32) for _ in range(2))
+    rng = np.random.default_rng(0)
+    left, right = (rng.random((SIDE, SIDE), np.float32) for _ in range(2))
     return lambda: left @ right, 2.0 * SIDE**3
 
 

@@ -1,6 +1,6 @@
 """The same work by what pip can install: eager PyTorch for Module 1, Kymatio for the scattering transform.
 
-A rival that is not installed is left out; the table says so.
+A library that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -10,28 +10,30 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import onnxruntime
+import scipy.special
+import torch
+from torch.nn import functional
 
 from cxrnet.arrays import UInt8
+from cxrnet.export.bundle import load_network
+from cxrnet.export.fused import FusedScattering
+from cxrnet.export.onnx import export_module
 from cxrnet.model.bundle import SEGMENTER, Bundle
-from cxrnet.model.session import open_session
+from cxrnet.model.session import Session
 from cxrnet.parallel import cpu_count
 
 Tasks = Mapping[str, Callable[[], object]]
 
 
 def segmenters(bundle: Bundle, image: UInt8) -> Tasks:
-    """Return Module 1 on one image, as the graph and, where PyTorch is installed, eager in both memory layouts."""
+    """Return Module 1 on one image, as the graph and eager in both memory layouts."""
     grey = image[None, None].astype(np.float32) / 255
-    session = open_session(bundle.folder / SEGMENTER)
+    session = Session(bundle.folder / SEGMENTER)
     tasks: dict[str, Callable[[], object]] = {"graph": lambda: session.run(None, {"image": grey})}
-    try:
-        import torch
-
-        from cxrnet.export.bundle import load_network
-    except ImportError:
-        return tasks
     torch.set_num_threads(cpu_count())
     contiguous = load_network(bundle).segmenter
     last = load_network(bundle).segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -49,32 +51,23 @@ def segmenters(bundle: Bundle, image: UInt8) -> Tasks:
 
 
 def scatterings(bundle: Bundle, images: UInt8) -> tuple[Tasks, dict[str, float]]:
-    """Return the scattering transform of a batch, and how far each rival's coefficients are from ours.
+    """Return the scattering transform of a batch, and how far each library's coefficients are from ours.
 
     Args:
         bundle: With a classifier.
         images: uint8 [batch, height, width], prepared images.
 
     Returns:
-        The tasks, empty without PyTorch, which ours is exported from; and for each rival the largest difference as a
+        The tasks, and for each library the largest difference as a
         part of the largest coefficient.
     """
     config, grey = bundle.config.classifier, bundle.config.standardisation
     assert config is not None
     assert grey is not None
-    try:
-        import torch
-
-        from cxrnet.export.fused import FusedScattering
-        from cxrnet.export.onnx import export_module
-    except ImportError:
-        return {}, {}
     torch.set_num_threads(cpu_count())
     given = ((images.astype(np.float32) - grey.mean) / grey.std).astype(np.float32)
-    import onnxruntime
-
     few = torch.from_numpy(np.repeat(given[:1], 2, axis=0))
-    content = export_module(FusedScattering(config.scattering).eval(), few, "scattering")
+    content = export_module(FusedScattering(config.scattering).eval(), few, ("scattering",))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cpu_count()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -97,7 +90,7 @@ def scatterings(bundle: Bundle, images: UInt8) -> tuple[Tasks, dict[str, float]]
 
 @contextmanager
 def _left_out_if_missing() -> Iterator[None]:
-    """Leave out a rival that is not installed."""
+    """Leave out a library that is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -107,9 +100,7 @@ def _left_out_if_missing() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Import Kymatio 0.3.0 beside a SciPy that has lost a function of its 3-D transform."""
-    import scipy.special
-
+    """Import Kymatio 0.3.0 together with a SciPy that has lost a function of its 3-D transform."""
     had = hasattr(scipy.special, "sph_harm")
     if not had:
         scipy.special.sph_harm = None
@@ -124,9 +115,6 @@ def _quiet() -> Iterator[None]:
 
 def _without_phases(run: Callable[..., object], *given: object) -> object:
     """Run with the convolutions as PyTorch has them, not by phases."""
-    from unittest.mock import patch
-
-    from torch.nn import functional
 
     def plain(x: Any, weight: Any, *, dilation: int) -> Any:
         padding = dilation * (weight.shape[-1] // 2)

