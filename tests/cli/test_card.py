@@ -1,4 +1,4 @@
-"""`cxrnet weights card`: from what was measured to what a bundle says of itself."""
+"""`cxrnet weights card`: from evaluation results to the card of a bundle."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def refuses(said, words):
     assert words in said.err
 
 
-def test_card_tells_what_was_measured(cxrnet, bundle, measured):
+def test_card_states_what_was_measured(cxrnet, bundle, measured):
     before = read_bundle(bundle).sha256
     assert cxrnet("weights", "card", bundle, "--evaluation", measured).code == 0
     auc = json.loads((measured / "metrics.json").read_text())["overall"]["roc_auc"]["value"]
-    told = cxrnet("weights", "show", bundle).out
-    assert f"| ROC AUC | {auc:.3f}" in told
-    assert "### val" in told
+    text = cxrnet("weights", "show", bundle).out
+    assert f"| ROC AUC | {auc:.3f}" in text
+    assert "### val" in text
     assert read_bundle(bundle).sha256 == before
 
 
@@ -87,21 +87,21 @@ def test_hand_written_card_becomes_the_notes(cxrnet, bundle, measured):
     assert "Made from drawings, for tests." in read_bundle(bundle).card.split("## Notes")[1]
 
 
-def test_controls_and_rivals_are_named(cxrnet, bundle, measured, tmp_path):
+def test_controls_and_comparisons_are_named(cxrnet, bundle, measured, tmp_path):
     other = changed(measured, tmp_path / "other", name="published-v7", sha256="1" * 64)
-    words = ("--evaluation", f"held out={measured}", "--control", f"blacked out={other}", "--rival", f"V7={other}")
+    words = ("--evaluation", f"held out={measured}", "--control", f"blacked out={other}", "--compare", f"V7={other}")
     assert cxrnet("weights", "card", bundle, *words).code == 0
     known = read_bundle(bundle).facts
     assert [(one.role, one.name) for one in known.evaluations] == [
         ("own", "held out"),
         ("control", "blacked out"),
-        ("rival", "V7"),
+        ("comparison", "V7"),
     ]
 
 
 def test_what_is_given_of_a_kind_replaces_that_kind_only(cxrnet, bundle, measured, tmp_path):
     other = changed(measured, tmp_path / "other", sha256="1" * 64)
-    cxrnet("weights", "card", bundle, "--evaluation", f"one={measured}", "--rival", f"V7={other}")
+    cxrnet("weights", "card", bundle, "--evaluation", f"one={measured}", "--compare", f"V7={other}")
     cxrnet("weights", "card", bundle, "--evaluation", f"two={measured}")
     assert [one.name for one in read_bundle(bundle).facts.evaluations] == ["two", "V7"]
 
@@ -110,7 +110,7 @@ def test_evaluation_of_another_model_is_refused_as_ones_own(cxrnet, bundle, meas
     other = changed(measured, tmp_path / "other", name="else", sha256="1" * 64)
     said = cxrnet("weights", "card", bundle, "--evaluation", other)
     refuses(said, "(11111111), not small 0.1")
-    refuses(said, "give it with --control or --rival")
+    refuses(said, "give it with --control or --compare")
     assert read_bundle(bundle).facts is None
 
 
@@ -138,7 +138,7 @@ def test_evaluation_without_its_table_is_refused(cxrnet, bundle, measured, tmp_p
 
 def test_two_evaluations_of_one_name_are_refused(cxrnet, bundle, measured):
     said = cxrnet("weights", "card", bundle, "--evaluation", measured, "--control", measured)
-    refuses(said, "2 evaluations are called 'val'; give each a name")
+    refuses(said, "2 evaluations have the name 'val'")
 
 
 def test_notes_come_from_a_file(cxrnet, bundle, tmp_path):

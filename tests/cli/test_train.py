@@ -166,7 +166,7 @@ def test_segmenter_bundle_carries_name_settings_and_card(segmenter_bundle):
 def test_card_of_a_segmenter_counts_its_films(segmenter_bundle, segmenter_run):
     facts = read_bundle(segmenter_bundle).facts
     record = json.loads((segmenter_run / "training.json").read_text())
-    assert {part.split: part.films for part in facts.data.sources} == {"train": 10, "val": 2}
+    assert {part.split: part.images for part in facts.data.sources} == {"train": 10, "val": 2}
     assert facts.data.sha256 == record["films"]["sha256"]
     assert facts.training.settings == record["settings"]
     assert facts.training.results["segmenter"] == json.loads((segmenter_run / "result.json").read_text())
@@ -196,8 +196,8 @@ def test_card_of_an_ensemble_takes_the_figures_of_its_own_folds(classifier_run, 
     assert said.code == 0, said.err
     bundle = read_bundle(tmp_path / "whole")
     assert bundle.facts.segmenter.sha256 == read_bundle(small_bundle).sha256
-    assert "every film by the fold that had not seen it" in bundle.card
-    assert {part.split: part.films for part in bundle.facts.data.sources} == {"all": 12}
+    assert "every image by the fold that had not seen it" in bundle.card
+    assert {part.split: part.images for part in bundle.facts.data.sources} == {"all": 12}
 
 
 def test_classifier_run_holds_folds_and_what_they_say_of_unseen_films(classifier_run):

@@ -37,7 +37,7 @@ def test_list_tells_where_each_comes_from(cxrnet, home, small_bundle):
     for place in ("bundles/own", "models/lungs", "bundles/covid", "models/covid"):
         shutil.copytree(small_bundle, home / place)
     covid, lungs, own = cxrnet("weights", "list").out.splitlines()
-    assert covid.endswith(f"[{home / 'bundles'}, hides the one shipped with cxrnet]")
+    assert covid.endswith(f"[{home / 'bundles'}, overrides the one shipped with cxrnet]")
     assert lungs.endswith("[shipped with cxrnet]")
     assert own.endswith(f"[{home / 'bundles'}]")
 

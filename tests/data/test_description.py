@@ -27,8 +27,8 @@ def describe(tmp_path, rows=ROWS):
 
 def test_film_with_two_masks_counts_once(tmp_path):
     north, east = describe(tmp_path).sources
-    assert (north.split, north.source, north.films, north.groups, north.patients) == ("train", "north", 2, 1, 1)
-    assert (east.split, east.source, east.films) == ("val", "east", 1)
+    assert (north.split, north.source, north.images, north.groups, north.patients) == ("train", "north", 2, 1, 1)
+    assert (east.split, east.source, east.images) == ("val", "east", 1)
 
 
 def test_licences_are_counted_whatever_the_case_of_the_column(tmp_path):

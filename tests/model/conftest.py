@@ -10,8 +10,8 @@ CONFIG_OF_LUNGS = BundleConfig(name="lungs", version="1.2", description="", lung
 FILES = {WEIGHTS: b"weights", SEGMENTER: b"graph", CARD: "# Lungs, möglichst".encode()}
 
 
-def list_anew(folder):
-    """List the files of the folder anew, as whoever changed them on purpose would."""
+def list_again(folder):
+    """Write the checksums of the files of the folder again, as someone who changed them on purpose would."""
     names = [path.name for path in folder.iterdir() if path.name != CHECKSUMS]
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
     (folder / CHECKSUMS).write_text(json.dumps({"sha256": sums}))

@@ -19,7 +19,7 @@ DATA = DataFacts(
         SourceFacts(
             split="train",
             source="shenzhen",
-            films=300,
+            images=300,
             groups=290,
             patients=280,
             licences={"CC BY 4.0": 299, "": 1},

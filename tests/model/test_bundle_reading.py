@@ -19,13 +19,13 @@ from cxrnet.model.bundle import (
     write_bundle,
 )
 from cxrnet.model.config import ClassifierConfig, Standardisation
-from tests.model.conftest import CONFIG_OF_LUNGS, FILES, list_anew
+from tests.model.conftest import CONFIG_OF_LUNGS, FILES, list_again
 
 
 def _change_config(folder, **changes):
     content = json.loads((folder / CONFIG).read_bytes()) | changes
     (folder / CONFIG).write_text(json.dumps(content))
-    list_anew(folder)
+    list_again(folder)
 
 
 def test_bundle_reads_back_what_was_written(bundle):
@@ -139,7 +139,7 @@ def test_missing_file_is_named(bundle, name):
 
 def test_file_that_nobody_listed_or_brought_is_named(bundle):
     (bundle.folder / WEIGHTS).unlink()
-    list_anew(bundle.folder)
+    list_again(bundle.folder)
     with pytest.raises(BundleError, match=r"lungs: weights\.safetensors is missing; import or build the bundle"):
         read_bundle(bundle.folder)
 
@@ -159,7 +159,7 @@ def test_pickle_is_refused(bundle, name):
 
 def test_pickle_is_refused_when_it_is_listed(bundle):
     (bundle.folder / "weights.pt").write_bytes(b"")
-    list_anew(bundle.folder)
+    list_again(bundle.folder)
     with pytest.raises(BundleError, match=r"lungs: holds weights\.pt, a format that can run code when loaded"):
         read_bundle(bundle.folder)
 
@@ -171,7 +171,7 @@ def test_hidden_file_of_the_system_is_passed_by(bundle):
 
 def test_config_that_is_no_json_is_refused(bundle):
     (bundle.folder / CONFIG).write_text("{")
-    list_anew(bundle.folder)
+    list_again(bundle.folder)
     with pytest.raises(BundleError, match=r"lungs: config in config\.json: Invalid JSON"):
         read_bundle(bundle.folder)
 
@@ -180,7 +180,7 @@ def test_bundle_of_a_later_format_is_refused_and_says_why(bundle):
     _change_config(bundle.folder, format=2, novelty="yes")
     with pytest.raises(
         BundleError,
-        match=r"lungs: format in config\.json: Input should be 1; the bundle was made by another version of cxrnet",
+        match=r"lungs: format in config\.json: Input should be 1; made by another version of cxrnet",
     ):
         read_bundle(bundle.folder)
 

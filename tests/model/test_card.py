@@ -8,7 +8,7 @@ from cxrnet.model.bundle import CARD, CHECKSUMS, FACTS, read_bundle, write_bundl
 from cxrnet.model.card import render_card
 from cxrnet.model.config import BundleConfig, Calibration, ClassifierConfig, Standardisation
 from cxrnet.model.facts import Facts, SegmenterFacts
-from tests.model.conftest import CONFIG_OF_LUNGS, FILES, list_anew
+from tests.model.conftest import CONFIG_OF_LUNGS, FILES, list_again
 from tests.model.material import DATA, TRAINING, evaluation, facts, metrics
 
 CLASSIFIER = BundleConfig(
@@ -33,33 +33,33 @@ def section(text, heading):
 
 def test_card_says_what_it_must_not_be_used_for():
     assert "For research only. Not a medical device; not for diagnosis." in card()
-    assert "Diagnosis, triage" in section(card(config=CLASSIFIER), "Never to be used for")
+    assert "Diagnosis, triage" in section(card(config=CLASSIFIER), "Not to be used for")
 
 
-def test_card_counts_films_groups_patients_and_licences_of_each_source():
+def test_card_counts_images_groups_patients_and_licences_of_each_source():
     row = "| train | shenzhen | 300 | 290 | 280 | none | PA 300 | CC BY 4.0 299, (not given) 1 |"
     assert row in section(card(), "Data")
 
 
-def test_card_tells_settings_that_are_not_of_the_network_and_results():
-    told = section(card(), "Training")
-    assert "from random weights; weights of the best epoch" in told
-    assert "| seed | 7 |" in told
-    assert "| lungs | 2 | 1 | 0.9123 |" in told
-    assert "filters" not in told
+def test_card_states_settings_that_are_not_of_the_network_and_results():
+    text = section(card(), "Training")
+    assert "from random weights; weights of the best epoch" in text
+    assert "| seed | 7 |" in text
+    assert "| lungs | 2 | 1 | 0.9123 |" in text
+    assert "filters" not in text
 
 
-def test_card_tells_figures_with_intervals_overall_and_by_column():
-    told = section(card(), "Figures")
-    assert "24 films in 24 groups of `val.csv` (split=val), by lungs 1.2." in told
-    assert "| Dice | 0.953 [0.943, 0.963] |" in told
-    assert "| kermany | 12 | 0.871 [0.861, 0.881] |" in told
+def test_card_states_figures_with_intervals_overall_and_by_column():
+    text = section(card(), "Figures")
+    assert "24 images in 24 groups of `val.csv` (split=val), by lungs 1.2." in text
+    assert "| Dice | 0.953 [0.943, 0.963] |" in text
+    assert "| kermany | 12 | 0.871 [0.861, 0.881] |" in text
 
 
-def test_card_tells_the_weakest_part_and_the_worst_groups():
-    told = section(card(), "Known failures")
-    assert "val: Dice is lowest for source kermany: 0.871 [0.861, 0.881], 12 films; overall 0.953" in told
-    assert "| g1 | kermany | AP |  | 0.412 |" in told
+def test_card_states_the_weakest_part_and_the_worst_groups():
+    text = section(card(), "Known failures")
+    assert "val: Dice is lowest for source kermany: 0.871 [0.861, 0.881], 12 images; overall 0.953" in text
+    assert "| g1 | kermany | AP |  | 0.412 |" in text
 
 
 def test_part_of_few_films_is_not_called_the_weakest():
@@ -72,59 +72,61 @@ def test_number_in_the_facts_is_the_number_in_the_card(dice):
     assert f"| Dice | {dice:.3f} [" in card(facts(evaluation(dice=dice)))
 
 
-def test_controls_and_rivals_stand_apart_and_say_whether_films_are_the_same():
+def test_controls_and_comparisons_stand_apart_and_say_whether_images_are_the_same():
     other = {**metrics()["manifest"], "sha256": "d" * 64}
-    told = card(facts(evaluation(), evaluation("blacked out", "control"), evaluation("V7", "rival", manifest=other)))
-    assert "### blacked out" in section(told, "Controls")
-    assert "These are the same films as above." in section(told, "Controls")
-    assert "These are other films than above." in section(told, "Other models")
-    assert "### V7" not in section(told, "Figures")
+    text = card(
+        facts(evaluation(), evaluation("blacked out", "control"), evaluation("V7", "comparison", manifest=other))
+    )
+    assert "### blacked out" in section(text, "Controls")
+    assert "These are the same images as above." in section(text, "Controls")
+    assert "These are other images than above." in section(text, "Other models")
+    assert "### V7" not in section(text, "Figures")
 
 
-def test_other_folds_of_the_same_films_are_the_same_films():
+def test_other_folds_of_the_same_images_are_the_same_images():
     one, other = ({**metrics()["manifest"], "sha256": digit * 64, "films": "e" * 64} for digit in "cd")
-    told = card(facts(evaluation(manifest=one), evaluation("blacked out", "control", manifest=other)))
-    assert "These are the same films as above." in section(told, "Controls")
+    text = card(facts(evaluation(manifest=one), evaluation("blacked out", "control", manifest=other)))
+    assert "These are the same images as above." in section(text, "Controls")
 
 
-def test_films_without_a_result_are_told():
-    told = card(facts(evaluation(status={"failed": 1, "segmented": 23}, reasons={"UNREADABLE": 1})))
-    assert "1 films were failed" in told
-    assert "Reasons: UNREADABLE 1." in told
+def test_images_without_a_result_are_counted():
+    text = card(facts(evaluation(status={"failed": 1, "segmented": 23}, reasons={"UNREADABLE": 1})))
+    assert "1 images were failed" in text
+    assert "Reasons: UNREADABLE 1." in text
 
 
-def test_source_that_betrays_the_class_is_told():
-    told = card(facts(evaluation(single_class={"source": {"single": ["hannover"], "both": ["ieee8023"]}})))
-    assert "all films of hannover have one class; both are in ieee8023" in told
+def test_source_that_is_confounded_with_the_class_is_named():
+    text = card(facts(evaluation(single_class={"source": {"single": ["hannover"], "both": ["ieee8023"]}})))
+    assert "all images of hannover have one class; both are in ieee8023" in text
 
 
 def test_card_of_a_classifier_tells_calibration_and_where_its_masks_came_from():
     masks = SegmenterFacts(name="lungs", version="1.2", sha256="e" * 64, training=TRAINING, data=DATA)
-    told = card(Facts(segmenter=masks), CLASSIFIER)
-    assert "calibrated on 1,887 films" in told
-    assert "score of covid: balanced 0.437." in told
-    assert f"Lung masks came from lungs 1.2 (sha256 `{'e' * 64}`)" in told
-    assert "| train | shenzhen | 300 |" in told
+    text = card(Facts(segmenter=masks), CLASSIFIER)
+    assert "calibrated on 1,887 images" in text
+    assert "score of covid: balanced 0.437." in text
+    assert f"Lung masks came from lungs 1.2 (sha256 `{'e' * 64}`)" in text
+    assert "| train | shenzhen | 300 |" in text
 
 
-def test_card_tells_that_module_1_works_on_halved_films():
+def test_card_states_that_module_1_works_on_halved_images():
     network = CONFIG_OF_LUNGS.segmenter.model_copy(update={"output_stride": 2})
     halved = CONFIG_OF_LUNGS.model_copy(update={"segmenter": network})
-    assert "dilated branches on halved films; its lungs" in card(config=halved)
+    assert "dilated branches on halved images; its lungs" in card(config=halved)
     assert "dilated branches; its lungs" in card()
 
 
-def test_card_tells_what_is_done_to_the_coefficients():
+def test_card_states_what_is_done_to_the_coefficients():
     how = ClassifierConfig(logarithm=True, lungs_only=True)
-    told = card(config=CLASSIFIER.model_copy(update={"classifier": how}))
-    assert "order 2, as logarithms, 0 outside the lungs); classes" in told
+    text = card(config=CLASSIFIER.model_copy(update={"classifier": how}))
+    assert "order 2, as logarithms, 0 outside the lungs); classes" in text
     assert "order 2); classes" in card(config=CLASSIFIER)
 
 
 def test_card_says_what_is_not_known():
-    told = card(Facts())
-    for words in ("is not recorded", "has not been evaluated yet", "that is no proof that there are none"):
-        assert words in told
+    text = card(Facts())
+    for words in ("is not recorded", "has not been evaluated yet", "that does not prove that there are none"):
+        assert words in text
 
 
 def test_notes_end_the_card():
@@ -145,13 +147,13 @@ def test_bundle_with_facts_reads_back_and_its_card_follows_from_them(tmp_path):
     files = {name: data for name, data in FILES.items() if name != CARD}
     bundle = write_bundle(tmp_path / "lungs", CONFIG_OF_LUNGS, files, facts=facts())
     assert bundle.facts == facts()
-    assert bundle.card == bundle.stored_card == render_card(CONFIG_OF_LUNGS, facts(), bundle.sha256)
+    assert bundle.card == render_card(CONFIG_OF_LUNGS, facts(), bundle.sha256)
 
 
 def test_facts_can_be_added_and_the_model_keeps_its_name(bundle):
-    told = write_facts(bundle, facts())
-    assert told.sha256 == bundle.sha256
-    assert read_bundle(bundle.folder) == told
+    text = write_facts(bundle, facts())
+    assert text.sha256 == bundle.sha256
+    assert read_bundle(bundle.folder) == text
     assert "0.953 [0.943, 0.963]" in (bundle.folder / CARD).read_text()
 
 
@@ -165,14 +167,14 @@ def test_changed_facts_are_noticed(bundle):
 
 def test_facts_of_another_form_are_refused(bundle):
     (write_facts(bundle, facts()).folder / FACTS).write_text('{"format": 2}')
-    list_anew(bundle.folder)
-    with pytest.raises(BundleError, match=r"lungs: format in facts\.json: Input should be 1; the bundle was made by"):
+    list_again(bundle.folder)
+    with pytest.raises(BundleError, match=r"lungs: format in facts\.json: Input should be 1; made by another version"):
         read_bundle(bundle.folder)
 
 
 def test_facts_are_not_written_into_another_model(bundle):
     write_bundle(bundle.folder, CONFIG_OF_LUNGS.model_copy(update={"version": "9.0"}), FILES, overwrite=True)
-    with pytest.raises(BundleError, match="lungs: is another model than it was when it was read"):
+    with pytest.raises(BundleError, match="lungs: has changed since it was read"):
         write_facts(bundle, facts())
     assert not (bundle.folder / FACTS).exists()
 
@@ -183,5 +185,5 @@ def test_facts_beside_a_hand_written_card_are_refused(tmp_path):
 
 
 def test_checksums_hold_all_files(bundle):
-    told = write_facts(bundle, facts())
-    assert {path.name for path in told.folder.iterdir()} == {*FILES, FACTS, CHECKSUMS, "config.json"}
+    text = write_facts(bundle, facts())
+    assert {path.name for path in text.folder.iterdir()} == {*FILES, FACTS, CHECKSUMS, "config.json"}

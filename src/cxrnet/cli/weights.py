@@ -1,4 +1,4 @@
-"""`cxrnet weights`: bundles on this machine, their cards, and published weights made into bundles."""
+"""`cxrnet weights`: the model bundles on this machine, their cards, and conversion of published weights."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from cxrnet.model.bundle import Bundle
     from cxrnet.model.facts import EvaluationFacts, Facts, Role
 
-app = typer.Typer(
-    help="Bundles on this machine, their cards; published weights made into bundles.", no_args_is_help=True
-)
+app = typer.Typer(help="Model bundles: list, show, import published weights, export again.", no_args_is_help=True)
 
 NAMED = "[NAME=]DIR"
 
@@ -21,10 +19,10 @@ NAMED = "[NAME=]DIR"
 @app.command("import")
 def import_(
     sources: list[Path] = typer.Argument(..., metavar="SRC...", help="Keras .h5 files, or folders of them."),
-    out: Path | None = typer.Option(None, help="Folder for the bundles; default: where named bundles live."),
-    overwrite: bool = typer.Option(False, help="Replace bundles that are there."),
+    out: Path | None = typer.Option(None, help="Folder for the bundles (default: the folder of named bundles)."),
+    overwrite: bool = typer.Option(False, help="Replace existing bundles."),
 ) -> None:
-    """Turn the published Keras weights into the bundles published-v7 and published-jms. Needs cxrnet[train]."""
+    """Convert the published Keras weights into the bundles published-v7 and published-jms. Needs cxrnet[train]."""
     from cxrnet.errors import require
     from cxrnet.model.registry import bundles_folder
 
@@ -37,11 +35,11 @@ def import_(
 
 @app.command()
 def export(
-    name: str = typer.Argument(..., metavar="NAME|PATH", help="Name of a bundle, or its folder."),
-    out: Path = typer.Option(..., help="Folder of the new bundle; that of the old one with --overwrite."),
-    overwrite: bool = typer.Option(False, help="Replace a bundle that is there."),
+    name: str = typer.Argument(..., metavar="NAME|PATH", help="Model bundle: a name or a path."),
+    out: Path = typer.Option(..., help="Folder for the new bundle."),
+    overwrite: bool = typer.Option(False, help="Replace an existing bundle."),
 ) -> None:
-    """Export the graphs of a bundle anew from its weights, as this version makes them. Needs cxrnet[train].
+    """Re-export the graphs of a bundle from its weights with this version. Needs cxrnet[train].
 
     Scores stay the same within rounding; the sha256 that names the model changes.
     """
@@ -56,17 +54,17 @@ def export(
 
 @app.command("list")
 def list_() -> None:
-    """Print the named bundles, and where each comes from."""
+    """List the named bundles and where each comes from."""
     from cxrnet.errors import BundleError
     from cxrnet.model.bundle import read_bundle
     from cxrnet.model.registry import bundle_folders, bundles_folder, hidden_folders, is_shipped
 
     folders, hidden = bundle_folders(), hidden_folders()
     if not folders:
-        typer.echo(f"no bundles in {bundles_folder()}; `cxrnet weights import` makes some")
+        typer.echo(f"no bundles in {bundles_folder()}; import some with `cxrnet weights import`")
     for name, folder in folders.items():
         origin = "shipped with cxrnet" if is_shipped(folder) else str(folder.parent)
-        origin += ", hides the one shipped with cxrnet" if name in hidden else ""
+        origin += ", overrides the one shipped with cxrnet" if name in hidden else ""
         try:
             bundle = read_bundle(folder)
         except BundleError as error:
@@ -77,10 +75,10 @@ def list_() -> None:
 
 @app.command()
 def show(
-    name: str = typer.Argument(..., metavar="NAME|PATH", help="Name of a bundle, or its folder."),
+    name: str = typer.Argument(..., metavar="NAME|PATH", help="Model bundle: a name or a path."),
     as_json: bool = typer.Option(False, "--json", help="Print the config instead of the card."),
 ) -> None:
-    """Print the card of a bundle: what it was made from, what it can and cannot do."""
+    """Print the model card of a bundle."""
     from cxrnet.model.registry import open_bundle
 
     bundle = open_bundle(name)
@@ -92,30 +90,31 @@ def show(
 
 @app.command()
 def card(
-    name: str = typer.Argument(..., metavar="NAME|PATH", help="Name of a bundle, or its folder."),
-    evaluation: list[str] = typer.Option([], metavar=NAMED, help="Of this model, or of its folds; repeat it."),
-    control: list[str] = typer.Option([], metavar=NAMED, help="Of a training that bears on it; repeat it."),
-    rival: list[str] = typer.Option([], metavar=NAMED, help="Of another model; repeat it."),
-    notes: Path | None = typer.Option(None, help="Markdown that ends the card."),
+    name: str = typer.Argument(..., metavar="NAME|PATH", help="Model bundle: a name or a path."),
+    evaluation: list[str] = typer.Option([], metavar=NAMED, help="Evaluation of this model or its folds (repeatable)."),
+    control: list[str] = typer.Option([], metavar=NAMED, help="Evaluation of a control training (repeatable)."),
+    compare: list[str] = typer.Option([], metavar=NAMED, help="Evaluation of another model (repeatable)."),
+    notes: Path | None = typer.Option(None, help="Markdown file for the end of the card."),
+    rival: list[str] = typer.Option([], hidden=True),
 ) -> None:
-    """Write the card of a bundle anew from what `cxrnet evaluate` measured.
+    """Regenerate a bundle's model card from evaluation results. Needs cxrnet[train].
 
-    What is given of a kind replaces what the bundle held of that kind; with no option the card is only written
-    anew. The model and its sha256 stay as they are.
+    Evaluations of a kind replace those of the same kind in the bundle; without options the card is only written
+    again. The model and its sha256 stay the same.
     """
     from cxrnet.model.bundle import write_facts
     from cxrnet.model.facts import Facts
     from cxrnet.model.registry import open_bundle
 
     bundle = open_bundle(name)
-    facts = bundle.facts or Facts(notes=bundle.stored_card)
-    given: dict[Role, list[str]] = {"own": evaluation, "control": control, "rival": rival}
+    facts = bundle.facts or Facts(notes=bundle.card)
+    given: dict[Role, list[str]] = {"own": evaluation, "control": control, "comparison": compare + rival}
     evaluations = [one for role, words in given.items() for one in _evaluations(bundle, facts, role, words)]
     _refuse_equal_names(evaluations)
-    told = facts.model_copy(
+    updated = facts.model_copy(
         update={"evaluations": tuple(evaluations), "notes": facts.notes if notes is None else _read_notes(notes)}
     )
-    written = write_facts(bundle, told)
+    written = write_facts(bundle, updated)
     typer.echo(f"{written.label}: {written.folder / 'card.md'}, {len(evaluations)} evaluations")
 
 
@@ -137,7 +136,7 @@ def _refuse_equal_names(evaluations: list[EvaluationFacts]) -> None:
     for label in names:
         if not label or names.count(label) > 1:
             raise UsageError(
-                f"card: {names.count(label)} evaluations are called {label!r}; give each a name, as in --rival NAME=DIR"
+                f"card: {names.count(label)} evaluations have the name {label!r}; rename one, as in --compare NAME=DIR"
             )
 
 

@@ -38,7 +38,7 @@ def _describe(split: str, source: str, images: Sequence[Sample], licence: str | 
     return SourceFacts(
         split=split,
         source=source,
-        films=len(images),
+        images=len(images),
         groups=len({image.group for image in images}),
         patients=len(patients) if all(image.patient is not None for image in images) else None,
         licences=_count(image.values[licence] if licence else "" for image in images),

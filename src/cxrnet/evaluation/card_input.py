@@ -32,12 +32,12 @@ def read_evidence(folder: Path, *, name: str, role: Role, bundle: Bundle) -> Eva
     """
     metrics = _read_metrics(folder)
     task = "segmenter" if bundle.config.classifier is None else "classifier"
-    if role != "rival" and metrics["task"] != task:
+    if role != "comparison" and metrics["task"] != task:
         raise UsageError(f"{folder}: evaluates a {metrics['task']}; {bundle.config.name} is a {task}")
     training = bundle.facts.training if bundle.facts else None
     if role == "own" and metrics["model"]["sha256"] not in (bundle.sha256, training and training.sha256):
         told = f"{metrics['model']['name']} {metrics['model']['version']} ({metrics['model']['sha256'][:8]})"
-        msg = f"{folder}: evaluates {told}, not {bundle.label} or its folds; give it with --control or --rival"
+        msg = f"{folder}: evaluates {told}, not {bundle.label} or its folds; give it with --control or --compare"
         raise UsageError(msg)
     worst = _worst(folder / PER_IMAGE, metrics) if role == "own" else ()
     kept = {key: metrics[key] for key in KEPT if key in metrics}

@@ -84,7 +84,7 @@ def re_export(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundl
     return build_bundle(
         load_network(bundle),
         folder,
-        card="" if bundle.facts is not None else bundle.stored_card,
+        card="" if bundle.facts is not None else bundle.card,
         facts=bundle.facts,
         gate=own.read_bytes() if own.is_file() else None,
         overwrite=overwrite,

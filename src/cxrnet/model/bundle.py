@@ -1,16 +1,16 @@
-"""A model on disk: one folder, read strictly, written whole.
+"""A model on disk: one folder, read strictly, written atomically.
 
     config.json          what the model is (`BundleConfig`)
     weights.safetensors  the weights, for training and research
     segmenter.onnx       Module 1 alone, for images of any size
-    graph.onnx           everything, from prepared image to scores (where there is a classifier)
+    graph.onnx           the whole network, from prepared image to scores (where there is a classifier)
     view.onnx            the network of the gate, where the model has one of its own
     card.md              what the model was made from, what it can and cannot do
     facts.json           what the card is written from (`Facts`); published bundles have a card without it
     checksums.json       sha256 of each of these
 
-The model is named by what it computes with: a card that learns of another evaluation leaves the name as it is.
-Nothing in a bundle is ever unpickled.
+The sha256 that names the model covers the files it computes with, not card and facts: a new evaluation leaves it as it
+is. Nothing in a bundle is ever unpickled.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from pydantic import ValidationError
 
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import BundleError, OutputError
-from cxrnet.model.card import render_card
 from cxrnet.model.config import BundleConfig, Frozen
 from cxrnet.model.facts import Facts
 from cxrnet.model.gate_runtime import SHIPPED_GATE
@@ -42,7 +41,7 @@ GATE = "view.onnx"
 CARD = "card.md"
 FACTS = "facts.json"
 ABOUT = frozenset({CARD, FACTS})
-"""Files that tell of the model and are no part of it."""
+"""Files that describe the model and are no part of it."""
 
 CHECKSUMS = "checksums.json"
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -80,12 +79,7 @@ class Bundle:
 
     @property
     def card(self) -> str:
-        """The card, in Markdown: written from the facts where there are any."""
-        return self.stored_card if self.facts is None else render_card(self.config, self.facts, self.sha256)
-
-    @property
-    def stored_card(self) -> str:
-        """The card as the folder holds it."""
+        """The card, in Markdown."""
         return (self.folder / CARD).read_text(encoding="utf-8")
 
 
@@ -93,10 +87,10 @@ def read_bundle(folder: Path) -> Bundle:
     """Return the bundle in `folder` after checking every file.
 
     Raises:
-        BundleError: A file is missing, changed, or not listed, or the config is not of this version's form.
+        BundleError: A file is missing, changed, or not listed, or the config does not have this version's form.
     """
     checksums = _read_checksums(folder)
-    _refuse_others(folder, checksums)
+    _reject_unlisted_files(folder, checksums)
     content = {name: _read_checked(folder, name, expected) for name, expected in checksums.items()}
     config = _parse(BundleConfig, folder, CONFIG, content[CONFIG])
     for name in needed_files(config):
@@ -114,12 +108,19 @@ def write_bundle(
     facts: Facts | None = None,
     overwrite: bool = False,
 ) -> Bundle:
-    """Write a bundle whole: `files` holds all but the config and the checksums, and no card where there are `facts`.
+    """Write a bundle atomically.
+
+    Args:
+        folder: Of the bundle.
+        config: What the model is.
+        files: All but config and checksums; without the card where there are `facts`.
+        facts: What the card is written from.
+        overwrite: Whether to replace an existing bundle.
 
     Raises:
         BundleError: The folder exists and `overwrite` is not set, or it is not a bundle, or `files` are not
             those that the config needs.
-        OutputError: It cannot be written; what stood there before still does.
+        OutputError: It cannot be written; an existing bundle is unchanged.
     """
     content = {CONFIG: config.model_dump_json(indent=2).encode(), **files}
     if facts is not None and CARD in files:
@@ -139,17 +140,17 @@ def write_bundle(
 
 
 def write_facts(bundle: Bundle, facts: Facts) -> Bundle:
-    """Give a bundle other facts and the card that follows from them; the model and its sha256 stay.
+    """Replace the facts of a bundle and the card written from them; the model and its sha256 stay.
 
     Raises:
         BundleError: The bundle has changed since it was read.
-        OutputError: It cannot be written; what stood there before still does.
+        OutputError: It cannot be written; the bundle is unchanged.
     """
     folder = bundle.folder
     checksums = _read_checksums(folder)
     content = {name: _read_checked(folder, name, checksums[name]) for name in checksums if name not in ABOUT}
     if name_model(checksums) != bundle.sha256:
-        raise BundleError(f"{folder.name}: is another model than it was when it was read; do it again")
+        raise BundleError(f"{folder.name}: has changed since it was read; run the command again")
     _replace_folder(folder, content | _about(bundle.config, facts, bundle.sha256))
     return read_bundle(folder)
 
@@ -167,6 +168,8 @@ def needed_files(config: BundleConfig) -> tuple[str, ...]:
 
 
 def _about(config: BundleConfig, facts: Facts, sha256: str) -> dict[str, bytes]:
+    from cxrnet.model.card import render_card  # needs jinja2, which screening does not
+
     card = render_card(config, facts, sha256)
     return {FACTS: facts.model_dump_json(indent=1).encode(), CARD: card.encode()}
 
@@ -186,14 +189,14 @@ def _replace_folder(folder: Path, content: Mapping[str, bytes]) -> None:
         aside.chmod(0o755)
         _swap(aside, folder)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+        raise OutputError.of(folder, error) from error
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
 
 
 def _swap(aside: Path, folder: Path) -> None:
-    """Put `aside` in the place of `folder`; what stood there is removed last, and comes back on failure."""
+    """Put `aside` in the place of `folder`, which is removed last, and restored on failure."""
     if not folder.exists():
         aside.rename(folder)
         return
@@ -220,8 +223,8 @@ def _read_checksums(folder: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in listed.items()}
 
 
-def _refuse_others(folder: Path, checksums: Mapping[str, str]) -> None:
-    """A file that nobody vouches for may be an old weight or worse: say so instead of passing it by."""
+def _reject_unlisted_files(folder: Path, checksums: Mapping[str, str]) -> None:
+    """Refuse files without a checksum: they may be old weights or worse."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PICKLES:
             msg = f"{folder.name}: holds {path.name}, a format that can run code when loaded; bundles hold safetensors"
@@ -248,7 +251,7 @@ def _parse(record: type[Record], folder: Path, name: str, data: bytes) -> Record
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or Path(name).stem
-        msg = f"{folder.name}: {where} in {name}: {first['msg']}; the bundle was made by another version of cxrnet"
+        msg = f"{folder.name}: {where} in {name}: {first['msg']}; made by another version of cxrnet, build it again"
         raise BundleError(msg) from error
 
 

@@ -1,44 +1,38 @@
-"""The card of a bundle: what it is, made from what, how good, where it fails. Written from config and facts alone."""
+"""The card of a bundle: what it is, its data, its figures, its failures. Written from config and facts, by jinja2."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cxrnet.errors import require
 from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import DataFacts, EvaluationFacts, Facts, TrainingFacts
-from cxrnet.model.tables import (
-    cautions,
-    class_table,
-    column_tables,
-    overall_table,
-    table,
-    title,
-    weakest,
-    worst_table,
-)
+from cxrnet.model.metric_names import HEADINGS, format_metric
 
-NOTICE = "**For research only. Not a medical device; not for diagnosis.**"
-
-USES = {
-    "segmenter": "finding the lungs in frontal chest radiographs (PA or AP) in research on images",
-    "classifier": "research on classifiers of frontal chest radiographs (PA or AP), and on how they fail",
-}
-NEVER = {
-    "segmenter": (
-        "Measuring a patient: a mask can miss consolidated or collapsed lung, which is what disease looks like.",
-        "Lateral views, CT, films of other parts of the body, photographs of films.",
-    ),
-    "classifier": (
-        "Diagnosis, triage, screening of a population, or to hold back any test or treatment.",
-        "Films of hospitals, scanners, ages or diseases that the tables below do not hold: scores mean little there.",
-        "Saying where in a lung the disease is: a heat map tells what moved the score, not what is ill.",
-        "Lateral views, CT, films of other parts of the body, photographs of films.",
-    ),
-}
 OF_THE_NETWORK = frozenset({"segmenter", "classifier", "preparation", "lung_mask"})
-"""Settings that the config tells already."""
+"""Settings that the config states already."""
+
+OVERALL = {
+    "segmenter": ("dice", "precision", "recall", "jaccard", "hd95_px", "surface_px"),
+    "classifier": (
+        "roc_auc", "average_precision", "accuracy", "precision", "recall", "specificity", "brier", "calibration_error",
+    ),
+}  # fmt: skip
+GROUPED = {
+    "segmenter": ("dice", "precision", "recall", "hd95_px"),
+    "classifier": ("roc_auc", "recall", "specificity", "calibration_error"),
+}
+RANKED = {"segmenter": ("dice",), "classifier": ("roc_auc", "recall", "specificity")}
+"""Metrics by which the weakest subset of the images is chosen."""
+
+MIN_SUBSET = 10
+"""A subset with fewer images is not called the weakest: chance would choose it."""
+
+PRESENTED = (("logarithm", ", as logarithms"), ("lungs_only", ", 0 outside the lungs"))
+"""Options of Module 2 that change its coefficients, and their wording."""
 
 
 def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
@@ -46,26 +40,29 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
 
     Args:
         config: What the model is.
-        facts: What is known of it; what is not known is said to be so.
+        facts: What is known of it; the card says what is not known.
         sha256: That names the model.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
     """
-    kind = "segmenter" if config.classifier is None else "classifier"
-    lines = [f"# {config.name} {config.version}", "", f"{config.description}. {NOTICE}", "", f"sha256 `{sha256}`", ""]
-    lines += ["## What it is", "", *_bullets(describe(config))]
-    lines += ["## Meant for", "", f"It is meant for {USES[kind]}.", ""]
-    lines += ["## Never to be used for", "", *_bullets(NEVER[kind])]
-    lines += ["## Data", "", *_data(facts)]
-    lines += ["## Training", "", *_training(facts)]
-    lines += ["## Figures", "", *_figures(facts)]
-    lines += _compared(facts)
-    lines += ["## Known failures", "", *_failures(facts)]
-    if facts.notes:
-        lines += ["## Notes", "", facts.notes.strip(), ""]
-    return "\n".join(lines)
-
-
-PRESENTED = (("logarithm", ", as logarithms"), ("lungs_only", ", 0 outside the lungs"))
-"""Options of Module 2 that change its coefficients, as a card tells them."""
+    with require("train", "card"):
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    environment = Environment(  # Markdown, not HTML
+        loader=PackageLoader("cxrnet.model", ""),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("\n", " ")
+    functions = (
+        cautions, describe, headings, metric_rows, overall_rows, result_rows, same_images, setting_rows, source_rows,
+        title, totals, weakest, worst_rows,
+    )  # fmt: skip
+    environment.globals |= {function.__name__: function for function in functions} | {"grouped": GROUPED}
+    text = environment.get_template("card.md.j2").render(config=config, facts=facts, sha256=sha256)
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 DEPTHS = {"8-bit": "after rounding to 256 greys", "full": "at the full depth of the stored values"}
@@ -73,156 +70,153 @@ DEPTHS = {"8-bit": "after rounding to 256 greys", "full": "at the full depth of 
 
 
 def describe(config: BundleConfig) -> list[str]:
-    """Return what the model is and how a film reaches it, a line each."""
+    """Return what the model is and how an image reaches it, one line each."""
     size, network = config.preparation, config.segmenter
     heart = "run behind the heart" if config.lungs_include_heart else "leave the heart out"
-    films = " on halved films" if network.output_stride == 2 else ""
-    told = [
-        f"Films are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised "
+    halved = " on halved images" if network.output_stride == 2 else ""
+    lines = [
+        f"Images are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised "
         f"{DEPTHS[size.depth]}; no display window of a file changes them.",
-        f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches{films}; its lungs "
+        f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches{halved}; its lungs "
         f"{heart}.",
     ]
     if config.classifier is None:
-        return told
+        return lines
     classifier, scattering = config.classifier, config.classifier.scattering
-    options = [text for is_set, text in PRESENTED if getattr(classifier, is_set)]
-    told.append(
+    options = [text for name, text in PRESENTED if getattr(classifier, name)]
+    lines.append(
         f"Module 2: {config.folds} folds on {scattering.channels} scattering coefficients (J = {scattering.J}, "
         f"L = {scattering.L}, order {scattering.order}{''.join(options)}); classes {', '.join(classifier.classes)}."
     )
     if config.calibration is None:
-        return [*told, "Scores are a plain softmax: they are not calibrated."]
+        return [*lines, "Scores are a plain softmax: they are not calibrated."]
     points = ", ".join(f"{name} {value:.3f}" for name, value in config.calibration.operating_points.items())
-    told.append(
-        f"Scores are calibrated on {config.calibration.films:,} films that the fold behind a score had not seen"
-        + (f"; operating points on the score of {classifier.classes[0]}: {points}." if points else ".")
-    )
-    return told
+    operating = f"; operating points on the score of {classifier.classes[0]}: {points}." if points else "."
+    images = f"{config.calibration.films:,} images that the fold behind a score had not seen"
+    return [*lines, f"Scores are calibrated on {images}{operating}"]
 
 
-def _data(facts: Facts) -> list[str]:
-    lines = _counts(facts.data)
-    if facts.segmenter is not None:
-        masks = facts.segmenter
-        lines += [f"Lung masks came from {masks.name} {masks.version} (sha256 `{masks.sha256}`), made from:", ""]
-        lines += _counts(masks.data)
-    return lines
-
-
-def _counts(data: DataFacts | None) -> list[str]:
-    if data is None:
-        return ["Which films it was made from is not recorded.", ""]
-    rows = [
-        (
-            part.split,
-            part.source or "(not given)",
-            part.films,
-            part.groups,
-            "not known" if part.patients is None else part.patients,
-            _listed(part.labels),
-            _listed(part.views),
-            _listed(part.licences),
-        )
-        for part in data.sources
-    ]
-    header = ("split", "source", "films", "groups", "patients", "classes", "views", "licences")
-    totals = Counter[str]()
+def totals(data: DataFacts) -> str:
+    """Return the number of images of each split, for people."""
+    counts = Counter[str]()
     for part in data.sources:
-        totals[part.split] += part.films
-    said = ", ".join(f"{count:,} films in `{split}`" for split, count in totals.items())
-    leaks = [f"- {leak}" for leak in data.accepted_leaks]
-    if leaks:
-        leaks = ["Trained in spite of leaks, which make its figures look better than they are:", "", *leaks, ""]
-    return [f"`{data.manifest}`, {said}; rows sha256 `{data.sha256}`.", "", *table(header, rows), *leaks]
+        counts[part.split] += part.images
+    return ", ".join(f"{count:,} images in `{split}`" for split, count in counts.items())
 
 
-def _training(facts: Facts) -> list[str]:
-    lines = _settings(facts.training)
-    if facts.segmenter is not None:
-        lines += [f"Its segmenter, {facts.segmenter.name} {facts.segmenter.version}:", ""]
-        lines += _settings(facts.segmenter.training)
-    return lines
+def source_rows(data: DataFacts) -> Iterator[tuple[object, ...]]:
+    """Yield a row per split and source."""
+    for part in data.sources:
+        patients = "not known" if part.patients is None else part.patients
+        counts = (_listed(part.labels), _listed(part.views), _listed(part.licences))
+        yield part.split, part.source or "(not given)", part.images, part.groups, patients, *counts
 
 
-def _settings(training: TrainingFacts | None) -> list[str]:
-    if training is None:
-        return ["How it was trained is not recorded.", ""]
-    begun = training.start
-    start = "random weights" if begun is None else f"{begun['name']} {begun['version']} (`{begun['sha256']}`)"
-    told = {name: value for name, value in training.settings.items() if name not in OF_THE_NETWORK}
-    lines = [f"Trained with `cxrnet` from {start}; weights of the {training.weights} epoch of:", ""]
-    results = [
-        (run, *(_number(result.get(name)) for name in ("epochs", "best_epoch", *_metrics(training))))
-        for run, result in training.results.items()
-    ]
-    lines += table(("run", "epochs", "best epoch", *_metrics(training)), results)
-    return lines + table(("setting", "value"), [(name, _value(value)) for name, value in told.items()])
+def result_rows(training: TrainingFacts, metric: str) -> Iterator[tuple[object, ...]]:
+    """Yield a row per run: epochs, best epoch and metric."""
+    for run, result in training.results.items():
+        values = (result.get(name) for name in ("epochs", "best_epoch", metric))
+        yield run, *(f"{value:.4f}" if isinstance(value, float) else value or "not known" for value in values)
 
 
-def _metrics(training: TrainingFacts) -> tuple[str, ...]:
-    return ("val_dice",) if training.kind == "segmenter" else ("val_loss",)
+def setting_rows(training: TrainingFacts) -> Iterator[tuple[str, str]]:
+    """Yield the settings that are not of the network."""
+    for name, value in training.settings.items():
+        if name not in OF_THE_NETWORK:
+            yield name, _setting(value)
 
 
-def _figures(facts: Facts) -> list[str]:
-    own = facts.of_role("own")
-    if not own:
-        return ["It has not been evaluated yet: see `cxrnet evaluate` and `cxrnet weights card`.", ""]
-    lines = ["Intervals are 95 % percentiles of a bootstrap over groups.", ""]
-    for evaluation in own:
-        lines += [f"### {evaluation.name}", "", title(evaluation), "", *overall_table(evaluation)]
-        lines += [*class_table(evaluation), *column_tables(evaluation), *_bullets(cautions(evaluation))]
-    return lines
+def title(evaluation: EvaluationFacts) -> str:
+    """Return what was evaluated on what, in a line."""
+    metrics = evaluation.metrics
+    manifest, overall, model = metrics["manifest"], metrics["overall"], metrics["model"]
+    where = " and ".join(f"{name}={value}" for name, value in manifest["where"].items())
+    images = f"{overall['n']:,} images in {overall['groups']:,} groups of `{manifest['name']}`"
+    unseen = "; every image by the fold that had not seen it" if metrics.get("is_out_of_fold") else ""
+    return f"{images}{f' ({where})' if where else ''}, by {model['name']} {model['version']}{unseen}."
 
 
-def _compared(facts: Facts) -> list[str]:
-    headings: tuple[tuple[str, Sequence[EvaluationFacts]], ...] = (
-        ("Controls", facts.of_role("control")),
-        ("Other models", facts.of_role("rival")),
-    )
-    own = {_films(evaluation) for evaluation in facts.of_role("own")}
-    lines: list[str] = []
-    for heading, evaluations in headings:
-        lines += [f"## {heading}", ""] if evaluations else []
-        for evaluation in evaluations:
-            same = "the same films as above" if _films(evaluation) in own else "other films than above"
-            lines += [f"### {evaluation.name}", "", f"{title(evaluation)} These are {same}.", ""]
-            lines += [*overall_table(evaluation), *class_table(evaluation)]
-            lines += [*column_tables(evaluation, columns=("source",)), *_bullets(cautions(evaluation))]
-    return lines
+def same_images(evaluation: EvaluationFacts, own: Sequence[EvaluationFacts]) -> str:
+    """Return whether an evaluation is of the images of one of the model's own."""
+    is_same = _images(evaluation) in {_images(one) for one in own}
+    return f"These are {'the same images as above' if is_same else 'other images than above'}."
 
 
-def _films(evaluation: EvaluationFacts) -> tuple[str, str]:
+def headings(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the headings of metrics."""
+    return tuple(HEADINGS[name] for name in names)
+
+
+def overall_rows(evaluation: EvaluationFacts) -> Iterator[tuple[str, str]]:
+    """Yield the metrics over all images."""
+    overall = evaluation.metrics["overall"]
+    for name in OVERALL[evaluation.metrics["task"]]:
+        if name in overall:
+            yield HEADINGS[name], format_metric(overall, name)
+
+
+def metric_rows(blocks: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    """Yield a row per class, or value of a column."""
+    for value, block in blocks.items():
+        yield value, block["n"], *(format_metric(block, name) for name in names)
+
+
+def worst_rows(evaluation: EvaluationFacts) -> Iterator[tuple[str, ...]]:
+    """Yield the groups with the worst results."""
+    for one in evaluation.worst:
+        yield one.group, one.source, one.view, one.label, f"{one.value:.3f}"
+
+
+def cautions(evaluation: EvaluationFacts) -> Iterator[str]:
+    """Yield what a reader of the figures must know: images without a result, sources that determine the class."""
+    metrics = evaluation.metrics
+    for status, count in metrics["status"].items():
+        if status in ("refused", "failed"):
+            yield f"{count} images were {status} and are in no figure above."
+    if metrics["reasons"]:
+        yield f"Reasons: {_listed(metrics['reasons'])}."
+    if metrics.get("warned"):
+        yield f"Scored with a warning: {_listed(metrics['warned'])}."
+    for column, parts in metrics.get("single_class", {}).items():
+        alone, both = ", ".join(parts["single"]), ", ".join(parts["both"]) or "none"
+        yield (
+            f"`{column}` and class are confounded: all images of {alone} have one class; both are in {both}. "
+            "Figures over all images flatter the model."
+        )
+
+
+def weakest(evaluations: Sequence[EvaluationFacts]) -> Iterator[str]:
+    """Yield, for each evaluation, column and metric, the subset of the images on which the model does worst."""
+    for evaluation in evaluations:
+        metrics = evaluation.metrics
+        for column, blocks in metrics["by"].items():
+            for name in RANKED[metrics["task"]]:
+                large = {key: block for key, block in blocks.items() if block["n"] >= MIN_SUBSET and name in block}
+                known = {
+                    value: block[name]["value"] for value, block in large.items() if block[name]["value"] is not None
+                }
+                if len(known) > 1:
+                    value = min(known, key=lambda value: known[value])
+                    lowest = f"{format_metric(blocks[value], name)}, {blocks[value]['n']} images"
+                    overall = format_metric(metrics["overall"], name)
+                    where = f"{column} {value}: {lowest}; overall {overall}"
+                    yield f"{evaluation.name}: {HEADINGS[name]} is lowest for {where}."
+
+
+def _images(evaluation: EvaluationFacts) -> tuple[str, str]:
     manifest = evaluation.metrics["manifest"]
     if "films" in manifest:
         return manifest["films"], ""
     return manifest["sha256"], str(sorted(manifest["where"].items()))  # facts of an earlier version
 
 
-def _failures(facts: Facts) -> list[str]:
-    own = facts.of_role("own")
-    lines = _bullets([line for evaluation in own for line in weakest(evaluation)])
-    for evaluation in own:
-        lines += worst_table(evaluation)
-    return lines or ["None is recorded yet; that is no proof that there are none.", ""]
-
-
-def _bullets(lines: Any) -> list[str]:
-    told = [f"- {line}" for line in lines]
-    return [*told, ""] if told else []
-
-
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name or '(not given)'} {count}" for name, count in counts.items()) or "none"
 
 
-def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else "not known" if value is None else str(value)
-
-
-def _value(value: Any) -> str:
+def _setting(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_value(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {_setting(each)}" for name, each in value.items())
     if isinstance(value, list):
-        return "; ".join(map(_value, value)) or "none"
+        return "; ".join(map(_setting, value)) or "none"
     return "none" if value is None else str(value)

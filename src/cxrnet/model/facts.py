@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from cxrnet.model.config import Frozen
 
 Count = Annotated[int, Field(ge=0)]
-Role = Literal["own", "control", "rival"]
+Role = Literal["own", "control", "comparison"]
 
 
 class SourceFacts(Frozen):
-    """The films of one source in one split.
+    """The images of one source in one split.
 
     Attributes:
         split: `train` or `val` of a segmenter; `all` of a cross-validation.
         source: Hospital or collection; "" where the manifest does not say.
-        films: Different images.
+        images: Different images.
         groups: What never crossed a fold or split.
         patients: Different patients; None where not every row names one.
-        licences: Licence -> films; "" where the manifest gives none.
-        labels: Class -> films; empty for a segmenter.
-        views: View -> films; "" where the manifest does not say.
+        licences: Licence -> images; "" where the manifest gives none.
+        labels: Class -> images; empty for a segmenter.
+        views: View -> images; "" where the manifest does not say.
     """
 
     split: str
     source: str
-    films: Count
+    images: Count = Field(validation_alias=AliasChoices("images", "films"))
     groups: Count
     patients: Count | None
     licences: dict[str, Count]
@@ -37,7 +37,7 @@ class SourceFacts(Frozen):
 
 
 class DataFacts(Frozen):
-    """The films of a training: name of the `manifest`, digest of its chosen rows, and counts a split and source.
+    """The images of a training: name of the `manifest`, digest of its chosen rows, and counts per split and source.
 
     `accepted_leaks` are errors between splits or folds that the user accepted with `--allow-leaks`.
     """
@@ -57,7 +57,7 @@ class TrainingFacts(Frozen):
         weights: Those of the last epoch or of the best one.
         start: Name, version and sha256 of the bundle that it began with; None from random weights.
         results: Run -> what its `result.json` says.
-        sha256: Over the weights of the runs in their order, as an evaluation of the folds tells it.
+        sha256: Over the weights of the runs in their order, as in an evaluation of the folds.
     """
 
     kind: Literal["segmenter", "classifier"]
@@ -69,7 +69,7 @@ class TrainingFacts(Frozen):
 
 
 class SegmenterFacts(Frozen):
-    """The bundle that the lung masks of a classifier came from: who it is, its training, its films."""
+    """The bundle that the lung masks of a classifier came from: what it is, its training, its images."""
 
     name: str
     version: str
@@ -79,7 +79,7 @@ class SegmenterFacts(Frozen):
 
 
 class WorstCase(Frozen):
-    """The worst film of a group in an evaluation: its `dice`, or the `score` that it got for its true `label`."""
+    """The worst image of a group in an evaluation: its `dice`, or the `score` that it got for its true `label`."""
 
     group: str
     source: str
@@ -94,14 +94,14 @@ class EvaluationFacts(Frozen):
 
     Attributes:
         name: For people.
-        role: `own`, of this model or of its folds on films they had not seen; `control`, of a training that was
-            kept from what it should need, or given what it should not; `rival`, of another model.
-        metrics: What `metrics.json` says, without the command and without single films.
+        role: `own`, of this model or of its folds on images they had not seen; `control`, of a training that was
+            kept from what it should need, or given what it should not; `comparison`, of another model.
+        metrics: What `metrics.json` says, without the command and without single images.
         worst: The groups with the worst results, worst first.
     """
 
     name: Annotated[str, Field(min_length=1)]
-    role: Role
+    role: Annotated[Role, BeforeValidator(lambda role: "comparison" if role == "rival" else role)]
     metrics: dict[str, Any]
     worst: tuple[WorstCase, ...] = ()
 
@@ -114,7 +114,7 @@ class Facts(Frozen):
         training: How it was made; None where that is not recorded.
         data: From what; None where that is not recorded.
         segmenter: Where the lung masks of a classifier came from.
-        evaluations: In the order in which the card tells them; their names differ.
+        evaluations: In the order of the card; their names differ.
         notes: What people wrote, as Markdown.
     """
 

@@ -83,7 +83,7 @@ class GateRuntime:
         """
         if image.shape != GATE_SIZE:
             image = np.asarray(cv2.resize(image, GATE_SIZE[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-        limits = self._facts.limits
+        limits = self.facts.limits
         contents, turns, inverted, distance = self._session.run(
             ["contents", "turns", "inverted", "distance"], {"image": image[None]}
         )
@@ -97,7 +97,8 @@ class GateRuntime:
         )
 
     @cached_property
-    def _facts(self) -> GateFacts:
+    def facts(self) -> GateFacts:
+        """What is known of the network; raises as `predict` does."""
         try:
             return GateFacts.model_validate_json(self._session.opened.get_modelmeta().custom_metadata_map[METADATA])
         except (KeyError, ValidationError) as error:

@@ -50,7 +50,7 @@ class BundleReader:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
-        self._gate = GateRuntime(pipeline.bundle.view)
+        self._gate = GateRuntime(pipeline.bundle.gate_graph)
         config = pipeline.bundle.config
         assert config.classifier is not None  # the audit has refused such a bundle
         self.classes = config.classifier.classes
