@@ -83,7 +83,7 @@ def train_classifier(
         TrainingError: A loss is not finite, or no checkpoint is sound.
     """
     options = options or DataOptions()
-    require_resume(folder, resume=resume)
+    require_resume(folder, resume=resume, settings=config.model_dump(mode="json"))
     whole, samples = manifest, choose_rows(manifest.samples, options.say)
     manifest = replace(manifest, samples=tuple(samples))
     labels = label_indices(samples, config.classifier.classes)

@@ -62,14 +62,19 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
         raise UsageError(f"{folder}: {problem}; resume with the same, or start again in another folder")
 
 
-def require_resume(folder: Path, *, resume: bool) -> None:
-    """Check that a folder which holds a run is to be resumed.
+def require_resume(folder: Path, *, resume: bool, settings: Mapping[str, Any] | None = None) -> None:
+    """Check that a folder which holds a run is to be resumed, and with its settings, before images are read.
 
     Raises:
         UsageError: It is not.
     """
-    if (folder / RECORD).is_file() and not resume:
+    if not (folder / RECORD).is_file():
+        return
+    if not resume:
         raise UsageError(f"{folder}: holds a training; resume it with --resume, or choose another folder")
+    if settings is not None and read_record(folder).get("settings") != json.loads(json.dumps(settings)):
+        problem = "was started with other settings"
+        raise UsageError(f"{folder}: {problem}; resume with the same, or start again in another folder")
 
 
 def read_record(folder: Path) -> dict[str, Any]:

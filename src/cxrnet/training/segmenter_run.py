@@ -66,7 +66,7 @@ def train_segmenter(
     options = options or DataOptions()
     if start is not None and not have_same_weights(start.config.segmenter, config.segmenter):
         raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
-    require_resume(folder, resume=resume)
+    require_resume(folder, resume=resume, settings=config.model_dump(mode="json"))
     samples = choose_rows(manifest.samples, options.say)
     require_two_groups(samples)
     require_sound(check_rows(manifest.samples), allow_leaks=options.allow_leaks)
