@@ -42,12 +42,26 @@ TIGHT_PERCENT = re.compile(r"\d%(?![\w()])")
 SUFFIXES = {".md", ".py", ".j2", ".yml", ".yaml", ".toml"}
 NOT_PROSE = ("src/cxrnet/models/", "constraints.txt", ".ci/words.py")
 PENDING = (
-    "src/", "tests/", "docs/", "benchmarks/", "examples/", "fuzz/", "README.md", "SECURITY.md", "CHANGELOG.md",
-    "pyproject.toml",
+    "src/", "tests/", "src/cxrnet/evaluation/audit/", "tests/evaluation/audit/", "benchmarks/", "examples/", "fuzz/",
+    "CHANGELOG.md", "pyproject.toml",
+    "docs/explanation/training-log.md", "docs/reference/cli.md", "docs/reference/settings.md",
+    "docs/reference/bundle-files.md", "docs/reference/schemas.md", "docs/reference/dicom-objects.md",
 )  # fmt: skip
 """Paths that are not clean yet."""
-CLEAN = ("src/cxrnet/cli/options.py", "tests/cli/test_options.py", "tests/cli/test_help.py")
+
+CLEAN = (
+    "src/cxrnet/arrays.py", "src/cxrnet/atomic.py", "src/cxrnet/errors.py", "src/cxrnet/parallel.py",
+    "src/cxrnet/cli/__init__.py", "src/cxrnet/cli/evaluate.py", "src/cxrnet/cli/options.py",
+    "src/cxrnet/cli/progress.py", "src/cxrnet/evaluation/", "src/cxrnet/model/metric_names.py",
+    "src/cxrnet/training/out_of_fold.py", "tests/cli/test_help.py", "tests/cli/test_options.py",
+    "tests/cli/test_progress.py", "tests/evaluation/", "tests/test_tutorial.py",
+)  # fmt: skip
 """Clean paths below those in PENDING."""
+
+LISTS = {True: CLEAN, False: PENDING}
+
+ALLOWED = re.compile(r"\bfilm\(|import (?:\w+, )*film\b|\"films\"|\bfilms: |\"rival\"|--rival|--films|films\.csv")
+"""Names that are part of a file format or an option, or belong to code that is not clean yet."""
 
 
 def tracked_files() -> list[str]:
@@ -60,13 +74,15 @@ def is_checked(name: str) -> bool:
     """Return whether a file is text of this project and not pending."""
     if Path(name).suffix not in SUFFIXES or name.startswith(NOT_PROSE):
         return False
-    return name.startswith(CLEAN) or not name.startswith(PENDING)
+    length = {is_clean: max(map(len, filter(name.startswith, paths)), default=0) for is_clean, paths in LISTS.items()}
+    return length[True] >= length[False]  # the longer path decides
 
 
 def find_words(text: str, *, is_document: bool = False) -> Iterable[tuple[int, str]]:
     """Yield line number and word for every private word; case counts, since `None` is a name."""
     for number, line in enumerate(text.splitlines(), start=1):
-        yield from ((number, match.group()) for match in PRIVATE_WORDS.finditer(line.replace("_", " ")))
+        words = PRIVATE_WORDS.finditer(ALLOWED.sub(" ", line).replace("_", " "))
+        yield from ((number, match.group()) for match in words)
         if is_document:
             yield from (
                 (number, f"{match.group()}: a space belongs before %") for match in TIGHT_PERCENT.finditer(line)

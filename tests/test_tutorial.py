@@ -1,4 +1,4 @@
-"""The tutorial is followed word by word, on made-up films."""
+"""Every command of the tutorial runs, on artificial images."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ PAGE = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text()
 COMMANDS = [shlex.split(line) for line in re.findall(r"^    (cxrnet .*)$", PAGE, flags=re.MULTILINE)]
 SETTINGS = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", PAGE, flags=re.DOTALL))
 COLUMNS = re.findall(r"```csv\n(.*?)\n", PAGE)
-FILMS, SIZE = 32, (96, 112)
+IMAGES, SIZE = 32, (96, 112)
 
 
 def draw(number):
-    """Return a film of its own patient's texture, with dense patches low in the lungs if it is covid, and its lungs."""
+    """Return an image with the texture of its patient, dense low in the lungs if it is covid, and its lung mask."""
     image, lungs = film(number, height=SIZE[0], width=SIZE[1])
-    chance = np.random.default_rng(1000 + number)
-    texture = cv2.GaussianBlur(chance.normal(0, 1, SIZE), (0, 0), 3)
-    grey = image + 25 * texture / texture.std()
+    rng = np.random.default_rng(1000 + number)
+    texture = cv2.GaussianBlur(rng.normal(0, 1, SIZE), (0, 0), 3)
+    pixels = image + 25 * texture / texture.std()
     if is_covid(number):
         low = np.arange(SIZE[0])[:, None] > 0.5 * SIZE[0]
-        grey = grey + 110 * (lungs & low) * (chance.random(SIZE) < 0.5)
-    return grey.clip(0, 255).astype(np.uint8), lungs
+        pixels = pixels + 110 * (lungs & low) * (rng.random(SIZE) < 0.5)
+    return pixels.clip(0, 255).astype(np.uint8), lungs
 
 
 def is_covid(number):
@@ -44,21 +44,21 @@ def is_covid(number):
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
-    """The folder of a reader who has films, two a patient, and has saved the settings that the page shows."""
+    """The folder of a reader with images, two per patient, and the settings that the page shows."""
     rows = []
-    for number in range(FILMS):
+    for number in range(IMAGES):
         image, lungs = draw(number)
         name = f"{number:04}.png"
         write_mask(tmp_path / "masks" / name, lungs)
-        (tmp_path / "films").mkdir(exist_ok=True)
-        assert cv2.imwrite(str(tmp_path / "films" / name), image)
+        (tmp_path / "images").mkdir(exist_ok=True)
+        assert cv2.imwrite(str(tmp_path / "images" / name), image)
         label, source = ("non-covid", "covid")[is_covid(number)], ("north", "south")[number // 4 % 2]
-        row = (f"films/{name}", f"masks/{name}", label, f"p{number // 2:02}", source)
+        row = (f"images/{name}", f"masks/{name}", label, f"p{number // 2:02}", source)
         rows.append(dict(zip(COLUMNS[0].split(","), row, strict=True)))
-    write_rows(tmp_path / "films.csv", rows)
+    write_rows(tmp_path / "images.csv", rows)
     for name, content in SETTINGS.items():
         (tmp_path / name).write_text(content)
-    (tmp_path / "gate.onnx").write_bytes(open_gate())  # the one that comes with the package knows made-up films
+    (tmp_path / "gate.onnx").write_bytes(open_gate())  # the bundled one refuses artificial images
     monkeypatch.setattr("cxrnet.model.bundle.SHIPPED_GATE", tmp_path / "gate.onnx")
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -111,9 +111,9 @@ def test_reader_of_the_tutorial_gets_both_models(reader, cxrnet):
     assert kept_out["overall"]["roc_auc"]["value"] > 0.7
     with (reader / "results" / "findings.csv").open(newline="") as file:
         found = [row["status"] for row in csv.DictReader(file)]
-    assert len(found) == FILMS
+    assert len(found) == IMAGES
     assert set(found) <= {"scored", "refused"}
-    assert found.count("scored") >= FILMS // 2
+    assert found.count("scored") >= IMAGES // 2
     for name in ("folds.csv.png", "runs/lungs/curves.png", "reports/lungs/report.html", "results/0001/panel.png"):
         assert (reader / name).stat().st_size, name
     card = (reader / "bundles" / "covid" / "card.md").read_text()

@@ -15,7 +15,7 @@ Made = TypeVar("Made")
 def parallel_map(task: Callable[[Given], Made], items: Iterable[Given], *, jobs: int) -> Iterator[Made]:
     """Yield task(item) in the order of the items from `jobs` threads, few results ahead of the reader.
 
-    When the reader stops, or a task raises, no further task is begun and those under way are waited for.
+    When the reader stops, or a task raises, no further task is started and those under way are waited for.
     """
     waiting: deque[Future[Made]] = deque()
     pool = ThreadPoolExecutor(max_workers=jobs)
