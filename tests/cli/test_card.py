@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from cxrnet.model.bundle import read_bundle
-from tests.evaluation.material import write_films
+from tests.evaluation.material import write_images
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def measured(small_bundle, tmp_path_factory):
     from cxrnet.cli import app
 
     folder = tmp_path_factory.mktemp("card")
-    films = write_films(folder / "films", count=8)[0]
+    films = write_images(folder / "images", count=8)[0]
     words = ["evaluate", "classifier", "-b", small_bundle, "-m", films, "-o", folder / "val", "--resamples", 20]
     assert CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False).exit_code == 0
     return folder / "val"

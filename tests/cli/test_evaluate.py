@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-from tests.evaluation.material import write_films
+from tests.evaluation.material import write_images
 
 
 @pytest.fixture
-def films(tmp_path):
-    return write_films(tmp_path / "films", count=4)[0]
+def images(tmp_path):
+    return write_images(tmp_path / "images", count=4)[0]
 
 
-def test_evaluate_segmenter_writes_the_contract(cxrnet, small_bundle, films, tmp_path):
+def test_evaluate_segmenter_writes_the_contract(cxrnet, small_bundle, images, tmp_path):
     out = tmp_path / "out"
-    words = ("--bundle", small_bundle, "--manifest", films, "--out", out, "--resamples", 20)
+    words = ("--bundle", small_bundle, "--manifest", images, "--out", out, "--resamples", 20)
     said = cxrnet("evaluate", "segmenter", *words)
     assert said.code == 0
     assert "4 images: 4 segmented" in said.out
@@ -27,9 +27,9 @@ def test_evaluate_segmenter_writes_the_contract(cxrnet, small_bundle, films, tmp
     assert record["command"].startswith("cxrnet evaluate segmenter --bundle")
 
 
-def test_evaluate_classifier_takes_rows_and_columns(cxrnet, small_bundle, films, tmp_path):
+def test_evaluate_classifier_takes_rows_and_columns(cxrnet, small_bundle, images, tmp_path):
     out = tmp_path / "out"
-    words = ("--bundle", small_bundle, "--manifest", films, "--out", out, "--resamples", 20, "--jobs", 2)
+    words = ("--bundle", small_bundle, "--manifest", images, "--out", out, "--resamples", 20, "--jobs", 2)
     said = cxrnet("evaluate", "classifier", *words, "--where", "source=north", "--by", "label, view", "--seed", 5)
     assert said.code == 0
     record = json.loads((out / "metrics.json").read_text())
@@ -41,25 +41,25 @@ def test_evaluate_classifier_takes_rows_and_columns(cxrnet, small_bundle, films,
     }
 
 
-def test_evaluate_exits_1_when_a_film_fails(cxrnet, small_bundle, films, tmp_path):
-    (films.parent / "film2.png").write_bytes(b"nothing")
-    words = ("--bundle", small_bundle, "--manifest", films, "--out", tmp_path / "out", "--resamples", 20)
+def test_evaluate_exits_1_when_a_image_fails(cxrnet, small_bundle, images, tmp_path):
+    (images.parent / "film2.png").write_bytes(b"nothing")
+    words = ("--bundle", small_bundle, "--manifest", images, "--out", tmp_path / "out", "--resamples", 20)
     said = cxrnet("evaluate", "segmenter", *words)
     assert said.code == 1
     assert "ERROR UNREADABLE film2.png" in said.err
 
 
-def test_evaluate_says_in_one_line_what_does_not_fit(cxrnet, small_bundle, films, tmp_path):
-    words = ("--bundle", small_bundle, "--manifest", films, "--out", tmp_path / "out", "--label-column", "view")
+def test_evaluate_says_in_one_line_what_does_not_fit(cxrnet, small_bundle, images, tmp_path):
+    words = ("--bundle", small_bundle, "--manifest", images, "--out", tmp_path / "out", "--label-column", "view")
     said = cxrnet("evaluate", "classifier", *words)
     assert said.code == 2
     assert said.err.strip().splitlines()[-1].startswith("ERROR manifest.csv: line 2 and 1 more: no view; give a class")
 
 
 @pytest.mark.parametrize("library", ["sklearn.metrics", "matplotlib.figure", "jinja2"])
-def test_evaluate_names_the_extra_when_a_library_is_missing(films, tmp_path, library):
+def test_evaluate_names_the_extra_when_a_library_is_missing(images, tmp_path, library):
     program = f"import sys; sys.modules['{library}'] = None; from cxrnet.cli import main; main()"
-    words = ["evaluate", "segmenter", "--manifest", str(films), "--out", str(tmp_path / "out")]
+    words = ["evaluate", "segmenter", "--manifest", str(images), "--out", str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"ERROR evaluate: {library} is not installed; pip install 'cxrnet[train]'" in done.stderr

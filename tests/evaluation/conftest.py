@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.evaluation.material import write_films
+from tests.evaluation.material import write_images
 from tests.screening.conftest import dicom, pipeline
 
 __all__ = ["dicom", "pipeline"]
 
 
 @pytest.fixture(scope="session")
-def films(tmp_path_factory):
-    """Path of a manifest of twelve films with masks and classes; look, do not change."""
-    return write_films(tmp_path_factory.mktemp("films"))[0]
+def images(tmp_path_factory):
+    """Path of a manifest of twelve images with masks and classes; look, do not change."""
+    return write_images(tmp_path_factory.mktemp("images"))[0]

@@ -1,4 +1,4 @@
-"""Made-up manifests with films, masks and classes on disk."""
+"""Made-up manifests with images, masks and classes on disk."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import numpy as np
 from tests.material import film
 
 
-def write_films(folder, count=12):
-    """Write `count` films with masks of another size, and `manifest.csv`; return its path and its rows."""
+def write_images(folder, count=12):
+    """Write `count` images with masks, and `manifest.csv`; return its path and its rows."""
     rows = []
     (folder / "masks").mkdir(parents=True, exist_ok=True)
     for number in range(count):
         image, lungs = film(number, height=96, width=108)
-        cv2.imwrite(str(folder / f"film{number}.png"), image)
-        mask = cv2.resize(lungs.astype(np.uint8), (216, 192), interpolation=cv2.INTER_NEAREST) * 255
-        cv2.imwrite(str(folder / "masks" / f"film{number}.png"), mask)
+        cv2.imwrite(str(folder / f"image{number}.png"), image)
+        cv2.imwrite(str(folder / "masks" / f"image{number}.png"), lungs.astype(np.uint8) * 255)
         rows.append(
             {
-                "image": f"film{number}.png",
-                "mask": f"masks/film{number}.png",
+                "image": f"image{number}.png",
+                "mask": f"masks/image{number}.png",
                 "label": ("covid", "non-covid")[number % 2],
                 "group_id": f"g{number}",
                 "source": ("north", "north", "south")[number % 3],

@@ -13,7 +13,7 @@ def names(count):
     return [f"g{number}" for number in range(count)]
 
 
-def test_films_of_one_group_are_drawn_together():
+def test_images_of_one_group_are_drawn_together():
     (weights,) = draw_weights(["a", "b", "a", "c"], resamples=50, seed=0)
     assert (weights[:, 0] == weights[:, 2]).all()
 
@@ -55,7 +55,7 @@ def test_the_seed_decides():
     assert estimate(statistic, names(50), seed=1) != estimate(statistic, names(50), seed=2)
 
 
-def test_a_mean_passes_over_films_without_a_value():
+def test_a_mean_passes_over_images_without_a_value():
     values = np.array([1.0, np.nan, 3.0])
     found = estimate(mean_statistic({"mean": values}), names(3), counts={"mean": 2})["mean"]
     assert found.value == 2
@@ -92,7 +92,7 @@ def test_no_images_are_refused():
         estimate(mean_statistic({"mean": np.empty(0)}), [])
 
 
-def test_a_thousand_resamples_of_two_thousand_films_take_seconds():
+def test_a_thousand_resamples_of_two_thousand_images_take_seconds():
     chance = np.random.default_rng(0)
     first = chance.random(2000)
     scores = np.stack([first, 1 - first], axis=1)

@@ -9,11 +9,13 @@ from typer.testing import CliRunner
 
 from cxrnet.cli import app
 from cxrnet.errors import UsageError
-from cxrnet.evaluation.out_of_fold import OutOfFoldEvaluation, Request, calibrated_across
+from cxrnet.evaluation.evaluation import write_evaluation
+from cxrnet.evaluation.out_of_fold import calibrated_across, evaluate_folds
+from cxrnet.evaluation.request import Request
 from cxrnet.training.config import ClassifierTraining
 
 CLASSES = ("covid", "non-covid")
-FILMS = 48
+IMAGES = 48
 
 
 def write_table(path, rows):
@@ -32,13 +34,13 @@ def run(tmp_path):
     record = {"kind": "classifier", "settings": settings, "segmenter": {"name": "lungs", "version": "1.0"}}
     rows = [
         {
-            "image": f"{film}.png",
-            "label": CLASSES[film % 2],
-            "group_id": f"g{film}",
-            "source": "ab"[film < FILMS // 4],
-            "fold": film // 2 % 2,
+            "image": f"{number}.png",
+            "label": CLASSES[number % 2],
+            "group_id": f"g{number}",
+            "source": "ab"[number < IMAGES // 4],
+            "fold": number // 2 % 2,
         }
-        for film in range(FILMS)
+        for number in range(IMAGES)
     ]
     write_table(folder / "folds.csv", rows)
     (folder / "training.json").write_text(json.dumps(record))
@@ -59,19 +61,19 @@ def run(tmp_path):
 
 
 def evaluate(run, out):
-    evaluation = OutOfFoldEvaluation(run, Request(manifest=run / "folds.csv", resamples=50), out)
-    list(evaluation.run())
-    return evaluation.record
+    evaluation = evaluate_folds(run, Request(manifest=run / "folds.csv", resamples=50))
+    write_evaluation(evaluation, out)
+    return evaluation.record.content()
 
 
-def test_each_film_is_scored_by_the_fold_that_has_not_seen_it(run, tmp_path):
+def test_each_image_is_scored_by_the_fold_that_has_not_seen_it(run, tmp_path):
     record = evaluate(run, tmp_path / "report")
     assert record["folds"]["roc_auc"]["values"] == [1.0, 0.0]
-    assert record["overall"]["n"] == FILMS
+    assert record["overall"]["n"] == IMAGES
     assert set(record["by"]["source"]) == {"a", "b"}
     with (tmp_path / "report" / "per_image.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["image"] for row in rows] == [f"{film}.png" for film in range(FILMS)]
+    assert [row["image"] for row in rows] == [f"{number}.png" for number in range(IMAGES)]
     assert "was not trained on" in (tmp_path / "report" / "report.html").read_text()
 
 
@@ -89,14 +91,14 @@ def test_calibration_of_a_fold_knows_nothing_of_it():
 
 def test_fold_that_has_not_ended_is_named(run, tmp_path):
     (run / "fold1" / "last.safetensors").unlink()
-    with pytest.raises(UsageError, match="fold 1 has not ended"):
+    with pytest.raises(UsageError, match="fold 1 is not finished"):
         evaluate(run, tmp_path / "report")
 
 
-def test_logits_of_other_films_are_refused(run, tmp_path):
+def test_logits_of_other_images_are_refused(run, tmp_path):
     path = run / "fold0" / "out_of_fold.csv"
     path.write_text(path.read_text().replace("4.png", "other.png"))
-    with pytest.raises(UsageError, match=r"has other films than folds\.csv says"):
+    with pytest.raises(UsageError, match=r"has other images than folds\.csv"):
         evaluate(run, tmp_path / "report")
 
 

@@ -122,8 +122,3 @@ def test_distances_are_those_of_monai():
         surface = monai.compute_average_surface_distance(*batch, symmetric=True, spacing=(0.8, 1.2))
         expected = hd95.item(), surface.item()
         assert border_distances(found, truth, spacing=(0.8, 1.2)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_masks_of_two_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"masks are bool \[4, 4\] and bool \[4, 5\]; both are bool"):
-        overlap(np.zeros((4, 4), bool), np.zeros((4, 5), bool))

@@ -7,9 +7,8 @@ import pytest
 
 from cxrnet.data.manifest import Sample
 from cxrnet.evaluation.cases import ClassifierCase
-from cxrnet.evaluation.charts import classifier_charts, interval
-from cxrnet.evaluation.folds import fold_metrics
-from cxrnet.evaluation.summary import classifier_block, single_class_values, unscored_as_wrong
+from cxrnet.evaluation.charts import classifier_charts
+from cxrnet.evaluation.summary import classifier_block, fold_metrics, single_class_values, unscored_as_wrong
 
 CLASSES = ("normal", "covid", "tuberculosis")
 
@@ -17,7 +16,7 @@ CLASSES = ("normal", "covid", "tuberculosis")
 def case(number, label, scores=(), *, source="north"):
     sample = Sample(
         line=number + 2,
-        image=Path(f"film{number}.png"),
+        image=Path(f"image{number}.png"),
         mask=None,
         label=label,
         group=f"g{number}",
@@ -25,7 +24,7 @@ def case(number, label, scores=(), *, source="north"):
         source=source,
         view="",
         split="",
-        values={"image": f"film{number}.png", "source": source},
+        values={"image": f"image{number}.png", "source": source},
     )
     status = "scored" if scores else "refused"
     return ClassifierCase(sample=sample, status=status, scores=tuple(scores), folds=(tuple(scores),) * 2, spread=0.0)
@@ -52,7 +51,7 @@ def test_three_classes_have_curves_each(cases):
     assert "roc_covid_1" in names
 
 
-def test_a_film_without_a_score_is_a_wrong_answer():
+def test_an_image_without_a_score_is_a_wrong_answer():
     cases = [case(0, "normal", (0.8, 0.1, 0.1)), case(1, "normal"), case(2, "covid"), case(3, "tuberculosis")]
     found = unscored_as_wrong(cases, CLASSES)(np.ones((1, 4)))
     assert found["coverage"][0] == 1 / 4
@@ -65,7 +64,7 @@ def test_a_source_with_one_class_is_found(cases):
     assert single_class_values(cases, ["source"]) == {"source": {"single": ["south"], "both": ["north"]}}
 
 
-def test_one_source_betrays_nothing():
+def test_one_source_predicts_nothing():
     assert single_class_values([case(0, "covid"), case(1, "covid")], ["source"]) == {}
 
 
@@ -74,17 +73,5 @@ def test_folds_without_a_value_have_no_mean():
     assert found == {"mean": None, "std": None, "values": [None, None]}
 
 
-def test_films_without_scores_have_no_folds():
+def test_images_without_scores_have_no_folds():
     assert fold_metrics([case(0, "covid")], CLASSES) == {}
-
-
-@pytest.mark.parametrize(
-    ("estimate", "told"),
-    [
-        ({"value": 0.9312, "low": 0.92, "high": 0.94}, "0.931 [0.920, 0.940]"),
-        ({"value": 0.5, "low": None, "high": None}, "0.500"),
-        ({"value": None, "low": None, "high": None}, "\u2013"),
-    ],
-)
-def test_an_estimate_is_told_with_its_interval(estimate, told):
-    assert interval(estimate) == told

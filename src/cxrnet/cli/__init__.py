@@ -1,6 +1,6 @@
-"""The command line: one verb a file.
+"""The command line: one command per file.
 
-Exit code: 0 all done, 1 some inputs failed (the rest are done), 2 wrong usage, 130 stopped by Ctrl-C.
+Exit code: 0 all inputs processed, 1 some inputs failed, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import typer
 from cxrnet.cli import bench, data, evaluate, inspect, pacs, scp, screen, segment, train, weights
 from cxrnet.errors import CxrNetError, OutputError
 
+HELP = "Lung masks, class scores and heat maps from chest radiographs. Research use only: not a medical device."
+
 app = typer.Typer(
     name="cxrnet",
-    help="Lungs, Covid scores and heat maps from chest radiographs. Research use only: not a medical device.",
+    help=HELP,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # rich would read the brackets of "cxrnet[train]" as markup and drop them
@@ -33,9 +35,9 @@ app.add_typer(train.app, name="train")
 app.command("ensemble")(train.ensemble)
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, help=HELP)
 def root(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
-    """Lungs, Covid scores and heat maps from chest radiographs. Research use only: not a medical device."""
+    """Print the version if asked to."""
     if version:
         from importlib.metadata import version as installed
 
@@ -44,7 +46,7 @@ def root(version: bool = typer.Option(False, "--version", help="Show the version
 
 
 def main() -> None:
-    """Run the command line; what a user caused is one line on standard error."""
+    """Run the command line; an error that a user caused is one line on standard error."""
     try:
         app()
     except CxrNetError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
+from cxrnet.errors import require
 
 if TYPE_CHECKING:
     from cxrnet.evaluation.audit.record import AuditRecord
@@ -35,13 +36,12 @@ def audit(
 
     Writes metrics.json, changes.csv, report.html and the plots to OUT.
     """
-    from cxrnet.cli.evaluate import load_evaluations
     from cxrnet.cli.progress import follow
     from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
 
-    load_evaluations()
-    from cxrnet.evaluation.audit.audit import TABLE, Audit, AuditRequest
+    with require("train", "evaluate"):
+        from cxrnet.evaluation.audit.audit import TABLE, Audit, AuditRequest
 
     jobs = jobs or cpu_count()
     request = AuditRequest(

@@ -1,19 +1,25 @@
-"""`cxrnet evaluate`: a bundle against a manifest that says what is true."""
+"""`cxrnet evaluate`: a model against the labels or masks in a manifest."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from cxrnet.cli.audit import audit
+from cxrnet.cli.data import MASK_VALUES, VOID_VALUE
 from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
+from cxrnet.errors import require
 
 if TYPE_CHECKING:
-    from cxrnet.evaluation.evaluation import Evaluation
+    from cxrnet.evaluation.evaluation import Evaluation, Observe
+    from cxrnet.evaluation.request import Request
+    from cxrnet.screening.batch import Outcome
 
 app = typer.Typer(
     help="Metrics with confidence intervals, plots and a report. Needs cxrnet[train].", no_args_is_help=True
@@ -33,6 +39,8 @@ def segmenter(
     out: Path = OUT,
     bundle: str = BUNDLE,
     by: str | None = BY,
+    mask_values: str | None = MASK_VALUES,
+    void_value: str | None = VOID_VALUE,
     jobs: int | None = JOBS,
     seed: int = SEED,
     resamples: int = RESAMPLES,
@@ -43,7 +51,10 @@ def segmenter(
 
     Writes metrics.json, per_image.csv, report.html and the plots to OUT.
     """
-    _evaluate("segmenter", manifest, out, bundle, selection, by, jobs, seed, resamples)
+    from cxrnet.data.masks import parse_mask_values
+
+    values = parse_mask_values(mask_values, void_value)
+    _evaluate("segmenter", manifest, out, bundle, selection, by, jobs, seed, resamples, mask_values=values)
 
 
 @app.command()
@@ -81,32 +92,15 @@ def folds(
 
     Writes metrics.json, per_image.csv, report.html and the plots to OUT.
     """
-    from cxrnet.cli.progress import follow
+    with require("train", "evaluate"):
+        from cxrnet.evaluation.out_of_fold import evaluate_folds
 
-    evaluations = load_evaluations()
-    from cxrnet.evaluation.out_of_fold import OutOfFoldEvaluation
-    from cxrnet.training.classifier_run import FOLDS
-
-    request = evaluations.Request(
-        manifest=run / FOLDS,
-        columns=selection.columns,
-        by=_columns(by),
-        seed=seed,
-        resamples=resamples,
-        command=shlex.join(["cxrnet", *sys.argv[1:]]),
-    )
-    evaluation = OutOfFoldEvaluation(run, request, out)
-    code = follow(evaluation.run(), total=len(evaluation.samples), table=out / "per_image.csv")
-    _say(evaluation.record, out)
-    raise typer.Exit(code)
-
-
-def _columns(by: str | None) -> tuple[str, ...] | None:
-    return None if by is None else tuple(part.strip() for part in by.split(",") if part.strip())
+    request = _request(run, selection, by, None, seed, resamples)
+    _run(lambda observe: evaluate_folds(run, request, observe=observe), out)
 
 
 def _evaluate(
-    task: str,
+    task: Literal["segmenter", "classifier"],
     manifest: Path,
     out: Path,
     bundle: str,
@@ -115,55 +109,69 @@ def _evaluate(
     jobs: int | None,
     seed: int,
     resamples: int,
+    **more: Any,
 ) -> None:
-    from cxrnet.cli.progress import follow
     from cxrnet.parallel import cpu_count
+
+    with require("train", "evaluate"):
+        import sklearn.metrics  # noqa: F401  # used inside functions only
+
+        from cxrnet.evaluation.classifier import evaluate_classifier
+        from cxrnet.evaluation.segmenter import evaluate_segmenter
     from cxrnet.screening.pipeline import Pipeline
 
-    evaluations = load_evaluations()
-    jobs = jobs or cpu_count()
-    request = evaluations.Request(
+    request = _request(manifest, selection, by, jobs, seed, resamples, **more)
+    with Pipeline.load(bundle, threads=max(1, cpu_count() // request.jobs)) as pipeline:
+        if task == "segmenter":
+            _run(lambda observe: evaluate_segmenter(pipeline, request, observe=observe), out)
+        else:
+            _run(lambda observe: evaluate_classifier(pipeline, request, observe=observe), out)
+
+
+def _request(
+    manifest: Path, selection: Selection, by: str | None, jobs: int | None, seed: int, resamples: int, **more: Any
+) -> Request:
+    from cxrnet.evaluation.request import Request
+    from cxrnet.parallel import cpu_count
+
+    return Request(
         manifest=manifest,
         columns=selection.columns,
         where=selection.where,
-        by=_columns(by),
-        jobs=jobs,
+        by=None if by is None else tuple(part.strip() for part in by.split(",") if part.strip()),
+        jobs=jobs or cpu_count(),
         seed=seed,
         resamples=resamples,
         command=shlex.join(["cxrnet", *sys.argv[1:]]),
+        **more,
     )
-    with Pipeline.load(bundle, threads=max(1, cpu_count() // jobs)) as pipeline:
-        evaluation: Evaluation[Any] = evaluations.EVALUATIONS[task](pipeline, request, out)
-        code = follow(evaluation.run(), total=len(evaluation.samples), table=out / "per_image.csv")
-    _say(evaluation.record, out)
-    raise typer.Exit(code)
 
 
-def load_evaluations() -> Any:
-    """Return the module `cxrnet.evaluation.tasks`.
+def _run(evaluate: Callable[[Observe], Evaluation], out: Path) -> None:
+    """Run an evaluation with its progress on the terminal, write it, print its metrics, and exit."""
+    from cxrnet.cli.progress import ProgressReport
+    from cxrnet.evaluation.evaluation import write_evaluation
 
-    Raises:
-        MissingExtraError: A library of the extra `train` is not installed.
-    """
-    from cxrnet.errors import MissingExtraError
+    with ExitStack() as stack:
+        reports: list[ProgressReport] = []
 
-    try:
-        import sklearn.metrics  # noqa: F401  # used inside functions only
+        def observe(outcome: Outcome, total: int) -> None:
+            if not reports:
+                reports.append(stack.enter_context(ProgressReport(total=total, table=out / "per_image.csv")))
+            reports[0].add(outcome)
 
-        from cxrnet.evaluation import tasks
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("cxrnet"):
-            raise
-        raise MissingExtraError(f"evaluate: {error.name} is not installed; pip install 'cxrnet[train]'") from error
-    return tasks
+        evaluation = evaluate(observe)
+        write_evaluation(evaluation, out)
+    _print_metrics(evaluation, out)
+    raise typer.Exit(reports[0].exit_code)
 
 
-def _say(record: dict[str, Any], out: Path) -> None:
-    """Print the metrics of all films, one a line, and where the report is."""
-    from cxrnet.evaluation.report import HEADINGS, tell
+def _print_metrics(evaluation: Evaluation, out: Path) -> None:
+    """Print the metrics over all images, one per line, and where the report is."""
+    from cxrnet.model.metric_names import HEADINGS, format_metric
 
-    overall = record["overall"]
+    overall = evaluation.record.content()["overall"]
     for name, heading in HEADINGS.items():
         if name in overall and overall[name]["n"]:
-            typer.echo(f"{heading:<22} {tell(overall, name)}")
-    typer.echo(f"n = {overall['n']:,} films in {overall['groups']:,} groups; report: {out / 'report.html'}")
+            typer.echo(f"{heading:<22} {format_metric(overall, name)}")
+    typer.echo(f"n = {overall['n']:,} images in {overall['groups']:,} groups; report: {out / 'report.html'}")

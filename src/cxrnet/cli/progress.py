@@ -1,12 +1,12 @@
-"""What the terminal shows while many images are worked on, and afterwards."""
+"""What the terminal shows while many images are processed, and afterwards."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,73 +18,90 @@ if TYPE_CHECKING:
     from cxrnet.screening.batch import Outcome
 
 LISTED = 20
-"""Runs of at most so many inputs are listed input by input."""
+"""Runs of at most this many inputs are listed input by input."""
+
+
+def plain_console(**options: Any) -> Console:
+    """Return a console that prints text as it is: nothing in a file name is markup or an emoji."""
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True, **options)
+
+
+class ProgressReport(AbstractContextManager["ProgressReport"]):
+    """A bar on standard error while images are processed, failures as they happen, and a summary at the end.
+
+    Args:
+        total: Number of images.
+        table: The results table that the summary names.
+
+    Attributes:
+        exit_code: 1 if an image, or a part of its results, failed, else 0.
+    """
+
+    def __init__(self, *, total: int, table: Path) -> None:
+        self.exit_code = 0
+        self._total, self._table = total, table
+        self._errors = plain_console(stderr=True)
+        self._listed: list[Outcome] = []
+        self._counts: Counter[str] = Counter()
+        columns = (TextColumn("images", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=self._errors, disable=not self._errors.is_terminal)
+        self._bar = self._progress.add_task("", total=total)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._progress.stop()
+        console = plain_console()
+        if self._listed:
+            console.print(_listing(self._listed), soft_wrap=False)
+        by_status = ", ".join(f"{count} {status}" for status, count in sorted(self._counts.items())) or "none done"
+        ended = self._counts.total()
+        of = f"{ended}" if ended == self._total else f"stopped after {ended} of {self._total}"
+        console.print(f"{of} image{'s' if self._total != 1 else ''}: {by_status}; {printable(str(self._table))}")
+
+    def add(self, outcome: Outcome) -> None:
+        """Show that an image is done."""
+        self._counts[outcome.status] += 1
+        if self._total <= LISTED:
+            self._listed.append(outcome)
+        failures = [*(outcome.reasons if outcome.status == "failed" else ()), *outcome.missing]
+        if failures or outcome.status == "failed":
+            self.exit_code = 1
+        for reason in failures:
+            self._errors.print(f"ERROR {reason.code} {reason.text}")
+        if BURNED_IN in outcome.warnings:
+            self._errors.print(f"WARNING {printable(outcome.item.path.name)}: {BURNED_IN}")
+        self._progress.advance(self._bar)
 
 
 def follow(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:
     """Show outcomes as they come and return the exit code: 1 if an input, or a part of its results, failed, else 0.
 
-    Failures are said at once, one line each, on standard error; the summary goes to standard output.
+    Failures are printed at once, one line each, on standard error; the summary goes to standard output.
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    done: list[Outcome] = []
-    counts: Counter[str] = Counter()
-    is_complete = True
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with (
-            closing(outcomes),
-            Progress(*columns, console=errors, disable=not errors.is_terminal) as progress,
-        ):
-            bar = progress.add_task("images", total=total)
-            for outcome in outcomes:
-                counts[outcome.status] += 1
-                if total <= LISTED:
-                    done.append(outcome)
-                wrong = [*(outcome.reasons if outcome.status == "failed" else ()), *outcome.missing]
-                is_complete = is_complete and not wrong and outcome.status != "failed"
-                for reason in wrong:
-                    errors.print(f"ERROR {reason.code} {reason.text}")
-                if BURNED_IN in outcome.warnings:
-                    errors.print(f"WARNING {printable(outcome.item.path.name)}: {BURNED_IN}")
-                progress.advance(bar)
-    finally:
-        _summarise(done, counts, total, table)
-    return 0 if is_complete else 1
+    with ProgressReport(total=total, table=table) as report, closing(outcomes):
+        for outcome in outcomes:
+            report.add(outcome)
+    return report.exit_code
 
 
-def _summarise(done: list[Outcome], counts: Counter[str], total: int, table: Path) -> None:
-    console = Console(highlight=False, markup=False)
-    if done:
-        console.print(_listing(done))
-    ended = counts.total()
-    said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none done"
-    of = f"{ended}" if ended == total else f"stopped after {ended} of {total}"
-    console.print(f"{of} image{'s' if total != 1 else ''}: {said}; {table}", soft_wrap=True)
-
-
-def _listing(done: list[Outcome]) -> Table:
-    scores = list(dict.fromkeys(name for outcome in done for name in outcome.row if name.startswith("score_")))
+def _listing(outcomes: list[Outcome]) -> Table:
+    scores = list(dict.fromkeys(name for outcome in outcomes for name in outcome.row if name.startswith("score_")))
     table = Table(box=None, pad_edge=False)
-    for title in (
-        "input",
-        "status",
-        *(name.removeprefix("score_") for name in scores),
-        "fold sd",
-        "lungs",
-        "",
-    ):
+    for title in ("input", "status", *(name.removeprefix("score_") for name in scores), "fold sd", "lungs", ""):
         table.add_column(title, overflow="fold")
-    for outcome in done:
+    for outcome in outcomes:
         row = outcome.row
         area = row.get("lung_area_fraction")
-        doubts = ["uncertain"] if row.get("uncertain") == "true" else []
+        notes = ["uncertain"] if row.get("uncertain") == "true" else []
         table.add_row(
             printable(outcome.item.path.name),
             outcome.status,
             *(f"{float(row[name]):.3f}" if name in row else "" for name in scores),
             f"{float(row['spread']):.3f}" if "spread" in row else "",
-            f"{float(area):.0%}" if area else "",
-            "; ".join([*doubts, *(reason.code for reason in (*outcome.reasons, *outcome.missing))]),
+            f"{100 * float(area):.0f} %" if area else "",
+            "; ".join([*notes, *(reason.code for reason in (*outcome.reasons, *outcome.missing))]),
         )
     return table

@@ -119,13 +119,13 @@ def card(
 
 
 def _evaluations(bundle: Bundle, facts: Facts, role: Role, words: list[str]) -> list[EvaluationFacts]:
-    from cxrnet.evaluation.card_input import read_evidence
+    from cxrnet.evaluation.card_input import read_evaluation
 
     found = []
     for word in words:
         label, equals, folder = word.partition("=")
         place = Path(folder if equals else word)
-        found.append(read_evidence(place, name=label if equals else place.resolve().name, role=role, bundle=bundle))
+        found.append(read_evaluation(place, name=label if equals else place.resolve().name, role=role, bundle=bundle))
     return found or list(facts.of_role(role))
 
 

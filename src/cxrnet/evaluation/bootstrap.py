@@ -1,4 +1,4 @@
-"""Intervals by resampling whole groups: films of one patient stand or fall together.
+"""Confidence intervals by resampling whole groups: images of one patient are never independent.
 
 A resample draws as many groups as there are, with replacement. It is held as a weight for each image, how often its
 group was drawn, so that a metric is computed for many resamples at once by matrix products.

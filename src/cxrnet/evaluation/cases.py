@@ -1,4 +1,4 @@
-"""What a bundle makes of each row of a manifest, beside what the row says is true."""
+"""The results of a bundle for each row of a manifest."""
 
 from __future__ import annotations
 
@@ -15,39 +15,36 @@ from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import explain
 from cxrnet.screening.gate import Reason
-from cxrnet.screening.inputs import Input
 from cxrnet.screening.outputs import shrink
 from cxrnet.screening.pipeline import Pipeline, lungs_at
 
-Made = TypeVar("Made")
-
 EMPTY_MASK = "EMPTY_MASK"
-"""Code of the reason of a case whose true mask has no lung: its overlap is 0, or undefined where none was found."""
+"""Code of a case whose reference mask has no lung: its overlap is 0, or undefined if the model finds none either."""
 
 VIEW = 360
-"""Longest side in pixels of the films that a report shows."""
+"""Longest side in pixels of the images in a report."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A film as the report shows it: `film` uint8 [height, width], `truth` and `found` bool [height, width]."""
+    """An image as the report shows it: `image` uint8 [height, width], `truth` and `found` bool [height, width]."""
 
-    film: UInt8
+    image: UInt8
     truth: Bool
     found: Bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmenterCase:
-    """One film and its lung mask.
+    """One image and its lung mask.
 
     Attributes:
         sample: Row of the manifest.
-        status: `segmented`, or `failed` where the film or the mask could not be read.
+        status: `segmented`, or `failed` if the image or the mask could not be read.
         reasons: Why it failed.
         metrics: Metric -> value, NaN where undefined; empty if failed. Distances in mm are NaN without a spacing.
-        gate: What the gate of `cxrnet screen` would have said; such a film would get no score.
-        lung_area_fraction: Share of the prepared image that the model calls lung; None if failed.
+        gate: Reasons for which `cxrnet screen` would refuse the image.
+        lung_area_fraction: Share of the prepared image that is lung; None if failed.
         view: For the report; None if failed.
     """
 
@@ -62,7 +59,7 @@ class SegmenterCase:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierCase:
-    """One film and its class.
+    """One image and its class.
 
     Attributes:
         sample: Row of the manifest.
@@ -90,12 +87,12 @@ def segment_samples(
 
     So are a mask of another size than its image, and one whose values do not say what is lung.
     """
-    yield from _each(lambda sample: _segment(pipeline, sample, values), samples, jobs=jobs)
+    yield from parallel_map(lambda sample: _segment(pipeline, sample, values), samples, jobs=jobs)
 
 
 def classify_samples(pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int) -> Iterator[ClassifierCase]:
     """Yield the case of each sample, in their order; one that cannot be read is a failed case."""
-    yield from _each(lambda sample: _classify(pipeline, sample), samples, jobs=jobs)
+    yield from parallel_map(lambda sample: _classify(pipeline, sample), samples, jobs=jobs)
 
 
 def compare_masks(found: Bool, truth: Bool, spacing_mm: tuple[float, float] | None) -> dict[str, float]:
@@ -115,7 +112,7 @@ def compare_masks(found: Bool, truth: Bool, spacing_mm: tuple[float, float] | No
 def _segment(pipeline: Pipeline, sample: Sample, values: MaskValues) -> SegmenterCase:
     assert sample.mask is not None  # the evaluation has refused such a row
     try:
-        radiograph, judgement, segmentation = pipeline.inspect(sample.image)
+        radiograph, gate, segmentation = pipeline.inspect(sample.image)
         mask = read_mask(pipeline.decoder, sample.mask, values)
         check_mask_size(mask, radiograph, name=sample.mask.name)
     except Exception as error:
@@ -125,16 +122,16 @@ def _segment(pipeline: Pipeline, sample: Sample, values: MaskValues) -> Segmente
     if mask.void is not None:
         found, truth = found & ~mask.void, truth & ~mask.void
     reasons = (Reason(EMPTY_MASK, f"{sample.mask.name}: the mask has no lung"),) if mask.is_empty else ()
-    film = shrink(radiograph, VIEW)
-    seen = resize_mask(truth.astype(np.uint8) * 255, *film.shape) > 127
+    shown = shrink(radiograph, VIEW)
+    seen = resize_mask(truth.astype(np.uint8) * 255, *shown.shape) > 127
     return SegmenterCase(
         sample=sample,
         status="segmented",
         reasons=reasons,
         metrics=compare_masks(found, truth, radiograph.spacing_mm),
-        gate=judgement.refusals,
+        gate=gate.refusals,
         lung_area_fraction=segmentation.area_fraction,
-        view=View(film=film, truth=seen, found=lungs_at(segmentation.probability, *film.shape)),
+        view=View(image=shown, truth=seen, found=lungs_at(segmentation.probability, *shown.shape)),
     )
 
 
@@ -152,15 +149,6 @@ def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
         spread=finding.spread,
         lung_area_fraction=finding.lung_area_fraction,
     )
-
-
-def _each(task: Callable[[Sample], Made], samples: Sequence[Sample], *, jobs: int) -> Iterator[Made]:
-    inputs = [Input(path=sample.image, folder=str(place)) for place, sample in enumerate(samples)]
-
-    def run(item: Input) -> Made:
-        return task(samples[int(item.folder)])
-
-    yield from parallel_map(run, inputs, jobs=jobs)
 
 
 def row_of(case: SegmenterCase | ClassifierCase, classes: Sequence[str]) -> dict[str, Any]:

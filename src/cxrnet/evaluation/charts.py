@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from cxrnet.arrays import Bool, Float64
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase
-from cxrnet.evaluation.folds import Points, precision_recall_points, roc_points
 from cxrnet.evaluation.metrics import BINS
-from cxrnet.evaluation.summary import labels_of, scores_of, value_of
+from cxrnet.evaluation.request import value_of
+from cxrnet.evaluation.summary import labels_of, scores_of
+from cxrnet.model.metric_names import format_metric
 from cxrnet.plots.cases import Case, draw_cases
 from cxrnet.plots.chart import png
 from cxrnet.plots.confusion import draw_confusion
@@ -38,20 +39,20 @@ class Chart(NamedTuple):
 
 
 def segmenter_charts(cases: Sequence[SegmenterCase], lowest: Sequence[SegmenterCase], *, column: str) -> list[Chart]:
-    """Return the distribution of the Dice coefficient and the `lowest` films; none where there is no value."""
+    """Return the distribution of the Dice coefficient and the `lowest` images; no chart without a value."""
     done = [case for case in cases if math.isfinite(case.metrics.get("dice", math.nan))]
     if not done:
         return []
     values = np.array([case.metrics["dice"] for case in done])
     drawn = [
-        Case(case.view.film, case.view.truth, case.view.found, f"{case.sample.image.name}\n{_caption(case)}")
+        Case(case.view.image, case.view.truth, case.view.found, f"{case.sample.image.name}\n{_caption(case)}")
         for case in lowest
         if case.view is not None
     ]
     spread = draw_overlap(values, _sources(done, column), source_name=column)
     return [
-        Chart("dice", f"Dice of each film, and by {column}.", png(spread), is_wide=True),
-        Chart("worst", f"The {len(drawn)} films with the lowest Dice.", png(draw_cases(drawn)), is_wide=True),
+        Chart("dice", f"Dice of each image, and by {column}.", png(spread), is_wide=True),
+        Chart("worst", f"The {len(drawn)} images with the lowest Dice.", png(draw_cases(drawn)), is_wide=True),
     ]
 
 
@@ -75,7 +76,7 @@ def classifier_charts(
             roc = _roc(truth, scores[:, index], folds[:, :, index], members, block, name)
             charts.append(Chart(f"roc{stem}", _roc_caption(name, members, len(classes)), png(roc)))
             curve = _precision_recall(truth, scores[:, index], folds[:, :, index], block, name)
-            caption = f"Precision against recall for {name}; the dashed line is the share of {name} among the films."
+            caption = f"Precision against recall for {name}; the dashed line is the share of {name} among the images."
             charts.append(Chart(f"precision_recall{stem}", caption, png(curve)))
         reliable = draw_reliability(truth, scores[:, index], bins=BINS, name=name, title=f"Reliability, {name}")
         caption = f"Above the diagonal {name} is more frequent than the score says, below it less frequent."
@@ -93,7 +94,7 @@ def _confusion(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Chart
     for case in cases:
         answer = int(np.argmax(case.scores)) if case.scores else len(classes)
         counts[classes.index(case.sample.label or ""), answer] += 1
-    caption = "All films, those without a score too. The answer is the class with the highest score."
+    caption = "All images, including those without a score. The predicted class has the highest score."
     return Chart("confusion", caption, png(draw_confusion(counts, classes, columns)), is_wide=True)
 
 
@@ -101,19 +102,19 @@ def _roc(
     truth: Bool, scores: Float64, folds: Float64, sources: Mapping[str, Bool], block: Mapping[str, Any], name: str
 ) -> Figure:
     label = "ensemble" if folds.shape[1] > 1 else "model"
-    curves = {f"{label}, AUC {interval(block['roc_auc'])}": _curve(roc_points(truth, scores))}
+    curves = {f"{label}, AUC {format_metric(block, 'roc_auc')}": roc_curve(truth, scores)}
     for source, member in sources.items():
         of_source = f"within {source} (n = {int(member.sum()):,})"
-        curves[of_source] = _curve(roc_points(truth[member], scores[member]))
-    return draw_roc(curves, folds=_folds(roc_points, truth, folds), title=f"ROC, {name}")
+        curves[of_source] = roc_curve(truth[member], scores[member])
+    return draw_roc(curves, folds=_folds(roc_curve, truth, folds), title=f"ROC, {name}")
 
 
 def _precision_recall(truth: Bool, scores: Float64, folds: Float64, block: Mapping[str, Any], name: str) -> Figure:
     label = "ensemble" if folds.shape[1] > 1 else "model"
-    average = f"{label}, average precision {interval(block['average_precision'])}"
+    average = f"{label}, average precision {format_metric(block, 'average_precision')}"
     return draw_precision_recall(
-        {average: _curve(precision_recall_points(truth, scores))},
-        folds=_folds(precision_recall_points, truth, folds),
+        {average: precision_recall_curve(truth, scores)},
+        folds=_folds(precision_recall_curve, truth, folds),
         prevalence=float(truth.mean()),
         title=f"Precision and recall, {name}",
     )
@@ -121,37 +122,39 @@ def _precision_recall(truth: Bool, scores: Float64, folds: Float64, block: Mappi
 
 def _roc_caption(name: str, sources: Mapping[str, Any], classes: int) -> str:
     rest = "" if classes == 2 else " against all others"
-    within = f" Thick coloured lines: films of one source with both classes ({', '.join(sources)})." if sources else ""
-    return f"Recall of {name}{rest} against the share of false alarms.{within}"
+    within = f" Thick coloured lines: images of one source with both classes ({', '.join(sources)})." if sources else ""
+    return f"Recall of {name}{rest} against the false positive rate.{within}"
 
 
-def _folds(points: Callable[[Bool, Float64], Points], truth: Bool, folds: Float64) -> list[Curve]:
+def _folds(curve: Callable[[Bool, Float64], Curve], truth: Bool, folds: Float64) -> list[Curve]:
     """Curves of the folds, none where there is only one; `folds` is float64 [image, fold]."""
     if folds.shape[1] < 2:
         return []
-    return [_curve(points(truth, folds[:, fold])) for fold in range(folds.shape[1])]
+    return [curve(truth, folds[:, fold]) for fold in range(folds.shape[1])]
 
 
 def _sources_with_both(truth: Bool, sources: Sequence[str]) -> dict[str, Bool]:
-    """The largest sources with films in the class and out of it, where there is more than one source."""
+    """The largest sources with images in the class and out of it, where there is more than one source."""
     every = np.asarray(sources)
     names = [name for name, _ in Counter(sources).most_common()] if len(set(sources)) > 1 else []
     both = [name for name in names if 0 < int(truth[every == name].sum()) < int((every == name).sum())]
     return {name: every == name for name in both[:MOST_SOURCES]}
 
 
-def interval(estimate: Mapping[str, Any], *, digits: int = 3) -> str:
-    """Return `0.931 [0.920, 0.941]`, `0.931` without an interval, a dash where the metric is undefined."""
-    if estimate["value"] is None:
-        return "–"  # noqa: RUF001  # a dash, as tables have it
-    value = f"{estimate['value']:.{digits}f}"
-    if estimate["low"] is None:
-        return value
-    return f"{value} [{estimate['low']:.{digits}f}, {estimate['high']:.{digits}f}]"
+def roc_curve(truth: Bool, scores: Float64) -> Curve:
+    """Return recall against the false positive rate; both classes must be there."""
+    from sklearn import metrics
+
+    false_positives, recall, _ = metrics.roc_curve(truth, scores)
+    return Curve(false_positives, recall)
 
 
-def _curve(points: Points) -> Curve:
-    return Curve(points.x, points.y)
+def precision_recall_curve(truth: Bool, scores: Float64) -> Curve:
+    """Return precision against recall; an image of the class must be there."""
+    from sklearn import metrics
+
+    precision, recall, _ = metrics.precision_recall_curve(truth, scores)
+    return Curve(recall[::-1], precision[::-1])
 
 
 def _caption(case: SegmenterCase) -> str:
@@ -162,7 +165,7 @@ def _caption(case: SegmenterCase) -> str:
 
 
 def _sources(cases: Sequence[SegmenterCase] | Sequence[ClassifierCase], column: str) -> list[str]:
-    return [value_of(case.sample, column) if column in case.sample.values else "all films" for case in cases]
+    return [value_of(case.sample, column) if column in case.sample.values else "all images" for case in cases]
 
 
 def _safe(name: str) -> str:

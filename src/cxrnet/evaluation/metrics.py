@@ -33,7 +33,6 @@ def classifier_statistic(labels: Int64, scores: Float64) -> Statistic:
     Raises:
         ValueError: Int64 and scores do not fit together.
     """
-    _check(labels, scores)
     classes = scores.shape[1]
     if classes == 2:
         return one_versus_rest(labels, scores, 0)
@@ -49,8 +48,7 @@ def classifier_statistic(labels: Int64, scores: Float64) -> Statistic:
 
 
 def one_versus_rest(labels: Int64, scores: Float64, index: int) -> Statistic:
-    """Return the statistic of one class against all others; arguments and errors as in `classifier_statistic`."""
-    _check(labels, scores)
+    """Return the statistic of one class against all others; arguments as in `classifier_statistic`."""
     truth, called = labels == index, scores.argmax(axis=1) == index
     return binary_statistic(truth, scores[:, index], called)
 
@@ -117,14 +115,3 @@ class _Ranks:
         precision = (positives * hits / np.where(called > 0, called, 1)).sum(axis=1)
         average = ratio(precision, hits[:, -1])
         return ratio(won, pairs), np.where(pairs > 0, average, np.nan)
-
-
-def _check(labels: Int64, scores: Float64) -> None:
-    if scores.ndim != 2 or scores.shape[1] < 2 or labels.shape != scores.shape[:1]:
-        shapes = f"labels have shape {list(labels.shape)} and scores {list(scores.shape)}"
-        raise ValueError(f"{shapes}; [image] and [image, class] with two classes or more are needed")
-    if not (np.isfinite(scores).all() and scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 + 1e-6):
-        msg = f"scores range over {scores.min(initial=0):g} to {scores.max(initial=0):g}; 0 to 1 is accepted"
-        raise ValueError(msg)
-    if labels.size and not 0 <= labels.min() <= labels.max() < scores.shape[1]:
-        raise ValueError(f"labels range over {labels.min()} to {labels.max()}; 0 to {scores.shape[1] - 1} is accepted")

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cxrnet.evaluation.charts import Chart, interval
-from cxrnet.evaluation.model_info import Subject
+from cxrnet.evaluation.charts import Chart
+from cxrnet.model.metric_names import HEADINGS, UNDEFINED, format_metric
 
-HEADINGS = {
-    "dice": "Dice",
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "accuracy": "Accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "specificity": "Specificity",
-    "f1": "F1",
-    "jaccard": "Jaccard",
-    "pixel_accuracy": "Pixels right",
-    "hd95_px": "Hausdorff-95, px",
-    "surface_px": "Surface distance, px",
-    "hd95_mm": "Hausdorff-95, mm",
-    "surface_mm": "Surface distance, mm",
-    "brier": "Brier score",
-    "calibration_error": "Calibration error",
-    "coverage": "Coverage",
-}
-"""Metric -> its name for people, in the order of the tables."""
+if TYPE_CHECKING:
+    from cxrnet.evaluation.evaluation import ModelInfo
 
 IN_TABLES = {
     "segmenter": ("dice", "precision", "recall", "jaccard", "hd95_px"),
@@ -38,16 +20,14 @@ IN_TABLES = {
 }
 """Metrics of the tables by column; the rest is in metrics.json."""
 
-IN_PIXELS = frozenset({"hd95_px", "surface_px", "hd95_mm", "surface_mm"})
 
-
-def render_report(record: Mapping[str, Any], charts: Sequence[Chart], subject: Subject) -> str:
+def render_report(record: Mapping[str, Any], charts: Sequence[Chart], model: ModelInfo) -> str:
     """Return the report of an evaluation as HTML.
 
     Args:
         record: What metrics.json holds.
         charts: The plots in their order.
-        subject: The model.
+        model: The model.
     """
     environment = Environment(
         loader=PackageLoader("cxrnet.evaluation", ""),
@@ -60,17 +40,12 @@ def render_report(record: Mapping[str, Any], charts: Sequence[Chart], subject: S
     return environment.get_template("report.html.j2").render(
         record=record,
         charts=pictures,
-        label=subject.label,
-        description=subject.description,
-        lungs_include_heart=subject.lungs_include_heart,
+        label=model.label,
+        description=model.description,
+        lungs_include_heart=model.lungs_include_heart,
         headings=HEADINGS,
         metrics=[name for name in HEADINGS if name in record["overall"]],
         columns=IN_TABLES[record["task"]],
-        told=tell,
+        format_metric=format_metric,
+        undefined=UNDEFINED,
     )
-
-
-def tell(block: Mapping[str, Any], metric: str) -> str:
-    """Return a metric of a block with its interval, a dash where there is none."""
-    estimate = block.get(metric, {"value": None})
-    return interval(estimate, digits=1 if metric in IN_PIXELS else 3)

@@ -25,11 +25,7 @@ def overlap(found: Bool, truth: Bool) -> dict[str, float]:
     Args:
         found: bool [height, width], lungs of the model.
         truth: bool [height, width], lungs of the annotator.
-
-    Raises:
-        ValueError: The sizes differ.
     """
-    _check(found, truth)
     both = int(np.count_nonzero(found & truth))
     extra, missed = int(np.count_nonzero(found)) - both, int(np.count_nonzero(truth)) - both
     dice = _share(2 * both, 2 * both + extra + missed)
@@ -54,13 +50,9 @@ def border_distances(found: Bool, truth: Bool, *, spacing: tuple[float, float] =
         found: bool [height, width].
         truth: bool [height, width].
         spacing: Distance between the centres of neighbouring (rows, columns), in mm; 1 gives pixels.
-
-    Raises:
-        ValueError: The sizes differ.
     """
     from sklearn.neighbors import KDTree
 
-    _check(found, truth)
     if not (found.any() and truth.any()):
         return nan, nan
     ours, theirs = (border_points(mask, spacing) for mask in (found, truth))
@@ -76,12 +68,6 @@ def border_points(mask: Bool, spacing: tuple[float, float]) -> Float64:
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     places = np.argwhere(mask & ~inner).astype(np.float64)
     return places * np.array(spacing, dtype=np.float64)
-
-
-def _check(found: Bool, truth: Bool) -> None:
-    if found.shape != truth.shape or found.dtype != np.bool_ or truth.dtype != np.bool_:
-        masks = f"masks are {found.dtype} {list(found.shape)} and {truth.dtype} {list(truth.shape)}"
-        raise ValueError(f"{masks}; both are bool [height, width] of one size")
 
 
 def _share(part: int, whole: int) -> float:

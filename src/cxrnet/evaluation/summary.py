@@ -9,32 +9,35 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cxrnet.arrays import Float64, Int64
-from cxrnet.data.manifest import Sample
 from cxrnet.evaluation.bootstrap import Estimate, Statistic, estimate, mean_statistic, ratio
-from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase
+from cxrnet.evaluation.cases import EMPTY_MASK, ClassifierCase, SegmenterCase
 from cxrnet.evaluation.metrics import classifier_statistic, one_versus_rest
+from cxrnet.evaluation.request import value_of
 
 AnyCase = TypeVar("AnyCase", SegmenterCase, ClassifierCase)
 Block = dict[str, Any]
 
-NOT_GIVEN = "(not given)"
-"""Stands for an empty value of a column."""
-
-OVERLAPS = (
+SEGMENTER_METRICS = (
     "dice", "precision", "recall", "f1", "jaccard", "pixel_accuracy", "hd95_px", "surface_px", "hd95_mm", "surface_mm",
 )  # fmt: skip
 """Metrics of a segmenter in their order."""
 
+FOLD_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc")
+"""Metrics that the paper's Table 2 gives as mean and standard deviation over the folds."""
+
 
 def segmenter_block(cases: Sequence[SegmenterCase], *, resamples: int, seed: int) -> Block:
-    """Return the metrics of these cases: means over the films that could be read.
+    """Return the metrics of these cases: means over the images that could be read.
 
-    `failed_as_zero` counts a film without a mask as one with a Dice of 0.
+    `empty_masks` counts reference masks without a lung: their Dice is 0, or undefined and not in the mean.
+    `failed_as_zero` counts an image that failed as one with a Dice of 0.
     """
     done = [case for case in cases if case.status == "segmented"]
     block: Block = {"n": len(done), "groups": _groups(done), "failed": len(cases) - len(done)}
+    empty = sum(any(reason.code == EMPTY_MASK for reason in case.reasons) for case in done)
+    block |= {"empty_masks": empty} if empty else {}
     if done:
-        values = {name: np.array([case.metrics[name] for case in done]) for name in OVERLAPS}
+        values = {name: np.array([case.metrics[name] for case in done]) for name in SEGMENTER_METRICS}
         counts = {name: int(np.isfinite(each).sum()) for name, each in values.items()}
         names = [case.sample.group for case in done]
         block |= as_json(estimate(mean_statistic(values), names, counts=counts, resamples=resamples, seed=seed))
@@ -49,7 +52,7 @@ def segmenter_block(cases: Sequence[SegmenterCase], *, resamples: int, seed: int
 
 
 def classifier_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *, resamples: int, seed: int) -> Block:
-    """Return the metrics of these cases over the scored films, and those that count a film without a score as wrong."""
+    """Return the metrics over the scored images, and those that count an image without a score as wrong."""
     scored = [case for case in cases if case.scores]
     labels, scores = labels_of(scored, classes), scores_of(scored, classes)
     per_class = Counter(case.sample.label for case in cases)
@@ -79,7 +82,7 @@ def classifier_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *,
 
 
 def unscored_as_wrong(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Statistic:
-    """Return the statistic over all films, where one without a score counts as a wrong answer.
+    """Return the statistic over all images, where an image without a score counts as wrong.
 
     `coverage` is the share that got a score; `recall` and `specificity` are those of the first of two classes,
     or with more classes the mean recall, and no specificity.
@@ -117,8 +120,8 @@ def by_column(
 def single_class_values(cases: Sequence[ClassifierCase], columns: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """Return column -> the values under which all images have a `single` class, and those with `both` or more.
 
-    A column of one value is left out. Such a column can betray the class: a model that knows the hospital scores well
-    without seeing the disease.
+    A column of one value is left out. Such a column predicts the class: a model that recognises the hospital scores
+    well without seeing the disease.
     """
     found = {}
     for column in columns:
@@ -141,9 +144,26 @@ def scores_of(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Float6
     return np.array([case.scores for case in cases], dtype=np.float64).reshape(len(cases), len(classes))
 
 
-def value_of(sample: Sample, column: str) -> str:
-    """Return the value of a column, `(not given)` where it is empty."""
-    return sample.values[column] or NOT_GIVEN
+def fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> dict[str, Any]:
+    """Return metric -> `mean`, `std` and `values` over the folds, on the scored images.
+
+    All folds see the same images here: this says how much they differ, not how well a fold does on new images.
+    """
+    scored = [case for case in cases if case.scores]
+    if not scored:
+        return {}
+    labels = labels_of(scored, classes)
+    every = np.array([case.folds for case in scored])
+    found = [classifier_statistic(labels, every[:, fold])(np.ones((1, len(scored)))) for fold in range(every.shape[1])]
+    return {name: over_folds(np.array([metrics[name][0] for metrics in found])) for name in FOLD_METRICS}
+
+
+def over_folds(values: Float64) -> dict[str, Any]:
+    """Return `mean`, `std` and `values` of a metric, None for what is undefined."""
+    if not np.isfinite(values).all():
+        return {"mean": None, "std": None, "values": [float(v) if np.isfinite(v) else None for v in values.round(6)]}
+    mean, std = round(float(values.mean()), 6), round(float(values.std()), 6)
+    return {"mean": mean, "std": std, "values": values.round(6).tolist()}
 
 
 def as_json(estimates: Mapping[str, Estimate]) -> Block:

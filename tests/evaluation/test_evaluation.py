@@ -4,7 +4,8 @@ import csv
 import json
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,52 +13,74 @@ import pytest
 
 from cxrnet.data.manifest import Columns, read_manifest
 from cxrnet.errors import BundleError, UsageError
-from cxrnet.evaluation.evaluation import digest_films
-from cxrnet.evaluation.tasks import ClassifierEvaluation, Request, SegmenterEvaluation
+from cxrnet.evaluation.classifier import evaluate_classifier
+from cxrnet.evaluation.evaluation import write_evaluation
+from cxrnet.evaluation.record import read_record
+from cxrnet.evaluation.request import Request, digest_images, join_groups
+from cxrnet.evaluation.segmenter import evaluate_segmenter
+from cxrnet.screening.batch import Outcome
 from cxrnet.screening.pipeline import Pipeline
-from tests.evaluation.material import write_films, write_rows
+from tests.evaluation.material import write_images, write_rows
 from tests.material import film
 
 
-def evaluated(kind, pipeline, manifest, out, **changes):
-    """The evaluation after its run, with what it wrote: metrics, rows and report."""
-    evaluation = kind(pipeline, Request(manifest=manifest, resamples=50, **changes), out)
-    evaluation.outcomes = list(evaluation.run())
-    evaluation.metrics = json.loads((out / "metrics.json").read_text(), parse_constant=pytest.fail)
-    evaluation.rows = list(csv.DictReader((out / "per_image.csv").read_text().splitlines()))
-    evaluation.report = (out / "report.html").read_text()
-    return evaluation
+@dataclass
+class Done:
+    """What an evaluation wrote into `out`, and what became of each image."""
+
+    out: Path
+    outcomes: list[Outcome]
+
+    @property
+    def metrics(self):
+        return json.loads((self.out / "metrics.json").read_text(), parse_constant=pytest.fail)
+
+    @property
+    def rows(self):
+        return list(csv.DictReader((self.out / "per_image.csv").read_text().splitlines()))
+
+    @property
+    def report(self):
+        return (self.out / "report.html").read_text()
+
+
+def evaluated(evaluate, pipeline, manifest, out, **changes):
+    """The results of an evaluation on disk."""
+    outcomes = []
+    request = Request(manifest=manifest, resamples=50, **changes)
+    write_evaluation(evaluate(pipeline, request, observe=lambda outcome, total: outcomes.append(outcome)), out)
+    return Done(out, outcomes)
 
 
 @pytest.fixture(scope="module")
-def segmented(pipeline, films, tmp_path_factory):
-    return evaluated(SegmenterEvaluation, pipeline, films, tmp_path_factory.mktemp("segmented"))
+def segmented(pipeline, images, tmp_path_factory):
+    return evaluated(evaluate_segmenter, pipeline, images, tmp_path_factory.mktemp("segmented"))
 
 
 @pytest.fixture(scope="module")
-def classified(pipeline, films, tmp_path_factory):
-    return evaluated(ClassifierEvaluation, pipeline, films, tmp_path_factory.mktemp("classified"))
+def classified(pipeline, images, tmp_path_factory):
+    return evaluated(evaluate_classifier, pipeline, images, tmp_path_factory.mktemp("classified"))
 
 
 @pytest.fixture
 def faulty(tmp_path):
-    """Manifest of twelve films: one is broken, one shows nothing, so that the gate refuses it."""
-    path, _ = write_films(tmp_path / "films")
-    (path.parent / "film3.png").write_bytes(b"nothing")
+    """Manifest of twelve images: one is broken, one shows nothing, so that the gate refuses it."""
+    path, _ = write_images(tmp_path / "images")
+    (path.parent / "image3.png").write_bytes(b"nothing")
     flat = np.full((96, 108), 255, np.uint8)
     flat[0, 0] = 0
-    cv2.imwrite(str(path.parent / "film4.png"), flat)
+    cv2.imwrite(str(path.parent / "image4.png"), flat)
     return path
 
 
-def test_a_segmenter_that_knows_the_films_has_a_dice_near_0_9(segmented):
+def test_segmenter_reaches_a_dice_of_0_9(segmented):
     dice = segmented.metrics["overall"]["dice"]
     assert dice["n"] == 12
     assert 0.85 < dice["low"] <= dice["value"] <= dice["high"] <= 1
 
 
-def test_rows_keep_the_columns_of_the_manifest_and_gain_the_metrics(segmented, films):
-    header = films.read_text().splitlines()[0].split(",")
+def test_rows_keep_the_columns_of_the_manifest_and_gain_the_metrics(segmented, images):
+    header = images.read_text().splitlines()[0].split(",")
     assert list(segmented.rows[0])[: len(header)] == header
     assert {"status", "dice", "precision", "recall", "hd95_px"} <= set(segmented.rows[0])
     mean = np.mean([float(row["dice"]) for row in segmented.rows])
@@ -75,20 +98,20 @@ def test_distances_are_in_pixels_where_no_spacing_is_known(segmented):
     assert overall["hd95_px"]["value"] > 0
     assert overall["hd95_mm"] == {"value": None, "low": None, "high": None, "n": 0, "skipped": 50}
     assert segmented.rows[0]["hd95_mm"] == ""
-    assert "no film tells its pixel spacing" in segmented.report
+    assert "no image has a pixel spacing" in segmented.report
 
 
 def test_distances_are_in_mm_where_dicom_tells_the_spacing(pipeline, dicom, tmp_path):
     path = dicom(PixelSpacing=[0.5, 0.25])
     lungs = film(3, height=130, width=150)[1].astype(np.uint8)
-    cv2.imwrite(str(path.parent / "mask.png"), cv2.resize(lungs, (300, 260), interpolation=cv2.INTER_NEAREST) * 255)
+    cv2.imwrite(str(path.parent / "mask.png"), lungs * 255)
     manifest = write_rows(path.parent, [{"image": path.name, "mask": "mask.png"}])
-    overall = evaluated(SegmenterEvaluation, pipeline, manifest, tmp_path / "out").metrics["overall"]
+    overall = evaluated(evaluate_segmenter, pipeline, manifest, tmp_path / "out").metrics["overall"]
     assert overall["hd95_mm"]["n"] == 1
-    assert 0.125 <= overall["hd95_mm"]["value"] / overall["hd95_px"]["value"] <= 0.25
+    assert 0.25 <= overall["hd95_mm"]["value"] / overall["hd95_px"]["value"] <= 0.5
 
 
-def test_the_record_names_model_manifest_and_seed(segmented, pipeline, films):
+def test_the_record_names_model_manifest_and_seed(segmented, pipeline, images):
     record = segmented.metrics
     assert record["schema"] == "cxrnet.evaluation/1"
     assert record["model"]["sha256"] == pipeline.bundle.sha256
@@ -97,8 +120,8 @@ def test_the_record_names_model_manifest_and_seed(segmented, pipeline, films):
     assert record["bootstrap"]["seed"] == 0
 
 
-def test_the_same_run_gives_the_same_files(segmented, pipeline, films, tmp_path):
-    evaluated(SegmenterEvaluation, pipeline, films, tmp_path, jobs=3)
+def test_the_same_run_gives_the_same_files(segmented, pipeline, images, tmp_path):
+    evaluated(evaluate_segmenter, pipeline, images, tmp_path, jobs=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in segmented.out.iterdir())
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (segmented.out / path.name).read_bytes(), path.name
@@ -115,16 +138,16 @@ def test_the_report_holds_everything_and_asks_for_nothing(name, request):
 
 
 def test_the_report_escapes_what_the_manifest_says(pipeline, tmp_path):
-    path, rows = write_films(tmp_path / "films", count=2)
+    path, rows = write_images(tmp_path / "images", count=2)
     rows[0]["source"] = "<script>alert(1)</script>"
     write_rows(path.parent, rows)
-    report = evaluated(SegmenterEvaluation, pipeline, path, tmp_path / "out").report
+    report = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "out").report
     assert "<script>" not in report
     assert "&lt;script&gt;alert(1)" in report
 
 
-def test_a_film_that_cannot_be_read_is_counted_not_dropped(pipeline, faulty, tmp_path):
-    done = evaluated(SegmenterEvaluation, pipeline, faulty, tmp_path / "out")
+def test_an_image_that_cannot_be_read_is_counted(pipeline, faulty, tmp_path):
+    done = evaluated(evaluate_segmenter, pipeline, faulty, tmp_path / "out")
     assert done.metrics["status"] == {"failed": 1, "segmented": 11}
     assert done.metrics["reasons"] == {"UNREADABLE": 1}
     assert done.metrics["without_result"][0]["line"] == 5
@@ -137,31 +160,24 @@ def test_a_film_that_cannot_be_read_is_counted_not_dropped(pipeline, faulty, tmp
 
 
 def test_a_mask_that_is_missing_is_a_failed_row(pipeline, tmp_path):
-    path, _ = write_films(tmp_path / "films", count=3)
-    (path.parent / "masks" / "film1.png").unlink()
-    done = evaluated(SegmenterEvaluation, pipeline, path, tmp_path / "out")
+    path, _ = write_images(tmp_path / "images", count=3)
+    (path.parent / "masks" / "image1.png").unlink()
+    done = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "out")
     assert done.metrics["reasons"] == {"NOT_FOUND": 1}
 
 
-def test_all_films_failing_still_gives_a_report(pipeline, tmp_path):
-    path, _ = write_films(tmp_path / "films", count=2)
+def test_all_images_failing_still_gives_a_report(pipeline, tmp_path):
+    path, _ = write_images(tmp_path / "images", count=2)
     for image in path.parent.glob("*.png"):
         image.write_bytes(b"nothing")
-    for kind in (SegmenterEvaluation, ClassifierEvaluation):
-        done = evaluated(kind, pipeline, path, tmp_path / kind.task)
+    for evaluate in (evaluate_segmenter, evaluate_classifier):
+        done = evaluated(evaluate, pipeline, path, tmp_path / evaluate.__name__)
         assert done.metrics["overall"]["n"] == 0
         assert "UNREADABLE" in done.report
 
 
-def test_only_ten_films_are_drawn(segmented):
-    assert len(segmented._lowest) == 10
-    drawn = {case.sample.image.name for case in segmented._lowest}
-    lowest = sorted(segmented.rows, key=lambda row: float(row["dice"]))[:10]
-    assert drawn == {row["image"] for row in lowest}
-
-
-def test_what_the_gate_would_refuse_is_told(pipeline, faulty, tmp_path):
-    done = evaluated(SegmenterEvaluation, pipeline, faulty, tmp_path / "out")
+def test_gate_refusals_are_counted(pipeline, faulty, tmp_path):
+    done = evaluated(evaluate_segmenter, pipeline, faulty, tmp_path / "out")
     assert done.metrics["gate"]["would_refuse"] == 1
     assert done.rows[4]["gate"] == "LUNG_AREA | LOW_CONTRAST"
 
@@ -184,13 +200,13 @@ def test_classifier_metrics_are_those_of_the_rows(classified):
     assert classified.metrics["positive_class"] == "covid"
 
 
-def test_folds_are_told_apart(classified):
+def test_folds_have_a_value_each(classified):
     folds = classified.metrics["folds"]["roc_auc"]
     assert len(folds["values"]) == 2
     assert folds["mean"] == pytest.approx(np.mean(folds["values"]), abs=1e-6)
 
 
-def test_a_column_that_betrays_the_class_is_called_out(classified):
+def test_a_column_that_predicts_the_class_is_named(classified):
     assert classified.metrics["single_class"]["view"] == {"single": ["(not given)", "PA"], "both": []}
     assert "View and class are tied" in classified.report
     assert "source" not in classified.metrics["single_class"]
@@ -202,8 +218,8 @@ def test_a_subset_of_one_class_has_no_auc(classified):
     assert block["accuracy"]["value"] is not None
 
 
-def test_films_without_a_score_are_counted_as_wrong_beside(pipeline, faulty, tmp_path):
-    done = evaluated(ClassifierEvaluation, pipeline, faulty, tmp_path / "out")
+def test_images_without_a_score_are_counted_as_wrong(pipeline, faulty, tmp_path):
+    done = evaluated(evaluate_classifier, pipeline, faulty, tmp_path / "out")
     overall = done.metrics["overall"]
     assert done.metrics["status"] == {"failed": 1, "refused": 1, "scored": 10}
     assert (overall["n"], overall["refused"], overall["failed"]) == (10, 1, 1)
@@ -214,76 +230,95 @@ def test_films_without_a_score_are_counted_as_wrong_beside(pipeline, faulty, tmp
     assert "LUNG_AREA" in done.report
 
 
-def test_columns_can_be_renamed(pipeline, films, tmp_path):
-    path = tmp_path / "films" / "other.csv"
-    shutil.copytree(films.parent, path.parent)
-    path.write_text(films.read_text().replace("label", "finding", 1).replace("group_id", "person", 1))
+def test_columns_can_be_renamed(pipeline, images, tmp_path):
+    path = tmp_path / "images" / "other.csv"
+    shutil.copytree(images.parent, path.parent)
+    path.write_text(images.read_text().replace("label", "finding", 1).replace("group_id", "person", 1))
     columns = Columns(label="finding", group="person")
-    done = evaluated(ClassifierEvaluation, pipeline, path, tmp_path / "out", columns=columns, by=("view",))
+    done = evaluated(evaluate_classifier, pipeline, path, tmp_path / "out", columns=columns, by=("view",))
     assert done.metrics["overall"]["groups"] == 12
     assert done.metrics["bootstrap"]["unit"] == "person"
     assert list(done.metrics["by"]) == ["view"]
 
 
-def test_labels_that_are_no_classes_of_the_bundle_are_named(pipeline, films, tmp_path):
-    request = Request(manifest=films, columns=Columns(label="source"))
+def test_labels_that_are_no_classes_of_the_bundle_are_named(pipeline, images, tmp_path):
+    request = Request(manifest=images, columns=Columns(label="source"))
     words = "column source has north, south; the classes of small are covid, non-covid; choose another --label-column"
     with pytest.raises(UsageError, match=words):
-        ClassifierEvaluation(pipeline, request, tmp_path)
+        evaluate_classifier(pipeline, request)
 
 
 def test_a_row_without_a_class_is_named(pipeline, tmp_path):
-    path, rows = write_films(tmp_path, count=3)
+    path, rows = write_images(tmp_path, count=3)
     rows[1]["label"] = rows[2]["label"] = ""
     write_rows(tmp_path, rows)
     with pytest.raises(UsageError, match=r"manifest.csv: line 3 and 1 more: no label; give a class in every row"):
-        ClassifierEvaluation(pipeline, Request(manifest=path), tmp_path)
+        evaluate_classifier(pipeline, Request(manifest=path))
 
 
 def test_a_row_without_a_mask_is_named(pipeline, tmp_path):
-    path, rows = write_films(tmp_path, count=2)
+    path, rows = write_images(tmp_path, count=2)
     rows[1]["mask"] = ""
     write_rows(tmp_path, rows)
     with pytest.raises(UsageError, match=r"manifest.csv: line 3: no mask; give a mask in every row"):
-        SegmenterEvaluation(pipeline, Request(manifest=path), tmp_path)
+        evaluate_segmenter(pipeline, Request(manifest=path))
 
 
-def test_a_column_to_split_by_must_be_there(pipeline, films, tmp_path):
+def test_a_column_to_split_by_must_be_there(pipeline, images, tmp_path):
     with pytest.raises(UsageError, match=r"--by hospital: manifest.csv has no such column; its columns are image"):
-        SegmenterEvaluation(pipeline, Request(manifest=films, by=("hospital",)), tmp_path)
+        evaluate_segmenter(pipeline, Request(manifest=images, by=("hospital",)))
 
 
-def test_a_column_to_split_by_has_few_values(pipeline, films, tmp_path, monkeypatch):
-    monkeypatch.setattr("cxrnet.evaluation.evaluation.MOST_VALUES", 5)
-    with pytest.raises(UsageError, match="--by image: has 12 values; a column with at most 5 can be told apart"):
-        SegmenterEvaluation(pipeline, Request(manifest=films, by=("image",)), tmp_path)
+def test_a_column_to_split_by_has_few_values(pipeline, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxrnet.evaluation.request.MAX_VALUES", 5)
+    with pytest.raises(UsageError, match="--by image: has 12 values; at most 5 are accepted"):
+        evaluate_segmenter(pipeline, Request(manifest=images, by=("image",)))
 
 
 def test_a_manifest_with_a_column_of_ours_is_refused(pipeline, tmp_path):
-    path, rows = write_films(tmp_path, count=1)
+    path, rows = write_images(tmp_path, count=1)
     write_rows(tmp_path, [row | {"dice": "0.9"} for row in rows])
     with pytest.raises(UsageError, match=r"has a column dice, which per_image.csv adds; rename it"):
-        SegmenterEvaluation(pipeline, Request(manifest=path), tmp_path)
+        evaluate_segmenter(pipeline, Request(manifest=path))
 
 
-def test_a_bundle_without_classifier_has_no_classes_to_evaluate(small_bundle, films, tmp_path):
+def test_a_bundle_without_classifier_has_no_classes_to_evaluate(small_bundle, images, tmp_path):
     with Pipeline.load(small_bundle) as pipeline:
         config = pipeline.bundle.config.model_copy(update={"classifier": None})
         object.__setattr__(pipeline.bundle, "config", config)
         with pytest.raises(BundleError, match="small: has no classifier; use `cxrnet evaluate segmenter`"):
-            ClassifierEvaluation(pipeline, Request(manifest=films), tmp_path)
+            evaluate_classifier(pipeline, Request(manifest=images))
 
 
 def test_evaluation_does_not_need_torch():
     import subprocess
 
-    program = "import sys, cxrnet.evaluation.tasks; print('torch' in sys.modules)"
+    program = "import sys, cxrnet.evaluation.classifier; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
-def test_films_are_the_same_in_another_order_and_other_folds_and_not_without_one(films):
-    samples = read_manifest(films).samples
+def test_images_are_the_same_in_another_order_and_other_folds_and_not_without_one(images):
+    samples = read_manifest(images).samples
     moved = [replace(sample, line=1, split="x") for sample in reversed(samples)]
-    assert digest_films(moved) == digest_films(samples)
-    assert digest_films(samples[1:]) != digest_films(samples)
+    assert digest_images(moved) == digest_images(samples)
+    assert digest_images(samples[1:]) != digest_images(samples)
+
+
+def test_groups_that_share_a_patient_are_one_unit_of_the_bootstrap(images):
+    samples = read_manifest(images).samples[:3]
+    shared = [replace(sample, patient=patient) for sample, patient in zip(samples, ("p", "q", "p"), strict=True)]
+    assert [sample.group for sample in join_groups(shared)] == ["g0", "g1", "g0"]
+
+
+def test_record_is_read_back(segmented):
+    record = read_record(segmented.out / "metrics.json")
+    assert record.overall.n == 12
+    assert record.content() == segmented.metrics
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": "cxrnet.evaluation/9"}'])
+def test_record_of_another_form_is_refused(tmp_path, content):
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(UsageError, match=r"metrics\.json: "):
+        read_record(tmp_path / "metrics.json")

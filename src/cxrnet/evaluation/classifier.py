@@ -1,0 +1,105 @@
+"""Module 2 against the class of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cxrnet.data.manifest import Manifest
+from cxrnet.errors import BundleError, UsageError
+from cxrnet.evaluation.cases import ClassifierCase, classify_samples
+from cxrnet.evaluation.charts import classifier_charts
+from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of, rows_of
+from cxrnet.evaluation.request import Request, locate
+from cxrnet.evaluation.summary import Block, classifier_block, fold_metrics, single_class_values
+from cxrnet.screening.pipeline import Pipeline
+
+
+def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observe = ignore) -> Evaluation:
+    """Compare the scores of a bundle with the classes in a manifest.
+
+    Args:
+        pipeline: The bundle.
+        request: What to evaluate.
+        observe: Called for each image as it is done.
+
+    Raises:
+        BundleError: The bundle has no classifier.
+        ManifestError: The manifest cannot be read.
+        UsageError: A label is missing or unknown, or the request does not fit the manifest.
+    """
+    model = ModelInfo.of(pipeline.bundle)
+    if not model.classes:
+        raise BundleError(f"{model.identity['name']}: has no classifier; use `cxrnet evaluate segmenter`")
+    own = own_columns(model.classes)
+    manifest, by = request.read(own_columns=own)
+    check_labels(request, manifest, model)
+    cases = []
+    for case in classify_samples(pipeline, manifest.samples, jobs=request.jobs):
+        observe(outcome_of(case, model.classes), len(manifest.samples))
+        cases.append(case)
+    return score_evaluation(request, manifest, model, cases, by=by, own=own)
+
+
+def score_evaluation(
+    request: Request,
+    manifest: Manifest,
+    model: ModelInfo,
+    cases: Sequence[ClassifierCase],
+    *,
+    by: Sequence[str],
+    own: Sequence[str],
+    **details: Any,
+) -> Evaluation:
+    """Return the evaluation of scores, wherever they come from.
+
+    Args:
+        request: What was asked for.
+        manifest: The selected rows.
+        model: The model.
+        cases: The score of each row.
+        by: Columns that the results are split by.
+        own: Columns that `per_image.csv` adds.
+        details: Further fields of the record, in place of those that are computed here.
+    """
+    classes = model.classes
+
+    def block(part: Sequence[ClassifierCase]) -> Block:
+        return classifier_block(part, classes, resamples=request.resamples, seed=request.seed)
+
+    columns = [name for name in by if name != request.columns.label]
+    details = {
+        "task": "classifier",
+        "classes": list(classes),
+        **({"positive_class": classes[0]} if len(classes) == 2 else {}),
+        "single_class": single_class_values(cases, columns),
+        "folds": fold_metrics(cases, classes),
+    } | details
+    record = make_record(request, manifest, model, cases, by=by, block=block, **details)
+    charts = classifier_charts(cases, classes, record.content(), column=request.columns.source)
+    fields, rows = (*manifest.fields, *own), rows_of(cases, classes)
+    return Evaluation(model=model, record=record, fields=fields, rows=rows, charts=tuple(charts))
+
+
+def own_columns(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that `per_image.csv` adds."""
+    return ("status", "reasons", *(f"score_{name}" for name in classes), "answer", "spread", "lung_area_fraction")
+
+
+def check_labels(request: Request, manifest: Manifest, model: ModelInfo) -> None:
+    """Check that every row has a class that the model knows.
+
+    Raises:
+        UsageError: A row has none, or an unknown one.
+    """
+    column = request.columns.label
+    without = [sample for sample in manifest.samples if sample.label is None]
+    if without:
+        place = locate(request.manifest, without)
+        raise UsageError(f"{place}: no {column}; give a class in every row, or select rows with --where")
+    unknown = {str(sample.label) for sample in manifest.samples} - set(model.classes)
+    if unknown:
+        found = f"column {column} has {', '.join(sorted(unknown))}"
+        known = f"the classes of {model.identity['name']} are {', '.join(model.classes)}"
+        remedy = "choose another --label-column, or select rows with --where"
+        raise UsageError(f"{request.manifest.name}: {found}; {known}; {remedy}")

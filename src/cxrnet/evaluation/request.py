@@ -1,0 +1,105 @@
+"""What to evaluate: a manifest with its columns, rows and the columns that split the results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cxrnet.data.folds import unite
+from cxrnet.data.manifest import Columns, Manifest, Sample, read_manifest
+from cxrnet.data.masks import AUTOMATIC, MaskValues
+from cxrnet.errors import UsageError
+from cxrnet.evaluation.bootstrap import RESAMPLES
+
+NOT_GIVEN = "(not given)"
+"""Stands for an empty value of a column."""
+
+MAX_VALUES = 60
+"""Most values of a column that results are split by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        manifest: The CSV file.
+        columns: Names of its columns.
+        where: Column -> value of the rows to use.
+        by: Columns to split the results by; None uses source, view and split if they have several values.
+        mask_values: How stored values of masks are read.
+        jobs: Images processed in parallel.
+        seed: Random seed of the bootstrap.
+        resamples: Bootstrap resamples; 0 gives no intervals.
+        command: The command line, for the record.
+    """
+
+    manifest: Path
+    columns: Columns = field(default_factory=Columns)
+    where: Mapping[str, str] = field(default_factory=dict)
+    by: tuple[str, ...] | None = None
+    mask_values: MaskValues = AUTOMATIC
+    jobs: int = 1
+    seed: int = 0
+    resamples: int = RESAMPLES
+    command: str = ""
+
+    def read(self, *, own_columns: Sequence[str]) -> tuple[Manifest, tuple[str, ...]]:
+        """Return the selected rows, and the columns to split by.
+
+        The `group` of each row is the unit of the bootstrap: its group joined with all groups that share a patient.
+
+        Args:
+            own_columns: Columns that `per_image.csv` adds.
+
+        Raises:
+            ManifestError: The manifest cannot be read.
+            UsageError: It has one of our columns, or lacks a column to split by.
+        """
+        manifest = read_manifest(self.manifest, columns=self.columns, where=self.where)
+        for name in own_columns:
+            if name in manifest.fields:
+                raise UsageError(f"{self.manifest.name}: has a column {name}, which per_image.csv adds; rename it")
+        return replace(manifest, samples=join_groups(manifest.samples)), self._split_columns(manifest)
+
+    def _split_columns(self, manifest: Manifest) -> tuple[str, ...]:
+        counts = {name: len({value_of(sample, name) for sample in manifest.samples}) for name in manifest.fields}
+        if self.by is None:
+            usual = (self.columns.source, self.columns.view, self.columns.split)
+            return tuple(name for name in usual if counts.get(name, 0) > 1)
+        for name in self.by:
+            if name not in counts:
+                known = ", ".join(manifest.fields)
+                raise UsageError(f"--by {name}: {manifest.path.name} has no such column; its columns are {known}")
+            if counts[name] > MAX_VALUES:
+                raise UsageError(f"--by {name}: has {counts[name]} values; at most {MAX_VALUES} are accepted")
+        return self.by
+
+
+def join_groups(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return the samples with the unit of the bootstrap as their group, named after its first group."""
+    units = unite(samples)
+    names: dict[int, str] = {}
+    for unit, sample in zip(units.tolist(), samples, strict=True):
+        names[unit] = min(names.get(unit, sample.group), sample.group)
+    return tuple(replace(sample, group=names[unit]) for unit, sample in zip(units.tolist(), samples, strict=True))
+
+
+def value_of(sample: Sample, column: str) -> str:
+    """Return the value of a column, `(not given)` if it is empty."""
+    return sample.values[column] or NOT_GIVEN
+
+
+def digest_images(samples: Sequence[Sample]) -> str:
+    """Return the SHA-256 of image names, labels and patients; order and other columns do not matter."""
+    rows = sorted((sample.image.name, str(sample.label), str(sample.patient)) for sample in samples)
+    return hashlib.sha256(json.dumps(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def locate(manifest: Path, samples: Sequence[Sample]) -> str:
+    """Return where the first of these rows is, and how many more there are."""
+    more = f" and {len(samples) - 1} more" if len(samples) > 1 else ""
+    return f"{manifest.name}: line {samples[0].line}{more}"

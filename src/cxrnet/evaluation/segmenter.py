@@ -1,0 +1,67 @@
+"""Module 1 against reference lung masks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cxrnet.errors import UsageError
+from cxrnet.evaluation.cases import SegmenterCase, segment_samples
+from cxrnet.evaluation.charts import segmenter_charts
+from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of, rows_of
+from cxrnet.evaluation.request import Request, locate
+from cxrnet.evaluation.summary import SEGMENTER_METRICS, Block, segmenter_block
+from cxrnet.screening.pipeline import Pipeline
+
+DRAWN = 10
+"""Images with the lowest Dice that the report shows."""
+
+OWN_COLUMNS = ("status", "reasons", *SEGMENTER_METRICS, "lung_area_fraction", "gate")
+"""Columns that `per_image.csv` adds."""
+
+
+def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe = ignore) -> Evaluation:
+    """Compare the lung masks of a bundle with the masks in a manifest.
+
+    Args:
+        pipeline: The bundle.
+        request: What to evaluate.
+        observe: Called for each image as it is done.
+
+    Raises:
+        ManifestError: The manifest cannot be read.
+        UsageError: A row has no mask, or the request does not fit the manifest.
+    """
+    manifest, by = request.read(own_columns=OWN_COLUMNS)
+    without = [sample for sample in manifest.samples if sample.mask is None]
+    if without:
+        place = locate(request.manifest, without)
+        raise UsageError(f"{place}: no {request.columns.mask}; give a mask in every row, or select rows with --where")
+    cases: list[SegmenterCase] = []
+    lowest: list[SegmenterCase] = []
+    for case in segment_samples(
+        pipeline, manifest.samples, jobs=request.jobs, values=request.mask_values
+    ):
+        observe(outcome_of(case), len(manifest.samples))
+        if math.isfinite(case.metrics.get("dice", math.nan)):
+            lowest = sorted([*lowest, case], key=lambda one: one.metrics["dice"])[:DRAWN]
+        cases.append(replace(case, view=None))  # pictures are kept for the lowest only
+
+    def block(part: Sequence[SegmenterCase]) -> Block:
+        return segmenter_block(part, resamples=request.resamples, seed=request.seed)
+
+    model = ModelInfo.of(pipeline.bundle)
+    record = make_record(
+        request, manifest, model, cases, by=by, block=block, task="segmenter", gate=_gate_record(cases)
+    )
+    charts = segmenter_charts(cases, lowest, column=request.columns.source)
+    fields = (*manifest.fields, *OWN_COLUMNS)
+    return Evaluation(model=model, record=record, fields=fields, rows=rows_of(cases, ()), charts=tuple(charts))
+
+
+def _gate_record(cases: Sequence[SegmenterCase]) -> dict[str, float | None]:
+    refused = [case.metrics["dice"] for case in cases if case.gate]
+    is_known = bool(refused) and all(math.isfinite(value) for value in refused)
+    mean = round(sum(refused) / len(refused), 6) if is_known else None
+    return {"would_refuse": len(refused), "their_mean_dice": mean}
