@@ -23,7 +23,7 @@ from cxrnet.evaluation.metrics import classifier_statistic
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, scores_of
 from cxrnet.screening.calibration import calibrate
-from cxrnet.training.artifacts import LAST
+from cxrnet.training.artifacts import LAST, OUT_OF_FOLD
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS
 from cxrnet.training.out_of_fold import read_out_of_fold

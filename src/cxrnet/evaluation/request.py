@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cxrnet.data.folds import unite
+from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Columns, Manifest, Sample, read_manifest
 from cxrnet.data.masks import AUTOMATIC, MaskValues
 from cxrnet.errors import UsageError
@@ -81,7 +81,7 @@ class Request:
 
 def join_groups(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Return the samples with the unit of the bootstrap as their group, named after its first group."""
-    units = unite(samples)
+    units = group_ids(samples)
     names: dict[int, str] = {}
     for unit, sample in zip(units.tolist(), samples, strict=True):
         names[unit] = min(names.get(unit, sample.group), sample.group)

@@ -40,9 +40,7 @@ def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe
         raise UsageError(f"{place}: no {request.columns.mask}; give a mask in every row, or select rows with --where")
     cases: list[SegmenterCase] = []
     lowest: list[SegmenterCase] = []
-    for case in segment_samples(
-        pipeline, manifest.samples, jobs=request.jobs, values=request.mask_values
-    ):
+    for case in segment_samples(pipeline, manifest.samples, jobs=request.jobs, values=request.mask_values):
         observe(outcome_of(case), len(manifest.samples))
         if math.isfinite(case.metrics.get("dice", math.nan)):
             lowest = sorted([*lowest, case], key=lambda one: one.metrics["dice"])[:DRAWN]
