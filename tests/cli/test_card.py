@@ -20,14 +20,14 @@ def bundle(small_bundle, tmp_path):
 
 @pytest.fixture(scope="module")
 def measured(small_bundle, tmp_path_factory):
-    """Folder of an evaluation of the small bundle on 8 made-up films."""
+    """Folder of an evaluation of the small bundle on 8 artificial images."""
     from typer.testing import CliRunner
 
     from cxrnet.cli import app
 
     folder = tmp_path_factory.mktemp("card")
-    films = write_images(folder / "images", count=8)[0]
-    words = ["evaluate", "classifier", "-b", small_bundle, "-m", films, "-o", folder / "val", "--resamples", 20]
+    images = write_images(folder / "images", count=8)[0]
+    words = ["evaluate", "classifier", "-b", small_bundle, "-m", images, "-o", folder / "val", "--resamples", 20]
     assert CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False).exit_code == 0
     return folder / "val"
 
