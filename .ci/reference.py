@@ -25,7 +25,7 @@ SETTINGS = {
     "Classifier training": ("cxrnet.training.config", "ClassifierTraining"),
 }
 OUTPUTS = {
-    "finding": ("`finding.json`", "cxrnet.screening.finding", "FindingRecord"),
+    "finding": ("`finding.json`", "cxrnet.screening.finding", "Finding"),
     "metrics": ("`metrics.json`", "cxrnet.evaluation.record", "EvaluationRecord"),
     "audit": ("`metrics.json` of `cxrnet evaluate audit`", "cxrnet.evaluation.audit.record", "AuditRecord"),
 }
@@ -192,6 +192,9 @@ def attribute_texts(record: type[BaseModel] | None) -> dict[str, str]:
                 texts[name] = begins[2]
             elif line.startswith("        ") and name:
                 texts[name] += f" {line.strip()}"
+    for field, content in (record.model_fields if record is not None else {}).items():
+        if content.serialization_alias and field in texts:
+            texts[content.serialization_alias] = texts[field]
     return texts
 
 

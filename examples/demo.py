@@ -13,8 +13,8 @@ from pathlib import Path
 from time import perf_counter
 
 from cxrnet import CxrNetError, Finding, Pipeline
+from cxrnet.screening.options import DEFAULT_BUNDLE
 from cxrnet.screening.outputs import write_finding
-from cxrnet.screening.pipeline import DEFAULT_BUNDLE
 
 FILMS = {"RG1_UNCR.dcm": "a chest", "RG3_UNCR.dcm": "a leg"}
 
@@ -39,7 +39,7 @@ def describe(finding: Finding) -> str:
     if finding.interval:
         low, high = finding.interval[first]
         told += f"; by its {len(finding.folds[first])} folds {first} lies in {low:.4f} to {high:.4f}"
-    return told + (f"; uncertain: {finding.doubt}" if finding.doubt else "")
+    return told + (f"; uncertain: {finding.uncertainty_reason}" if finding.uncertainty_reason else "")
 
 
 def main() -> int:

@@ -18,8 +18,8 @@ from cxrnet.imaging.radiograph import Fault
 from cxrnet.model.metric_names import format_metric
 from cxrnet.model.registry import SHIPPED
 from cxrnet.screening.gate import Code
-from cxrnet.screening.outputs import SAVES
-from cxrnet.screening.pipeline import DEFAULT_BUNDLE
+from cxrnet.screening.options import DEFAULT_BUNDLE
+from cxrnet.screening.saves import SAVES
 from tests.cli.conftest import cxrnet
 from tests.material import film
 

@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cxrnet import Pipeline, Radiograph, RadiographError
 from cxrnet.data.manifest import Columns, parse_where, read_manifest
-from cxrnet.screening.pipeline import DEFAULT_BUNDLE
+from cxrnet.screening.options import DEFAULT_BUNDLE
 
 RIGHT = {
     "inverted": {"INVERTED"},

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from cxrnet.model.registry import open_bundle
     from cxrnet.screening.finding import Finding
     from cxrnet.screening.heatmap import HeatMaps
-    from cxrnet.screening.pipeline import Pipeline, Segmentation
+    from cxrnet.screening.pipeline import Pipeline
+    from cxrnet.screening.segmentation import Segmentation
 
 _HOMES = {
     "Bundle": "cxrnet.model.bundle",
@@ -32,7 +33,7 @@ _HOMES = {
     "Pipeline": "cxrnet.screening.pipeline",
     "Radiograph": "cxrnet.imaging.radiograph",
     "RadiographError": "cxrnet.errors",
-    "Segmentation": "cxrnet.screening.pipeline",
+    "Segmentation": "cxrnet.screening.segmentation",
     "open_bundle": "cxrnet.model.registry",
     "read_radiograph": "cxrnet.imaging.decoding",
 }

@@ -40,7 +40,7 @@ def test_screen_saves_what_is_asked_for(cxrnet, small_bundle, chest, tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--save", "gif"), "ERROR --save gif: is not known"),
+        (("--save", "gif"), "ERROR --save gif: "),
         (("--bundle", "nix"), "ERROR nix: no bundle of this name"),
     ],
 )
@@ -49,6 +49,34 @@ def test_screen_exits_2_for_wrong_usage(cxrnet, small_bundle, chest, tmp_path, w
     assert said.code == 2
     assert said.err.startswith(line)
     assert len(said.err.splitlines()) == 1
+
+
+def test_screen_takes_the_old_names_of_options(cxrnet, small_bundle, chest, tmp_path):
+    words = ("screen", chest, "--bundle", small_bundle, "--save", "json", "--out", tmp_path / "out")
+    assert cxrnet(*words, "--mend", "--engine", "local").code == 0
+    assert cxrnet(*words, "--auto-correct", "--resume").code == 0
+    assert "auto-correct" in cxrnet(*words, "--resume").err
+
+
+@pytest.mark.parametrize("option", ["--backend", "--provider"])
+def test_screen_names_the_choices_of_an_option(cxrnet, chest, tmp_path, option):
+    said = cxrnet("screen", chest, "--out", tmp_path / "out", option, "nix")
+    assert said.code == 2
+    assert "'nix'" in said.err
+    assert "local" in said.err or "openvino" in said.err
+
+
+def test_screen_leaves_results_of_an_earlier_run_out(cxrnet, small_bundle, chest, tmp_path):
+    for out in ("first", "second"):
+        said = cxrnet("screen", tmp_path, "--out", tmp_path / out, "--bundle", small_bundle)
+        assert "1 image: 1 scored" in said.out
+    assert "first: left out" in said.err
+
+
+def test_screen_prints_file_names_as_they_are(cxrnet, small_bundle, chest, tmp_path):
+    odd = chest.rename(chest.with_name("[red]:bug:[/].png"))
+    said = cxrnet("screen", odd, "--out", tmp_path / "out", "--bundle", small_bundle)
+    assert odd.name in said.out
 
 
 def test_screen_exits_2_without_out(cxrnet, chest):

@@ -14,7 +14,6 @@ import torch
 from cxrnet import Pipeline
 from cxrnet.errors import UsageError
 from cxrnet.model.bundle import read_bundle
-from cxrnet.screening.calibration import calibrate
 from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.material import open_gate
@@ -225,7 +224,7 @@ def test_ensemble_screens_and_says_what_its_folds_say(classifier_run, small_bund
         for row in table(classifier_run / f"fold{fold}" / "out_of_fold.csv"):
             number = int(row["image"].rpartition("/")[2].removesuffix(".png"))
             if number in found:
-                expected = calibrate(np.array([float(row["logit_covid"]), float(row["logit_non-covid"])]), calibration)
+                expected = calibration.probabilities([float(row["logit_covid"]), float(row["logit_non-covid"])])
                 assert found[number].folds["covid"][fold] == pytest.approx(expected[0], abs=2e-3)
 
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.hostile.wreckage import Damage, damage_at_the_end, damage_of_files, damage_of_journal
+from tests.hostile.wreckage import Damage, damage_at_the_end, damage_of_files, damage_of_log
 
 LONGEST = 2.5
 """Seconds after which a batch is killed at the latest: longer than the start, shorter than the whole."""
@@ -32,7 +32,8 @@ def main(films: str, folder: str, bundle: str, kills: str, seed: str = "0", writ
     import onnxruntime  # noqa: F401
 
     import cxrnet.cli.progress
-    import cxrnet.screening.batch  # noqa: F401
+    import cxrnet.screening.ray_backend
+    import cxrnet.screening.run  # noqa: F401
 
     chance, place = random.Random(int(seed)), Path(folder)
     begin = {"cxrnet": screen, "naive": screen_naively}[writer]
@@ -52,7 +53,7 @@ def main(films: str, folder: str, bundle: str, kills: str, seed: str = "0", writ
         if ended == -signal.SIGKILL:
             killed += 1
             if out.exists():
-                found += damage_of_files(out, unbroken) + damage_of_journal(out)
+                found += damage_of_files(out, unbroken) + damage_of_log(out)
         elif ended == 0:
             batches += 1
             found += damage_at_the_end(out, unbroken)
@@ -102,7 +103,7 @@ def screen_naively(films: str, out: str, bundle: str) -> int:
     from cxrnet import Pipeline
     from cxrnet.screening import outputs
     from cxrnet.screening.csv_output import finding_columns, finding_row, table_lines
-    from cxrnet.screening.inputs import gather
+    from cxrnet.screening.inputs import find_inputs
 
     def write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +117,7 @@ def screen_naively(films: str, out: str, bundle: str) -> int:
     Path(out).mkdir(exist_ok=True)
     with Pipeline.load(bundle, threads=2) as pipeline:
         columns = finding_columns(pipeline.bundle.config.classifier.classes)
-        for item in gather([films]).items:
+        for item in find_inputs([films]).items:
             if (Path(out) / item.folder).exists():
                 continue
             finding = pipeline.screen(item.path)

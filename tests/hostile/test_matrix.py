@@ -59,7 +59,7 @@ class Reading:
         self.most_bytes: dict[str, int] = {}
         for name, path in paths.items():
             pipeline.read(paths["control"])  # so that a reader is ready: its start is no cost of the input
-            decoder = pipeline._local.decoder
+            decoder = pipeline.decoders._idle[-1]
             process = decoder._child.process.pid if decoder._child else None
             began = time.monotonic()
             with Watch(process) as watch:
@@ -200,7 +200,7 @@ def test_command_line_writes_nowhere_but_in_its_folder(run, folder):
     assert not list(folder.rglob("cxrnet-escape*"))
     assert {path.name for path in (place / "out").iterdir()} == {
         "findings.csv",
-        "journal.jsonl",
+        "progress.sqlite",
         *(row["folder"] for row in rows.values()),
     }
 

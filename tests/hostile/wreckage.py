@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+import sqlite3
+import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
+
+from cxrnet.screening.progress_log import PROGRESS
 
 
 class Damage(NamedTuple):
@@ -24,8 +30,7 @@ def damage_at_the_end(out: Path, unbroken: Path) -> list[Damage]:
     found += [Damage("lost", name) for name in sorted(expected - names)]
     found += [Damage("left", name) for name in sorted(names - expected)]
     found += damage_of_table(out / "findings.csv", unbroken / "findings.csv")
-    journal = Counter(line["input"] for line in journal_lines(out) if "input" in line)
-    return found + [Damage("doubled", f"{name} in the journal") for name, count in journal.items() if count > 1]
+    return found
 
 
 def damage_of_files(out: Path, unbroken: Path) -> list[Damage]:
@@ -42,14 +47,14 @@ def damage_of_files(out: Path, unbroken: Path) -> list[Damage]:
     return found
 
 
-def damage_of_journal(out: Path) -> list[Damage]:
-    """Return the results that are not there although the journal calls their input done, at any moment of a batch."""
+def damage_of_log(out: Path) -> list[Damage]:
+    """Return the missing results of inputs that the progress log calls done, at any moment of a batch."""
     found = []
-    for line in journal_lines(out):
-        for name, size in line.get("outputs", {}).items():
-            path = out / line["folder"] / name
+    for folder, outputs in logged(out):
+        for name, size in outputs.items():
+            path = out / folder / name
             if not path.is_file() or path.stat().st_size != size:
-                found.append(Damage("lost", f"{line['folder']}/{name}, which the journal calls done"))
+                found.append(Damage("lost", f"{folder}/{name}, which the progress log calls done"))
     return found
 
 
@@ -63,18 +68,28 @@ def damage_of_table(table: Path, unbroken: Path) -> list[Damage]:
     return found
 
 
-def journal_lines(out: Path) -> list[dict]:
-    """Return the whole lines of the journal; a torn last line is what a kill may leave, another is a fault."""
-    path = out / "journal.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
-    if lines and not lines[-1].endswith(b"\n"):
-        lines.pop()
-    return [json.loads(line) for line in lines]
+def logged(out: Path) -> list[tuple[str, dict[str, int]]]:
+    """Return folder and results of each input that the progress log calls done.
+
+    The log is read from a copy: a reader would clean up what a kill has left, which is for the next run to do.
+    """
+    if not (out / PROGRESS).is_file():
+        return []
+    with tempfile.TemporaryDirectory() as place:
+        for path in out.glob(f"{PROGRESS}*"):
+            shutil.copy(path, place)
+        with closing(sqlite3.connect(Path(place) / PROGRESS)) as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'done'").fetchall():
+                return []
+            rows = database.execute("SELECT folder, outputs FROM done").fetchall()
+    return [(folder, json.loads(outputs)) for folder, outputs in rows]
 
 
 def _content(path: Path) -> object:
     """Return what must be the same in every run: all but the times."""
     data = path.read_bytes()
+    if path.suffix == ".sqlite":
+        return None  # `logged` reads it
     if path.suffix != ".json":
         return data
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError
 from cxrnet.node.spool import Spool
-from cxrnet.node.worker import STARTS, Forwarder, Screener, Step, called, where
+from cxrnet.node.worker import STARTS, Forwarder, Screener, Step, where
 from tests.node.senders import copy_objects, until
 
 
@@ -228,11 +228,6 @@ def test_a_row_is_not_given_to_two_threads(spool, queue):
         thread.join(5)
     assert all(most)
     assert len(most) == len(numbers)
-
-
-def test_called_renames_a_finding_and_its_radiograph(pipeline, chest):
-    finding = called(pipeline.screen(chest), "job 7")
-    assert (finding.input, finding.radiograph.name) == ("job 7", "job 7")
 
 
 def test_where_tells_the_class_and_the_line_and_not_the_text():

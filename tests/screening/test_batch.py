@@ -7,92 +7,98 @@ import pytest
 
 from cxrnet import Pipeline
 from cxrnet.errors import OutputError, RadiographError, UsageError
-from cxrnet.screening import batch
-from cxrnet.screening.batch import explain, screen_archive, segment_archive
-from cxrnet.screening.inputs import gather
+from cxrnet.screening.batch import INTERNAL, failure_reason, run_batch
+from cxrnet.screening.gate import Reason
+from cxrnet.screening.inputs import find_inputs
+from cxrnet.screening.options import Options
+
+
+def screen(pipeline, items, out, *save, jobs=2, **options):
+    """A run over `items`; what it yields does the work."""
+    return run_batch(pipeline, items, out, Options(save=frozenset(save), jobs=jobs, **options))
 
 
 def rows(path):
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.fixture
 def mixed(chest, dicom, tmp_path):
-    """A film, a file that is none, a hand, and a file that is not there."""
+    """A image, a file that is none, a hand, and a file that is not there."""
     (tmp_path / "text.png").write_text("not a picture")
     names = [chest, tmp_path / "text.png", dicom("hand.dcm", BodyPartExamined="HAND"), tmp_path / "nix.dcm"]
-    return gather([str(name) for name in names]).items
+    return find_inputs([str(name) for name in names]).items
 
 
-def test_archive_has_a_row_an_input_in_their_order(pipeline, mixed, tmp_path):
-    list(screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=2))
+def test_batch_has_one_row_per_input_in_their_order(pipeline, mixed, tmp_path):
+    list(screen(pipeline, mixed, tmp_path / "out", "json", jobs=2))
     found = rows(tmp_path / "out" / "findings.csv")
     assert [row["status"] for row in found] == ["scored", "failed", "refused", "failed"]
     assert [row["input"] for row in found] == [str(item.path) for item in mixed]
 
 
-def test_archive_rows_of_refused_and_failed_inputs_have_no_score(pipeline, mixed, tmp_path):
-    list(screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=1))
+def test_batch_rows_of_refused_and_failed_inputs_have_no_score(pipeline, mixed, tmp_path):
+    list(screen(pipeline, mixed, tmp_path / "out", "json", jobs=1))
     scored, *others = rows(tmp_path / "out" / "findings.csv")
     assert 0 <= float(scored["score_covid"]) <= 1
     assert [row["score_covid"] for row in others] == ["", "", ""]
 
 
-def test_archive_writes_a_record_for_every_input(pipeline, mixed, tmp_path):
-    list(screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=2))
+def test_batch_writes_a_record_for_every_input(pipeline, mixed, tmp_path):
+    list(screen(pipeline, mixed, tmp_path / "out", "json", jobs=2))
     assert all((tmp_path / "out" / item.folder / "finding.json").is_file() for item in mixed)
 
 
-def test_archive_keeps_the_table_when_it_is_stopped(pipeline, mixed, tmp_path):
-    outcomes = screen_archive(pipeline, mixed, tmp_path / "out", save=set(), jobs=1)
+def test_batch_keeps_the_table_when_it_is_stopped(pipeline, mixed, tmp_path):
+    outcomes = screen(pipeline, mixed, tmp_path / "out", jobs=1)
     next(outcomes)
     outcomes.close()
     assert [row["status"] for row in rows(tmp_path / "out" / "findings.csv")] == ["scored"]
 
 
-def test_archive_ends_when_the_disk_takes_nothing(pipeline, mixed, tmp_path):
+def test_batch_ends_when_the_disk_takes_nothing(pipeline, mixed, tmp_path):
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(OutputError, match="cannot be written"):
-        list(screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=2))
+        list(screen(pipeline, mixed, tmp_path / "out", "json", jobs=2))
 
 
-def test_archive_segments(pipeline, mixed, tmp_path):
-    list(segment_archive(pipeline, mixed, tmp_path / "out", save={"png"}, jobs=2))
+def test_batch_segments(pipeline, mixed, tmp_path):
+    list(screen(pipeline, mixed, tmp_path / "out", "png", jobs=2, task="segment"))
     found = rows(tmp_path / "out" / "lungs.csv")
     assert [row["status"] for row in found] == ["segmented", "failed", "segmented", "failed"]
     assert (tmp_path / "out" / mixed[0].folder / "lungs.png").is_file()
 
 
-def test_archive_row_stays_on_one_line_for_any_file_name(pipeline, chest, tmp_path):
+def test_batch_row_stays_on_one_line_for_any_file_name(pipeline, chest, tmp_path):
     odd = chest.rename(chest.with_name("two\nlines, \x1b[31mred.png"))
-    list(screen_archive(pipeline, gather([str(odd)]).items, tmp_path / "out", save=set(), jobs=1))
+    list(screen(pipeline, find_inputs([str(odd)]).items, tmp_path / "out", jobs=1))
     assert len((tmp_path / "out" / "findings.csv").read_text().splitlines()) == 2
 
 
-def test_explain_gives_the_code_of_a_bad_input():
-    assert explain(RadiographError("COLOUR", "x.png: is in colour")) == ("COLOUR", "x.png: is in colour")
+def test_failure_reason_gives_the_code_of_a_bad_input():
+    assert failure_reason(RadiographError("COLOUR", "x.png: is in colour")) == Reason("COLOUR", "x.png: is in colour")
 
 
-def test_explain_lets_other_errors_of_the_user_through():
+def test_failure_reason_lets_other_errors_of_the_user_through():
     with pytest.raises(OutputError, match="full"):
-        explain(OutputError("full"))
+        failure_reason(OutputError("full"))
 
 
-def test_explain_keeps_the_traceback_of_a_fault_of_the_program(capsys):
+def test_failure_reason_keeps_the_traceback_of_a_fault_of_the_program(capsys):
     try:
         raise ZeroDivisionError("oops")
     except ZeroDivisionError as error:
-        reason = explain(error)
+        reason = failure_reason(error)
     assert reason.code == "INTERNAL"
     assert "ZeroDivisionError: oops" in capsys.readouterr().err
 
 
-def test_archive_resumes_where_it_was_stopped(pipeline, mixed, tmp_path):
-    stopped = screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=1)
+def test_batch_resumes_where_it_was_stopped(pipeline, mixed, tmp_path):
+    stopped = screen(pipeline, mixed, tmp_path / "out", "json", jobs=1)
     next(stopped)
     stopped.close()
-    outcomes = list(screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=2, resume=True))
+    outcomes = list(screen(pipeline, mixed, tmp_path / "out", "json", jobs=2, resume=True))
     assert [outcome.is_recalled for outcome in outcomes] == [True, False, False, False]
     assert [row["status"] for row in rows(tmp_path / "out" / "findings.csv")] == [
         "scored",
@@ -102,55 +108,55 @@ def test_archive_resumes_where_it_was_stopped(pipeline, mixed, tmp_path):
     ]
 
 
-def test_archive_recalls_reasons_as_they_were(pipeline, mixed, tmp_path):
-    first = list(screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=2))
-    again = list(screen_archive(pipeline, mixed, tmp_path / "out", save={"json"}, jobs=2, resume=True))
+def test_batch_recalls_reasons_as_they_were(pipeline, mixed, tmp_path):
+    first = list(screen(pipeline, mixed, tmp_path / "out", "json", jobs=2))
+    again = list(screen(pipeline, mixed, tmp_path / "out", "json", jobs=2, resume=True))
     assert all(outcome.is_recalled for outcome in again)
     assert [outcome.reasons for outcome in again] == [outcome.reasons for outcome in first]
     assert [outcome.row for outcome in again] == [outcome.row for outcome in first]
 
 
-def test_archive_begun_anew_leaves_nothing_of_another_film(pipeline, chest, tmp_path):
-    items = gather([str(chest)]).items
-    list(screen_archive(pipeline, items, tmp_path / "out", save={"json", "png"}, jobs=1))
+def test_batch_started_over_leaves_nothing_of_another_image(pipeline, chest, tmp_path):
+    items = find_inputs([str(chest)]).items
+    list(screen(pipeline, items, tmp_path / "out", "json", "png", jobs=1))
     chest.write_text("not a picture any more")
-    list(screen_archive(pipeline, items, tmp_path / "out", save={"json", "png"}, jobs=1))
+    list(screen(pipeline, items, tmp_path / "out", "json", "png", jobs=1))
     assert [path.name for path in (tmp_path / "out" / "chest").iterdir()] == ["finding.json"]
 
 
-def test_archive_sweeps_what_a_kill_has_left(pipeline, chest, tmp_path):
+def test_batch_removes_partial_files(pipeline, chest, tmp_path):
     left = [tmp_path / "out" / ".findings.csv.0123abcd.part", tmp_path / "out" / "chest" / ".panel.png.0123abcd.part"]
     left[1].parent.mkdir(parents=True)
     for path in left:
         path.write_bytes(b"half")
-    list(screen_archive(pipeline, gather([str(chest)]).items, tmp_path / "out", save=set(), jobs=1))
+    list(screen(pipeline, find_inputs([str(chest)]).items, tmp_path / "out", jobs=1))
     assert not any(path.exists() for path in left)
 
 
-def test_archive_goes_on_when_results_cannot_be_made(pipeline, chest, dicom, tmp_path, monkeypatch, capsys):
+def test_batch_continues_when_results_cannot_be_made(pipeline, chest, dicom, tmp_path, monkeypatch, capsys):
     def fall(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr("cxrnet.screening.outputs.draw_panel", fall)
-    items = gather([str(chest), str(tmp_path / "nix.png")]).items
-    first, second = screen_archive(pipeline, items, tmp_path / "out", save={"json", "png"}, jobs=1)
-    assert first.reasons[0].code == batch.INTERNAL
+    items = find_inputs([str(chest), str(tmp_path / "nix.png")]).items
+    first, second = screen(pipeline, items, tmp_path / "out", "json", "png", jobs=1)
+    assert first.reasons[0].code == INTERNAL
     assert second.reasons[0].code == "NOT_FOUND"
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_archive_is_not_resumed_by_another_command(pipeline, mixed, tmp_path):
-    list(screen_archive(pipeline, mixed, tmp_path / "out", save={"png"}, jobs=1))
-    with pytest.raises(UsageError, match="was begun with command screen, not segment"):
-        list(segment_archive(pipeline, mixed, tmp_path / "out", save={"png"}, jobs=1, resume=True))
+def test_batch_is_not_resumed_by_another_command(pipeline, mixed, tmp_path):
+    list(screen(pipeline, mixed, tmp_path / "out", "png", jobs=1))
+    with pytest.raises(UsageError, match="command screen, not segment"):
+        list(screen(pipeline, mixed, tmp_path / "out", "png", jobs=1, resume=True, task="segment"))
 
 
-def test_archive_tells_identifiers_only_when_asked(small_bundle, pipeline, dicom, tmp_path):
-    items = gather([str(dicom(PatientID="=P-17", AccessionNumber="A9"))]).items
-    list(screen_archive(pipeline, items, tmp_path / "without", save={"json"}, jobs=1))
+def test_batch_tells_identifiers_only_when_asked(small_bundle, pipeline, dicom, tmp_path):
+    items = find_inputs([str(dicom(PatientID="=P-17", AccessionNumber="A9"))]).items
+    list(screen(pipeline, items, tmp_path / "without", "json", jobs=1))
     assert "P-17" not in "".join(path.read_text() for path in (tmp_path / "without").rglob("*.*"))
     with Pipeline.load(small_bundle, identifiers=True) as telling:
-        list(screen_archive(telling, items, tmp_path / "with", save={"json"}, jobs=1))
+        list(screen(telling, items, tmp_path / "with", "json"))
     (row,) = rows(tmp_path / "with" / "findings.csv")
     record = json.loads((tmp_path / "with" / "chest" / "finding.json").read_text())
     assert (row["PatientID"], row["AccessionNumber"], row["StudyInstanceUID"]) == ("'=P-17", "A9", "")
@@ -161,15 +167,29 @@ def test_archive_tells_identifiers_only_when_asked(small_bundle, pipeline, dicom
     }
 
 
-def test_archive_row_is_no_formula(pipeline, chest, tmp_path, monkeypatch):
+def test_batch_row_is_no_formula(pipeline, chest, tmp_path, monkeypatch):
     chest.rename(chest.with_name("=1+1.png"))
     monkeypatch.chdir(tmp_path)
-    list(screen_archive(pipeline, gather(["=1+1.png"]).items, tmp_path / "out", save=set(), jobs=1))
+    list(screen(pipeline, find_inputs(["=1+1.png"]).items, tmp_path / "out", jobs=1))
     assert rows(tmp_path / "out" / "findings.csv")[0]["input"] == "./=1+1.png"
 
 
-def test_archive_takes_file_names_of_any_bytes(pipeline, chest, tmp_path):
-    odd = chest.rename(chest.with_name("caf\udce9.png"))
-    list(screen_archive(pipeline, gather([str(odd)]).items, tmp_path / "out", save={"json", "png"}, jobs=1))
+@pytest.fixture
+def odd(chest):
+    """A file whose name is not UTF-8."""
+    return chest.rename(chest.with_name("caf\udce9.png"))
+
+
+def test_batch_escapes_file_names_that_are_not_utf8(pipeline, odd, tmp_path):
+    list(screen(pipeline, find_inputs([str(odd)]).items, tmp_path / "out", "json", "png"))
     (record,) = (tmp_path / "out").glob("*/finding.json")
-    assert json.loads(record.read_text())["input"] == str(odd)
+    escaped = str(tmp_path / r"caf\xe9.png")
+    assert json.loads(record.read_bytes().decode("utf-8"))["input"] == escaped
+    assert rows(tmp_path / "out" / "findings.csv")[0]["input"] == escaped
+
+
+def test_batch_resumes_file_names_that_are_not_utf8(pipeline, odd, tmp_path):
+    items = find_inputs([str(odd)]).items
+    list(screen(pipeline, items, tmp_path / "out", "json"))
+    (again,) = screen(pipeline, items, tmp_path / "out", "json", resume=True)
+    assert again.is_recalled

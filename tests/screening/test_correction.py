@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cxrnet.imaging.radiograph import Radiograph
-from cxrnet.screening.correction import mended
+from cxrnet.screening.correction import correct_orientation
 
 
 def radiograph():
@@ -14,12 +14,12 @@ def radiograph():
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 @pytest.mark.parametrize("is_inverted", [False, True])
-def test_what_was_turned_and_inverted_comes_back(turn, is_inverted):
+def test_rotated_and_inverted_radiograph_is_restored(turn, is_inverted):
     right = radiograph()
     wrong = np.rot90(255 - right.pixels if is_inverted else right.pixels, turn // 90)
     spacing = (0.3, 0.2) if turn % 180 else (0.2, 0.3)
-    spoilt = Radiograph(pixels=np.ascontiguousarray(wrong), name="x", sha256="", format="PNG", spacing_mm=spacing)
-    back, steps = mended(spoilt, is_inverted=is_inverted, turn=turn)
+    changed = Radiograph(pixels=np.ascontiguousarray(wrong), name="x", sha256="", format="PNG", spacing_mm=spacing)
+    back, steps = correct_orientation(changed, is_inverted=is_inverted, turn=turn)
     np.testing.assert_allclose(back.pixels, right.pixels, atol=1e-4)
     assert back.spacing_mm == (0.2, 0.3)
     assert back.history == steps

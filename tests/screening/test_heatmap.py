@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrnet.screening.heatmap import HeatMaps, contrast, resize
+from cxrnet.errors import UsageError
+from cxrnet.screening.heatmap import HeatMaps, contrast, first_minus_second, resize
 
 
 def grad_cam(class_maps, chosen):
@@ -57,11 +58,11 @@ def test_maps_of_two_classes_mirror_each_other():
 def test_difference_is_first_minus_second():
     maps = heat_maps(random_maps(2))
     first, second = maps.maps().values()
-    np.testing.assert_array_equal(maps.difference(), first - second)
+    np.testing.assert_array_equal(first_minus_second(maps.maps()), first - second)
 
 
-def test_difference_is_none_for_three_classes():
-    assert heat_maps(random_maps(3)).difference() is None
+def test_difference_is_missing_for_three_classes():
+    assert first_minus_second(heat_maps(random_maps(3)).maps()) is None
 
 
 def test_maps_span_0_to_1_inside_the_lungs_and_are_nan_outside():
@@ -82,6 +83,13 @@ def test_maps_at_another_size_keep_the_scale():
 def test_maps_are_nan_where_there_is_no_lung():
     maps = heat_maps(random_maps(2), mask=np.zeros((24, 28), np.float32))
     assert all(np.isnan(one).all() for one in maps.maps().values())
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-1, 5), (5, None)])
+def test_maps_of_no_size_are_refused(size):
+    maps = heat_maps(random_maps(2))
+    with pytest.raises(UsageError, match="size"):
+        maps.maps(*size)
 
 
 def test_spread_is_0_where_folds_agree():
@@ -116,4 +124,4 @@ def test_maps_are_the_published_heat_maps(golden, name):
     )
     np.testing.assert_allclose(maps.maps()["covid"], recorded["gradcam_pos"], atol=1e-5)
     np.testing.assert_allclose(maps.maps()["non-covid"], recorded["gradcam_neg"], atol=1e-4)
-    np.testing.assert_allclose(maps.difference(), recorded["gradcam_diff"], atol=1e-4)
+    np.testing.assert_allclose(first_minus_second(maps.maps()), recorded["gradcam_diff"], atol=1e-4)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxrnet.errors import UsageError
-from cxrnet.screening.inputs import folder_names, gather, is_image_name, safe_name
+from cxrnet.screening.inputs import find_inputs, folder_names, is_image_name, path_text, safe_name
 
 
 @pytest.fixture
@@ -27,42 +27,45 @@ def names(inputs):
 
 
 def test_folder_is_searched_for_images(folder):
-    found = gather([str(folder)])
+    found = find_inputs([str(folder)])
     assert sorted(names(found)) == ["1.2.840.5", "IM0001", "a.dcm", "a.dcm", "b.png"]
     assert found.skipped == 2
 
 
 def test_pattern_is_expanded_in_order(folder):
-    assert names(gather([str(folder / "*.[dp][cn]*")])) == ["a.dcm", "b.png"]
+    assert names(find_inputs([str(folder / "*.[dp][cn]*")])) == ["a.dcm", "b.png"]
 
 
 def test_file_is_taken_whatever_its_ending(folder):
-    assert names(gather([str(folder / "notes.txt")])) == ["notes.txt"]
+    assert names(find_inputs([str(folder / "notes.txt")])) == ["notes.txt"]
 
 
 def test_missing_file_keeps_its_place(folder):
-    assert names(gather([str(folder / "nix.dcm"), str(folder / "b.png")])) == ["nix.dcm", "b.png"]
+    assert names(find_inputs([str(folder / "nix.dcm"), str(folder / "b.png")])) == ["nix.dcm", "b.png"]
 
 
 def test_file_named_twice_is_done_once(folder):
-    assert names(gather([str(folder / "b.png"), str(folder / "b.png")])) == ["b.png"]
+    assert names(find_inputs([str(folder / "b.png"), str(folder / "b.png")])) == ["b.png"]
 
 
 def test_file_with_brackets_in_its_name_is_no_pattern(tmp_path):
-    (tmp_path / "film[1].png").write_bytes(b"x")
-    assert names(gather([str(tmp_path / "film[1].png")])) == ["film[1].png"]
+    (tmp_path / "image[1].png").write_bytes(b"x")
+    assert names(find_inputs([str(tmp_path / "image[1].png")])) == ["image[1].png"]
 
 
 def test_manifest_paths_are_relative_to_it(folder):
-    manifest = folder / "sub" / "films.csv"
+    manifest = folder / "sub" / "images.csv"
     manifest.write_text("image,label\n../b.png,covid\na.dcm,non-covid\n")
-    assert [item.path.resolve() for item in gather([str(manifest)]).items] == [folder / "b.png", folder / "sub/a.dcm"]
+    assert [item.path.resolve() for item in find_inputs([str(manifest)]).items] == [
+        folder / "b.png",
+        folder / "sub/a.dcm",
+    ]
 
 
 def test_manifest_column_can_be_named(folder):
-    manifest = folder / "films.csv"
+    manifest = folder / "images.csv"
     manifest.write_text("file\nb.png\n")
-    assert names(gather([str(manifest)], image_column="file")) == ["b.png"]
+    assert names(find_inputs([str(manifest)], image_column="file")) == ["b.png"]
 
 
 @pytest.mark.parametrize(
@@ -73,37 +76,37 @@ def test_manifest_column_can_be_named(folder):
         ("", r"has no column image"),
     ],
 )
-def test_manifest_faults_are_told(tmp_path, text, words):
-    manifest = tmp_path / "films.csv"
+def test_manifest_faults_are_reported(tmp_path, text, words):
+    manifest = tmp_path / "images.csv"
     manifest.write_text(text)
     with pytest.raises(UsageError, match=words):
-        gather([str(manifest)])
+        find_inputs([str(manifest)])
 
 
 def test_manifest_of_bytes_is_refused(tmp_path):
-    manifest = tmp_path / "films.csv"
+    manifest = tmp_path / "images.csv"
     manifest.write_bytes(b"image\n\xff\xfe\x00\n")
     with pytest.raises(UsageError, match=r"is not a readable CSV file \(UnicodeDecodeError\)"):
-        gather([str(manifest)])
+        find_inputs([str(manifest)])
 
 
 def test_pattern_without_match_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"\*.dcm: matches no file; give files, folders"):
-        gather([str(tmp_path / "*.dcm")])
+        find_inputs([str(tmp_path / "*.dcm")])
 
 
 def test_folder_without_images_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"holds no image; endings taken from a folder are .bmp"):
-        gather([str(tmp_path)])
+        find_inputs([str(tmp_path)])
 
 
 def test_nothing_named_is_refused():
     with pytest.raises(UsageError, match="nothing: no images"):
-        gather([])
+        find_inputs([])
 
 
-def test_folders_of_equal_names_are_told_apart(folder):
-    found = gather([str(folder / "a.dcm"), str(folder / "sub" / "a.dcm"), str(folder / "b.png")])
+def test_folders_of_equal_names_are_reported_apart(folder):
+    found = find_inputs([str(folder / "a.dcm"), str(folder / "sub" / "a.dcm"), str(folder / "b.png")])
     first, second, third = (item.folder for item in found.items)
     assert first != second
     assert first.startswith("a-")
@@ -115,7 +118,7 @@ def test_folder_names_are_safe_and_unique(stems):
     from pathlib import Path
 
     found = folder_names(
-        Path("films") / f"{index}" / (stem.replace("/", "") or "x") for index, stem in enumerate(stems)
+        Path("images") / f"{index}" / (stem.replace("/", "") or "x") for index, stem in enumerate(stems)
     )
     assert len({name.casefold() for name in found}) == len(stems)
     assert not any("/" in name or name.startswith(".") for name in found)
@@ -135,33 +138,33 @@ def test_dicomdir_is_no_image():
     assert not is_image_name(Path("DICOMDIR"))
 
 
-def test_folder_of_the_results_is_passed_by(folder):
+def test_folder_of_the_results_is_left_out(folder):
     (folder / "out" / "b").mkdir(parents=True)
     (folder / "out" / "b" / "panel.png").write_bytes(b"x")
-    assert "panel.png" not in names(gather([str(folder)], leave_out=folder / "out"))
-    assert "panel.png" in names(gather([str(folder / "out")], leave_out=folder / "out"))
+    assert "panel.png" not in names(find_inputs([str(folder)], exclude=folder / "out"))
+    assert "panel.png" in names(find_inputs([str(folder / "out")], exclude=folder / "out"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs rights for links")
 @pytest.mark.parametrize("pattern", ["", "**/*.png"])
 def test_loops_of_links_end(tmp_path, pattern):
-    (tmp_path / "film.png").write_bytes(b"x")
+    (tmp_path / "image.png").write_bytes(b"x")
     for name in ("a", "b", "c"):
         (tmp_path / name).symlink_to(tmp_path)
-    assert names(gather([str(tmp_path / pattern)])) == ["film.png"]
+    assert names(find_inputs([str(tmp_path / pattern)])) == ["image.png"]
 
 
 def test_hidden_files_do_not_match_a_pattern(folder):
     (folder / ".git").mkdir()
     (folder / ".git" / "x.png").write_bytes(b"x")
-    assert names(gather([str(folder / "**" / "*.png")])) == ["b.png"]
+    assert names(find_inputs([str(folder / "**" / "*.png")])) == ["b.png"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 def test_pipe_and_dangling_link_in_a_folder_are_not_passed_over_in_silence(tmp_path):
     os.mkfifo(tmp_path / "pipe.dcm")
     (tmp_path / "link.dcm").symlink_to(tmp_path / "gone")
-    assert names(gather([str(tmp_path)])) == ["link.dcm", "pipe.dcm"]
+    assert names(find_inputs([str(tmp_path)])) == ["link.dcm", "pipe.dcm"]
 
 
 def test_folder_that_cannot_be_listed_is_reported_in_its_place(folder, monkeypatch):
@@ -173,19 +176,19 @@ def test_folder_that_cannot_be_listed_is_reported_in_its_place(folder, monkeypat
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert folder / "sub" in [item.path for item in gather([str(folder)]).items]
+    assert folder / "sub" in [item.path for item in find_inputs([str(folder)]).items]
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "a\0*", "x" * 5000 + "*.csv"])
-def test_impossible_name_keeps_its_place_or_is_told(name):
+def test_impossible_name_keeps_its_place_or_is_reported(name):
     with contextlib.suppress(UsageError):
-        (item,) = gather([name]).items
+        (item,) = find_inputs([name]).items
         assert str(item.path) == name
 
 
-def test_pattern_is_told_in_one_line(tmp_path):
+def test_pattern_is_reported_in_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"^a\\nb\\x1b\*: matches no file; [ -~]*$"):
-        gather(["a\nb\x1b*"])
+        find_inputs(["a\nb\x1b*"])
 
 
 @pytest.mark.parametrize(
@@ -196,13 +199,13 @@ def test_no_folder_takes_the_name_of_a_table(tmp_path, name):
     assert found.casefold() not in ("findings.csv", "lungs.csv", "journal.jsonl", "shards")
 
 
-def test_name_that_looks_like_the_hash_of_another_is_told_apart(tmp_path):
-    first, second = tmp_path / "a" / "film.png", tmp_path / "b" / "film.png"
+def test_name_that_looks_like_the_hash_of_another_is_reported_apart(tmp_path):
+    first, second = tmp_path / "a" / "image.png", tmp_path / "b" / "image.png"
     forged = tmp_path / f"{folder_names([first, second])[0]}.png"
     assert len(set(folder_names([first, second, forged]))) == 3
 
 
-def test_accents_coded_in_two_ways_are_told_apart(tmp_path):
+def test_accents_coded_in_two_ways_are_reported_apart(tmp_path):
     first, second = folder_names([tmp_path / "caf\u00e9.png", tmp_path / "cafe\u0301.png"])
     assert unicodedata.normalize("NFC", first) != unicodedata.normalize("NFC", second)
 
@@ -210,3 +213,33 @@ def test_accents_coded_in_two_ways_are_told_apart(tmp_path):
 def test_long_names_in_any_script_fit_on_a_disk(tmp_path):
     paths = [tmp_path / part / ("\u80ba" * 84) for part in ("a", "b")]
     assert all(len(os.fsencode(name)) <= 220 for name in folder_names(paths))
+
+
+@pytest.mark.parametrize("name", ["findings.csv", "lungs.csv", "journal.jsonl", "progress.sqlite", "finding.json"])
+def test_results_of_an_earlier_run_are_left_out(folder, name):
+    (folder / "results" / "a").mkdir(parents=True)
+    (folder / "results" / name).write_bytes(b"x")
+    (folder / "results" / "a" / "panel.png").write_bytes(b"x")
+    found = find_inputs([str(folder)])
+    assert "panel.png" not in names(found)
+    assert found.results == (folder / "results",)
+    assert "results: left out" in found.notes[-1]
+
+
+def test_results_beside_the_images_themselves_are_left_out(folder):
+    (folder / "findings.csv").write_bytes(b"x")
+    (folder / "b").mkdir()
+    for name in ("finding.json", "panel.png"):
+        (folder / "b" / name).write_bytes(b"x")
+    assert sorted(names(find_inputs([str(folder)]))) == ["1.2.840.5", "IM0001", "a.dcm", "a.dcm", "b.png"]
+
+
+def test_image_of_an_earlier_run_is_taken_when_it_is_named(folder):
+    (folder / "results").mkdir()
+    for name in ("findings.csv", "panel.png"):
+        (folder / "results" / name).write_bytes(b"x")
+    assert names(find_inputs([str(folder / "results" / "panel.png")])) == ["panel.png"]
+
+
+def test_path_text_escapes_what_is_not_utf8():
+    assert path_text("caf\udce9/\u00e9.png") == "caf\\xe9/\u00e9.png"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from cxrnet import Pipeline, Radiograph, RadiographError
-from cxrnet.errors import BundleError
+from cxrnet.errors import BundleError, UsageError
 from cxrnet.model import registry
 from cxrnet.model.gate_runtime import CONTENTS, GatePrediction
 from tests.material import film
 
 
-def test_pipeline_scores_a_film(pipeline, chest):
+def test_pipeline_scores_a_image(pipeline, chest):
     finding = pipeline.screen(chest)
     assert finding.status == "scored"
     assert sum(finding.scores.values()) == pytest.approx(1)
@@ -42,7 +42,7 @@ def test_pipeline_scores_monochrome1_like_its_twin(pipeline, dicom):
     assert pipeline.screen(twin).scores == pipeline.screen(dicom()).scores
 
 
-def test_pipeline_shows_no_score_of_a_refused_film(pipeline, dicom):
+def test_pipeline_shows_no_score_of_a_refused_image(pipeline, dicom):
     finding = pipeline.screen(dicom(BodyPartExamined="HAND"))
     assert finding.status == "refused"
     assert not finding.scores
@@ -62,14 +62,22 @@ def test_pipeline_is_safe_in_several_threads(small_bundle, chest):
     assert len(set(scores)) == 1
 
 
-def test_pipeline_reads_again_after_it_was_closed(small_bundle, chest):
-    pipeline = Pipeline.load(small_bundle)
-    for _ in range(2):
-        assert pipeline.screen(chest).status == "scored"
-        pipeline.close()
+def test_pipeline_is_not_used_after_it_was_closed(small_bundle, chest):
+    with Pipeline.load(small_bundle) as pipeline:
+        radiograph = pipeline.read(chest)
+    for source in (chest, radiograph):
+        with pytest.raises(UsageError, match="closed"):
+            pipeline.screen(source)
 
 
-def test_load_names_the_known_bundles_when_there_is_none(monkeypatch, tmp_path):
+def test_finding_and_messages_use_the_given_name(pipeline, chest, tmp_path):
+    finding = pipeline.screen(chest, name="job 7")
+    assert (finding.input, finding.radiograph.name) == ("job 7", "job 7")
+    with pytest.raises(RadiographError, match=r"^job 8: "):
+        pipeline.screen(tmp_path / "missing.dcm", name="job 8")
+
+
+def test_load_names_the_known_bundles_when_there_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
     monkeypatch.setattr(registry, "SHIPPED", tmp_path / "models")
     with pytest.raises(BundleError, match=r"nix: no bundle of this name in .*known names: none yet"):
@@ -89,7 +97,7 @@ def test_finding_record_has_what_the_contract_names(pipeline, chest):
     record = json.loads(pipeline.screen(chest).to_json())
     contract = "schema input status reasons scores calibrated folds spread lung_area_fraction model timing_ms"
     assert set(contract.split()) <= set(record)
-    assert record["schema"] == "cxrnet.finding/1"
+    assert record["schema"] == "cxrnet.finding/2"
     assert set(record["model"]) == {"name", "version", "sha256"}
 
 
@@ -98,7 +106,7 @@ def test_finding_spread_is_the_standard_deviation_of_the_folds(pipeline, chest):
     assert finding.spread == pytest.approx(np.std(finding.folds["covid"]), abs=1e-6)
 
 
-def test_finding_record_of_a_refused_film_has_no_score(pipeline, dicom):
+def test_finding_record_of_a_refused_image_has_no_score(pipeline, dicom):
     record = pipeline.screen(dicom(Modality="CT")).record()
     assert record["scores"] is None
     assert record["folds"] is None
@@ -124,10 +132,10 @@ def test_whole_way_of_the_published_sample_is_0_9387(published_bundle, golden):
 def test_lossless_transfer_syntaxes_of_rg1_give_equal_findings(published_bundle):
     from importlib.metadata import files
 
-    films = {file.name: file.locate() for file in files("pydicom-data") if file.name.startswith("RG1_")}
+    images = {file.name: file.locate() for file in files("pydicom-data") if file.name.startswith("RG1_")}
     with Pipeline.load(published_bundle) as pipeline:
-        plain, compressed = (pipeline.screen(films[name]) for name in ("RG1_UNCR.dcm", "RG1_J2KR.dcm"))
-        lossy = pipeline.screen(films["RG1_J2KI.dcm"])
+        plain, compressed = (pipeline.screen(images[name]) for name in ("RG1_UNCR.dcm", "RG1_J2KR.dcm"))
+        lossy = pipeline.screen(images["RG1_J2KI.dcm"])
     assert plain.scores == compressed.scores
     assert plain.folds == compressed.folds
     assert lossy.scores["covid"] == pytest.approx(plain.scores["covid"], abs=0.01)
@@ -163,7 +171,7 @@ def gated(small_bundle):
         yield open_with
 
 
-def test_inverted_film_is_refused_without_a_score(gated, chest):
+def test_inverted_image_is_refused_without_a_score(gated, chest):
     finding = gated(seen(inverted=0.99)).screen(chest)
     assert finding.status == "refused"
     assert [reason.code for reason in finding.reasons] == ["INVERTED"]
@@ -171,23 +179,23 @@ def test_inverted_film_is_refused_without_a_score(gated, chest):
     assert finding.heatmaps is None
 
 
-def test_mended_film_has_the_scores_of_the_right_one(gated, chest):
+def test_corrected_image_has_the_scores_of_the_upright_one(gated, chest):
     right = gated(seen()).screen(chest)
     wrong = Radiograph.from_array(np.rot90(255 - right.radiograph.pixels))
-    finding = gated(seen(inverted=0.99, turned=0.99, turn=90), seen()).screen(wrong, mend=True)
+    finding = gated(seen(inverted=0.99, turned=0.99, turn=90), seen()).screen(wrong, auto_correct=True)
     assert finding.status == "scored"
-    assert finding.mended == ("mended: greys inverted", "mended: turned clockwise by 90 degrees")
-    assert finding.record()["mended"] == list(finding.mended)
-    assert finding.radiograph.history[-2:] == finding.mended
+    assert finding.corrections == ("corrected: polarity inverted", "corrected: rotated clockwise by 90 degrees")
+    assert finding.record()["corrections"] == list(finding.corrections)
+    assert finding.radiograph.history[-2:] == finding.corrections
     assert finding.scores["covid"] == pytest.approx(right.scores["covid"], abs=1e-3)
 
 
-def test_what_is_still_wrong_when_mended_is_refused(gated, chest):
-    finding = gated(seen(inverted=0.99), seen(inverted=0.99)).screen(chest, mend=True)
+def test_image_that_is_still_wrong_when_corrected_is_refused(gated, chest):
+    finding = gated(seen(inverted=0.99), seen(inverted=0.99)).screen(chest, auto_correct=True)
     assert finding.status == "refused"
 
 
-def test_doubt_of_the_gate_goes_with_the_score(gated, chest):
+def test_warning_of_the_gate_goes_with_the_score(gated, chest):
     finding = gated(seen(distance=9.0)).screen(chest)
     assert finding.status == "scored"
     assert finding.record()["reasons"][0]["code"] == "UNLIKE_TRAINING"

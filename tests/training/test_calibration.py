@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from cxrnet.errors import UsageError
-from cxrnet.screening.calibration import calibrate
 from cxrnet.training.calibration import fit_calibration, operating_points
 
 
@@ -31,7 +30,7 @@ def test_calibration_finds_the_bias():
 
 def test_calibrated_probabilities_are_as_often_right_as_they_say():
     logits, labels = out_of_fold(20_000, temperature=5.0, shift=0.7)
-    probability = calibrate(logits, fit_calibration(logits, labels))[:, 0]
+    probability = fit_calibration(logits, labels).probabilities(logits)[:, 0]
     for low in np.arange(0.1, 0.9, 0.2):
         chosen = (probability >= low) & (probability < low + 0.2)
         assert (labels[chosen] == 0).mean() == pytest.approx(probability[chosen].mean(), abs=0.03)
@@ -58,7 +57,7 @@ def test_calibration_needs_films_of_every_class():
 
 def test_operating_points_keep_what_they_promise():
     logits, labels = out_of_fold(2000, temperature=1.0)
-    probability = calibrate(logits, fit_calibration(logits, labels))[:, 0].astype(np.float64)
+    probability = fit_calibration(logits, labels).probabilities(logits)[:, 0].astype(np.float64)
     points = operating_points(probability, labels == 0)
     assert (probability[labels == 0] >= points["sensitive"]).mean() >= 0.95
     assert (probability[labels == 1] < points["specific"]).mean() >= 0.95

@@ -17,7 +17,7 @@ from cxrnet.bench.timing import Timing, time_together
 from cxrnet.errors import UsageError
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.registry import open_bundle
-from cxrnet.screening.outputs import panel_content, write_finding
+from cxrnet.screening.outputs import write_finding
 from cxrnet.screening.panel.panel import draw_panel
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.screening.png import encode_png
@@ -66,15 +66,15 @@ def _stages(pipeline: Pipeline, source: Path | None, radiograph: Radiograph, run
     if finding.heatmaps is None:
         code = finding.reasons[0].code
         raise UsageError(f"{radiograph.name}: is refused ({code}); give an image that is scored, with --image")
-    image, content, maps = pipeline.prepare(radiograph), panel_content(finding), finding.heatmaps
-    panel, given = draw_panel(content), radiograph if source is None else source
+    image, maps = pipeline.prepare(radiograph), finding.heatmaps
+    panel, given = draw_panel(finding), radiograph if source is None else source
     with tempfile.TemporaryDirectory() as folder:
         tasks: dict[str, Callable[[], object]] = {
             "read": lambda: pipeline.read(given),
             "prepare": lambda: pipeline.prepare(radiograph),
             "graph": lambda: pipeline.run(image),
             "heat maps": maps.maps,
-            "panel: draw": lambda: draw_panel(content),
+            "panel: draw": lambda: draw_panel(finding),
             "panel: encode": lambda: encode_png(panel),
             "write": lambda: write_finding(finding, Path(folder), {"json", "png"}),
             "file to finding": lambda: pipeline.screen(given),

@@ -20,8 +20,9 @@ from pathlib import Path
 from time import perf_counter
 
 from cxrnet.parallel import cpu_count
-from cxrnet.screening.batch import screen_archive
-from cxrnet.screening.inputs import gather
+from cxrnet.screening.batch import run_batch
+from cxrnet.screening.inputs import find_inputs
+from cxrnet.screening.options import Options
 from cxrnet.screening.pipeline import Pipeline
 
 
@@ -66,8 +67,8 @@ def graph_rate(bundle: str, image: Path, *, jobs: int, repeats: int = 24) -> flo
 def screen_folder(bundle: str, folder: str, out: Path, jobs: int) -> dict[str, float]:
     """Screen the images of a folder; return the rate after the first images, and the peak memory."""
     with Pipeline.load(bundle, threads=1) as pipeline:
-        items = gather([folder], image_column="image", leave_out=out).items
-        outcomes = screen_archive(pipeline, items, out, save={"json", "png"}, jobs=jobs)
+        items = find_inputs([folder], exclude=out).items
+        outcomes = run_batch(pipeline, items, out, Options(jobs=jobs))
         for _ in range(2 * jobs):
             next(outcomes)
         start, done = perf_counter(), sum(1 for _ in outcomes)

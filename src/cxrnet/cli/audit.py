@@ -36,7 +36,7 @@ def audit(
 
     Writes metrics.json, changes.csv, report.html and the plots to OUT.
     """
-    from cxrnet.cli.progress import follow
+    from cxrnet.cli.progress import show_progress
     from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
 
@@ -58,7 +58,7 @@ def audit(
     )
     with Pipeline.load(bundle, threads=max(1, cpu_count() // jobs)) as pipeline:
         run = Audit(pipeline, request, out)
-        code = follow(run.run(), total=len(run.samples), table=out / TABLE)
+        code = show_progress(run.run(), total=len(run.samples), table=out / TABLE)
     assert run.record is not None
     _say(run.record, out)
     raise typer.Exit(code)

@@ -7,11 +7,11 @@ from typing import Any
 
 import typer
 
-from cxrnet.cli.screen import BUNDLE
+from cxrnet.cli.options import BUNDLE
 
 
 def inspect(
-    source: str = typer.Argument(..., metavar="INPUT", help="One file."),
+    source: str = typer.Argument(..., metavar="INPUT", help="One file.", show_default=False),
     bundle: str = BUNDLE,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
@@ -22,7 +22,10 @@ def inspect(
     with Pipeline.load(bundle) as pipeline:
         radiograph, judgement, lungs = pipeline.inspect(source)
     spacing = radiograph.spacing_mm
-    told: dict[str, Any] = {
+    gate = [f"refuses: {reason.code}: {reason.text}" for reason in judgement.refusals]
+    gate += [f"warns: {reason.code}: {reason.text}" for reason in judgement.warnings]
+    area = f"{lungs.area_fraction:.0%}".replace("%", " %")
+    record: dict[str, Any] = {
         "input": printable(source),
         "format": radiograph.format,
         "size": f"{describe_size(radiograph.pixels)} pixels",
@@ -31,26 +34,17 @@ def inspect(
         "tags": dict(radiograph.tags),
         "history": list(radiograph.history),
         "warnings": list(radiograph.warnings),
-        "lungs": f"cover {lungs.area_fraction:.0%} of the image (bundle {bundle})",
-        "gate": [
-            *(f"refuses: {reason.code}: {reason.text}" for reason in judgement.refusals),
-            *(f"warns: {reason.code}: {reason.text}" for reason in judgement.warnings),
-        ]
-        or ["passes"],
+        "lungs": f"cover {area} of the image (bundle {bundle})",
+        "gate": gate or ["passes"],
     }
-    typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _lines(told))
+    typer.echo(json.dumps(record, indent=2, ensure_ascii=False) if as_json else _lines(record))
 
 
-def _lines(told: dict[str, Any]) -> str:
+def _lines(record: dict[str, Any]) -> str:
     lines = []
-    for name, value in told.items():
-        match value:
-            case dict():
-                value = [f"{key} = {item}" for key, item in value.items()] or ["none"]
-            case []:
-                value = ["none"]
-        if isinstance(value, list):
-            lines += [f"{name:<9} {value[0]}", *(f"{'':<9} {item}" for item in value[1:])]
-        else:
-            lines.append(f"{name:<9} {value}")
+    for name, value in record.items():
+        if isinstance(value, dict):
+            value = [f"{key} = {item}" for key, item in value.items()]
+        first, *rest = (value or ["none"]) if isinstance(value, list) else [value]
+        lines += [f"{name:<9} {first}", *(f"{'':<9} {item}" for item in rest)]
     return "\n".join(lines)

@@ -76,7 +76,7 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
         self._progress.advance(self._bar)
 
 
-def follow(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:
+def show_progress(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:
     """Show outcomes as they come and return the exit code: 1 if an input, or a part of its results, failed, else 0.
 
     Failures are printed at once, one line each, on standard error; the summary goes to standard output.

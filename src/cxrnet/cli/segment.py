@@ -6,15 +6,23 @@ from pathlib import Path
 
 import typer
 
-from cxrnet.cli.screen import COLUMN, IDENTIFIERS, INPUTS, JOBS, OUT, RESUME, find_inputs, open_pipeline
+from cxrnet.cli.options import JOBS, OUT
+from cxrnet.cli.screen import COLUMN, IDENTIFIERS, INPUTS, RESUME, run
+from cxrnet.screening.options import LUNGS_BUNDLE, Options
 
-LUNGS = typer.Option("lungs", "--bundle", "-b", help="Name of a bundle, or its folder; lungs-no-heart leaves it out.")
+BUNDLE = typer.Option(
+    LUNGS_BUNDLE,
+    "--bundle",
+    "-b",
+    metavar="MODEL",
+    help="Model bundle: a name or a path; lungs-no-heart leaves the heart out.",
+)
 
 
 def segment(
     inputs: list[str] = INPUTS,
     out: Path = OUT,
-    bundle: str = LUNGS,
+    bundle: str = BUNDLE,
     save: str = typer.Option("png", help="Comma-separated: png (always written), npz."),
     jobs: int | None = JOBS,
     image_column: str = COLUMN,
@@ -23,15 +31,17 @@ def segment(
 ) -> None:
     """Find the lungs in radiographs.
 
-    Writes OUT/lungs.csv, a row an input, and per input OUT/<name>/lungs.png at the radiograph's own size.
+    Writes OUT/lungs.csv, one row per input, and per input OUT/<name>/lungs.png at the radiograph's own size.
     """
-    from cxrnet.cli.progress import follow
-    from cxrnet.screening.batch import segment_archive
-    from cxrnet.screening.outputs import parse_saves
+    from cxrnet.screening.saves import parse_saves
 
-    kinds = parse_saves(save)
-    found = find_inputs(inputs, image_column, out)
-    with open_pipeline(bundle, jobs, found, identifiers=include_identifiers) as (pipeline, jobs):
-        outcomes = segment_archive(pipeline, found, out, save=kinds, jobs=jobs, resume=resume)
-        code = follow(outcomes, total=len(found), table=out / "lungs.csv")
-    raise typer.Exit(code)
+    options = Options(
+        bundle=bundle,
+        task="segment",
+        save=parse_saves(save),
+        jobs=jobs,
+        image_column=image_column,
+        resume=resume,
+        identifiers=include_identifiers,
+    )
+    run(inputs, out, options)

@@ -13,10 +13,11 @@ from cxrnet.data.manifest import Sample
 from cxrnet.data.masks import AUTOMATIC, MaskValues, check_mask_size, read_mask, resize_mask
 from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
 from cxrnet.parallel import parallel_map
-from cxrnet.screening.batch import explain
+from cxrnet.screening.batch import failure_reason
 from cxrnet.screening.gate import Reason
-from cxrnet.screening.outputs import shrink
-from cxrnet.screening.pipeline import Pipeline, lungs_at
+from cxrnet.screening.panel.tile import shrink
+from cxrnet.screening.pipeline import Pipeline
+from cxrnet.screening.segmentation import lungs_at
 
 EMPTY_MASK = "EMPTY_MASK"
 """Code of a case whose reference mask has no lung: its overlap is 0, or undefined if the model finds none either."""
@@ -113,10 +114,11 @@ def _segment(pipeline: Pipeline, sample: Sample, values: MaskValues) -> Segmente
     assert sample.mask is not None  # the evaluation has refused such a row
     try:
         radiograph, gate, segmentation = pipeline.inspect(sample.image)
-        mask = read_mask(pipeline.decoder, sample.mask, values)
+        with pipeline.decoders.lend() as decoder:
+            mask = read_mask(decoder, sample.mask, values)
         check_mask_size(mask, radiograph, name=sample.mask.name)
     except Exception as error:
-        return SegmenterCase(sample=sample, status="failed", reasons=(explain(error),))
+        return SegmenterCase(sample=sample, status="failed", reasons=(failure_reason(error),))
     truth = mask.lung > 127
     found = lungs_at(segmentation.probability, *truth.shape)
     if mask.void is not None:
@@ -139,7 +141,7 @@ def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
     try:
         finding = pipeline.screen(sample.image)
     except Exception as error:
-        return ClassifierCase(sample=sample, status="failed", reasons=(explain(error),))
+        return ClassifierCase(sample=sample, status="failed", reasons=(failure_reason(error),))
     return ClassifierCase(
         sample=sample,
         status=finding.status,

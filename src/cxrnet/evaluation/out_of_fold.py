@@ -22,7 +22,6 @@ from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore,
 from cxrnet.evaluation.metrics import classifier_statistic
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, scores_of
-from cxrnet.screening.calibration import calibrate
 from cxrnet.training.artifacts import LAST, OUT_OF_FOLD
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS
@@ -76,7 +75,7 @@ def calibrated_across(logits: Float64, labels: Int64, folds: Int64) -> Float32:
     scores = np.empty(logits.shape, np.float32)
     for fold in np.unique(folds):
         is_own = folds == fold
-        scores[is_own] = calibrate(logits[is_own], fit_calibration(logits[~is_own], labels[~is_own]))
+        scores[is_own] = fit_calibration(logits[~is_own], labels[~is_own]).probabilities(logits[is_own])
     return scores
 
 

@@ -93,16 +93,17 @@ class Decoder:
                 stream.close()
         child.process.wait()
 
-    def read(self, path: str | os.PathLike[str]) -> Radiograph:
+    def read(self, path: str | os.PathLike[str], *, name: str | None = None) -> Radiograph:
         """The radiograph in a file: DICOM, PNG, JPEG, TIFF, WebP, BMP or still GIF, by its content.
 
         Args:
             path: A regular file.
+            name: What messages and results call it; default: the name of the file.
 
         Raises:
             RadiographError: It is not a readable radiograph; `code` is a `Fault`.
         """
-        return _unpack(self._ask(path, labels=False))
+        return _unpack(self._ask(path, name, labels=False))
 
     def read_labels(self, path: str | os.PathLike[str]) -> LabelMap:
         """The stored values of the mask in a file, unscaled.
@@ -115,14 +116,14 @@ class Decoder:
         """
         from cxrnet.imaging.label_map import LabelMap  # Pillow is not needed before
 
-        answer = self._ask(path, labels=True)
+        answer = self._ask(path, None, labels=True)
         fields = answer["fields"]
         palette = tuple((int(entry), int(colour)) for entry, colour in fields.pop("palette"))
         return LabelMap(values=answer["pixels"], palette=palette, **fields)
 
-    def _ask(self, path: str | os.PathLike[str], *, labels: bool) -> dict[str, Any]:
+    def _ask(self, path: str | os.PathLike[str], name: str | None, *, labels: bool) -> dict[str, Any]:
         """The child's answer about a file, pixels included."""
-        name = Path(path).name or os.fsdecode(path)
+        name = name or Path(path).name or os.fsdecode(path)
         check_file(path, name, self.limits)
         self.start()
         child = cast(_Child, self._child)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LUNGS = "lungs"
@@ -227,6 +229,18 @@ class Calibration(Frozen):
     bias: tuple[float, ...]
     films: Positive
     operating_points: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+
+    def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
+        """Return calibrated logits, float64 [..., class], of logits [..., class]."""
+        calibrated: NDArray[np.float64] = np.asarray(logits, np.float64) / self.temperature + np.asarray(self.bias)
+        return calibrated
+
+    def probabilities(self, logits: ArrayLike) -> NDArray[np.float32]:
+        """Return calibrated probabilities in [0, 1], float32 [..., class], of logits [..., class]."""
+        calibrated = self.apply(logits)
+        powers = np.exp(calibrated - calibrated.max(axis=-1, keepdims=True))
+        probabilities: NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+        return probabilities
 
 
 class BundleConfig(Frozen):

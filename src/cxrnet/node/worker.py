@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError, RadiographError
@@ -111,12 +111,12 @@ class Screener:
         start = time.perf_counter()
         try:
             source = self._spool.source(work.name)
-            finding = called(self._pipeline.screen(source), f"job {work.number}")
+            finding = self._pipeline.screen(source, name=f"job {work.number}")
             folder = self._spool.fresh_results(work.name)
             self._write(finding, source, self._kinds, folder)
             self._spool.sync_results(work.name)
         except RadiographError as error:
-            self._fail(work, error.code, str(error).replace(f"{work.name}.dcm", f"job {work.number}"))
+            self._fail(work, error.code, str(error))
         except (OutputError, OSError) as error:  # the disk is full: not the instance's fault
             shutil.rmtree(self._spool.results / work.name, ignore_errors=True)
             LOG.error("job %d waits: results cannot be written (%s)", work.number, type(error).__name__)
@@ -190,12 +190,6 @@ class Forwarder:
             self._again = time.monotonic() + pause
         self._queue.postpone(work.number, error.code, str(error), seconds=pause)
         LOG.warning("job %d waits %.0f s: %s %s", work.number, pause, error.code, error)
-
-
-def called(finding: Finding, name: str) -> Finding:
-    """Return a finding under another name: pictures show it, and a file's name in the spool says nothing."""
-    radiograph = finding.radiograph
-    return replace(finding, input=name, radiograph=None if radiograph is None else replace(radiograph, name=name))
 
 
 def where(error: BaseException) -> str:

@@ -1,155 +1,119 @@
-"""Many images: read, run and written in several threads, reported in the order of the inputs.
+"""Many images: read, screened and written in several threads, reported in the order of the inputs.
 
-An input that fails gets a row and a record of its own; the others are still done. Each input that is done is noted in
-a journal, so that a run that was stopped or killed can be taken up where it ended.
+An input that fails gets a row and a record of its own; the others are still done. Each input that is done is recorded
+in a progress log, so that an interrupted run can be resumed.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import pydantic_core
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
 from cxrnet.atomic import remove, remove_partial_files, write_atomic
 from cxrnet.errors import CxrNetError, ObjectError, RadiographError
-from cxrnet.parallel import parallel_map
+from cxrnet.model.bundle import Bundle
+from cxrnet.parallel import cpu_count, parallel_map
 from cxrnet.screening.csv_output import (
     LUNG_COLUMNS,
-    Row,
     finding_columns,
     finding_row,
     lungs_row,
     table_lines,
     with_identifiers,
 )
-from cxrnet.screening.finding import Finding
+from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import Reason
-from cxrnet.screening.inputs import Input
+from cxrnet.screening.inputs import Input, path_text
+from cxrnet.screening.options import Options, Task
 from cxrnet.screening.outputs import clear, write_finding, write_segmentation
 from cxrnet.screening.pipeline import Pipeline
-from cxrnet.screening.progress_log import Journal, fingerprint
+from cxrnet.screening.progress_log import ProgressLog, fingerprint
 
 INTERNAL = "INTERNAL"
 """Code of an input that met a fault of this program, not of its own."""
 
-FINDINGS, LUNGS = "findings.csv", "lungs.csv"
-"""Names of the tables."""
 
-Further = Callable[[Finding, Path, Collection[str], Path], object]
-"""Writes further results of a finding: its file, what is to be saved, the folder. It may raise `ObjectError`."""
+class Outcome(BaseModel):
+    """What became of one input, as the progress log keeps it.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """One input's end: its `status` (scored, segmented, refused, failed), its `reasons`, its `row` of the CSV.
-
-    `warnings` is what the reader found odd; `missing` is why results that were asked for could not be made, although
-    the input is done; `is_recalled` is whether an earlier run did it, by the journal.
+    Attributes:
+        item: The input; not in the log.
+        status: scored, segmented, refused or failed.
+        reasons: Why it was refused or failed, or what the gate warns of.
+        row: Its row of the table.
+        warnings: What is odd about the input but did not stop it.
+        missing: Why results that were asked for could not be made, although the input is done.
+        is_recalled: Whether an earlier run did it.
     """
 
-    item: Input
+    model_config = ConfigDict(frozen=True)
+
+    item: Annotated[InstanceOf[Input], Field(exclude=True)]
     status: str
-    reasons: tuple[Reason, ...]
-    row: Mapping[str, Any]
+    reasons: tuple[Reason, ...] = ()
+    row: dict[str, str]
     warnings: tuple[str, ...] = ()
     missing: tuple[Reason, ...] = ()
     is_recalled: bool = False
 
+    @classmethod
+    def from_json(cls, item: Input, text: str) -> Outcome:
+        """Return the outcome of `item` from its JSON, which leaves the item out."""
+        return cls(item=item, **pydantic_core.from_json(text))
 
-def screen_archive(
-    pipeline: Pipeline,
-    items: Sequence[Input],
-    out: Path,
-    *,
-    save: Collection[str],
-    jobs: int,
-    mend: bool = False,
-    resume: bool = False,
-    further: Further | None = None,
-) -> Generator[Outcome]:
-    """Screen `items` into `out`, and yield each outcome in their order.
 
-    `out/findings.csv` has a row an input; `out/<folder>/` holds what `save` names.
+def run_batch(pipeline: Pipeline, items: Sequence[Input], out: Path, options: Options) -> Generator[Outcome]:
+    """Screen or segment `items` into `out`, and yield each outcome in their order.
 
-    Args:
-        pipeline: What screens.
-        items: The inputs.
-        out: Folder of the results.
-        save: What is written for each, of `cxrnet.screening.outputs.SAVES`.
-        jobs: Inputs worked on at once.
-        mend: As of `Pipeline.screen`.
-        resume: Whether what the journal in `out` says is done stays as it is.
-        further: Writes what else `save` names.
+    `out/findings.csv` (`lungs.csv`) has one row per input, written when the run ends or is stopped; `out/<folder>/`
+    holds what `options.save` names. The results of an input come first, then its entry in the progress log, then the
+    outcome.
 
     Raises:
         OutputError: Results cannot be written; what was done stays.
-        UsageError: `out` holds a run that was stopped, and `resume` is not set or its settings were others; or
+        UsageError: `out` holds an interrupted run, and `options.resume` is not set or its settings were others; or
             another run is writing there.
     """
-
-    def work(item: Input) -> Outcome:
-        finding = _screen(pipeline, item, mend=mend)
-        missing: tuple[Reason, ...] = ()
+    table = out / table_name(options)
+    columns = batch_columns(pipeline.bundle, options.task, identifiers=pipeline.decoders.identifiers)
+    do = partial(_screen if options.task == "screen" else _segment, pipeline, out, options)
+    jobs = min(options.jobs or cpu_count(), len(items))
+    with ProgressLog(out, _settings(pipeline, options), resume=options.resume) as log:
+        remove_partial_files(out)
+        if not log.is_continued:
+            remove(table)  # of a run whose results are about to be replaced
         try:
-            if further is not None:
-                finding, missing = _add(further, finding, item, save, out / item.folder)
-            write_finding(finding, out / item.folder, save)
-        except Exception as error:
-            finding = Finding.failure(str(item.path), explain(error), pipeline.bundle)
-            clear(out / item.folder)
-            write_finding(finding, out / item.folder, save)
-        row = finding_row(finding, item)
-        return Outcome(
-            item=item,
-            status=finding.status,
-            reasons=finding.reasons,
-            row=row,
-            warnings=finding.warnings,
-            missing=missing,
-        )
-
-    config = pipeline.bundle.config.classifier
-    settings = _settings(pipeline, "screen", save) | {"mend": mend}
-    table = (FINDINGS, finding_columns(config.classes if config else ()))
-    yield from _run(pipeline, work, items, out, table=table, settings=settings, jobs=jobs, resume=resume)
+            for outcome, file in parallel_map(partial(_recall_or_do, log, do), items, jobs=jobs):
+                if not outcome.is_recalled:
+                    log.add(outcome.item, file, outcome.model_dump_json())
+                yield outcome
+        finally:
+            rows = (pydantic_core.from_json(text)["row"] for text in log.outcomes(items))
+            write_atomic(table, table_lines(rows, columns))
+        log.finish()
 
 
-def segment_archive(
-    pipeline: Pipeline,
-    items: Sequence[Input],
-    out: Path,
-    *,
-    save: Collection[str],
-    jobs: int,
-    resume: bool = False,
-) -> Generator[Outcome]:
-    """Find the lungs of `items` into `out`, and yield each outcome in their order.
-
-    `out/lungs.csv` has a row an input; `out/<folder>/` holds `lungs.png` and, with `npz`, `maps.npz`. Arguments and
-    errors are those of `screen_archive`.
-    """
-
-    def work(item: Input) -> Outcome:
-        try:
-            segmentation = pipeline.segment(item.path)
-            write_segmentation(segmentation, out / item.folder, save)
-        except Exception as error:
-            reason = explain(error)
-            return Outcome(item=item, status="failed", reasons=(reason,), row=lungs_row(pipeline, item, reason))
-        row = lungs_row(pipeline, item, segmentation)
-        warnings = segmentation.radiograph.warnings
-        return Outcome(item=item, status="segmented", reasons=(), row=row, warnings=warnings)
-
-    settings = _settings(pipeline, "segment", save)
-    table = (LUNGS, LUNG_COLUMNS)
-    yield from _run(pipeline, work, items, out, table=table, settings=settings, jobs=jobs, resume=resume)
+def table_name(options: Options) -> str:
+    """Return the name of the table of a run."""
+    return "findings.csv" if options.task == "screen" else "lungs.csv"
 
 
-def explain(error: Exception) -> Reason:
+def batch_columns(bundle: Bundle, task: Task, *, identifiers: bool) -> tuple[str, ...]:
+    """Return the columns of the table of a run."""
+    classifier = bundle.config.classifier
+    columns = finding_columns(classifier.classes if classifier else ()) if task == "screen" else LUNG_COLUMNS
+    return with_identifiers(columns) if identifiers else columns
+
+
+def failure_reason(error: Exception) -> Reason:
     """Return why an input failed; a fault of this program keeps its traceback on standard error.
 
     Raises:
@@ -160,102 +124,65 @@ def explain(error: Exception) -> Reason:
     if isinstance(error, CxrNetError):
         raise error
     traceback.print_exception(error, file=sys.stderr)
-    return Reason(INTERNAL, f"a fault of cxrnet, {type(error).__name__}; please report it with the lines above")
+    return Reason(INTERNAL, f"internal error in cxrnet, {type(error).__name__}; please report it with the lines above")
 
 
-def _screen(pipeline: Pipeline, item: Input, *, mend: bool) -> Finding:
+def _recall_or_do(log: ProgressLog, do: Callable[[Input], Outcome], item: Input) -> tuple[Outcome, list[int] | None]:
+    """Return the outcome of one input, and the fingerprint of its file before it was read."""
+    text = log.recall(item)
+    if text is not None:
+        return Outcome.from_json(item, text).model_copy(update={"is_recalled": True}), None
+    clear(log.folder / item.folder)
+    file = fingerprint(item.path)
+    return do(item), file
+
+
+def _screen(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Outcome:
+    folder = out / item.folder
+    missing: tuple[Reason, ...] = ()
     try:
-        return pipeline.screen(item.path, mend=mend)
+        finding = pipeline.screen(item.path, auto_correct=options.auto_correct)
+        if options.write_objects is not None:
+            try:
+                options.write_objects(finding, item.path, options.save, folder)
+            except ObjectError as error:
+                missing = (Reason(error.code, str(error)),)
+                finding = finding.model_copy(update={"warnings": (*finding.warnings, str(error))})
+        write_finding(finding, folder, options.save)
     except Exception as error:
-        return Finding.failure(str(item.path), explain(error), pipeline.bundle)
+        finding = Finding.failed(path_text(item.path), failure_reason(error), pipeline.bundle)
+        clear(folder)
+        write_finding(finding, folder, options.save)
+    return Outcome(
+        item=item,
+        status=finding.status,
+        reasons=finding.reasons,
+        row=finding_row(finding, item),
+        warnings=finding.warnings,
+        missing=missing,
+    )
 
 
-def _add(
-    further: Further, finding: Finding, item: Input, save: Collection[str], folder: Path
-) -> tuple[Finding, tuple[Reason, ...]]:
-    """Write further results, and return the finding and why there are none; it warns of that in its record."""
+def _segment(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Outcome:
+    model = identity(pipeline.bundle)
     try:
-        further(finding, item.path, save, folder)
-    except ObjectError as error:
-        return replace(finding, warnings=(*finding.warnings, str(error))), (Reason(error.code, str(error)),)
-    return finding, ()
+        found = pipeline.segment(item.path)
+        write_segmentation(found, out / item.folder, options.save)
+    except Exception as error:
+        reason = failure_reason(error)
+        return Outcome(item=item, status="failed", reasons=(reason,), row=lungs_row(reason, item, model))
+    row = lungs_row(found, item, model)
+    return Outcome(item=item, status="segmented", row=row, warnings=found.radiograph.warnings)
 
 
-def _settings(pipeline: Pipeline, verb: str, save: Collection[str]) -> dict[str, Any]:
-    """Return all but the input that results depend on, as the journal keeps it."""
+def _settings(pipeline: Pipeline, options: Options) -> dict[str, Any]:
+    """Return everything but the input that results depend on."""
     return {
-        "command": verb,
+        "command": options.task,
         "version": version("cxrnet"),
         "bundle": pipeline.bundle.label,
         "bundle sha256": pipeline.bundle.sha256,
-        "save": sorted(save),
-        "identifiers": pipeline.identifiers,
+        "save": sorted(options.save),
+        "auto-correct": options.auto_correct,
+        "identifiers": pipeline.decoders.identifiers,
     }
-
-
-def _run(
-    pipeline: Pipeline,
-    work: Callable[[Input], Outcome],
-    items: Sequence[Input],
-    out: Path,
-    *,
-    table: tuple[str, Sequence[str]],
-    settings: Mapping[str, Any],
-    jobs: int,
-    resume: bool,
-) -> Generator[Outcome]:
-    """Yield the outcomes of `work`, or of the journal; write the `table` (name, columns) when they end or are stopped.
-
-    The results of an input come first, then its line in the journal, then the outcome.
-    """
-    name, columns = table
-    columns = with_identifiers(columns) if pipeline.identifiers else columns
-    with Journal(out, settings, resume=resume) as journal:
-        remove_partial_files(out)
-        if not journal.is_continued:
-            remove(out / name)  # of a run whose results are about to be replaced
-
-        def task(item: Input) -> tuple[Outcome, list[int] | None]:
-            entry = journal.recall(item)
-            if entry is not None:
-                return _recalled(item, entry), None
-            clear(out / item.folder)
-            file = fingerprint(item.path)
-            return work(item), file
-
-        try:
-            for outcome, file in parallel_map(task, items, jobs=jobs):
-                if not outcome.is_recalled:
-                    journal.add(outcome.item, file, _entry(outcome))
-                yield outcome
-        finally:
-            write_atomic(out / name, table_lines(_rows(journal, items), columns))
-        journal.finish()
-
-
-def _rows(journal: Journal, items: Sequence[Input]) -> Iterable[Row]:
-    return (entry["row"] for entry in journal.entries(items))
-
-
-def _entry(outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as the journal keeps it."""
-    return {
-        "status": outcome.status,
-        "reasons": outcome.reasons,
-        "row": outcome.row,
-        "warnings": outcome.warnings,
-        "missing": outcome.missing,
-    }
-
-
-def _recalled(item: Input, entry: Mapping[str, Any]) -> Outcome:
-    """Return an outcome as the journal has it."""
-    return Outcome(
-        item=item,
-        status=entry["status"],
-        reasons=tuple(Reason(code, text) for code, text in entry["reasons"]),
-        row=entry["row"],
-        warnings=tuple(entry["warnings"]),
-        missing=tuple(Reason(code, text) for code, text in entry["missing"]),
-        is_recalled=True,
-    )

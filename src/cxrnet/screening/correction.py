@@ -1,4 +1,4 @@
-"""What can be put right without doubt: polarity, and turns by quarters."""
+"""Correction of what is certain: polarity, and rotation by quarter turns."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from cxrnet.imaging.radiograph import Radiograph, invert_curve
 
 
-def mended(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Radiograph, tuple[str, ...]]:
-    """Return the radiograph put right, and the steps that it took, which are in its history as well.
+def correct_orientation(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Radiograph, tuple[str, ...]]:
+    """Return the radiograph upright with bright bones, and the steps taken, which are in its history as well.
 
     Args:
         radiograph: As read.
         is_inverted: Whether its bones are dark.
-        turn: Degrees by which it is turned anticlockwise: 0, 90, 180 or 270. It is turned back by as much.
+        turn: Degrees by which it is rotated anticlockwise: 0, 90, 180 or 270. It is rotated back by as much.
     """
     pixels, spacing, curve = radiograph.pixels, radiograph.spacing_mm, radiograph.tone_curve
     steps: tuple[str, ...] = ()
     if is_inverted:
         pixels, curve = 255 - pixels, invert_curve(curve)
-        steps = (*steps, "mended: greys inverted")
+        steps = (*steps, "corrected: polarity inverted")
     if turn:
         pixels = np.ascontiguousarray(np.rot90(pixels, -turn // 90))
-        steps = (*steps, f"mended: turned clockwise by {turn} degrees")
+        steps = (*steps, f"corrected: rotated clockwise by {turn} degrees")
         if spacing is not None and turn % 180:
             spacing = spacing[::-1]
     history, turned = (*radiograph.history, *steps), (radiograph.turned + turn) % 360

@@ -1,123 +1,149 @@
-"""The finding: what was found in one image, as a record for people and programs."""
+"""The finding: the result for one image, from which its record, table row, panel and DICOM objects are made."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from cxrnet.arrays import Float32
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
+
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.bundle import Bundle
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.heatmap import HeatMaps
 
-SCHEMA = "cxrnet.finding/1"
-NOTICE = "Research use only. Not a medical device; not for diagnosis."
+SCHEMA: Literal["cxrnet.finding/2"] = "cxrnet.finding/2"
+NOTICE: Literal["Research use only. Not a medical device; not for diagnosis."] = (
+    "Research use only. Not a medical device; not for diagnosis."
+)
 
 Status = Literal["scored", "refused", "failed"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Finding:
-    """One image's result.
+class RadiographRecord(BaseModel):
+    """How a radiograph was read.
 
     Attributes:
-        input: The input as the user named it.
+        sha256: Of the bytes of the file, hexadecimal.
+        format: DICOM, PNG, JPEG, TIFF, WEBP, BMP, GIF or array.
+        height: Pixels.
+        width: Pixels.
+        spacing_mm: Distance between the centres of neighbouring rows and columns; null where not known.
+        tags: DICOM attributes about the view and the kind of image, by keyword.
+        history: The steps of the reader, in order.
+    """
+
+    sha256: str
+    format: str
+    height: int
+    width: int
+    spacing_mm: tuple[float, float] | None
+    tags: dict[str, str]
+    history: tuple[str, ...]
+
+
+def record_of(radiograph: Radiograph | None) -> RadiographRecord | None:
+    """Return what the record tells of a radiograph."""
+    if radiograph is None:
+        return None
+    height, width = radiograph.pixels.shape
+    return RadiographRecord(
+        sha256=radiograph.sha256,
+        format=radiograph.format,
+        height=height,
+        width=width,
+        spacing_mm=radiograph.spacing_mm,
+        tags=dict(radiograph.tags),
+        history=radiograph.history,
+    )
+
+
+def _or_null(values: dict[str, Any]) -> dict[str, Any] | None:
+    return values or None
+
+
+# By class; empty, and null in the record, where there are no scores.
+Scores = Annotated[dict[str, float], PlainSerializer(_or_null, return_type=dict[str, float] | None)]
+Folds = Annotated[
+    dict[str, tuple[float, ...]], PlainSerializer(_or_null, return_type=dict[str, tuple[float, ...]] | None)
+]
+Intervals = Annotated[
+    dict[str, tuple[float, float]], PlainSerializer(_or_null, return_type=dict[str, tuple[float, float]] | None)
+]
+
+
+class Finding(BaseModel):
+    r"""One image's result; `finding.json` is its JSON form.
+
+    Attributes:
+        input: The input as the user named it; bytes of a file name that are not UTF-8 appear as `\xff`.
+        identifiers: Patient ID, accession number and UIDs; None unless asked for.
         status: `scored`; `refused` by the gate, without scores; `failed`, could not be read.
-        reasons: Why it was refused or failed; of a scored image, what the gate warns of.
-        mended: What was put right before it was scored, for people; empty unless asked for.
+        reasons: Why it was refused or failed; of a scored image, the warnings of the gate.
+        corrections: What was corrected before it was scored; empty unless asked for.
         warnings: What is odd about the input but did not stop it.
         scores: Class name -> probability of the ensemble in [0, 1], summing to 1; empty unless scored.
         is_calibrated: Whether the scores were calibrated on images that the folds had not seen.
-        operating_points: Name -> lowest score of the first class that counts as one, for calibrated models of two.
+        operating_points: Name -> lowest score of the first class that counts as positive, for calibrated models of
+            two classes.
         folds: Class name -> probability of each fold; empty unless scored.
         spread: Largest standard deviation over the folds among the classes; None unless scored.
-        interval: Class name -> where its score would lie by the folds, 95 %: their disagreement, not all that is
-            uncertain (see `cxrnet.screening.uncertainty`); empty unless scored by two folds or more.
-        doubt: Why the answer is uncertain, in words; None where the interval is clear of the operating point.
+        interval: Class name -> 95 % interval of its score over the folds (`cxrnet.screening.scores`); empty unless
+            scored by two folds or more.
+        is_uncertain: Whether the folds leave the answer open; None where there is no interval.
+        uncertainty_reason: Why the answer is uncertain; None where it is not.
         lung_area_fraction: Share of the prepared image where the lung probability is above 0.5; None if failed.
-        model: `name`, `version`, `sha256` of the bundle.
+        radiograph: The pixels and how they were read; the record holds the latter. None if failed.
+        model: `name`, `version` and `sha256` of the bundle.
         timing_ms: Stage -> milliseconds.
-        radiograph: The pixels that were read and how; None if failed.
-        lung_probability: float32 [height, width] in [0, 1] at the size of the prepared image; None if failed.
-        heatmaps: The heat maps; None unless scored.
+        lung_probability: float32 [height, width] in [0, 1] at the size of the prepared image; None if failed. Not in
+            the record.
+        heatmaps: The heat maps; None unless scored. Not in the record.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_: Annotated[Literal["cxrnet.finding/2"], Field(serialization_alias="schema")] = SCHEMA
     input: str
+    identifiers: dict[str, str] | None = None
     status: Status
-    model: Mapping[str, str]
     reasons: tuple[Reason, ...] = ()
-    mended: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    scores: Mapping[str, float] = field(default_factory=dict)
-    is_calibrated: bool = False
-    operating_points: Mapping[str, float] = field(default_factory=dict)
-    folds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    scores: Scores = {}
+    is_calibrated: Annotated[bool, Field(serialization_alias="calibrated")] = False
+    operating_points: dict[str, float] = {}
+    folds: Folds = {}
     spread: float | None = None
-    interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    doubt: str | None = None
+    interval: Intervals = {}
+    is_uncertain: Annotated[bool | None, Field(serialization_alias="uncertain")] = None
+    uncertainty_reason: str | None = None
     lung_area_fraction: float | None = None
-    timing_ms: Mapping[str, float] = field(default_factory=dict)
-    radiograph: Radiograph | None = field(default=None, repr=False)
-    lung_probability: Float32 | None = field(default=None, repr=False)
-    heatmaps: HeatMaps | None = field(default=None, repr=False)
+    radiograph: Annotated[
+        InstanceOf[Radiograph] | None,
+        PlainSerializer(record_of, return_type=RadiographRecord | None),
+        Field(repr=False),
+    ] = None
+    model: dict[str, str]
+    timing_ms: dict[str, float] = {}
+    notice: Literal["Research use only. Not a medical device; not for diagnosis."] = NOTICE
+    lung_probability: Annotated[InstanceOf[np.ndarray] | None, Field(exclude=True, repr=False)] = None
+    heatmaps: Annotated[InstanceOf[HeatMaps] | None, Field(exclude=True, repr=False)] = None
 
     @classmethod
-    def failure(cls, name: str, reason: Reason, bundle: Bundle) -> Self:
+    def failed(cls, name: str, reason: Reason, bundle: Bundle) -> Self:
         """Return the finding of an input that could not be read."""
         return cls(input=name, status="failed", reasons=(reason,), model=identity(bundle))
 
-    @property
-    def is_uncertain(self) -> bool | None:
-        """Whether the folds leave the answer open; None where there is no interval."""
-        return self.doubt is not None if self.interval else None
-
     def record(self) -> dict[str, Any]:
         """Return what `finding.json` holds, in its order."""
-        identifiers = None if self.radiograph is None else self.radiograph.identifiers
-        return {
-            "schema": SCHEMA,
-            "input": self.input,
-            **({} if identifiers is None else {"identifiers": dict(identifiers)}),
-            "status": self.status,
-            "reasons": [reason._asdict() for reason in self.reasons],
-            "mended": list(self.mended),
-            "warnings": list(self.warnings),
-            "scores": dict(self.scores) or None,
-            "calibrated": self.is_calibrated,
-            "operating_points": dict(self.operating_points),
-            "folds": {name: list(scores) for name, scores in self.folds.items()} or None,
-            "spread": self.spread,
-            "interval": {name: list(ends) for name, ends in self.interval.items()} or None,
-            "uncertain": self.is_uncertain,
-            "doubt": self.doubt,
-            "lung_area_fraction": self.lung_area_fraction,
-            "radiograph": None if self.radiograph is None else _describe(self.radiograph),
-            "model": dict(self.model),
-            "timing_ms": dict(self.timing_ms),
-            "notice": NOTICE,
-        }
+        return self.model_dump(mode="json", by_alias=True)
 
     def to_json(self) -> str:
         """Return `record` as JSON text."""
-        return json.dumps(self.record(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
 
 
 def identity(bundle: Bundle) -> dict[str, str]:
     """Return `name`, `version` and `sha256` of a bundle."""
     return {"name": bundle.config.name, "version": bundle.config.version, "sha256": bundle.sha256}
-
-
-def _describe(radiograph: Radiograph) -> dict[str, Any]:
-    height, width = radiograph.pixels.shape
-    return {
-        "sha256": radiograph.sha256,
-        "format": radiograph.format,
-        "height": height,
-        "width": width,
-        "spacing_mm": None if radiograph.spacing_mm is None else list(radiograph.spacing_mm),
-        "tags": dict(radiograph.tags),
-        "history": list(radiograph.history),
-    }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +58,8 @@ class Code(enum.StrEnum):
     UNLIKE_TRAINING = "UNLIKE_TRAINING"
 
 
-class Reason(NamedTuple):
+@dataclass(frozen=True)
+class Reason:
     """A code for machines and a text for people."""
 
     code: str

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from cxrnet.arrays import Bool, Float32
+from cxrnet.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +47,9 @@ class HeatMaps:
         """Return the heat map of each class: float32 [height, width], 0 weakest to 1 strongest, NaN outside the lungs.
 
         Without a size it is that of the prepared image. Other sizes keep the scale of that one.
+
+        Raises:
+            UsageError: The size is not one.
         """
         lungs = self._lungs(height, width)
         raw = resize(self._activations, *lungs.shape)
@@ -53,10 +57,6 @@ class HeatMaps:
             name: np.where(lungs, np.clip((raw[index] - low) / span, 0, 1), np.float32(np.nan))
             for index, (name, (low, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
         }
-
-    def difference(self, height: int | None = None, width: int | None = None) -> Float32 | None:
-        """Return first minus second heat map, -1 to 1, NaN outside the lungs; None unless there are two classes."""
-        return first_minus_second(self.maps(height, width))
 
     def spread(self, height: int | None = None, width: int | None = None) -> dict[str, Float32]:
         """Return where the folds disagree: their standard deviation in units of the heat map, NaN outside the lungs.
@@ -86,9 +86,12 @@ class HeatMaps:
 
     def _lungs(self, height: int | None, width: int | None) -> Bool:
         mask = self.lung_mask
-        if height is not None and width is not None:
-            mask = resize(mask[None], height, width)[0]
-        return mask > self.mask_threshold
+        if height is None and width is None:
+            return mask > self.mask_threshold
+        if height is None or width is None or min(height, width) < 1:
+            raise UsageError(f"heat maps: size is {height} x {width}; give height and width of 1 or more, or neither")
+        resized: Bool = resize(mask[None], height, width)[0] > self.mask_threshold
+        return resized
 
 
 def first_minus_second(maps: Mapping[str, Float32]) -> Float32 | None:
@@ -107,8 +110,8 @@ def contrast(class_maps: Float32, logits: Float32) -> Float32:
     for index, own in enumerate(class_maps):
         others = np.delete(logits, index)
         weights = np.exp(others - others.max())
-        rivals = np.tensordot(weights / weights.sum(), np.delete(class_maps, index, axis=0), axes=1)
-        against.append(own - rivals)
+        opposing = np.tensordot(weights / weights.sum(), np.delete(class_maps, index, axis=0), axes=1)
+        against.append(own - opposing)
     return np.stack(against).astype(np.float32)
 
 

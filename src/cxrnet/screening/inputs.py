@@ -1,4 +1,4 @@
-"""What the user named: files, folders, globs, manifests; and a folder name for the results of each."""
+"""The images behind what the user named: files, folders, patterns, manifests; and a folder name for each result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cxrnet.errors import UsageError
@@ -19,11 +19,16 @@ from cxrnet.imaging.radiograph import printable
 IMAGES = frozenset(
     {".dcm", ".dicom", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 )
-"""Endings of the files that are taken from a folder, beside files without an ending (DICOM files often have none)."""
+"""Endings of files that are taken from a folder; so are files without an ending, as DICOM files often are."""
 
 
-RESERVED = frozenset({"findings.csv", "lungs.csv", "journal.jsonl", "shards"})
-"""Names beside the folders of the results, which none of them may have."""
+RUN_FILES = ("findings.csv", "lungs.csv", "progress.sqlite", "journal.jsonl")
+"""Files of a run, next to the folders of the results."""
+
+RESERVED = frozenset({*RUN_FILES, "progress.sqlite-wal", "shards"})
+"""Names that no folder of results may have."""
+
+_RESULTS = (*RUN_FILES, "finding.json", "panel.png")
 
 LONGEST = 100
 """Characters, and twice as many bytes, of a folder's name: with a hash behind it is short enough for any disk."""
@@ -39,39 +44,108 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """All images of a run in their order, and how many files in folders were `skipped` as no images."""
+    """All images of a run in their order.
+
+    Attributes:
+        items: The images.
+        skipped: Number of files in folders that were left out because their names are not those of images.
+        results: Folders that were left out because they hold results of an earlier run.
+    """
 
     items: tuple[Input, ...]
     skipped: int = 0
+    results: tuple[Path, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, one line each."""
+        notes = []
+        if self.skipped:
+            notes.append(f"{self.skipped} files in folders are not images by their names and are left out")
+        if self.results:
+            more = f" and {len(self.results) - 1} more folders" if len(self.results) > 1 else ""
+            first = printable(str(self.results[0]))
+            notes.append(f"{first}{more}: left out, with results of an earlier run; name the files to screen them")
+        return tuple(notes)
 
 
-def gather(named: Sequence[str], *, image_column: str = "image", leave_out: Path | None = None) -> Inputs:
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """What a search through folders leaves out: the folder `exclude`, and what it adds to `skipped` and `results`."""
+
+    exclude: Path | None
+    skipped: list[Path] = field(default_factory=list)
+    results: list[Path] = field(default_factory=list)
+
+    def images(self, folder: Path) -> Iterator[Path]:
+        """Yield the images in a folder and in those below.
+
+        Raises:
+            UsageError: It holds no image.
+        """
+        found = 0
+        for path in sorted(self._files(folder)):
+            if is_image_name(path) or os.path.isdir(path):
+                found += 1
+                yield path
+            else:
+                self.skipped.append(path)
+        if not found:
+            raise UsageError(
+                f"{printable(str(folder))}: holds no image; endings taken from a folder are "
+                f"{', '.join(sorted(IMAGES))} and none, and results of an earlier run are left out"
+            )
+
+    def _files(self, folder: Path) -> Iterator[Path]:
+        """Yield the files of a search, hidden ones and results apart; and folders without access."""
+        closed: list[Path] = []
+        for place, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+            self.skipped.extend(Path(place, name) for name in folders if os.path.islink(os.path.join(place, name)))
+            folders[:] = [name for name in folders if not name.startswith(".") and self._is_searched(Path(place, name))]
+            yield from (Path(place, name) for name in files if not name.startswith("."))
+        yield from closed
+
+    def _is_searched(self, folder: Path) -> bool:
+        if self.exclude is not None and folder.name == self.exclude.name and folder.resolve() == self.exclude:
+            return False
+        is_searched = not any(os.path.isfile(folder / name) for name in _RESULTS)
+        if not is_searched:
+            self.results.append(folder)
+        return is_searched
+
+
+def find_inputs(named: Sequence[str], *, image_column: str = "image", exclude: Path | None = None) -> Inputs:
     """Return the images behind what the user named, each once, in the order of the names.
 
     A file is taken whatever its ending, and whether it exists or not, so that a missing one is reported in its
-    place. A folder is searched through for files with the ending of an image or with none; links to folders are not
-    followed, and a folder that cannot be listed is taken as a file, so that it is reported. A pattern with `*`, `?`
-    or `[` is expanded. A `.csv` file is a manifest whose column `image_column` holds paths relative to it.
+    place. A folder is searched for files with the ending of an image or with none; links to folders are not followed,
+    folders with results of an earlier run are left out, and a folder that cannot be listed is taken as a file, so that
+    it is reported. A pattern with `*`, `?` or `[` is expanded. A `.csv` file is a manifest whose column `image_column`
+    holds paths relative to it.
 
     Args:
         named: What the user named.
         image_column: Column of the paths in a manifest.
-        leave_out: Folder of the results: within a folder that is searched, it is passed by.
+        exclude: Folder of the results: within a folder that is searched, it is left out.
 
     Raises:
         UsageError: A pattern matches nothing, a folder holds no image, or a manifest is not one.
     """
-    skipped: list[Path] = []
-    left_out = None if leave_out is None else leave_out.resolve()
-    paths = dict.fromkeys(path for name in named for path in _expand(name, image_column, skipped, left_out))
+    search = _Search(exclude=None if exclude is None else exclude.resolve())
+    paths = dict.fromkeys(path for name in named for path in _expand(name, image_column, search))
     if not paths:
         raise UsageError(f"{', '.join(named) or 'nothing'}: no images; give files, folders, patterns or a CSV manifest")
     items = tuple(Input(path=path, folder=folder) for path, folder in zip(paths, folder_names(paths), strict=True))
-    return Inputs(items=items, skipped=len(skipped))
+    return Inputs(items=items, skipped=len(search.skipped), results=tuple(search.results))
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as text that is valid Unicode: bytes of a name that are not UTF-8 become `\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def folder_names(paths: Iterable[Path]) -> list[str]:
-    """Return a safe folder name a path: its stem, with digits of a hash where two would be the same, or `RESERVED`.
+    """Return a safe folder name per path: its stem, with digits of a hash where two would be the same, or `RESERVED`.
 
     Names are the same when a disk that does not tell letters by case, or by how accents are coded, takes them so.
     """
@@ -97,10 +171,10 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def _expand(name: str, image_column: str, skipped: list[Path], left_out: Path | None) -> Iterator[Path]:
+def _expand(name: str, image_column: str, search: _Search) -> Iterator[Path]:
     path = Path(name)
     if os.path.isdir(name):
-        yield from _search(path, skipped, left_out)
+        yield from search.images(path)
     elif path.suffix.lower() == ".csv" and os.path.isfile(name):
         yield from _manifest(path, image_column)
     elif not os.path.lexists(name) and glob.has_magic(name):
@@ -109,7 +183,7 @@ def _expand(name: str, image_column: str, skipped: list[Path], left_out: Path | 
             raise UsageError(f"{printable(name)}: matches no file; give files, folders, patterns or a CSV manifest")
         for match in matches:
             if match.is_dir():
-                yield from _search(match, skipped, left_out)
+                yield from search.images(match)
             else:
                 yield match
     else:
@@ -126,33 +200,6 @@ def _matches(pattern: str) -> list[Path]:
     return sorted(one for one in found if all(not part.startswith(".") or part in named for part in one.parts))
 
 
-def _search(folder: Path, skipped: list[Path], left_out: Path | None) -> Iterator[Path]:
-    found = 0
-    for path in sorted(_files(folder, skipped, left_out)):
-        if is_image_name(path) or os.path.isdir(path):
-            found += 1
-            yield path
-        else:
-            skipped.append(path)
-    if not found:
-        msg = f"{folder}: holds no image; endings taken from a folder are {', '.join(sorted(IMAGES))} and none"
-        raise UsageError(msg)
-
-
-def _files(folder: Path, skipped: list[Path], left_out: Path | None) -> Iterator[Path]:
-    """Yield what is in a folder and in those below, hidden ones and `left_out` apart; and folders without access."""
-    closed: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
-        skipped += [Path(place, name) for name in folders if os.path.islink(os.path.join(place, name))]
-        folders[:] = [name for name in folders if not name.startswith(".") and not _is(Path(place, name), left_out)]
-        yield from (Path(place, name) for name in files if not name.startswith("."))
-    yield from closed
-
-
-def _is(path: Path, other: Path | None) -> bool:
-    return other is not None and path.name == other.name and path.resolve() == other
-
-
 def is_image_name(path: Path) -> bool:
     """Return whether a file of this name is taken from a folder: DICOM files often have no ending, or a number."""
     ending = path.suffix.lower()
@@ -164,12 +211,14 @@ def _manifest(path: Path, image_column: str) -> Iterator[Path]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             if image_column not in (rows.fieldnames or ()):
-                msg = f"{path}: has no column {image_column}; its columns are {', '.join(rows.fieldnames or ())}"
-                raise UsageError(msg)
+                raise UsageError(
+                    f"{path}: has no column {image_column}; its columns are {', '.join(rows.fieldnames or ())}"
+                )
             for line, row in enumerate(rows, start=2):
                 if not row[image_column]:
                     raise UsageError(f"{path}: line {line} has no {image_column}; give a path in every row")
                 yield path.parent / row[image_column]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path}: is not a readable CSV file ({type(error).__name__}); give a manifest in UTF-8"
-        raise UsageError(msg) from error
+        raise UsageError(
+            f"{path}: is not a readable CSV file ({type(error).__name__}); give a manifest in UTF-8"
+        ) from error

@@ -1,59 +1,41 @@
-"""The way of a radiograph: file, prepared image, graph, gate, finding. No step goes through disk."""
+"""From a file to its finding: prepared image, graph, gate, scores. No step goes through disk."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from time import perf_counter
-from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-import numpy as np
-
-from cxrnet.arrays import Float32, UInt8
-from cxrnet.imaging.decoding import Decoder
+from cxrnet.arrays import UInt8
+from cxrnet.imaging.decoder_pool import DecoderPool
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.imaging.radiograph import Limits, Radiograph
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.gate_runtime import GatePrediction, GateRuntime
 from cxrnet.model.registry import open_bundle
 from cxrnet.model.runtime import ModelOutput, Runtime
-from cxrnet.screening.calibration import scores_of
-from cxrnet.screening.correction import mended
+from cxrnet.screening.correction import correct_orientation
 from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import Judgement, judge, mendable
-from cxrnet.screening.heatmap import HeatMaps, resize
-from cxrnet.screening.uncertainty import doubt, interval_of
-
-DEFAULT_BUNDLE, LUNGS_BUNDLE = "covid", "lungs"
-"""Bundles that screen, and that find lungs alone, where none is named; both come with the package."""
+from cxrnet.screening.heatmap import HeatMaps
+from cxrnet.screening.inputs import path_text
+from cxrnet.screening.options import DEFAULT_BUNDLE
+from cxrnet.screening.scores import score
+from cxrnet.screening.segmentation import Segmentation, lung_area_fraction
 
 Source = str | PathLike[str] | Radiograph
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Segmentation:
-    """The lungs of one radiograph: `probability` float32 [height, width] in [0, 1], of the prepared image's size."""
+class Examination(NamedTuple):
+    """One radiograph with the graph's `output`, the `view` that the gate's network sees, and its `judgement`."""
 
     radiograph: Radiograph
-    probability: Float32
-
-    @property
-    def area_fraction(self) -> float:
-        """Share of the image that is lung, 0 to 1."""
-        return lung_area_fraction(self.probability)
-
-    @property
-    def area_cm2(self) -> float | None:
-        """Area of the lungs in the plane of the detector; None where the pixel spacing is not known."""
-        if self.radiograph.spacing_mm is None:
-            return None
-        row, column = self.radiograph.spacing_mm
-        return self.area_fraction * self.radiograph.pixels.size * row * column / 100
+    output: ModelOutput
+    view: GatePrediction
+    judgement: Judgement
 
 
 class Pipeline:
@@ -65,9 +47,10 @@ class Pipeline:
         bundle: The model.
         threads: Threads of the network; None takes all cores.
         limits: What one file may cost.
-        identifiers: Whether findings tell whose image it is (`cxrnet.imaging.radiograph.IDENTIFIERS`).
-        provider: What runs the networks, one of `cxrnet.model.session.PROVIDERS`.
-        decoder: A reader that was started beforehand; it is the pipeline's from here on.
+        identifiers: Whether findings hold `cxrnet.imaging.radiograph.IDENTIFIERS`.
+        provider: ONNX Runtime execution provider, one of `cxrnet.model.session.PROVIDERS`.
+        decoders: Readers that were started beforehand, in place of `limits` and `identifiers`; the pipeline closes
+            them.
 
     Example:
         >>> with Pipeline.load("covid") as pipeline:  # doctest: +SKIP
@@ -83,16 +66,12 @@ class Pipeline:
         limits: Limits | None = None,
         identifiers: bool = False,
         provider: str = "cpu",
-        decoder: Decoder | None = None,
+        decoders: DecoderPool | None = None,
     ) -> None:
         self.bundle = bundle
-        self.identifiers = identifiers
-        self.limits = limits or Limits()
+        self.decoders = decoders or DecoderPool(limits, identifiers=identifiers)
         self._runtime = Runtime(bundle, threads=threads, provider=provider)
         self._view = GateRuntime(bundle.gate_graph)
-        self._local = threading.local()
-        self._decoders: list[Decoder] = [] if decoder is None else [decoder]
-        self._unused = deque(self._decoders)
 
     @classmethod
     def load(
@@ -102,41 +81,43 @@ class Pipeline:
         threads: int | None = None,
         identifiers: bool = False,
         provider: str = "cpu",
-        decoder: Decoder | None = None,
+        decoders: DecoderPool | None = None,
     ) -> Self:
         """Return a pipeline for the bundle of this name, or in this folder; for the rest see the class.
 
         Raises:
-            BundleError: There is none, or it is damaged.
+            BundleError: There is no such bundle, or it is damaged.
         """
         opened = open_bundle(str(bundle))
-        return cls(opened, threads=threads, identifiers=identifiers, provider=provider, decoder=decoder)
+        return cls(opened, threads=threads, identifiers=identifiers, provider=provider, decoders=decoders)
 
-    def screen(self, source: Source, *, mend: bool = False) -> Finding:
+    def screen(self, source: Source, *, name: str | None = None, auto_correct: bool = False) -> Finding:
         """Return the finding for a file or a `Radiograph`.
 
         Args:
             source: The file, or what was read of it.
-            mend: Whether an inverted or turned film is put right where there is no doubt of it. What was done is in
-                the `mended` of the finding and in the history of its radiograph, whose pixels are the mended ones.
+            name: What the finding and messages call it; default: the path, or the radiograph's own name.
+            auto_correct: Whether to correct an inverted or rotated image when the gate is at least 90 % certain. The
+                finding's `corrections` list the steps; its radiograph has the corrected pixels.
 
         Raises:
             RadiographError: The file is not a readable radiograph.
             BundleError: The bundle has no classifier.
+            UsageError: The pipeline is closed.
         """
         timing: dict[str, float] = {}
         self._runtime.open_in_background()
         with stopwatch(timing, "read"):
-            radiograph = self.read(source)
-        name = str(source) if not isinstance(source, Radiograph) else source.name
-        output, judgement, view = self._examine(radiograph, timing)
-        steps: tuple[str, ...] = ()
-        if mend:
-            is_inverted, turn = mendable(judgement, view)
+            radiograph = self.read(source, name=name)
+        found = self._examine(radiograph, timing)
+        corrections: tuple[str, ...] = ()
+        if auto_correct:
+            is_inverted, turn = mendable(found.judgement, found.view)
             if is_inverted or turn:
-                radiograph, steps = mended(radiograph, is_inverted=is_inverted, turn=turn)
-                output, judgement, _ = self._examine(radiograph, timing)
-        return self._find(name, radiograph, output, judgement, timing, steps)
+                radiograph, corrections = correct_orientation(radiograph, is_inverted=is_inverted, turn=turn)
+                found = self._examine(radiograph, timing)
+        shown = name or (radiograph.name if isinstance(source, Radiograph) else path_text(source))
+        return self._finding(found, name=shown, corrections=corrections, timing=timing)
 
     def inspect(self, source: Source) -> tuple[Radiograph, Judgement, Segmentation]:
         """Return how a file was read, what the gate says of it, and its lungs; no score is computed.
@@ -158,30 +139,17 @@ class Pipeline:
         radiograph = self.read(source)
         return Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(self.prepare(radiograph)))
 
-    def read(self, source: Source) -> Radiograph:
-        """Return the radiograph in a file; a `Radiograph` comes back as it is.
+    def read(self, source: Source, *, name: str | None = None) -> Radiograph:
+        """Return the radiograph in a file; a `Radiograph` comes back as it is, but for another `name`.
 
         Raises:
             RadiographError: The file is not a readable radiograph.
+            UsageError: The pipeline is closed.
         """
-        return source if isinstance(source, Radiograph) else self.decoder.read(source)
-
-    @property
-    def decoder(self) -> Decoder:
-        """The reader of this thread."""
-        if not hasattr(self._local, "decoder"):
-            self._local.decoder = self._take_decoder()
-        decoder: Decoder = self._local.decoder
-        return decoder
-
-    def _take_decoder(self) -> Decoder:
-        """Return a reader that no thread has yet."""
-        try:
-            return self._unused.popleft()
-        except IndexError:
-            decoder = Decoder(self.limits, identifiers=self.identifiers)
-            self._decoders.append(decoder)
-            return decoder
+        self.decoders.check_open()
+        if isinstance(source, Radiograph):
+            return replace(source, name=name) if name else source
+        return self.decoders.read(source, name=name)
 
     def prepare(self, radiograph: Radiograph) -> UInt8:
         """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
@@ -197,22 +165,15 @@ class Pipeline:
 
     def close(self) -> None:
         """End the readers' child processes."""
-        self._unused.clear()
-        while self._decoders:
-            self._decoders.pop().close()
-        self._local = threading.local()
+        self.decoders.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _examine(
-        self, radiograph: Radiograph, timing: dict[str, float]
-    ) -> tuple[ModelOutput, Judgement, GatePrediction]:
+    def _examine(self, radiograph: Radiograph, timing: dict[str, float]) -> Examination:
         """Run everything on one radiograph; the milliseconds are added to `timing`."""
         with stopwatch(timing, "prepare"):
             image = self.prepare(radiograph)
@@ -220,28 +181,24 @@ class Pipeline:
             view = self._view.predict(image)
         with stopwatch(timing, "network"):
             output = self._runtime.screen(image)
-        return output, self._judge(radiograph, view, lung_area_fraction(output.lung_probability)), view
+        judgement = self._judge(radiograph, view, lung_area_fraction(output.lung_probability))
+        return Examination(radiograph, output, view, judgement)
 
     @staticmethod
     def _judge(radiograph: Radiograph, view: GatePrediction, area: float) -> Judgement:
         return judge(radiograph.tags, pixels=radiograph.pixels, view=view, lung_area_fraction=area)
 
-    def _find(
-        self,
-        name: str,
-        radiograph: Radiograph,
-        output: ModelOutput,
-        judgement: Judgement,
-        timing: dict[str, float],
-        steps: tuple[str, ...],
+    def _finding(
+        self, found: Examination, *, name: str, corrections: tuple[str, ...], timing: dict[str, float]
     ) -> Finding:
-        config = self.bundle.config.classifier
-        assert config is not None  # the runtime has refused such a bundle
-        found = Finding(
+        radiograph, output, _, judgement = found
+        identifiers = radiograph.identifiers
+        finding = Finding(
             input=name,
+            identifiers=None if identifiers is None else dict(identifiers),
             status="refused" if judgement.refusals else "scored",
             reasons=judgement.reasons,
-            mended=steps,
+            corrections=corrections,
             warnings=radiograph.warnings,
             model=identity(self.bundle),
             lung_area_fraction=lung_area_fraction(output.lung_probability),
@@ -249,42 +206,34 @@ class Pipeline:
             radiograph=radiograph,
             lung_probability=output.lung_probability,
         )
-        if judgement.refusals:
-            return found
-        heatmaps = HeatMaps(
-            classes=config.classes,
-            class_maps=output.class_maps,
-            fold_maps=output.fold_maps,
-            logits=output.logits,
-            lung_mask=output.lung_mask,
-            mask_threshold=config.pooling.mask_threshold,
-        )
-        calibration = self.bundle.config.calibration
-        scores, folds = scores_of(output, calibration)
-        interval = interval_of(output, calibration)
-        ends = [] if interval is None else [(float(low), float(high)) for low, high in interval]
-        return replace(
-            found,
-            scores=dict(zip(config.classes, map(float, scores), strict=True)),
-            is_calibrated=calibration is not None,
-            operating_points={} if calibration is None else calibration.operating_points,
-            folds={name: tuple(map(float, folds[:, index])) for index, name in enumerate(config.classes)},
-            spread=float(folds.std(axis=0).max()),
-            interval=dict(zip(config.classes, ends, strict=False)),
-            doubt=doubt(output, calibration, config.classes, interval),
-            heatmaps=heatmaps,
-        )
+        return finding if judgement.refusals else finding.model_copy(update=self._scored(output))
 
-
-def lung_area_fraction(probability: Float32) -> float:
-    """Return the share of pixels whose lung probability is above 0.5."""
-    return float((probability > 0.5).mean())
-
-
-def lungs_at(probability: Float32, height: int, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Return the lung mask, bool [height, width], at another size: resized probability above 0.5."""
-    mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = resize(probability[None], height, width)[0] > 0.5
-    return mask
+    def _scored(self, output: ModelOutput) -> dict[str, object]:
+        """Return the fields that only a scored finding has."""
+        config, calibration = self.bundle.config.classifier, self.bundle.config.calibration
+        assert config is not None  # the runtime has refused such a bundle
+        scores = score(output, calibration, config.classes)
+        interval = () if scores.interval is None else scores.interval
+        return {
+            "scores": dict(zip(config.classes, map(float, scores.ensemble), strict=True)),
+            "is_calibrated": calibration is not None,
+            "operating_points": {} if calibration is None else calibration.operating_points,
+            "folds": {name: tuple(map(float, scores.folds[:, at])) for at, name in enumerate(config.classes)},
+            "spread": float(scores.folds.std(axis=0).max()),
+            "interval": {
+                name: (float(low), float(high)) for name, (low, high) in zip(config.classes, interval, strict=False)
+            },
+            "is_uncertain": None if scores.interval is None else scores.uncertainty_reason is not None,
+            "uncertainty_reason": scores.uncertainty_reason,
+            "heatmaps": HeatMaps(
+                classes=config.classes,
+                class_maps=output.class_maps,
+                fold_maps=output.fold_maps,
+                logits=output.logits,
+                lung_mask=output.lung_mask,
+                mask_threshold=config.pooling.mask_threshold,
+            ),
+        }
 
 
 @contextmanager

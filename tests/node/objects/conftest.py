@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.metadata import files
 from io import BytesIO
 
@@ -79,18 +78,18 @@ def made(pipeline, tmp_path):
 
 @pytest.fixture
 def turned(pipeline, tmp_path):
-    """Function from degrees to a film stored turned anticlockwise by so many, and its finding once it was mended."""
+    """Function from degrees to a film stored turned anticlockwise by so many, and its finding once it was corrected."""
 
     def turn(degrees):
-        from cxrnet.screening.correction import mended
+        from cxrnet.screening.correction import correct_orientation
 
         dataset = study_of()
         pixels = np.rot90(dataset.pixel_array, degrees // 90)
         dataset.Rows, dataset.Columns = pixels.shape
         dataset.PixelData = pixels.tobytes()
         path = save(dataset, tmp_path / "turned.dcm")
-        upright, steps = mended(pipeline.read(path), is_inverted=False, turn=degrees)
-        return path, replace(pipeline.screen(upright), mended=steps)
+        upright, steps = correct_orientation(pipeline.read(path), is_inverted=False, turn=degrees)
+        return path, pipeline.screen(upright).model_copy(update={"corrections": steps})
 
     return turn
 
@@ -98,8 +97,9 @@ def turned(pipeline, tmp_path):
 def refused(finding):
     """Return a finding as if the gate had refused it."""
     reasons = (Reason("LATERAL", "looks like a lateral view (99 % sure); a frontal one is needed"),)
-    nothing = {"scores": {}, "folds": {}, "interval": {}, "spread": None, "heatmaps": None, "doubt": None}
-    return replace(finding, status="refused", reasons=reasons, **nothing)
+    nothing = {"scores": {}, "folds": {}, "interval": {}, "spread": None, "heatmaps": None}
+    nothing |= {"is_uncertain": None, "uncertainty_reason": None}
+    return finding.model_copy(update={"status": "refused", "reasons": reasons, **nothing})
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pydicom
 import pytest
@@ -27,7 +26,7 @@ def test_uids_follow_film_and_model(pipeline, made, study):
     path = study()
     finding = pipeline.screen(path)
     objects = made(path, finding)
-    others = made(path, replace(finding, model={**finding.model, "sha256": "0" * 64}))
+    others = made(path, finding.model_copy(update={"model": {**finding.model, "sha256": "0" * 64}}))
     for name, each in objects.items():
         assert uids(others[name])[0] != uids(each)[0]
         assert uids(others[name])[1] != uids(each)[1]

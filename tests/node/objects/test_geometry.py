@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.node.objects.geometry import MOST_POINTS, as_stored, outlines, parts_by_side
-from cxrnet.screening.correction import mended
+from cxrnet.screening.correction import correct_orientation
 
 
 def lungs(*boxes, height=60, width=80):
@@ -19,9 +19,9 @@ def lungs(*boxes, height=60, width=80):
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_what_was_mended_goes_back_to_where_it_is_stored(turn):
+def test_what_was_corrected_goes_back_to_where_it_is_stored(turn):
     stored = np.arange(70 * 90, dtype=np.float32).reshape(70, 90)
-    upright, _ = mended(Radiograph.from_array(stored), is_inverted=False, turn=turn)
+    upright, _ = correct_orientation(Radiograph.from_array(stored), is_inverted=False, turn=turn)
     assert upright.turned == turn
     back = as_stored(upright.pixels, upright.turned)
     np.testing.assert_allclose(back, Radiograph.from_array(stored).pixels)

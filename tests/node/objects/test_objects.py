@@ -11,7 +11,8 @@ from cxrnet.errors import MissingExtraError
 from cxrnet.node.objects import FILES, OBJECTS, check_installed, write_objects
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
-from cxrnet.screening.outputs import SAVES, WRITTEN
+from cxrnet.screening.outputs import WRITTEN
+from cxrnet.screening.saves import SAVES
 from tests.node.objects.conftest import refused
 
 
@@ -49,7 +50,7 @@ def test_a_refused_film_gets_no_heat_map_and_loses_an_old_one(pipeline, study, t
 
 
 def test_a_failed_input_gets_none(pipeline, tmp_path):
-    failed = Finding.failure("x.dcm", Reason("NO_PIXELS", "x.dcm: no pixels"), pipeline.bundle)
+    failed = Finding.failed("x.dcm", Reason("NO_PIXELS", "x.dcm: no pixels"), pipeline.bundle)
     assert write_objects(failed, tmp_path / "x.dcm", OBJECTS, tmp_path / "out") == ()
     assert not (tmp_path / "out").exists()
 

@@ -105,7 +105,7 @@ def test_what_breaks_the_rules_is_not_repeated(pipeline, tmp_path, capfd, caplog
     told = ""
     with caplog.at_level(logging.DEBUG):
         try:
-            make_objects(replace(finding, radiograph=radiograph), path, list(FILES))
+            make_objects(finding.model_copy(update={"radiograph": radiograph}), path, list(FILES))
         except ObjectError as error:
             told = "".join(traceback.format_exception(error))
     said = capfd.readouterr()

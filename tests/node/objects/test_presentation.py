@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cxrnet.node.objects.presentation import layer_name
-from cxrnet.screening.pipeline import lungs_at
+from cxrnet.screening.segmentation import lungs_at
 from tests.node.objects.conftest import refused
 
 

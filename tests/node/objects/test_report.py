@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -72,11 +71,15 @@ def test_an_interval_is_told_by_its_ends_and_as_an_uncertainty(report, finding):
     assert numbers(report, "371885007") == pytest.approx(below, abs=2e-6)
 
 
-def test_doubt_is_said_in_code_and_in_words(made, study, finding):
-    doubted = made(study(), replace(finding, doubt="the folds leave it open"))["report.sr.dcm"]
+def uncertain(finding, reason):
+    return finding.model_copy(update={"uncertainty_reason": reason, "is_uncertain": reason is not None})
+
+
+def test_uncertainty_is_said_in_code_and_in_words(made, study, finding):
+    doubted = made(study(), uncertain(finding, "the folds disagree"))["report.sr.dcm"]
     assert answers(doubted, "UNCERTAIN") == ["373066001"]  # yes
-    assert "Uncertain: the folds leave it open" in texts(doubted)
-    clear = made(study(), replace(finding, doubt=None))["report.sr.dcm"]
+    assert "Uncertain: the folds disagree" in texts(doubted)
+    clear = made(study(), uncertain(finding, None))["report.sr.dcm"]
     assert answers(clear, "UNCERTAIN") == ["373067005"]  # no
 
 
@@ -117,6 +120,6 @@ def test_it_refers_to_the_film(report):
     assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.5.6"
 
 
-def test_a_mended_film_says_what_was_done(made, turned):
+def test_a_corrected_film_says_what_was_done(made, turned):
     path, finding = turned(90)
-    assert "mended: turned clockwise by 90 degrees" in texts(made(path, finding)["report.sr.dcm"])
+    assert "corrected: rotated clockwise by 90 degrees" in texts(made(path, finding)["report.sr.dcm"])

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 
-from cxrnet.screening.outputs import panel_content
 from cxrnet.screening.panel.panel import draw_panel
 from tests.node.objects.conftest import refused
 
@@ -21,7 +19,7 @@ def test_it_is_the_panel_under_a_banner(pipeline, made, study):
     path = study()
     finding = pipeline.screen(path)
     capture = made(path, finding)["panel.sc.dcm"]
-    panel = draw_panel(replace(panel_content(finding), name="CR PA, series 2, image 3"))
+    panel = draw_panel(finding, title="CR PA, series 2, image 3")
     assert (capture.PhotometricInterpretation, capture.Columns) == ("RGB", 1600)
     np.testing.assert_array_equal(capture.pixel_array[-len(panel) :], panel)
 

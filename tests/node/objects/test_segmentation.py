@@ -72,8 +72,9 @@ def test_of_more_than_two_classes_each_has_a_heat_map(pipeline, made, study):
         logits=np.append(maps.logits, np.float32(0)),
     )
     scores = {"a": 0.2, "b": 0.3, "c": 0.5}
-    three = replace(finding, heatmaps=third, scores=scores, folds={name: (score,) for name, score in scores.items()})
-    heat = made(path, replace(three, interval={}, doubt=None))["heatmap.seg.dcm"]
+    folds = {name: (score,) for name, score in scores.items()}
+    changes = {"heatmaps": third, "scores": scores, "folds": folds, "interval": {}, "uncertainty_reason": None}
+    heat = made(path, finding.model_copy(update=changes))["heatmap.seg.dcm"]
     assert [each.SegmentLabel for each in heat.SegmentSequence] == [f"Heat map of {name}" for name in "abc"]
     wanted = third.maps(130, 150)
     for number, name in enumerate("abc"):
@@ -111,11 +112,10 @@ def test_lungs_of_a_refused_film_say_so(pipeline, made, study):
 
 
 def test_a_film_without_lungs_has_an_empty_mask(pipeline, made, study):
-    from dataclasses import replace
 
     path = study()
     finding = refused(pipeline.screen(path))
-    nothing = replace(finding, lung_probability=np.zeros_like(finding.lung_probability))
+    nothing = finding.model_copy(update={"lung_probability": np.zeros_like(finding.lung_probability)})
     objects = made(path, nothing, kinds={"seg", "gsps"})
     assert mask_of(objects["lungs.seg.dcm"]).sum() == 0
     assert len(objects["contours.gsps.dcm"].GraphicLayerSequence) == 1  # the notice

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrnet.screening.panel.colour import FOLD
-from cxrnet.screening.panel.score_axis import draw_strip, folds_text, stack_levels
-from tests.plots.material import scored
+from cxrnet.screening.panel.score_axis import draw_score_axis, folds_text, stack_levels
+from tests.screening.panel.material import scored
 
 PROBABILITY = st.floats(0, 1)
 LEGEND = 1  # the dot that explains the others
@@ -21,8 +21,8 @@ def _dots(strip):
 
 def _strip(folds, score=0.5):
     scores = {"covid": score, "non-covid": 1 - score}
-    content = scored(scores=scores, folds={"covid": folds, "non-covid": [1 - fold for fold in folds]})
-    return draw_strip(content, width=1600)
+    finding = scored(scores=scores, folds={"covid": folds, "non-covid": [1 - fold for fold in folds]})
+    return draw_score_axis(finding, width=1600)
 
 
 @settings(max_examples=40, deadline=None)
@@ -41,8 +41,8 @@ def test_strip_has_the_same_height_whatever_the_folds():
 
 
 def test_strip_has_one_axis_for_two_classes_and_one_each_for_more():
-    two = draw_strip(scored(), width=1600)
-    three = draw_strip(scored(scores={"a": 0.2, "b": 0.3, "c": 0.5}), width=1600)
+    two = draw_score_axis(scored(), width=1600)
+    three = draw_score_axis(scored(scores={"a": 0.2, "b": 0.3, "c": 0.5}), width=1600)
     assert _dots(two) == 6
     assert _dots(three) == 18
 

@@ -4,61 +4,74 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cxrnet import Radiograph
 from cxrnet.screening.panel.tile import (
+    View,
     class_opacity,
     class_tile,
     difference_opacity,
     difference_tile,
-    film_tile,
-    fit_film,
     fit_map,
+    fit_view,
     fitted_size,
     in_frame,
+    radiograph_tile,
+    shrink,
 )
-from tests.plots.material import heatmap, lung_mask, radiograph
+from tests.plots.material import lung_mask, radiograph
+from tests.screening.panel.material import heatmap
 
 ROOM = (320, 362)
 
 
+def blank(height, width):
+    return Radiograph(pixels=np.zeros((height, width), np.float32), name="blank", sha256="", format="array")
+
+
+def fitted(height=120, width=136):
+    view = View(pixels=radiograph(height, width), lungs=lung_mask(height, width))
+    return fit_view(view, ROOM)
+
+
 @pytest.fixture
-def film():
-    return fit_film(radiograph(), lung_mask(), ROOM)
+def view():
+    return fitted()
 
 
-def _far_outside(film):
-    return ~cv2.dilate(film.lungs.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
+def _far_outside(view):
+    return ~cv2.dilate(view.lungs.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
 
 
-def test_film_outside_the_lungs_is_the_same_under_a_class_map(film):
-    tile = class_tile(film, heatmap(), score=0.9, thickness=1)
-    outside = _far_outside(film)
-    np.testing.assert_array_equal(tile[outside], film_tile(film, thickness=2)[outside])
+def test_radiograph_outside_the_lungs_is_the_same_under_a_class_map(view):
+    tile = class_tile(view, heatmap(), score=0.9, thickness=1)
+    outside = _far_outside(view)
+    np.testing.assert_array_equal(tile[outside], radiograph_tile(view, thickness=2)[outside])
 
 
-def test_film_outside_the_lungs_is_the_same_under_the_difference(film):
-    tile = difference_tile(film, 2 * heatmap() - 1, opacity=0.5, thickness=1)
-    outside = _far_outside(film)
-    np.testing.assert_array_equal(tile[outside], film.picture[outside])
+def test_radiograph_outside_the_lungs_is_the_same_under_the_difference(view):
+    tile = difference_tile(view, 2 * heatmap() - 1, opacity=0.5, thickness=1)
+    outside = _far_outside(view)
+    np.testing.assert_array_equal(tile[outside], view.pixels[outside])
 
 
-def test_film_is_all_that_is_seen_when_the_score_is_0(film):
-    np.testing.assert_array_equal(class_tile(film, heatmap(), score=0.0, thickness=1), film.picture)
+def test_radiograph_is_all_that_is_seen_when_the_score_is_0(view):
+    np.testing.assert_array_equal(class_tile(view, heatmap(), score=0.0, thickness=1), view.pixels)
 
 
-def test_film_is_all_that_is_seen_when_the_scores_are_equal(film):
+def test_radiograph_is_all_that_is_seen_when_the_scores_are_equal(view):
     opacity = difference_opacity(0.5, 0.5)
-    tile = difference_tile(film, 2 * heatmap() - 1, opacity=opacity, thickness=1)
-    np.testing.assert_array_equal(tile, film.picture)
+    tile = difference_tile(view, 2 * heatmap() - 1, opacity=opacity, thickness=1)
+    np.testing.assert_array_equal(tile, view.pixels)
 
 
-def test_film_is_all_that_is_seen_when_a_map_is_empty(film):
+def test_radiograph_is_all_that_is_seen_when_a_map_is_empty(view):
     empty = np.full((120, 136), np.nan, dtype=np.float32)
-    np.testing.assert_array_equal(class_tile(film, empty, score=1.0, thickness=1), film.picture)
+    np.testing.assert_array_equal(class_tile(view, empty, score=1.0, thickness=1), view.pixels)
 
 
-def test_class_map_is_seen_inside_the_lungs(film):
-    tile = class_tile(film, heatmap(), score=0.9, thickness=1).astype(int)
-    assert np.ptp(tile[film.lungs], axis=1).mean() > 20
+def test_class_map_is_seen_inside_the_lungs(view):
+    tile = class_tile(view, heatmap(), score=0.9, thickness=1).astype(int)
+    assert np.ptp(tile[view.lungs], axis=1).mean() > 20
 
 
 @pytest.mark.parametrize(("score", "opacity"), [(0, 0), (0.2, 0.2), (0.5, 0.5), (1, 0.5)])
@@ -87,8 +100,8 @@ def test_map_takes_nothing_from_outside(size):
     np.testing.assert_allclose(values[share > 0], 0.7, atol=1e-4)
 
 
-def test_map_has_no_nan(film):
-    values, share = fit_map(heatmap(), film.size)
+def test_map_has_no_nan(view):
+    values, share = fit_map(heatmap(), view.size)
     assert np.isfinite(values).all()
     assert np.isfinite(share).all()
 
@@ -99,19 +112,32 @@ def test_map_is_linear_between_its_values():
     assert (np.diff(values[4:-4, 0]) > 0).all()
 
 
-def test_film_keeps_its_mean_when_shrunk():
+def test_radiograph_keeps_its_mean_when_shrunk():
     large = radiograph(1955, 1841)
-    film = fit_film(large, lung_mask(1955, 1841), ROOM)
-    assert film.picture.mean() == pytest.approx(large.mean(), abs=0.5)
+    assert fitted(1955, 1841).pixels.mean() == pytest.approx(large.mean(), abs=0.5)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (300, 340), (1955, 1841)])
-def test_lungs_keep_their_share_of_the_film(size):
-    film = fit_film(radiograph(*size), lung_mask(*size), ROOM)
-    assert film.lungs.mean() == pytest.approx(lung_mask(*size).mean(), abs=0.01)
+def test_lungs_keep_their_share_of_the_radiograph(size):
+    assert fitted(*size).lungs.mean() == pytest.approx(lung_mask(*size).mean(), abs=0.01)
 
 
-def test_frame_holds_the_tile_in_its_middle(film):
-    framed = in_frame(film.picture, (400, 500))
-    top, left = (400 - film.size[0]) // 2, (500 - film.size[1]) // 2
-    np.testing.assert_array_equal(framed[top : top + film.size[0], left : left + film.size[1]], film.picture)
+def test_frame_holds_the_tile_in_its_middle(view):
+    framed = in_frame(view.pixels, (400, 500))
+    top, left = (400 - view.size[0]) // 2, (500 - view.size[1]) // 2
+    np.testing.assert_array_equal(framed[top : top + view.size[0], left : left + view.size[1]], view.pixels)
+
+
+@pytest.mark.parametrize("shape", [(1955, 1841), (64, 4000), (30, 30)])
+def test_view_has_a_longest_side_of_at_most_600(shape):
+    view = shrink(blank(*shape), 600)
+    assert max(view.shape) <= 600
+    assert view.dtype == np.uint8
+
+
+def test_view_of_a_small_radiograph_keeps_its_size():
+    assert shrink(blank(100, 90), 800).shape == (100, 90)
+
+
+def test_view_keeps_the_proportions():
+    assert shrink(blank(1600, 1200), 800).shape == (800, 600)

@@ -11,11 +11,11 @@ from cxrnet.arrays import Float32, Float64
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.config import Calibration
 from cxrnet.model.gate_runtime import GateRuntime
-from cxrnet.screening.calibration import calibrate
 from cxrnet.screening.gate import judge
 from cxrnet.screening.heatmap import contrast, resize
-from cxrnet.screening.pipeline import Pipeline, lung_area_fraction
-from cxrnet.screening.uncertainty import BALANCED
+from cxrnet.screening.pipeline import Pipeline
+from cxrnet.screening.scores import BALANCED
+from cxrnet.screening.segmentation import lung_area_fraction
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +75,7 @@ class BundleReader:
         )
         maps = stages.class_maps if fold is None else stages.fold_maps[fold]
         logits = stages.logits if fold is None else maps.mean(axis=(1, 2))
-        scores = calibrate(logits, self._calibration).astype(np.float64)
+        scores = self._calibration.probabilities(logits).astype(np.float64)
         heat = resize(contrast(maps, logits), *image.shape)
         return Reading(
             scores=scores,

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from cxrnet.atomic import remove, write_atomic
 from cxrnet.errors import MissingExtraError
-from cxrnet.screening.finding import Finding
+
+if TYPE_CHECKING:
+    from cxrnet.screening.finding import Finding
 
 __all__ = ["FILES", "OBJECTS", "check_installed", "write_objects"]
 

@@ -11,7 +11,7 @@ from highdicom.pr import GraphicAnnotation, GraphicLayer, GraphicObject, Graysca
 from cxrnet.node.objects.geometry import as_stored, outlines, parts_by_side
 from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes, set_laterality
 from cxrnet.screening.panel.colour import OUTLINE, WARNING
-from cxrnet.screening.pipeline import lungs_at
+from cxrnet.screening.segmentation import lungs_at
 
 _OPPOSITE: Final = {"left": "right", "right": "left"}
 _TEXT_BOX: Final = (0.02, 0.93, 0.98, 0.99)

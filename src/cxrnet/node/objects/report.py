@@ -97,7 +97,9 @@ def _film(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
         )
     group = _group(identity, "film", measurements, evaluations)
     texts = [f"{reason.code}: {reason.text}" for reason in finding.reasons]
-    texts += ([f"Uncertain: {finding.doubt}"] if finding.doubt else []) + list(finding.mended)
+    texts += ([f"Uncertain: {finding.uncertainty_reason}"] if finding.uncertainty_reason else []) + list(
+        finding.corrections
+    )
     group[0].ContentSequence.extend(_text(codes.DCM.Comment, text) for text in texts)
     return group
 

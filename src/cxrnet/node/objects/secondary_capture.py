@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
@@ -11,7 +9,6 @@ from pydicom.sr.codedict import codes
 
 from cxrnet.arrays import UInt8
 from cxrnet.node.objects.identity import CLAIM, Identity, set_laterality
-from cxrnet.screening.outputs import panel_content
 from cxrnet.screening.panel.canvas import MARGIN, TITLE, UNITS, Canvas
 from cxrnet.screening.panel.colour import SURFACE, WARNING
 from cxrnet.screening.panel.panel import draw_panel
@@ -24,12 +21,11 @@ def draw_capture(identity: Identity) -> UInt8:
 
     It is headed by the film's place in the study and not by the name of its file, which may be that of a patient.
     """
-    content = replace(panel_content(identity.finding), name=identity.source.title or "Radiograph")
     banner = Canvas(_BANNER, width=UNITS)
     banner.box(0, 0, UNITS, _BANNER, SURFACE)
     banner.box(0, 0, 12, _BANNER, WARNING)
     banner.text(CLAIM.upper(), MARGIN, 48, size=TITLE, colour=WARNING)
-    return np.concatenate([banner.pixels, draw_panel(content)])
+    return np.concatenate([banner.pixels, draw_panel(identity.finding, title=identity.source.title or "Radiograph")])
 
 
 def panel(identity: Identity) -> SCImage:

@@ -13,7 +13,7 @@ from cxrnet.arrays import AnyArray
 from cxrnet.node.objects.geometry import as_stored
 from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes
 from cxrnet.screening.panel.colour import OUTLINE, WARNING
-from cxrnet.screening.pipeline import lungs_at
+from cxrnet.screening.segmentation import lungs_at
 
 LEVELS: Final = 255
 """Maximum Fractional Value (0062,000E) of a heat map."""

@@ -1,24 +1,25 @@
-"""The row of tiles: the film, a heat map a class and their difference, each with title and fixed scale."""
+"""The row of tiles: the radiograph, a heat map per class and their difference, each with title and fixed scale."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from cxrnet.arrays import Float32, UInt8
+from cxrnet.arrays import UInt8
+from cxrnet.screening.finding import Finding
+from cxrnet.screening.heatmap import first_minus_second
 from cxrnet.screening.panel.canvas import BODY, MARGIN, UNITS, Canvas
 from cxrnet.screening.panel.colour import DIVERGING, OUTLINE, QUIET, RULE, SEQUENTIAL
-from cxrnet.screening.panel.content import PanelContent
 from cxrnet.screening.panel.text import score_text
 from cxrnet.screening.panel.tile import (
-    Film,
     Size,
+    View,
     class_tile,
     difference_opacity,
     difference_tile,
-    film_tile,
-    fit_film,
+    fit_view,
     in_frame,
+    radiograph_tile,
 )
 
 _COLUMNS: Final = 4
@@ -28,7 +29,12 @@ _TITLE: Final = 40
 _LEGEND: Final = 82
 _CAPTION: Final = 72
 _LINE: Final = 28
-_FLATTEST, _TALLEST = 0.7, 1.3  # proportions of a tile; a film beyond them gets a frame
+_FLATTEST, _TALLEST = 0.7, 1.3  # proportions of a tile; a radiograph beyond them gets a frame
+
+_CAPTION_TEXT: Final = (
+    "Grad-CAM maps, scaled within the lungs. "
+    "Map opacity follows the score, 50 % at most: a class that scores near 0 shows almost no map."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +54,7 @@ class Scale:
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One picture of the row, uint8 [height, width, 3], with its words; without a scale it is the film."""
+    """One picture of the row, uint8 [height, width, 3], with its words; without a scale it is the radiograph."""
 
     picture: UInt8
     title: str
@@ -57,59 +63,47 @@ class Tile:
 
 
 def tile_height(size: Size) -> float:
-    """Height of a tile in units for a film of this height and width."""
+    """Height of a tile in units for a radiograph of this height and width."""
     return TILE * min(max(size[0] / size[1], _FLATTEST), _TALLEST)
 
 
-def draw_gallery(content: PanelContent, *, width: int) -> UInt8:
+def draw_gallery(finding: Finding, view: View, *, width: int) -> UInt8:
     """The tiles of a scored image, uint8 [height, width, 3]; four in a row."""
-    high = tile_height(content.size)
+    high = tile_height(view.size)
     unit = width / UNITS
     room = round(high * unit), round(TILE * unit)
-    film = fit_film(content.radiograph, content.lungs, room)
-    tiles = _tiles(content, film, thickness=max(1, round(unit)))
+    tiles = _tiles(finding, view, fit_view(view, room), thickness=max(1, round(unit)))
     row_height = _TITLE + high + _LEGEND
     rows = -(-len(tiles) // _COLUMNS)
     canvas = Canvas(rows * row_height + _CAPTION, width=width)
     for index, tile in enumerate(tiles):
         row, column = divmod(index, _COLUMNS)
         _draw_tile(canvas, tile, room, MARGIN + column * (TILE + _GAP), row * row_height, high)
-    for line, words in enumerate(_captions(content)):
+    lines = "Lines ring what is above 0.75"
+    if len(finding.scores) == 2:
+        lines += "; in the difference solid above +0.5, dashed below -0.5"
+    for line, words in enumerate((_CAPTION_TEXT, f"{lines}.")):
         baseline = rows * row_height + 12 + _LINE * line
         canvas.text(words, MARGIN, baseline, colour=QUIET, room=UNITS - 2 * MARGIN)
     return canvas.pixels
 
 
-def _tiles(content: PanelContent, film: Film, *, thickness: int) -> list[Tile]:
+def _tiles(finding: Finding, view: View, fitted: View, *, thickness: int) -> list[Tile]:
+    assert finding.heatmaps is not None  # a scored finding has them
+    maps = finding.heatmaps.maps(*view.size)
     scale = Scale(colours=SEQUENTIAL, ticks=("0", "0.5", "1"), ends=("weakest", "strongest"))
-    tiles = [Tile(picture=film_tile(film, thickness=2 * thickness), title="Radiograph")]
-    for name, score in content.scores.items():
-        picture = class_tile(film, content.heatmaps[name], score=score, thickness=thickness)
+    tiles = [Tile(picture=radiograph_tile(fitted, thickness=2 * thickness), title="Radiograph")]
+    for name, score in finding.scores.items():
+        picture = class_tile(fitted, maps[name], score=score, thickness=thickness)
         tiles.append(Tile(picture=picture, title=name, value=f"score {score_text(score)}", scale=scale))
-    if content.difference is not None:
-        tiles.append(_difference_tile(content, content.difference, film, thickness=thickness))
+    difference = first_minus_second(maps)
+    if difference is not None:
+        first, second = finding.scores
+        opacity = difference_opacity(*finding.scores.values())
+        picture = difference_tile(fitted, difference, opacity=opacity, thickness=thickness)
+        scale = Scale(colours=DIVERGING, ticks=("-1", "0", "+1"), ends=(second, first))
+        tiles.append(Tile(picture=picture, title="Difference", scale=scale))
     return tiles
-
-
-def _difference_tile(content: PanelContent, difference: Float32, film: Film, *, thickness: int) -> Tile:
-    first, second = content.scores
-    opacity = difference_opacity(*content.scores.values())
-    return Tile(
-        picture=difference_tile(film, difference, opacity=opacity, thickness=thickness),
-        title="Difference",
-        scale=Scale(colours=DIVERGING, ticks=("-1", "0", "+1"), ends=(second, first)),
-    )
-
-
-def _captions(content: PanelContent) -> tuple[str, str]:
-    lines = "Lines ring what is above 0.75"
-    if content.difference is not None:
-        lines += "; in the difference solid above +0.5, dashed below -0.5"
-    return (
-        "Grad-CAM maps, scaled within the lungs. "
-        "Map opacity follows the score, 50 % at most: a class that scores near 0 shows almost no map.",
-        f"{lines}.",
-    )
 
 
 def _draw_tile(canvas: Canvas, tile: Tile, room: Size, left: float, top: float, high: float) -> None:
@@ -125,7 +119,7 @@ def _draw_tile(canvas: Canvas, tile: Tile, room: Size, left: float, top: float, 
 
 
 def draw_outline_key(canvas: Canvas, left: float, top: float) -> None:
-    """Say what the line on the film is."""
+    """Say what the line on the radiograph is."""
     canvas.box(left, top + 6, 36, 3, OUTLINE)
     canvas.text("lungs, as found by the model", left + 50, top + 14, colour=QUIET)
 

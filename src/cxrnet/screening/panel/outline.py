@@ -26,7 +26,7 @@ def contours_of(mask: Bool) -> list[Int32]:
 
 
 def draw_outline(tile: UInt8, lungs: Bool, *, thickness: int) -> None:
-    """Draw the border of the lungs: a light line on a dark one, seen on dark film and on light film.
+    """Draw the border of the lungs: a light line on a dark one, visible on dark and on bright ground.
 
     Args:
         tile: uint8 [height, width, 3], RGB, drawn on in place.

@@ -8,18 +8,15 @@ from typing import Final
 import numpy as np
 
 from cxrnet.arrays import UInt8
+from cxrnet.screening.finding import Finding
 from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, UNITS, VERDICT, Canvas, lines_of
 from cxrnet.screening.panel.colour import QUIET, RULE, SURFACE, TEXT, WARNING
-from cxrnet.screening.panel.content import PanelContent
 from cxrnet.screening.panel.gallery import draw_gallery, draw_outline_key
-from cxrnet.screening.panel.score_axis import draw_strip
+from cxrnet.screening.panel.score_axis import draw_score_axis
 from cxrnet.screening.panel.text import score_text
-from cxrnet.screening.panel.tile import film_tile, fit_film, fitted_size, in_frame
-
-__all__ = ["DISCLAIMER", "PanelContent", "draw_panel"]
+from cxrnet.screening.panel.tile import View, fit_view, fitted_size, in_frame, radiograph_tile, view_of
 
 DISCLAIMER: Final = "Research use only - not a medical device, not for diagnosis"
-_NARROWEST: Final = 800
 _HEADER: Final = 128
 _FOOTER: Final = 64
 _LINE: Final = 30
@@ -31,71 +28,69 @@ _REASON_LINE: Final = 36
 _CODE_LINE: Final = 54
 
 
-def draw_panel(content: PanelContent, *, width: int = UNITS) -> UInt8:
-    """The panel of one radiograph.
+def draw_panel(finding: Finding, *, title: str | None = None, width: int = UNITS) -> UInt8:
+    """The panel of a scored or refused finding.
 
     Args:
-        content: What to show.
-        width: Pixels; all lengths follow it.
+        finding: What to show.
+        title: The heading; default: the name of the radiograph.
+        width: Pixels, 800 or more for text that can be read; all lengths follow it.
 
     Returns:
         uint8 [panel_height, width, 3], RGB.
-
-    Raises:
-        ValueError: The panel would be too narrow to read.
     """
-    if width < _NARROWEST:
-        raise ValueError(f"width: is {width} pixels; {_NARROWEST} or more are accepted")
-    parts = [_draw_header(content, width=width)]
-    if content.status == "refused":
-        parts.append(_draw_refusal(content, width=width))
+    view = view_of(finding)
+    parts = [_draw_header(finding, title, width=width)]
+    if finding.status == "refused":
+        parts.append(_draw_refusal(finding, view, width=width))
     else:
-        doubts = [("UNCERTAIN", content.doubt)] if content.doubt else []
-        parts += [_draw_warning(reason, width=width) for reason in (*doubts, *content.reasons)]
-        parts += [draw_gallery(content, width=width), draw_strip(content, width=width)]
-    parts.append(_draw_footer(content, width=width))
+        if finding.uncertainty_reason:
+            parts.append(_draw_warning("UNCERTAIN", finding.uncertainty_reason, width=width))
+        parts += [_draw_warning(reason.code, reason.text, width=width) for reason in finding.reasons]
+        parts += [draw_gallery(finding, view, width=width), draw_score_axis(finding, width=width)]
+    parts.append(_draw_footer(finding, width=width))
     return np.concatenate(parts)
 
 
-def verdict_text(content: PanelContent) -> tuple[str, str]:
+def verdict_text(finding: Finding) -> tuple[str, str]:
     """The verdict and a note on it; of two classes always the first, so that a row of panels compares.
 
-    The note gives the interval over the folds; an uncertain answer is called so beside its score.
+    The note gives the interval over the folds; an uncertain answer is marked next to its score.
     """
-    if content.status == "refused":
+    if finding.status == "refused":
         return "No score: refused", "the image did not pass the checks below"
-    name = max(content.scores, key=lambda name: content.scores[name])
-    if len(content.scores) == 2:
-        name = next(iter(content.scores))
-    count = len(content.folds[name])
+    name = max(finding.scores, key=lambda name: finding.scores[name])
+    if len(finding.scores) == 2:
+        name = next(iter(finding.scores))
+    count = len(finding.folds[name])
     source = "one network" if count == 1 else f"the {count}-fold ensemble"
-    kind = "calibrated" if content.is_calibrated else "uncalibrated"
-    which = f"highest of {len(content.scores)} {kind} scores" if len(content.scores) > 2 else f"{kind} score"
-    verdict = f"{name} {score_text(content.scores[name])}"
+    kind = "calibrated" if finding.is_calibrated else "uncalibrated"
+    which = f"highest of {len(finding.scores)} {kind} scores" if len(finding.scores) > 2 else f"{kind} score"
+    verdict = f"{name} {score_text(finding.scores[name])}"
     note = f"{which} of {source}"
-    if content.interval:
-        low, high = map(score_text, content.interval[name])
+    if finding.interval:
+        low, high = map(score_text, finding.interval[name])
         note += f", interval {low} to {high}"
-    return f"{verdict}, uncertain" if content.doubt else verdict, note
+    return f"{verdict}, uncertain" if finding.uncertainty_reason else verdict, note
 
 
-def _draw_header(content: PanelContent, *, width: int) -> UInt8:
+def _draw_header(finding: Finding, title: str | None, *, width: int) -> UInt8:
+    assert finding.radiograph is not None
     canvas = Canvas(_HEADER, width=width)
-    verdict, note = verdict_text(content)
-    colour = WARNING if content.status == "refused" else TEXT
+    verdict, note = verdict_text(finding)
+    colour = WARNING if finding.status == "refused" else TEXT
     right = UNITS - MARGIN
     canvas.text(verdict, right, 70, size=VERDICT, colour=colour, align="right", room=_INNER * 0.55)
     canvas.text(note, right, 104, colour=QUIET, align="right", room=_INNER * 0.55)
     taken = max(canvas.measure(verdict, size=VERDICT), canvas.measure(note))
     room = _INNER - min(taken, _INNER * 0.55) - 60
-    canvas.text(content.name, MARGIN, 70, size=TITLE, room=room)
-    rows, columns = content.source_size or content.size
+    canvas.text(title or finding.radiograph.name, MARGIN, 70, size=TITLE, room=room)
+    rows, columns = finding.radiograph.pixels.shape
     canvas.text(f"{columns} pixels wide, {rows} high", MARGIN, 104, colour=QUIET, room=room)
     return canvas.pixels
 
 
-def _draw_warning(reason: tuple[str, str], *, width: int) -> UInt8:
-    code, text = reason
+def _draw_warning(code: str, text: str, *, width: int) -> UInt8:
     lines = lines_of(f"Warning {code}: {text}", width=width, size=BODY, room=_INNER - 56)
     canvas = Canvas(20 + _LINE * len(lines) + 16, width=width)
     canvas.box(MARGIN, 0, _INNER, 20 + _LINE * len(lines), SURFACE)
@@ -105,15 +100,17 @@ def _draw_warning(reason: tuple[str, str], *, width: int) -> UInt8:
     return canvas.pixels
 
 
-def _draw_refusal(content: PanelContent, *, width: int) -> UInt8:
+def _draw_refusal(finding: Finding, view: View, *, width: int) -> UInt8:
     room_for_text = UNITS - MARGIN - _REASONS
-    reasons = [(code, lines_of(text, width=width, size=_REASON, room=room_for_text)) for code, text in content.reasons]
-    high = fitted_size(content.size, (_REFUSED_TILE, _REFUSED_TILE))[0]
+    reasons = [
+        (reason.code, lines_of(reason.text, width=width, size=_REASON, room=room_for_text))
+        for reason in finding.reasons
+    ]
+    high = fitted_size(view.size, (_REFUSED_TILE, _REFUSED_TILE))[0]
     listed = sum(_CODE_LINE + _REASON_LINE * len(lines) for _, lines in reasons)
     canvas = Canvas(max(high + 46, listed) + 20, width=width)
     room = canvas.to_pixels(high), canvas.to_pixels(_REFUSED_TILE)
-    film = fit_film(content.radiograph, content.lungs, room)
-    picture = film_tile(film, thickness=max(1, round(2 * canvas.scale)))
+    picture = radiograph_tile(fit_view(view, room), thickness=max(1, round(2 * canvas.scale)))
     canvas.paste(in_frame(picture, room), MARGIN, 0)
     draw_outline_key(canvas, MARGIN, high + 14)
     _draw_reasons(canvas, reasons)
@@ -129,13 +126,14 @@ def _draw_reasons(canvas: Canvas, reasons: list[tuple[str, list[str]]]) -> None:
         top += _CODE_LINE + _REASON_LINE * len(lines)
 
 
-def _draw_footer(content: PanelContent, *, width: int) -> UInt8:
+def _draw_footer(finding: Finding, *, width: int) -> UInt8:
     canvas = Canvas(_FOOTER, width=width)
     canvas.box(MARGIN, 6, _INNER, 1, RULE)
     canvas.text(DISCLAIMER, UNITS - MARGIN, 40, align="right")
     room = _INNER - canvas.measure(DISCLAIMER) - 60
-    lungs = f"lungs {content.lung_area_fraction:.0%} of the image".replace("%", " %")
+    lungs = f"lungs {finding.lung_area_fraction or 0.0:.0%} of the image".replace("%", " %")
+    model = f"model {finding.model['name']} {finding.model['version']} ({finding.model['sha256'][:8]})"
     canvas.text(lungs, MARGIN, 40, colour=QUIET)
-    beside = canvas.measure(lungs) + 40
-    canvas.text(f"model {content.model}", MARGIN + beside, 40, colour=QUIET, room=room - beside)
+    start = canvas.measure(lungs) + 40
+    canvas.text(model, MARGIN + start, 40, colour=QUIET, room=room - start)
     return canvas.pixels

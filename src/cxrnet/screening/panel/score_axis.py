@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from cxrnet.arrays import UInt8
+from cxrnet.screening.finding import Finding
 from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, UNITS, Canvas
 from cxrnet.screening.panel.colour import BACKGROUND, FOLD, QUIET, RULE, TEXT
-from cxrnet.screening.panel.content import PanelContent
 from cxrnet.screening.panel.text import score_text
 
 _LEFT: Final = 300
@@ -22,17 +22,17 @@ _SPACING: Final = 2 * (_RADIUS + _RIM)  # closer dots than this are stacked
 _STACK: Final = 60  # room above the axis for the middles of the dots of a stack
 
 
-def draw_strip(content: PanelContent, *, width: int) -> UInt8:
+def draw_score_axis(finding: Finding, *, width: int) -> UInt8:
     """The scores with their folds, uint8 [height, width, 3]; one axis for two classes, whose sum is 1."""
-    names = list(content.scores)
+    names = list(finding.scores)
     shown = names[:1] if len(names) == 2 else names
     canvas = Canvas(_HEADING + _ROW * len(shown) + _TICKS, width=width)
     _draw_heading(canvas)
     for row, name in enumerate(shown):
         axis = _HEADING + _ROW * (row + 1) - 14
         _draw_axis(canvas, axis)
-        _draw_interval(canvas, content.interval.get(name), axis=axis)
-        _draw_row(canvas, name, content.scores[name], content.folds[name], axis=axis)
+        _draw_interval(canvas, finding.interval.get(name), axis=axis)
+        _draw_row(canvas, name, finding.scores[name], finding.folds[name], axis=axis)
     for score, label in _TICK_LABELS.items():
         canvas.text(label, _place(score), axis + 40, colour=QUIET, align="centre")
     return canvas.pixels

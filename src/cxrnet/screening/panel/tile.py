@@ -1,4 +1,6 @@
-"""One tile of a panel: the film, and a heat map laid over it inside the lungs."""
+"""One tile of a panel: the radiograph, and a heat map laid over it inside the lungs."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -7,33 +9,53 @@ import cv2
 import numpy as np
 
 from cxrnet.arrays import Bool, Float32, UInt8
+from cxrnet.imaging.radiograph import Radiograph
+from cxrnet.screening.finding import Finding
 from cxrnet.screening.panel.colour import DIVERGING, FRAME, SEQUENTIAL, colourise, filled
 from cxrnet.screening.panel.outline import draw_level, draw_outline
+from cxrnet.screening.segmentation import lungs_at
 
 MOST_OPAQUE: Final = 0.5
 CLASS_LEVEL: Final = 0.75
 DIFFERENCE_LEVEL: Final = 0.5  # of two classes the same line: difference = 2 class map - 1
+LONGEST: Final = 600  # pixels of the view; the largest tile, the radiograph of a refusal, has 560
 
 Size = tuple[int, int]
-Image = TypeVar("Image", UInt8, Float32)
+Array = TypeVar("Array", UInt8, Float32)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
-    """A radiograph at the size of a tile, with its lungs.
+class View:
+    """A radiograph for display, with its lungs.
 
     Attributes:
-        picture: uint8 [height, width, 3], three equal channels.
+        pixels: uint8 [height, width], or [height, width, 3] with three equal channels.
         lungs: bool [height, width].
     """
 
-    picture: UInt8
+    pixels: UInt8
     lungs: Bool
 
     @property
     def size(self) -> Size:
         """Height and width in pixels."""
         return self.lungs.shape[0], self.lungs.shape[1]
+
+
+def view_of(finding: Finding) -> View:
+    """Return the view from which a panel is drawn, its longest side at most `LONGEST`; its pixels have two axes."""
+    assert finding.radiograph is not None
+    assert finding.lung_probability is not None
+    pixels = shrink(finding.radiograph, LONGEST)
+    return View(pixels=pixels, lungs=lungs_at(finding.lung_probability, *pixels.shape))
+
+
+def shrink(radiograph: Radiograph, longest: int) -> UInt8:
+    """Return a radiograph as its file wants it shown, uint8 [height, width], its longest side at most `longest`."""
+    factor = min(1.0, longest / max(radiograph.pixels.shape))
+    height, width = (max(1, round(side * factor)) for side in radiograph.pixels.shape)
+    small = cv2.resize(radiograph.pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return np.rint(radiograph.displayed(np.asarray(small, np.float32))).clip(0, 255).astype(np.uint8)
 
 
 def class_opacity(score: float) -> float:
@@ -52,37 +74,27 @@ def fitted_size(size: Size, room: Size) -> Size:
     return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
 
 
-def fit_film(radiograph: UInt8, lungs: Bool, room: Size) -> Film:
-    """The film and its lungs as large as `room` allows.
-
-    Args:
-        radiograph: uint8 [height, width].
-        lungs: bool [height, width].
-        room: Height and width in pixels.
-    """
-    size = fitted_size((radiograph.shape[0], radiograph.shape[1]), room)
-    share = _resize(_thinned(lungs.view(np.uint8), size) * np.uint8(255), size)
-    picture = np.repeat(_resize(radiograph, size)[..., None], 3, axis=2)
-    return Film(picture=picture, lungs=share > 127)
+def fit_view(view: View, room: Size) -> View:
+    """Return the view, with three channels, as large as `room` (height and width in pixels) allows."""
+    size = fitted_size(view.size, room)
+    share = _fitted(_thinned(view.lungs.view(np.uint8), size) * np.uint8(255), size)
+    picture = np.repeat(_fitted(view.pixels, size)[..., None], 3, axis=2)
+    return View(pixels=picture, lungs=share > 127)
 
 
-def _resize(image: Image, size: Size) -> Image:
-    is_shrunk = size[0] < image.shape[0]
-    method = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
+def _fitted(image: UInt8, size: Size) -> UInt8:
+    return _resize(image, size, cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_LINEAR)
+
+
+def _thinned(image: Array, size: Size) -> Array:
+    # Masks and maps are smoother than the radiograph: twice the pixels of a tile show everything, and are fast.
+    return (
+        image if image.shape[0] <= 2 * size[0] else _resize(image, (2 * size[0], 2 * size[1]), cv2.INTER_NEAREST_EXACT)
+    )
+
+
+def _resize(image: Array, size: Size, method: int) -> Array:
     return np.asarray(cv2.resize(image, size[::-1], interpolation=method), dtype=image.dtype)
-
-
-def _interpolated(image: Float32, size: Size) -> Float32:
-    # Four times as fast as by areas, which a smooth map at no more than twice the size does not need.
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR), dtype=image.dtype)
-
-
-def _thinned(image: Image, size: Size) -> Image:
-    # Masks and maps are smoother than the film: twice the pixels of a tile tell all, and soon.
-    if image.shape[0] <= 2 * size[0]:
-        return image
-    twice = (2 * size[1], 2 * size[0])
-    return np.asarray(cv2.resize(image, twice, interpolation=cv2.INTER_NEAREST_EXACT), dtype=image.dtype)
 
 
 def fit_map(heatmap: Float32, size: Size) -> tuple[Float32, Float32]:
@@ -99,47 +111,48 @@ def fit_map(heatmap: Float32, size: Size) -> tuple[Float32, Float32]:
     """
     thin = _thinned(heatmap, size)
     has_value = np.isfinite(thin)
-    values = _interpolated(np.where(has_value, thin, np.float32(0)), size)
-    share = _interpolated(has_value.astype(np.float32), size)
+    # Linear: four times as fast as by areas, which a smooth map at no more than twice the size does not need.
+    values = _resize(np.where(has_value, thin, np.float32(0)), size, cv2.INTER_LINEAR)
+    share = _resize(has_value.astype(np.float32), size, cv2.INTER_LINEAR)
     return np.divide(values, share, out=np.zeros_like(values), where=share > 0), share
 
 
-def film_tile(film: Film, *, thickness: int) -> UInt8:
-    """The film with its lungs outlined, uint8 [height, width, 3]."""
-    tile = film.picture.copy()
-    draw_outline(tile, film.lungs, thickness=thickness)
+def radiograph_tile(view: View, *, thickness: int) -> UInt8:
+    """The radiograph with its lungs outlined, uint8 [height, width, 3]."""
+    tile = view.pixels.copy()
+    draw_outline(tile, view.lungs, thickness=thickness)
     return tile
 
 
-def class_tile(film: Film, heatmap: Float32, *, score: float, thickness: int) -> UInt8:
-    """The film under the map of a class with a line at `CLASS_LEVEL`, uint8 [height, width, 3].
+def class_tile(view: View, heatmap: Float32, *, score: float, thickness: int) -> UInt8:
+    """The radiograph under the map of a class with a line at `CLASS_LEVEL`, uint8 [height, width, 3].
 
     Args:
-        film: The radiograph at the size of the tile.
+        view: The radiograph at the size of the tile.
         heatmap: float32 [height, width], 0 to 1, NaN outside the lungs.
         score: Probability of the class; the map and the line fade with it.
         thickness: Pixels of the line.
     """
     opacity = class_opacity(score)
-    values, share = fit_map(heatmap, film.size)
+    values, share = fit_map(heatmap, view.size)
     colours = colourise(values, SEQUENTIAL, low=0.0, high=1.0)
-    tile = _laid_over(film.picture, colours, share * np.float32(opacity))
+    tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
     above = values > CLASS_LEVEL
     return draw_level(tile, above, is_dashed=False, opacity=opacity / MOST_OPAQUE, thickness=thickness)
 
 
-def difference_tile(film: Film, difference: Float32, *, opacity: float, thickness: int) -> UInt8:
-    """The film under the difference map with lines at both `DIFFERENCE_LEVEL`, uint8 [height, width, 3].
+def difference_tile(view: View, difference: Float32, *, opacity: float, thickness: int) -> UInt8:
+    """The radiograph under the difference map with lines at both `DIFFERENCE_LEVEL`, uint8 [height, width, 3].
 
     Args:
-        film: The radiograph at the size of the tile.
+        view: The radiograph at the size of the tile.
         difference: float32 [height, width], -1 to 1, NaN outside the lungs.
         opacity: See `difference_opacity`; the lines fade with it.
         thickness: Pixels of a level line.
     """
-    values, share = fit_map(difference, film.size)
+    values, share = fit_map(difference, view.size)
     colours = colourise(values, DIVERGING, low=-1.0, high=1.0)
-    tile = _laid_over(film.picture, colours, share * np.float32(opacity))
+    tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
     for beyond, is_dashed in ((values > DIFFERENCE_LEVEL, False), (values < -DIFFERENCE_LEVEL, True)):
         tile = draw_level(tile, beyond, is_dashed=is_dashed, opacity=opacity / MOST_OPAQUE, thickness=thickness)
     return tile

@@ -1,0 +1,27 @@
+"""What `--save` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cxrnet.errors import UsageError
+
+SAVES = {
+    "json": "finding.json: the record",
+    "png": "lungs.png, the mask at the radiograph's own size, and panel.png, the annotated overview image",
+    "npz": "maps.npz: lung probability, class maps, heat maps and their spread at the size of the prepared image",
+    "npz-full": "maps.npz with the heat maps at the radiograph's own size as well, as float16",
+}
+"""What `--save` takes, and what it writes; DICOM objects come from `cxrnet.node.objects`."""
+
+
+def parse_saves(text: str, objects: Collection[str] = ()) -> frozenset[str]:
+    """Return the kinds named in a comma-separated list, of `SAVES` and of `objects`.
+
+    Raises:
+        UsageError: One is not known.
+    """
+    kinds = frozenset(part.strip() for part in text.split(",") if part.strip())
+    for kind in sorted(kinds - SAVES.keys() - set(objects)):
+        raise UsageError(f"--save {kind}: is not known; choose from {', '.join((*SAVES, *objects))}")
+    return kinds
