@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrnet.cli.progress import ProgressReport, follow
+from cxrnet.cli.progress import ProgressReport, show_progress
 from cxrnet.screening.batch import Outcome
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input
@@ -35,7 +35,7 @@ def test_stopped_run_prints_what_was_done(capsys):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        follow(stops(), total=3, table=Path("findings.csv"))
+        show_progress(stops(), total=3, table=Path("findings.csv"))
     assert "stopped after 1 of 3 images: 1 scored; findings.csv" in capsys.readouterr().out
 
 
@@ -44,4 +44,4 @@ def test_stopped_run_prints_what_was_done(capsys):
     [(outcome("a.png"), 0), (outcome("a.png", "failed"), 1), (outcome("a.png", missing=(Reason("NO_UID", "x"),)), 1)],
 )
 def test_exit_code_is_1_if_something_is_missing(capsys, found, code):
-    assert follow((one for one in [found]), total=1, table=Path("findings.csv")) == code
+    assert show_progress((one for one in [found]), total=1, table=Path("findings.csv")) == code
