@@ -7,9 +7,9 @@ from typing import Any
 
 from cxrnet.data.manifest import Manifest
 from cxrnet.errors import BundleError, UsageError
-from cxrnet.evaluation.cases import ClassifierCase, classify_samples
+from cxrnet.evaluation.cases import ClassifierCase, classify_samples, row_of
 from cxrnet.evaluation.charts import classifier_charts
-from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of, rows_of
+from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
 from cxrnet.evaluation.request import Request, locate
 from cxrnet.evaluation.summary import Block, classifier_block, fold_metrics, single_class_values
 from cxrnet.screening.pipeline import Pipeline
@@ -77,7 +77,7 @@ def score_evaluation(
     } | details
     record = make_record(request, manifest, model, cases, by=by, block=block, **details)
     charts = classifier_charts(cases, classes, record.content(), column=request.columns.source)
-    fields, rows = (*manifest.fields, *own), rows_of(cases, classes)
+    fields, rows = (*manifest.fields, *own), tuple(row_of(case, classes) for case in cases)
     return Evaluation(model=model, record=record, fields=fields, rows=rows, charts=tuple(charts))
 
 

@@ -166,11 +166,6 @@ def ignore(outcome: Outcome, total: int) -> None:
     """Observe nothing."""
 
 
-def rows_of(cases: Iterable[SegmenterCase] | Iterable[ClassifierCase], classes: Sequence[str]) -> tuple[Any, ...]:
-    """Return the rows of `per_image.csv`."""
-    return tuple(row_of(case, classes) for case in cases)
-
-
 def _count_reasons(cases: Iterable[SegmenterCase] | Iterable[ClassifierCase]) -> dict[str, int]:
     return dict(sorted(Counter(reason.code for case in cases for reason in case.reasons).items()))
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cxrnet.errors import UsageError
-from cxrnet.evaluation.cases import SegmenterCase, segment_samples
+from cxrnet.evaluation.cases import SegmenterCase, row_of, segment_samples
 from cxrnet.evaluation.charts import segmenter_charts
-from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of, rows_of
+from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
 from cxrnet.evaluation.request import Request, locate
 from cxrnet.evaluation.summary import SEGMENTER_METRICS, Block, segmenter_block
 from cxrnet.screening.pipeline import Pipeline
@@ -55,7 +55,9 @@ def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe
     )
     charts = segmenter_charts(cases, lowest, column=request.columns.source)
     fields = (*manifest.fields, *OWN_COLUMNS)
-    return Evaluation(model=model, record=record, fields=fields, rows=rows_of(cases, ()), charts=tuple(charts))
+    return Evaluation(
+        model=model, record=record, fields=fields, rows=tuple(row_of(case, ()) for case in cases), charts=tuple(charts)
+    )
 
 
 def _gate_record(cases: Sequence[SegmenterCase]) -> dict[str, float | None]:
