@@ -166,6 +166,35 @@ def test_a_mask_that_is_missing_is_a_failed_row(pipeline, tmp_path):
     assert done.metrics["reasons"] == {"NOT_FOUND": 1}
 
 
+def test_mask_of_another_size_is_a_failed_row(pipeline, tmp_path):
+    path, _ = write_images(tmp_path / "images", count=3)
+    mask = path.parent / "masks" / "image1.png"
+    cv2.imwrite(str(mask), cv2.resize(cv2.imread(str(mask), cv2.IMREAD_UNCHANGED), (96, 108)))
+    done = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "out")
+    assert done.metrics["reasons"] == {"MASK_SIZE": 1}
+    assert done.metrics["overall"]["n"] == 2
+
+
+def test_empty_mask_is_named_and_never_perfect(pipeline, tmp_path):
+    path, _ = write_images(tmp_path / "images", count=3)
+    cv2.imwrite(str(path.parent / "masks" / "image1.png"), np.zeros((96, 108), np.uint8))
+    done = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "out")
+    assert done.metrics["warned"] == {"EMPTY_MASK": 1}
+    assert done.metrics["overall"]["empty_masks"] == 1
+    assert done.rows[1]["dice"] in ("", "0.000000")
+    assert "1 reference masks have no lung" in done.report
+
+
+def test_label_map_is_lung_where_it_is_not_0(pipeline, tmp_path):
+    path, _ = write_images(tmp_path / "images", count=3)
+    before = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "before").metrics["overall"]
+    for mask in (path.parent / "masks").iterdir():
+        lungs = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED) > 0
+        sides = np.where(np.arange(lungs.shape[1]) < lungs.shape[1] // 2, 1, 2)
+        cv2.imwrite(str(mask), (lungs * sides).astype(np.uint8))
+    assert evaluated(evaluate_segmenter, pipeline, path, tmp_path / "after").metrics["overall"] == before
+
+
 def test_all_images_failing_still_gives_a_report(pipeline, tmp_path):
     path, _ = write_images(tmp_path / "images", count=2)
     for image in path.parent.glob("*.png"):
