@@ -37,7 +37,7 @@ from cxrnet.evaluation.bootstrap import Estimate, Floats, estimate
 from cxrnet.evaluation.metrics import binary_statistic
 from cxrnet.model.config import PreparationConfig
 from cxrnet.nn.scattering import Scattering
-from cxrnet.training.dataset import read_films
+from cxrnet.training.dataset import read_images
 
 Indices = NDArray[np.int64]
 
@@ -72,7 +72,7 @@ class ImageSet:
 def read(manifest: Path, where: Sequence[str]) -> ImageSet:
     """Return the films of a manifest; their scattering takes a minute a thousand on one core."""
     samples = read_manifest(manifest, where=parse_where(list(where))).samples
-    images = read_films(samples, PreparationConfig(), with_masks=False).prepared
+    images = read_images(samples, PreparationConfig(), with_masks=False).prepared
     mean, std = float(images.mean()), float(images.std())
     scattering, parts = Scattering(), []
     with torch.inference_mode():

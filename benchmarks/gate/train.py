@@ -33,7 +33,7 @@ from cxrnet.errors import UsageError
 from cxrnet.export.onnx import export_module
 from cxrnet.model.config import NEW_PREPARATION, Frozen, Positive
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, METADATA, GateFacts
-from cxrnet.training.dataset import digest, read_films
+from cxrnet.training.dataset import digest, read_images
 
 HELD_OUT = 8
 """One in so many groups of films is held out: from them the limits are taken."""
@@ -100,7 +100,7 @@ def train_gate(
     """
     unique = {sample.image: sample for sample in manifest.samples if sample.split != "val"}
     samples = list(unique.values())
-    whole = read_films(samples, NEW_PREPARATION, with_masks=False).prepared
+    whole = read_images(samples, NEW_PREPARATION, with_masks=False).prepared
     films = np.stack([cv2.resize(film, HALF[::-1], interpolation=cv2.INTER_AREA) for film in whole])
     is_held_out = assign_folds(samples, folds=HELD_OUT, seed=config.seed) == 0
     network = _fit(films[~is_held_out], read_pictures(others), config, report)

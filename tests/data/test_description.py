@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from cxrnet.data.description import describe_films
+from cxrnet.data.description import describe_images
 from cxrnet.data.manifest import read_manifest
 from tests.data.conftest import write_rows
 
@@ -22,7 +22,7 @@ ROWS = [
 
 def describe(tmp_path, rows=ROWS):
     manifest = read_manifest(write_rows(tmp_path / "films.csv", rows))
-    return describe_films(manifest, {"train": manifest.samples[:3], "val": manifest.samples[3:]}, sha256="0" * 64)
+    return describe_images(manifest, {"train": manifest.samples[:3], "val": manifest.samples[3:]}, sha256="0" * 64)
 
 
 def test_film_with_two_masks_counts_once(tmp_path):

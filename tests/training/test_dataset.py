@@ -16,7 +16,7 @@ from cxrnet.errors import LeakError, UsageError
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.model.config import PreparationConfig
 from cxrnet.training.config import Phase
-from cxrnet.training.dataset import VOID, AugmentedImages, EpochOrder, ImageSet, crop_at, digest, read_films
+from cxrnet.training.dataset import VOID, AugmentedImages, EpochOrder, ImageSet, crop_at, digest, read_images
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.training.conftest import drawn
 
@@ -130,7 +130,7 @@ def samples(tmp_path):
 def test_films_are_prepared_like_those_of_a_screening(samples, tmp_path):
     import cv2
 
-    read = read_films(samples[:1], SMALL, with_masks=True)
+    read = read_images(samples[:1], SMALL, with_masks=True)
     pixels = cv2.imread(str(tmp_path / "0.png"), cv2.IMREAD_GRAYSCALE).astype(np.float32)
     prepared = prepare(pixels, height=64, width=72, interpolation=SMALL.interpolation, name="0.png")
     np.testing.assert_array_equal(read.prepared[0], prepared)
@@ -139,12 +139,12 @@ def test_films_are_prepared_like_those_of_a_screening(samples, tmp_path):
 
 def test_film_without_a_mask_is_named(samples):
     with pytest.raises(LeakError, match="NO_MASK line 3"):
-        read_films(samples, SMALL, with_masks=True)
+        read_images(samples, SMALL, with_masks=True)
 
 
 def test_no_films_are_refused():
     with pytest.raises(UsageError, match="manifest: no images are left"):
-        read_films([], SMALL, with_masks=False)
+        read_images([], SMALL, with_masks=False)
 
 
 def test_digest_tells_rows_and_their_order_apart(samples):

@@ -38,16 +38,19 @@ def test_lungs_are_found_once(segmenter, films, tmp_path, runs):
     assert len(runs) == len(films)
 
 
-def test_lungs_of_other_films_are_found_anew(segmenter, films, tmp_path, runs):
+def test_lungs_of_other_films_are_found_again(segmenter, films, tmp_path, runs):
     open_lungs(tmp_path, segmenter, films)
     open_lungs(tmp_path, segmenter, films[::-1])
     assert len(runs) == 2 * len(films)
 
 
-def test_lungs_that_are_cut_short_are_found_anew(segmenter, films, tmp_path, runs):
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_damaged_lungs_are_found_again(segmenter, films, tmp_path, runs, damage):
     first = open_lungs(tmp_path, segmenter, films)
     [path] = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:-1])
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(path.read_bytes()[:-1] if damage == "cut" else content)
     np.testing.assert_array_equal(open_lungs(tmp_path, segmenter, films), first)
     assert len(runs) == 2 * len(films)
 

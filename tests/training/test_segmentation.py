@@ -9,7 +9,7 @@ from cxrnet.errors import TrainingError
 from cxrnet.model.config import PreparationConfig, SegmenterConfig
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
-from cxrnet.training.dataset import read_films
+from cxrnet.training.dataset import read_images
 from cxrnet.training.segmentation import SegmenterModule, optimiser_of, targets
 from tests.training.conftest import TINY, drawn, segmenter_module, train_fold_in, train_segmenter_in
 
@@ -148,7 +148,7 @@ def test_sixteen_real_films_are_learnt_by_heart_by_the_network_of_the_paper(shar
         augmentation=Augmentation(),
         phases=(Phase(epochs=200, batch=4),),
     )
-    films = read_films(manifest.samples[:320:20], config.preparation, with_masks=True)
+    films = read_images(manifest.samples[:320:20], config.preparation, with_masks=True)
     torch.manual_seed(0)
     result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, films, films))
     print(result)

@@ -1,6 +1,6 @@
 """Geometric augmentation of an image and its mask together (paper 2.1.2.3, 2.2.2.2).
 
-Rotation, shift, shear, scale and mirroring become one affine map, so that a film is resampled once; what comes into
+Rotation, shift, shear, scale and mirroring become one affine map, so that an image is resampled once; what comes into
 view from outside is filled by reflection. The map is drawn from (seed, epoch, index): it is the same whatever the
 number of workers, and after a resume.
 """
@@ -21,7 +21,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Augmentation(Frozen):
-    """How far a film may be moved; each amount is drawn evenly between minus and plus its value.
+    """How far an image may be moved; each amount is drawn evenly between minus and plus its value.
 
     Attributes:
         rotation_degrees: About the centre.
@@ -47,7 +47,7 @@ AUGMENTATIONS = {
     ),
     "plausible": Augmentation(rotation_degrees=8, shift=0.05, shear_degrees=4, zoom=0.1, mirrors_sides=True),
 }
-"""Presets by name: `paper` is that of the published weights; `plausible` keeps a film one that a clinic could make."""
+"""Presets by name: `paper` is that of the published weights; `plausible` keeps an image that a clinic could make."""
 
 
 def draw(augmentation: Augmentation, *, height: int, width: int, seed: int, epoch: int, index: int) -> Float64:
@@ -55,11 +55,11 @@ def draw(augmentation: Augmentation, *, height: int, width: int, seed: int, epoc
 
     Args:
         augmentation: How far.
-        height: Of the film, in pixels.
-        width: Of the film, in pixels.
+        height: Of the image, in pixels.
+        width: Of the image, in pixels.
         seed: Of the training.
         epoch: Number of the epoch.
-        index: Number of the film in its data set.
+        index: Number of the image in its data set.
     """
     chance = np.random.default_rng((seed, epoch, index))
     angle, shear = np.deg2rad(chance.uniform(-1, 1, 2) * (augmentation.rotation_degrees, augmentation.shear_degrees))

@@ -12,7 +12,7 @@ LICENCE = ("license", "licence")
 """Columns, in any case, that give the terms under which an image may be used."""
 
 
-def describe_films(manifest: Manifest, parts: Mapping[str, Sequence[Sample]], *, sha256: str) -> DataFacts:
+def describe_images(manifest: Manifest, parts: Mapping[str, Sequence[Sample]], *, sha256: str) -> DataFacts:
     """Return the counts of the images of each part of a manifest, by source.
 
     An image with several masks counts once.

@@ -90,7 +90,7 @@ class ImageSet:
         )
 
 
-def read_films(samples: Sequence[Sample], config: PreparationConfig, *, with_masks: bool) -> ImageSet:
+def read_images(samples: Sequence[Sample], config: PreparationConfig, *, with_masks: bool) -> ImageSet:
     """Return the images of some samples at the size of the networks.
 
     Raises:

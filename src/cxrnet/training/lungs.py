@@ -30,17 +30,23 @@ def open_lungs(folder: Path, segmenter: Bundle, images: UInt8) -> Float32:
     """
     digest = hashlib.sha256(images.tobytes()).hexdigest()
     path = folder / f"lungs-{segmenter.sha256[:16]}-{digest[:16]}.u8"
-    if is_first_process():
-        if not _is_whole(path, images):
-            runtime = Runtime(segmenter)
-            found = (np.rint(runtime.lung_probability(image) * 255).astype(np.uint8) for image in images)
-            write_atomic(path, b"".join(one.tobytes() for one in found))
-    else:
-        while not _is_whole(path, images):
-            time.sleep(1)
-    steps = np.fromfile(path, np.uint8).reshape(images.shape)
+    if is_first_process() and _read(path, images) is None:
+        runtime = Runtime(segmenter)
+        found = [np.rint(runtime.lung_probability(image) * 255).astype(np.uint8) for image in images]
+        content = np.stack(found).tobytes()
+        write_atomic(path, content + hashlib.sha256(content).digest())
+    while (steps := _read(path, images)) is None:
+        time.sleep(1)
     return steps.astype(np.float32) / np.float32(255)
 
 
-def _is_whole(path: Path, images: UInt8) -> bool:
-    return path.is_file() and path.stat().st_size == images.size
+def _read(path: Path, images: UInt8) -> UInt8 | None:
+    """The probabilities in a file, uint8 [image, height, width]; None where it is not there, or damaged.
+
+    The SHA-256 of the probabilities follows them; files of earlier versions end without it.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    values, digest = content[: images.size], content[images.size :]
+    if len(values) < images.size or (digest and digest != hashlib.sha256(values).digest()):
+        return None
+    return np.frombuffer(values, np.uint8).reshape(images.shape)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from cxrnet.atomic import write_atomic
-from cxrnet.data.description import describe_films
+from cxrnet.data.description import describe_images
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.data.problem import Problem
 from cxrnet.errors import UsageError
@@ -39,7 +39,7 @@ def write_data(
         OutputError: It cannot be written.
     """
     if is_first_process():
-        described = describe_films(manifest, parts, sha256=read_record(folder)["films"]["sha256"])
+        described = describe_images(manifest, parts, sha256=read_record(folder)["films"]["sha256"])
         leaks = tuple(f"{problem.code} {problem.text}" for problem in accepted)
         described = described.model_copy(update={"accepted_leaks": leaks})
         write_atomic(folder / DATA, described.model_dump_json(indent=1).encode())

@@ -94,8 +94,8 @@ def _polygons(annotation: dict[str, Any]) -> tuple[Int32, ...]:
 
 
 def _values(name: str, tags: list[str]) -> dict[str, str]:
-    told = " ".join(tags).lower()
-    label = "covid" if _COVID.search(told) else "non-covid" if re.search("pneumonia|healthy", told) else ""
+    text = " ".join(tags).lower()
+    label = "covid" if _COVID.search(text) else "non-covid" if re.search("pneumonia|healthy", text) else ""
     facts = [match for match in map(_FACT.fullmatch, tags) if match]
     values = {"label": label, "source": "darwin", "tags": "; ".join(tags)}
     values |= {_COLUMN[fact[1].lower().replace(" ", "")]: fact[2] for fact in facts}

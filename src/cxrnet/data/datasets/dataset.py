@@ -22,7 +22,7 @@ class Entry:
 
     Attributes:
         image: The file.
-        values: Columns of the manifest beside `image` and `mask`; no value is "".
+        values: Columns of the manifest except `image` and `mask`; no value is "".
         masks: Files that together are the lungs; none where the image has no mask.
         outlines: Each a list of int32 [point, (x, y)] polygons in pixels of the image; inside of an odd number of
             them is lung. Several outlines are joined.

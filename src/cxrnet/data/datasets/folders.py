@@ -2,7 +2,7 @@
 
     CLASS/x.png
     CLASS/images/x.png, CLASS/masks/x.png          masks named like their images, also in `lung masks`
-    train/CLASS/..., val/CLASS/..., test/CLASS/... splits, where no other folder is beside them
+    train/CLASS/..., val/CLASS/..., test/CLASS/... splits, where these are the only folders
 
 The files tell no patients: every image is taken for a patient of its own unless a column is added by hand.
 """

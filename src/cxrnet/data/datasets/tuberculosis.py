@@ -1,7 +1,7 @@
 """The two tuberculosis sets of the US National Library of Medicine (paper 2.1.1): Montgomery and Shenzhen.
 
 CXR_png/MCUCXR_0001_0.png               _0 normal, _1 tuberculosis; one image a patient
-ManualMask/leftMask, rightMask          Montgomery, a file a lung, named like the image
+ManualMask/leftMask, rightMask          Montgomery, one file per lung, named like the image
 mask/CHNCXR_0001_0_mask.png             Shenzhen, masks of Stirenko and others for 566 of 662 images
 ClinicalReadings/MCUCXR_0001_0.txt      sex, age, reading
 """
@@ -77,9 +77,9 @@ def _reading(path: Path) -> dict[str, str]:
     sex = re.search(r"\b(female|male|[FM])\b", text, re.IGNORECASE)
     age = re.search(r"\b0*(\d+)\s*(?:Y|yrs?|years?)\b", text, re.IGNORECASE)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if not re.search(r"patient's (sex|age)|^(fe)?male\b", line, re.IGNORECASE)]
+    finding = [line for line in lines if not re.search(r"patient's (sex|age)|^(fe)?male\b", line, re.IGNORECASE)]
     return {
         "sex": sex[1][0].upper() if sex else "",
         "age": age[1] if age else "",
-        "finding": " ".join(told),
+        "finding": " ".join(finding),
     }
