@@ -71,8 +71,10 @@ def test_each_image_is_scored_by_the_fold_that_has_not_seen_it(run, tmp_path):
     assert record["folds"]["roc_auc"]["values"] == [1.0, 0.0]
     assert record["overall"]["n"] == IMAGES
     assert set(record["by"]["source"]) == {"a", "b"}
+    assert record["overall"]["conformal"]["per_class"]["covid"]["n"] == IMAGES // 2
     with (tmp_path / "report" / "per_image.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    assert {row["conformal_set"] for row in rows} <= {"", *CLASSES, " | ".join(CLASSES)}
     assert [row["image"] for row in rows] == [f"{number}.png" for number in range(IMAGES)]
     assert "was not trained on" in (tmp_path / "report" / "report.html").read_text()
 
@@ -81,12 +83,13 @@ def test_calibration_of_a_fold_knows_nothing_of_it():
     chance = np.random.default_rng(1)
     labels, folds = chance.integers(0, 2, 60), np.arange(60) % 3
     logits = chance.normal(0, 1, (60, 2))
-    before = calibrated_across(logits, labels, folds)
+    before, sets = calibrated_across(logits, labels, folds, CLASSES)
     assert before.sum(axis=1) == pytest.approx(1)
     labels[folds == 0] = 1 - labels[folds == 0]
-    after = calibrated_across(logits, labels, folds)
+    after, others = calibrated_across(logits, labels, folds, CLASSES)
     np.testing.assert_array_equal(before[folds == 0], after[folds == 0])
     assert not np.allclose(before[folds != 0], after[folds != 0])
+    assert [sets[film] for film in range(0, 60, 3)] == [others[film] for film in range(0, 60, 3)]
 
 
 def test_fold_that_has_not_ended_is_named(run, tmp_path):

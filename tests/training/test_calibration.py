@@ -44,6 +44,14 @@ def test_calibration_of_three_classes_has_three_biases_and_no_operating_point():
     assert fitted.operating_points == {}
 
 
+def test_prediction_sets_are_fitted_where_the_classes_are_named():
+    logits, labels = out_of_fold(500, temperature=1.0)
+    assert fit_calibration(logits, labels).conformal is None
+    sets = fit_calibration(logits, labels, ("covid", "non-covid")).conformal
+    assert sets.level == 0.9
+    assert 0 < sets.thresholds["covid"] < 0.5
+
+
 def test_calibration_stays_finite_where_a_line_divides_the_classes():
     logits = np.array([[3.0, -3.0], [2.0, -2.0], [-2.0, 2.0], [-3.0, 3.0]])
     fitted = fit_calibration(logits, np.array([0, 0, 1, 1]))

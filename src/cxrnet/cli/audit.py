@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, man
 from cxrnet.errors import require
 
 if TYPE_CHECKING:
-    from cxrnet.evaluation.audit.record import AuditRecord
+    from cxrnet.evaluation.audit.record import AuditRecord, Value
 
 
 @manifest_options("image", "label", "group", "patient", "source", "view", "split")
@@ -23,6 +24,9 @@ def audit(
     bundle: str = BUNDLE,
     limit: int | None = typer.Option(None, min=1, help="Most images, drawn evenly from sources and classes."),
     changes: str = typer.Option("all", metavar="SET", help="Set of changes: all, middle or reference."),
+    parts: str = typer.Option(
+        "stability,shortcuts,heat-maps", metavar="PART,...", help="Parts: stability, shortcuts, heat-maps."
+    ),
     fold_column: str | None = typer.Option(
         None, metavar="NAME", help="Score each image by one fold only: column with the fold that was not trained on it."
     ),
@@ -49,6 +53,7 @@ def audit(
         columns=selection.columns,
         where=selection.where,
         limit=limit,
+        parts=tuple(part.strip() for part in parts.split(",") if part.strip()),
         changes=changes,
         fold_column=fold_column,
         jobs=jobs,
@@ -65,11 +70,19 @@ def audit(
 
 
 def _say(record: AuditRecord, out: Path) -> None:
-    """Print the effects of every change, one a line, and their means."""
-    assert record.stability is not None
-    lines = {change.name: change.effects for change in record.stability.changes}
-    lines |= {f"mean of {name}": effects for name, effects in record.stability.means.items()}
-    for name, effects in lines.items():
-        told = [f"{effect} {each.value:.3f}" for effect, each in effects.items() if each.value is not None]
+    """Print what was found, a change or an alteration a line."""
+    lines: dict[str, Mapping[str, Value]] = {}
+    if record.stability is not None:
+        lines |= {change.name: change.effects for change in record.stability.changes}
+        lines |= {f"mean of {name}": effects for name, effects in record.stability.means.items()}
+    if record.shortcuts is not None:
+        lines |= {
+            name: {f"AUC {part or 'all'}": auc for part, auc in each.items()}
+            for name, each in record.shortcuts.auc.items()
+        }
+    if record.heat_maps is not None:
+        lines |= {"randomised up to": record.heat_maps.randomisation, "curves": record.heat_maps.areas}
+    for name, values in lines.items():
+        told = [f"{value} {each.value:.3f}" for value, each in values.items() if each.value is not None]
         typer.echo(f"{name:<24} {', '.join(told)}")
-    typer.echo(f"results: {out}")
+    typer.echo(f"report: {out / 'report.html'}")

@@ -70,6 +70,7 @@ class ClassifierCase:
         folds: Per fold the probability of each class; empty unless scored.
         spread: Largest standard deviation over the folds; None unless scored.
         lung_area_fraction: Share of the prepared image that is lung; None if failed.
+        conformal_set: Classes of the prediction set; None unless scored by a model that has sets.
     """
 
     sample: Sample
@@ -79,6 +80,7 @@ class ClassifierCase:
     folds: tuple[tuple[float, ...], ...] = ()
     spread: float | None = None
     lung_area_fraction: float | None = None
+    conformal_set: tuple[str, ...] | None = None
 
 
 def segment_samples(
@@ -150,6 +152,7 @@ def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
         folds=tuple(zip(*finding.folds.values(), strict=True)),
         spread=finding.spread,
         lung_area_fraction=finding.lung_area_fraction,
+        conformal_set=finding.conformal_set,
     )
 
 
@@ -163,6 +166,7 @@ def row_of(case: SegmenterCase | ClassifierCase, classes: Sequence[str]) -> dict
     elif case.scores:
         row |= {f"score_{name}": f"{score:.6f}" for name, score in zip(classes, case.scores, strict=True)}
         row |= {"answer": classes[int(np.argmax(case.scores))], "spread": f"{case.spread:.4f}"}
+        row["conformal_set"] = "" if case.conformal_set is None else " | ".join(case.conformal_set)
     if case.lung_area_fraction is not None:
         row["lung_area_fraction"] = f"{case.lung_area_fraction:.4f}"
     return row

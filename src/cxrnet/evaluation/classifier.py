@@ -83,7 +83,15 @@ def score_evaluation(
 
 def own_columns(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that `per_image.csv` adds."""
-    return ("status", "reasons", *(f"score_{name}" for name in classes), "answer", "spread", "lung_area_fraction")
+    return (
+        "status",
+        "reasons",
+        *(f"score_{name}" for name in classes),
+        "answer",
+        "spread",
+        "conformal_set",
+        "lung_area_fraction",
+    )
 
 
 def check_labels(request: Request, manifest: Manifest, model: ModelInfo) -> None:

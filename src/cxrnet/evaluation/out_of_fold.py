@@ -22,6 +22,7 @@ from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore,
 from cxrnet.evaluation.metrics import classifier_statistic
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, scores_of
+from cxrnet.screening.conformal import conformal_set
 from cxrnet.training.artifacts import LAST, OUT_OF_FOLD
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS
@@ -55,28 +56,40 @@ def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) ->
         table.check_rows([samples[member] for member in members])
         logits[members], labels[members] = table.logits, table.labels
     cases = []
-    for sample, scores in zip(samples, calibrated_across(logits, labels, numbers), strict=True):
+    calibrated, sets = calibrated_across(logits, labels, numbers, model.classes)
+    for sample, scores, members in zip(samples, calibrated, sets, strict=True):
         values = tuple(map(float, scores))
-        case = ClassifierCase(sample=sample, status="scored", scores=values, folds=(values,), spread=0.0)
+        case = ClassifierCase(
+            sample=sample, status="scored", scores=values, folds=(values,), spread=0.0, conformal_set=members
+        )
         observe(outcome_of(case, model.classes), len(samples))
         cases.append(case)
     folds = _fold_metrics(cases, model.classes, numbers)
     return score_evaluation(request, manifest, model, cases, by=by, own=own, folds=folds, is_out_of_fold=True)
 
 
-def calibrated_across(logits: Float64, labels: Int64, folds: Int64) -> Float32:
-    """Return calibrated scores, float32 [image, class]; those of a fold by a fit on the other folds.
+def calibrated_across(
+    logits: Float64, labels: Int64, folds: Int64, classes: Sequence[str]
+) -> tuple[Float32, list[tuple[str, ...]]]:
+    """Return calibrated scores, float32 [image, class], and prediction sets; those of a fold by a fit on the others.
 
     Args:
         logits: float64 [image, class], out of fold.
         labels: int64 [image], index of the true class.
         folds: int64 [image].
+        classes: Names of the classes.
     """
     scores = np.empty(logits.shape, np.float32)
+    sets: list[tuple[str, ...]] = [()] * len(logits)
     for fold in np.unique(folds):
         is_own = folds == fold
-        scores[is_own] = fit_calibration(logits[~is_own], labels[~is_own]).probabilities(logits[is_own])
-    return scores
+        calibration = fit_calibration(logits[~is_own], labels[~is_own], classes)
+        assert calibration.conformal is not None  # fitted, since the classes are named
+        scores[is_own] = calibration.probabilities(logits[is_own])
+        for image in np.flatnonzero(is_own):
+            values = dict(zip(classes, map(float, scores[image]), strict=True))
+            sets[image] = conformal_set(values, calibration.conformal.thresholds)
+    return scores, sets
 
 
 def _fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str], numbers: Int64) -> dict[str, object]:

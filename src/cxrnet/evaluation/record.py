@@ -52,6 +52,22 @@ class MetricsRecord(BaseModel):
     n: Count
 
 
+class ConformalRecord(Record):
+    """Prediction sets of the scored images.
+
+    Attributes:
+        coverage: Share that hold the true class.
+        size: Mean number of classes.
+        single: Share that hold exactly one class.
+        per_class: Class -> `coverage` of its images.
+    """
+
+    coverage: EstimateRecord
+    size: EstimateRecord
+    single: EstimateRecord
+    per_class: dict[str, EstimateRecord]
+
+
 class BlockRecord(MetricsRecord):
     """The metrics of a set of images.
 
@@ -64,6 +80,7 @@ class BlockRecord(MetricsRecord):
         refused: Images that the gate refused (classifier).
         images: Class -> images (classifier).
         per_class: Class -> metrics of that class against all others (classifier of more than two classes).
+        conformal: How prediction sets did (classifier that has them).
         unscored_as_wrong: Metrics when an image without a score counts as wrong (classifier).
     """
 
@@ -74,6 +91,7 @@ class BlockRecord(MetricsRecord):
     refused: Count = 0
     images: dict[str, Count] | None = None
     per_class: dict[str, MetricsRecord] | None = None
+    conformal: ConformalRecord | None = None
     unscored_as_wrong: MetricsRecord | None = None
 
 

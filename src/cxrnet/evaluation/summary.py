@@ -70,6 +70,8 @@ def classifier_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *,
             return as_json(estimate(statistic, groups, resamples=resamples, seed=seed))
 
         block |= estimates(classifier_statistic(labels, scores))
+        if all(case.conformal_set is not None for case in scored):
+            block["conformal"] = conformal_block(scored, classes, resamples=resamples, seed=seed)
         if len(classes) > 2:
             block["per_class"] = {
                 name: {"n": int((labels == index).sum())} | estimates(one_versus_rest(labels, scores, index))
@@ -79,6 +81,26 @@ def classifier_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *,
     every = [case.sample.group for case in cases]
     block["unscored_as_wrong"] = {"n": len(cases)} | as_json(estimate(unscored, every, resamples=resamples, seed=seed))
     return block
+
+
+def conformal_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *, resamples: int, seed: int) -> Block:
+    """Return how prediction sets did: share that hold the true class (`coverage`, also by class), their mean `size`.
+
+    `single` is the share of the sets with one class.
+    """
+    sets = [case.conformal_set or () for case in cases]
+    labels = [case.sample.label for case in cases]
+    holds = np.array([float(label in members) for label, members in zip(labels, sets, strict=True)])
+    sizes = np.array([float(len(members)) for members in sets])
+    values = {"coverage": holds, "size": sizes, "single": (sizes == 1).astype(np.float64)}
+    by_class = {name: np.where([label == name for label in labels], holds, np.nan) for name in classes}
+    counts = {name: int(np.isfinite(each).sum()) for name, each in by_class.items()}
+    groups = [case.sample.group for case in cases]
+
+    def estimates(of: Mapping[str, Float64], counts: Mapping[str, int]) -> Block:
+        return as_json(estimate(mean_statistic(of), groups, counts=counts, resamples=resamples, seed=seed))
+
+    return estimates(values, {}) | {"per_class": estimates(by_class, counts)}
 
 
 def unscored_as_wrong(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Statistic:

@@ -213,6 +213,18 @@ class Standardisation(Frozen):
     std: Annotated[float, Field(gt=0)]
 
 
+class Conformal(Frozen):
+    """Prediction sets that hold the true class in a share `level` of the images (`cxrnet.screening.conformal`).
+
+    Attributes:
+        level: For every class.
+        thresholds: Class -> lowest probability with which it is in the set.
+    """
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+
 class Calibration(Frozen):
     """From logits to probabilities, fitted on films that the fold behind a logit had not seen.
 
@@ -223,12 +235,14 @@ class Calibration(Frozen):
         bias: One number a class, summing to 0; takes back what class weights did to rare classes.
         films: Number of films that it was fitted on.
         operating_points: Name -> lowest probability of the first class that counts as one; two classes only.
+        conformal: Prediction sets; None in bundles that were calibrated without them.
     """
 
     temperature: Annotated[float, Field(gt=0)]
     bias: tuple[float, ...]
     films: Positive
     operating_points: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    conformal: Conformal | None = None
 
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
         """Return calibrated logits, float64 [..., class], of logits [..., class]."""
@@ -283,6 +297,9 @@ class BundleConfig(Frozen):
         if self.calibration and len(self.calibration.bias) != len(self.classifier.classes if self.classifier else ()):
             msg = f"calibration has {len(self.calibration.bias)} biases; one for each class of a classifier is needed"
             raise ValueError(msg)
+        sets = self.calibration.conformal if self.calibration else None
+        if sets and self.classifier and set(sets.thresholds) != set(self.classifier.classes):
+            raise ValueError(f"conformal has thresholds for {', '.join(sets.thresholds)}; one for each class is needed")
         return self
 
 

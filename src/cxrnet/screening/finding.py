@@ -90,7 +90,10 @@ class Finding(BaseModel):
         spread: Largest standard deviation over the folds among the classes; None unless scored.
         interval: Class name -> 95 % interval of its score over the folds (`cxrnet.screening.scores`); empty unless
             scored by two folds or more.
-        is_uncertain: Whether the folds leave the answer open; None where there is no interval.
+        conformal_set: Classes that the image may have, so that the true one is among them 90 % of the time on images
+            like those of the calibration (`cxrnet.screening.conformal`); None where the model has no sets.
+        is_uncertain: Whether the folds leave the answer open, or the set does not hold one class; None where there is
+            neither interval nor set.
         uncertainty_reason: Why the answer is uncertain; None where it is not.
         lung_area_fraction: Share of the prepared image where the lung probability is above 0.5; None if failed.
         radiograph: The pixels and how they were read; the record holds the latter. None if failed.
@@ -116,6 +119,7 @@ class Finding(BaseModel):
     folds: Folds = {}
     spread: float | None = None
     interval: Intervals = {}
+    conformal_set: tuple[str, ...] | None = None
     is_uncertain: Annotated[bool | None, Field(serialization_alias="uncertain")] = None
     uncertainty_reason: str | None = None
     lung_area_fraction: float | None = None

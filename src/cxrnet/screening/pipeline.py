@@ -17,6 +17,7 @@ from cxrnet.model.bundle import Bundle
 from cxrnet.model.gate_runtime import GatePrediction, GateRuntime
 from cxrnet.model.registry import open_bundle
 from cxrnet.model.runtime import ModelOutput, Runtime
+from cxrnet.screening.conformal import ambiguity, conformal_set
 from cxrnet.screening.correction import correct_orientation
 from cxrnet.screening.finding import Finding, identity
 from cxrnet.screening.gate import Judgement, judge, mendable
@@ -214,8 +215,14 @@ class Pipeline:
         assert config is not None  # the runtime has refused such a bundle
         scores = score(output, calibration, config.classes)
         interval = () if scores.interval is None else scores.interval
+        values = dict(zip(config.classes, map(float, scores.ensemble), strict=True))
+        sets = None if calibration is None else calibration.conformal
+        members = None if sets is None else conformal_set(values, sets.thresholds)
+        reason = scores.uncertainty_reason
+        if sets is not None and members is not None:
+            reason = reason or ambiguity(members, level=sets.level)
         return {
-            "scores": dict(zip(config.classes, map(float, scores.ensemble), strict=True)),
+            "scores": values,
             "is_calibrated": calibration is not None,
             "operating_points": {} if calibration is None else calibration.operating_points,
             "folds": {name: tuple(map(float, scores.folds[:, at])) for at, name in enumerate(config.classes)},
@@ -223,8 +230,9 @@ class Pipeline:
             "interval": {
                 name: (float(low), float(high)) for name, (low, high) in zip(config.classes, interval, strict=False)
             },
-            "is_uncertain": None if scores.interval is None else scores.uncertainty_reason is not None,
-            "uncertainty_reason": scores.uncertainty_reason,
+            "conformal_set": members,
+            "is_uncertain": None if scores.interval is None and members is None else reason is not None,
+            "uncertainty_reason": reason,
             "heatmaps": HeatMaps(
                 classes=config.classes,
                 class_maps=output.class_maps,

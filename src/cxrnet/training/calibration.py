@@ -1,7 +1,7 @@
 """Calibration on out-of-fold scores only, and the operating points of a two-class model.
 
 Temperature and bias are the maximum-likelihood fit of softmax(logits / temperature + bias): Platt scaling for two
-classes, vector scaling with one temperature for more (Guo et al. 2017).
+classes, vector scaling with one temperature for more (Guo et al. 2017). Prediction sets: `cxrnet.screening.conformal`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import torch
 
 from cxrnet.arrays import Bool, Float64, Int64
 from cxrnet.errors import UsageError
-from cxrnet.model.config import Calibration
+from cxrnet.model.config import Calibration, Conformal
+from cxrnet.screening.conformal import LEVEL, fit_thresholds
 
 SENSITIVE, SPECIFIC = 0.95, 0.95
 """Recall that the operating point `sensitive` keeps, and specificity that `specific` keeps, on out-of-fold images."""
 
 
-def fit_calibration(logits: Float64, labels: Int64) -> Calibration:
+def fit_calibration(logits: Float64, labels: Int64, names: Sequence[str] = ()) -> Calibration:
     """Return the calibration of out-of-fold logits.
 
     Args:
         logits: float [image, class], each from a fold that has not seen the image.
         labels: int64 [image], index of the true class.
+        names: Of the classes; without them no prediction sets are fitted.
 
     Raises:
         UsageError: A class has no image.
@@ -45,11 +47,14 @@ def fit_calibration(logits: Float64, labels: Int64) -> Calibration:
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
     inverse, centred = slope.detach().exp(), (bias - bias.mean()).detach()
-    calibration = Calibration(temperature=float(1 / inverse), bias=tuple(centred.tolist()), films=len(labels))
-    if classes != 2:
-        return calibration
-    probability = torch.softmax(values * inverse + centred, dim=1)[:, 0].numpy()
-    return calibration.model_copy(update={"operating_points": operating_points(probability, labels == 0)})
+    probability = torch.softmax(values * inverse + centred, dim=1).numpy()
+    return Calibration(
+        temperature=float(1 / inverse),
+        bias=tuple(centred.tolist()),
+        films=len(labels),
+        operating_points=operating_points(probability[:, 0], labels == 0) if classes == 2 else {},
+        conformal=Conformal(level=LEVEL, thresholds=fit_thresholds(probability, labels, names)) if names else None,
+    )
 
 
 def operating_points(probability: Float64, is_positive: Bool) -> dict[str, float]:

@@ -87,7 +87,7 @@ def build_ensemble(
         check_fold(folder, number, record, run)
     states = [read_weights(folder, weights) for folder in folders]
     logits, labels = _read_logits(folders, rows, config.classifier.classes)
-    calibration = fit_calibration(logits, labels) if weights == LAST else None
+    calibration = fit_calibration(logits, labels, config.classifier.classes) if weights == LAST else None
     network = Network(
         BundleConfig(
             name=name,

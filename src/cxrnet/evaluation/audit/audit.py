@@ -9,17 +9,30 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from cxrnet.arrays import Float64
 from cxrnet.atomic import write_atomic
 from cxrnet.data.manifest import Columns, Sample, read_manifest
 from cxrnet.errors import BundleError, RadiographError, UsageError
-from cxrnet.evaluation.audit.changes import CHANGES, REFERENCE, Change, middle_changes
+from cxrnet.evaluation.audit.changes import SETS
+from cxrnet.evaluation.audit.heatmaps import Case, perturbation, randomisation, scattering_features
 from cxrnet.evaluation.audit.reading import BundleReader
-from cxrnet.evaluation.audit.record import AuditRecord, ChangeRecord, ManifestRecord, StabilityRecord, Value
-from cxrnet.evaluation.audit.stability import EFFECTS, Trial, estimate_effects, try_changes
+from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ManifestRecord, ShortcutRecord, Value
+from cxrnet.evaluation.audit.report import write_report
+from cxrnet.evaluation.audit.shortcuts import (
+    FRAME_OF,
+    LUNGS_FROM,
+    choose_partners,
+    estimate_auc,
+    identify_source,
+    score_altered,
+)
+from cxrnet.evaluation.audit.stability import EFFECTS, Trial, stability_record, try_changes
 from cxrnet.evaluation.bootstrap import RESAMPLES, estimate, mean_statistic
+from cxrnet.export.bundle import load_network
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import Outcome
 from cxrnet.screening.finding import identity
@@ -27,14 +40,10 @@ from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input
 from cxrnet.screening.pipeline import Pipeline
 
-SETS: Mapping[str, tuple[Change, ...]] = {
-    "all": (*CHANGES, *(change for change in REFERENCE if change not in CHANGES)),
-    "middle": middle_changes(),
-    "reference": REFERENCE,
-}
-"""Sets of changes that can be asked for."""
-
+PARTS = ("stability", "shortcuts", "heat-maps")
 METRICS, TABLE = "metrics.json", "changes.csv"
+HEAT_IMAGES = 24
+"""Most images whose heat maps are tested: each costs as much as thirty others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +55,10 @@ class AuditRequest:
         columns: Names of its columns.
         where: Column -> value: the rows to take.
         limit: Most images; they are drawn evenly from sources and classes. None takes all.
+        parts: Which of `PARTS`.
         changes: Name of a set of changes, one of `SETS`.
         fold_column: Column that names the one fold to ask for an image, that which has not seen it; None asks the
-            ensemble.
+            ensemble. Tests of heat maps always ask the ensemble.
         jobs: Images worked on at once.
         seed: Of the choice of images, of the noise and of the bootstrap.
         resamples: Of the bootstrap.
@@ -59,12 +69,24 @@ class AuditRequest:
     columns: Columns = field(default_factory=Columns)
     where: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
+    parts: tuple[str, ...] = PARTS
     changes: str = "all"
     fold_column: str | None = None
     jobs: int = 1
     seed: int = 0
     resamples: int = RESAMPLES
     command: str = ""
+
+
+class Examined(NamedTuple):
+    """What was found in one image: under changes, altered, its features, and its heat map's curves and case."""
+
+    number: int
+    trial: Trial | None = None
+    altered: Mapping[str, Float64 | None] = {}  # never changed
+    features: Float64 | None = None
+    curves: Mapping[str, Float64] = {}
+    case: Case | None = None
 
 
 class Audit:
@@ -78,21 +100,28 @@ class Audit:
     Raises:
         BundleError: The bundle has no classifier.
         ManifestError: The manifest cannot be read.
-        UsageError: A column or a set of changes is not there, or a fold is none of the bundle's.
+        UsageError: A column, a part or a set of changes is not there, a label is no class, or a fold is none of the
+            bundle's.
     """
 
     def __init__(self, pipeline: Pipeline, request: AuditRequest, out: Path) -> None:
         self.pipeline, self.request, self.out = pipeline, request, out
         if pipeline.bundle.config.classifier is None:
             raise BundleError(f"{pipeline.bundle.config.name}: has no classifier; audit a bundle with one")
-        if request.changes not in SETS:
-            raise UsageError(f"--changes {request.changes}: is no set of changes; give one of {', '.join(SETS)}")
+        for name, given, known in (("--changes", {request.changes}, SETS), ("--parts", set(request.parts), PARTS)):
+            if not given <= set(known):
+                raise UsageError(f"{name} {', '.join(given)}: is not known; {', '.join(known)} are accepted")
         self.reader = BundleReader(pipeline)
         rows = read_manifest(request.manifest, columns=request.columns, where=request.where).samples
         self.samples = draw_evenly(rows, request.limit, seed=request.seed)
         self.folds = [self._fold_of(sample) for sample in self.samples]
-        self.changes = SETS[request.changes]
+        self.partners = choose_partners(self.samples, seed=request.seed)
+        self.network = load_network(pipeline.bundle)
         self.record: AuditRecord | None = None
+        strange = {str(sample.label) for sample in self.samples} - set(self.reader.classes)
+        if strange:
+            told = f"column {request.columns.label} has {', '.join(sorted(strange))}"
+            raise UsageError(f"{request.manifest.name}: {told}; the classes are {', '.join(self.reader.classes)}")
 
     def run(self) -> Generator[Outcome]:
         """Yield the outcome of each image in turn; when all are done, write the results.
@@ -100,27 +129,46 @@ class Audit:
         Raises:
             OutputError: The disk cannot take them.
         """
-        trials: list[Trial] = []
-        for number, tried in enumerate(parallel_map(self._try, range(len(self.samples)), jobs=self.request.jobs)):
+        done: list[Examined] = []
+        for number, found in enumerate(parallel_map(self._examine, range(len(self.samples)), jobs=self.request.jobs)):
             item = Input(path=self.samples[number].image, folder="")
-            if isinstance(tried, Reason):
-                yield Outcome(item=item, status="failed", reasons=(tried,), row={})
+            if isinstance(found, Reason):
+                yield Outcome(item=item, status="failed", reasons=(found,), row={})
             else:
-                trials.append(tried)
+                done.append(found)
                 yield Outcome(item=item, status="scored", reasons=(), row={})
-        if not trials:
+        if not done:
             raise UsageError(f"{self.request.manifest.name}: none of its images can be read; nothing to audit")
-        self.record = self._record(trials)
-        write_atomic(self.out / TABLE, "".join(table_lines(trials, self.reader.classes)).encode())
+        self.record = self._record(done)
+        trials = [one.trial for one in done if one.trial is not None]
+        if trials:
+            write_atomic(self.out / TABLE, "".join(table_lines(trials, self.reader.classes)).encode())
         write_atomic(self.out / METRICS, (self.record.model_dump_json(indent=2) + "\n").encode())
+        write_report(self.record, self.pipeline.bundle, self.out)
 
-    def _try(self, number: int) -> Trial | Reason:
-        sample = self.samples[number]
+    def _examine(self, number: int) -> Examined | Reason:
+        request, sample, fold = self.request, self.samples[number], self.folds[number]
         try:
             radiograph = self.pipeline.read(sample.image)
-            return try_changes(
-                sample, radiograph, self.reader, self.changes, fold=self.folds[number], seed=self.request.seed
-            )
+            found = Examined(number)
+            if "stability" in request.parts:
+                changes = SETS[request.changes]
+                trial = try_changes(sample, radiograph, self.reader, changes, fold=fold, seed=request.seed)
+                found = found._replace(trial=trial)
+            if "shortcuts" in request.parts:
+                other = self.partners[number]
+                partner = None if other is None else self.pipeline.read(self.samples[other].image)
+                image = self.pipeline.prepare(radiograph)
+                features = scattering_features(self.network, Case(image, self.pipeline.run(image).lung_mask))
+                altered = score_altered(radiograph, partner, self.reader, fold=fold)
+                found = found._replace(altered=altered, features=features)
+            if "heat-maps" in request.parts and number % -(-len(self.samples) // HEAT_IMAGES) == 0:
+                image = self.pipeline.prepare(radiograph)
+                assert self.network.config.classifier is not None  # refused in the constructor
+                threshold = self.network.config.classifier.pooling.mask_threshold
+                curves = perturbation(self.pipeline.run, image, threshold=threshold, seed=request.seed)
+                found = found._replace(curves=curves, case=Case(image, self.pipeline.run(image).lung_mask))
+            return found
         except RadiographError as error:
             return Reason(str(error.code), str(error))
 
@@ -134,8 +182,10 @@ class Audit:
             raise UsageError(f"--fold-column {column}: {told}; every row needs one of 0 to {folds - 1}")
         return int(given)
 
-    def _record(self, trials: Sequence[Trial]) -> AuditRecord:
+    def _record(self, done: Sequence[Examined]) -> AuditRecord:
         request = self.request
+        trials = [one.trial for one in done if one.trial is not None]
+        changes, resamples, seed = SETS[request.changes], request.resamples, request.seed
         return AuditRecord(
             model=identity(self.pipeline.bundle),
             classes=self.reader.classes,
@@ -147,42 +197,53 @@ class Audit:
                 limit=request.limit,
                 fold_column=request.fold_column,
             ),
-            failed=len(self.samples) - len(trials),
-            seed=request.seed,
-            resamples=request.resamples,
+            failed=len(self.samples) - len(done),
+            seed=seed,
+            resamples=resamples,
             command=request.command,
             cxrnet=version("cxrnet"),
-            stability=stability_record(trials, self.changes, resamples=request.resamples, seed=request.seed),
+            stability=stability_record(trials, changes, resamples=resamples, seed=seed) if trials else None,
+            shortcuts=self._shortcuts(done) if "shortcuts" in request.parts else None,
+            heat_maps=self._heat_maps(done) if "heat-maps" in request.parts else None,
         )
 
+    def _shortcuts(self, done: Sequence[Examined]) -> ShortcutRecord:
+        resamples, seed = self.request.resamples, self.request.seed
+        auc: dict[str, dict[str, Value]] = {}
+        for name in (*done[0].altered, FRAME_OF):
+            rows = []
+            for one in done:
+                sample, scores = self.samples[one.number], one.altered.get(LUNGS_FROM if name == FRAME_OF else name)
+                partner = self.partners[one.number]
+                owner = self.samples[partner] if name == FRAME_OF and partner is not None else sample
+                rows.append((sample, self.reader.classes.index(str(owner.label)), scores))
+            estimates = estimate_auc(rows, resamples=resamples, seed=seed)
+            auc[name] = {part: Value.of(each) for part, each in estimates.items()}
+        known = [(self.samples[one.number], one.features) for one in done if one.features is not None]
+        sources = [sample.source for sample, _ in known]
+        table = np.stack([features for _, features in known])
+        groups = [sample.group for sample, _ in known]
+        recall = identify_source(table, sources, groups, resamples=resamples, seed=seed)
+        return ShortcutRecord(
+            auc=auc, source_recall=None if recall is None else Value.of(recall), sources=len(set(sources))
+        )
 
-def stability_record(
-    trials: Sequence[Trial], changes: Sequence[Change], *, resamples: int, seed: int
-) -> StabilityRecord:
-    """Return the effects of each change over all images, and of the sets of changes that were made whole."""
+    def _heat_maps(self, done: Sequence[Examined]) -> HeatMapRecord:
+        tried = [(self.samples[one.number].group, one.case, one.curves) for one in done if one.case is not None]
+        groups = [group for group, *_ in tried]
 
-    def effects(some: Sequence[Change]) -> dict[str, Value]:
-        found = estimate_effects(trials, some, resamples=resamples, seed=seed)
-        return {name: Value.of(each) for name, each in found.items()}
+        def values(each: Mapping[str, Float64]) -> dict[str, Value]:
+            found = estimate(mean_statistic(each), groups, resamples=self.request.resamples, seed=self.request.seed)
+            return {name: Value.of(one) for name, one in found.items()}
 
-    refused = np.array([float(bool(trial.before.refusals)) for trial in trials])
-    groups = [trial.sample.group for trial in trials]
-    unchanged = estimate(mean_statistic({"refused": refused}), groups, resamples=resamples, seed=seed)
-    return StabilityRecord(
-        changes=tuple(
-            ChangeRecord(
-                name=change.name,
-                kind=change.kind,
-                strength=change.strength,
-                amount=change.amount,
-                label=change.label,
-                effects=effects([change]),
-            )
-            for change in changes
-        ),
-        means={name: effects(SETS[name]) for name in ("reference", "middle") if set(SETS[name]) <= set(changes)},
-        refused_unchanged=Value.of(unchanged["refused"]),
-    )
+        curves = {name: np.stack([curves[name] for *_, curves in tried]) for name in tried[0][2]}
+        layers = randomisation(self.network, [case for _, case, _ in tried if case is not None], seed=self.request.seed)
+        return HeatMapRecord(
+            images=len(tried),
+            randomisation=values(layers),
+            curves={name: tuple(map(float, each.mean(axis=0).round(6))) for name, each in curves.items()},
+            areas=values({name: each.mean(axis=1) for name, each in curves.items()}),
+        )
 
 
 def draw_evenly(samples: Sequence[Sample], limit: int | None, *, seed: int) -> list[Sample]:

@@ -7,7 +7,7 @@ of the stored image; shares and sizes are relative to it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -193,6 +193,12 @@ REFERENCE: tuple[Change, ...] = (*(change for change in CHANGES if change.name i
 """Eighteen changes whose mean is one figure to compare models by."""
 
 
-def middle_changes() -> tuple[Change, ...]:
-    """Return every kind at its middle strength."""
-    return tuple(change for change in CHANGES if change.strength == "middle")
+MIDDLE: tuple[Change, ...] = tuple(change for change in CHANGES if change.strength == "middle")
+"""Every kind at its middle strength."""
+
+SETS: Mapping[str, tuple[Change, ...]] = {
+    "all": (*CHANGES, _BACK),
+    "middle": MIDDLE,
+    "reference": REFERENCE,
+}
+"""Sets of changes that can be asked for."""

@@ -11,6 +11,7 @@ from cxrnet.arrays import Float32, Float64
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.config import Calibration
 from cxrnet.model.gate_runtime import GateRuntime
+from cxrnet.screening.conformal import conformal_set
 from cxrnet.screening.gate import judge
 from cxrnet.screening.heatmap import contrast, resize
 from cxrnet.screening.pipeline import Pipeline
@@ -26,6 +27,7 @@ class Reading:
         scores: float64 [class], probabilities; given whatever the gate says. None where the image cannot be scored.
         answer: Index of the class that is called: by the operating point of two classes, else the highest score.
         refusals: Codes of the gate, or of the reader, that forbid a score.
+        conformal_set: Classes of the prediction set; None where the model has none.
         lungs: float32 [height, width], lung probability in [0, 1]; None where the model finds none.
         heat_maps: float32 [class, height, width], each class against the others, NaN outside the lungs; None likewise.
     """
@@ -33,6 +35,7 @@ class Reading:
     scores: Float64 | None
     answer: int = -1
     refusals: tuple[str, ...] = ()
+    conformal_set: tuple[str, ...] | None = None
     lungs: Float32 | None = None
     heat_maps: Float32 | None = None
 
@@ -77,9 +80,12 @@ class BundleReader:
         logits = stages.logits if fold is None else maps.mean(axis=(1, 2))
         scores = self._calibration.probabilities(logits).astype(np.float64)
         heat = resize(contrast(maps, logits), *image.shape)
+        sets = self._calibration.conformal
+        told = dict(zip(self.classes, map(float, scores), strict=True))
         return Reading(
             scores=scores,
             answer=called(scores, self._point),
+            conformal_set=None if sets is None else conformal_set(told, sets.thresholds),
             refusals=tuple(reason.code for reason in judgement.refusals),
             lungs=stages.lung_probability,
             heat_maps=np.where(stages.lung_mask > self._threshold, heat, np.float32(np.nan)),

@@ -7,8 +7,6 @@ from typing import Literal
 from cxrnet.evaluation.bootstrap import Estimate
 from cxrnet.model.config import Frozen
 
-SCHEMA = "cxrnet.audit/1"
-
 
 class Value(Frozen):
     """A figure over `n` images with its 95 % interval; None where it is undefined, or without enough groups."""
@@ -42,12 +40,43 @@ class StabilityRecord(Frozen):
     Attributes:
         changes: In the order in which they were made.
         means: Set of changes (`reference`, `middle`) -> effect -> its mean; only sets that were made whole.
-        refused_unchanged: Share of the unchanged images that the gate refuses.
+        unchanged: The effects that unchanged images have: `refused` and `set_coverage`.
     """
 
     changes: tuple[ChangeRecord, ...]
     means: dict[str, dict[str, Value]]
-    refused_unchanged: Value
+    unchanged: dict[str, Value]
+
+
+class ShortcutRecord(Frozen):
+    """What a model scores without what it should look at.
+
+    Attributes:
+        auc: Alteration -> part -> AUC; a part is all images (""), one source, or two sources of unlike classes.
+        source_recall: Mean recall over the sources of a logistic regression on what the classifier sees inside the
+            lungs; None where it cannot be measured.
+        sources: Number of sources; guessing has a mean recall of 1 / `sources`.
+    """
+
+    auc: dict[str, dict[str, Value]]
+    source_recall: Value | None
+    sources: int
+
+
+class HeatMapRecord(Frozen):
+    """Whether heat maps depend on the weights, and mark what the score rests on.
+
+    Attributes:
+        images: How many were tried.
+        randomisation: Layer -> correlation with the trained heat map when all layers from the last to this are random.
+        curves: Deletion and insertion -> mean score of the class called, from none to all of the lungs changed.
+        areas: The same -> mean of the curve.
+    """
+
+    images: int
+    randomisation: dict[str, Value]
+    curves: dict[str, tuple[float, ...]]
+    areas: dict[str, Value]
 
 
 class ManifestRecord(Frozen):
@@ -74,7 +103,9 @@ class AuditRecord(Frozen):
         resamples: Of the bootstrap.
         command: As it was typed.
         cxrnet: Version of the program.
-        stability: None where it was not asked for.
+        stability: None where it was not asked for, as the following.
+        shortcuts: Alterations that take the lungs away.
+        heat_maps: Randomisation, deletion and insertion.
     """
 
     form: Literal["cxrnet.audit/1"] = "cxrnet.audit/1"
@@ -87,3 +118,5 @@ class AuditRecord(Frozen):
     command: str
     cxrnet: str
     stability: StabilityRecord | None = None
+    shortcuts: ShortcutRecord | None = None
+    heat_maps: HeatMapRecord | None = None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from cxrnet.arrays import Float32
 from cxrnet.data.manifest import Sample
 from cxrnet.errors import RadiographError
-from cxrnet.evaluation.audit.changes import Change
+from cxrnet.evaluation.audit.changes import SETS, Change
 from cxrnet.evaluation.audit.geometry import Affine, identity, map_back
 from cxrnet.evaluation.audit.reading import Reader, Reading
+from cxrnet.evaluation.audit.record import ChangeRecord, StabilityRecord, Value
 from cxrnet.evaluation.bootstrap import Estimate, estimate, mean_statistic
 from cxrnet.evaluation.segmentation_metrics import overlap
 from cxrnet.imaging.radiograph import Radiograph
@@ -23,6 +24,7 @@ EFFECTS = {
     "refused": "Refused by the gate",
     "lung_dice": "Dice of the lungs",
     "heat_correlation": "Correlation of the heat maps",
+    "set_coverage": "Prediction set holds the true class",
 }
 """Effect -> its name for people."""
 
@@ -57,7 +59,7 @@ def try_changes(
             reading = reader(copy, fold)
         except RadiographError as error:  # a window that leaves one grey value, for example
             reading, matrix = Reading(scores=None, refusals=(str(error.code),)), identity()
-        effects[change.name] = compare(before, reading, matrix)
+        effects[change.name] = compare(before, reading, matrix) | {"set_coverage": covers(reading, sample)}
         after[change.name] = _without_arrays(reading)
     return Trial(sample=sample, before=_without_arrays(before), after=after, effects=effects)
 
@@ -88,6 +90,11 @@ def compare(before: Reading, after: Reading, matrix: Affine) -> dict[str, float]
     return effects
 
 
+def covers(reading: Reading, sample: Sample) -> float:
+    """Return 1 where the prediction set holds the true class, 0 where it does not, NaN where there is no set."""
+    return np.nan if reading.conformal_set is None else float(sample.label in reading.conformal_set)
+
+
 def correlation(one: Float32, other: Float32) -> float:
     """Return Pearson's correlation of two maps where both have a value, NaN where it is undefined."""
     both = np.isfinite(one) & np.isfinite(other)
@@ -112,5 +119,37 @@ def estimate_effects(
     return estimate(mean_statistic(values), groups, counts=counts, resamples=resamples, seed=seed)
 
 
+def stability_record(
+    trials: Sequence[Trial], changes: Sequence[Change], *, resamples: int, seed: int
+) -> StabilityRecord:
+    """Return the effects of each change over all images, and of the sets of changes that were made whole."""
+
+    def effects(some: Sequence[Change]) -> dict[str, Value]:
+        found = estimate_effects(trials, some, resamples=resamples, seed=seed)
+        return {name: Value.of(each) for name, each in found.items()}
+
+    first = {
+        "refused": np.array([float(bool(trial.before.refusals)) for trial in trials]),
+        "set_coverage": np.array([covers(trial.before, trial.sample) for trial in trials]),
+    }
+    groups = [trial.sample.group for trial in trials]
+    unchanged = estimate(mean_statistic(first), groups, resamples=resamples, seed=seed)
+    return StabilityRecord(
+        changes=tuple(
+            ChangeRecord(
+                name=change.name,
+                kind=change.kind,
+                strength=change.strength,
+                amount=change.amount,
+                label=change.label,
+                effects=effects([change]),
+            )
+            for change in changes
+        ),
+        means={name: effects(SETS[name]) for name in ("reference", "middle") if set(SETS[name]) <= set(changes)},
+        unchanged={name: Value.of(each) for name, each in unchanged.items()},
+    )
+
+
 def _without_arrays(reading: Reading) -> Reading:
-    return Reading(scores=reading.scores, answer=reading.answer, refusals=reading.refusals)
+    return replace(reading, lungs=None, heat_maps=None)

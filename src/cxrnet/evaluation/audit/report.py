@@ -1,0 +1,178 @@
+"""The plots of an audit, each as PNG, SVG and the numbers behind it, and report.html. Needs matplotlib and jinja2."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from cxrnet.atomic import write_atomic
+from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ShortcutRecord, StabilityRecord, Value
+from cxrnet.evaluation.audit.stability import EFFECTS
+from cxrnet.evaluation.bootstrap import LEAST_GROUPS
+from cxrnet.evaluation.charts import interval
+from cxrnet.model.bundle import Bundle
+from cxrnet.plots.chart import BLUE, QUIET, SERIES, SKY, VERMILION, legend, name_axes, new_chart, png
+from cxrnet.screening.finding import NOTICE
+
+COLOURS = {"weak": SKY, "middle": BLUE, "strong": VERMILION}
+Rows = Sequence[Sequence[Any]]
+
+
+class Plot(NamedTuple):
+    """A plot: its file `name` without ending, the `caption`, the `figure`, and the `rows` behind it, a header first."""
+
+    name: str
+    caption: str
+    figure: Figure
+    rows: Rows
+
+
+def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
+    """Write the plots and report.html of an audit into a folder.
+
+    Raises:
+        OutputError: The disk cannot take them.
+    """
+    plots = []
+    if record.stability is not None:
+        plots += [effect_plot(record.stability, effect) for effect in EFFECTS if _is_known(record.stability, effect)]
+    if record.shortcuts is not None:
+        plots.append(shortcut_plot(record.shortcuts))
+    if record.heat_maps is not None:
+        plots += [randomisation_plot(record.heat_maps), curve_plot(record.heat_maps)]
+    pictures = []
+    for plot in plots:
+        picture = png(plot.figure)
+        write_atomic(out / f"{plot.name}.png", picture)
+        write_atomic(out / f"{plot.name}.svg", _svg(plot.figure))
+        write_atomic(out / f"{plot.name}.csv", _table(plot.rows))
+        pictures.append({"caption": plot.caption, "data": base64.b64encode(picture).decode(), "name": plot.name})
+    loader = PackageLoader("cxrnet.evaluation.audit", "")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template("report.html.j2").render(
+        record=record,
+        plots={picture["name"]: picture for picture in pictures},
+        label=bundle.label,
+        description=bundle.config.description,
+        effects=EFFECTS,
+        least_groups=LEAST_GROUPS,
+        notice=NOTICE,
+        told=lambda value: "–" if value is None else interval(value.model_dump()),  # noqa: RUF001
+    )
+    write_atomic(out / "report.html", page.encode())
+
+
+def effect_plot(record: StabilityRecord, effect: str) -> Plot:
+    """Return the plot of one effect: a row a kind of change, a point with its interval a strength."""
+    kinds = list(dict.fromkeys(change.kind for change in record.changes))
+    figure, (axes,) = new_chart(7.2, 0.6 + 0.27 * len(kinds))
+    for strength, colour in COLOURS.items():
+        chosen = [change for change in record.changes if change.strength == strength]
+        shift = (list(COLOURS).index(strength) - 1) * 0.22
+        places = [len(kinds) - 1 - kinds.index(change.kind) - shift for change in chosen]
+        _points(axes, [change.effects[effect] for change in chosen], places, colour, strength)
+    axes.set_yticks(range(len(kinds)), reversed(kinds))
+    name_axes(axes, EFFECTS[effect])
+    legend(axes)
+    rows = [
+        (change.name, change.label, change.strength, *_numbers(change.effects[effect])) for change in record.changes
+    ]
+    caption = f"{EFFECTS[effect]} by kind of change, with 95 % intervals."
+    header = ("change", "label", "strength", "value", "low", "high", "n")
+    return Plot(f"stability_{effect}", caption, figure, [header, *rows])
+
+
+def shortcut_plot(record: ShortcutRecord) -> Plot:
+    """Return the plot of the AUC over all images, and within each source, after each alteration."""
+    names = list(record.auc)
+    parts = [part for part in record.auc[names[0]] if " / " not in part][: len(SERIES)]
+    figure, (axes,) = new_chart(7.2, 0.8 + 0.5 * len(names))
+    axes.axvline(0.5, color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+    for number, part in enumerate(parts):
+        shift = (number - (len(parts) - 1) / 2) * 0.16
+        known = [
+            (place, record.auc[name][part]) for place, name in enumerate(reversed(names)) if part in record.auc[name]
+        ]
+        values, places = [value for _, value in known], [place - shift for place, _ in known]
+        _points(axes, values, places, SERIES[number], part or "all images")
+    axes.set_yticks(range(len(names)), reversed(names))
+    name_axes(axes, "AUC with the lungs, or all else, taken away", x="AUC")
+    legend(axes)
+    rows = [(name, part, *_numbers(value)) for name, parts in record.auc.items() for part, value in parts.items()]
+    caption = "AUC after each alteration; 0.5 is guessing."
+    return Plot("shortcuts", caption, figure, [("alteration", "images", "value", "low", "high", "n"), *rows])
+
+
+def randomisation_plot(record: HeatMapRecord) -> Plot:
+    """Return the plot of the correlation with the trained heat map as layers become random."""
+    names = list(record.randomisation)
+    figure, (axes,) = new_chart(5.6, 3.6)
+    axes.axhline(0, color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+    values = [record.randomisation[name].value for name in names]
+    axes.plot(names, [np.nan if value is None else value for value in values], color=BLUE, marker="o")
+    for name, value in record.randomisation.items():
+        if value.low is not None and value.high is not None:
+            axes.plot([name, name], [value.low, value.high], color=BLUE)
+    axes.set_ylim(-1.05, 1.05)
+    name_axes(axes, "Randomised weights", x="random from the last layer up to", y="Correlation of the heat maps")
+    rows = [(name, *_numbers(value)) for name, value in record.randomisation.items()]
+    caption = (
+        "Correlation with the heat map of the trained network, inside the lungs; near 0 where a map needs the weights."
+    )
+    return Plot("randomisation", caption, figure, [("layer", "value", "low", "high", "n"), *rows])
+
+
+def curve_plot(record: HeatMapRecord) -> Plot:
+    """Return the plot of the deletion and insertion curves."""
+    figure, axes = new_chart(8.4, 3.8, columns=2, sharey=True)
+    rows: list[Sequence[Any]] = [("curve", "share", "score")]
+    for one, kind in zip(axes, ("deletion", "insertion"), strict=True):
+        for number, (name, curve) in enumerate(each for each in record.curves.items() if each[0].startswith(kind)):
+            shares = np.linspace(0, 1, len(curve))
+            one.plot(shares, curve, color=SERIES[number], marker="o", label=name.removeprefix(f"{kind} by "))
+            rows += [(name, float(share), score) for share, score in zip(shares, curve, strict=True)]
+        name_axes(one, kind.capitalize(), x="Share of the lungs", y="Score of the class called")
+        legend(one)
+    caption = (
+        "Mean score as positions of the lungs are blurred (deletion) or come back out of the blur (insertion), in the "
+        "order of the heat map, in a random one, and from the centre of the lungs outwards."
+    )
+    return Plot("deletion_insertion", caption, figure, rows)
+
+
+def _points(axes: Any, values: Sequence[Value], places: Sequence[float], colour: str, label: str) -> None:
+    known = [(value, place) for value, place in zip(values, places, strict=True) if value.value is not None]
+    axes.plot([value.value for value, _ in known], [place for _, place in known], "o", color=colour, ms=4, label=label)
+    for value, place in known:
+        if value.low is not None:
+            axes.plot([value.low, value.high], [place, place], color=colour, linewidth=1)
+
+
+def _is_known(record: StabilityRecord, effect: str) -> bool:
+    return any(change.effects[effect].value is not None for change in record.changes)
+
+
+def _numbers(value: Value) -> tuple[Any, ...]:
+    return value.value, value.low, value.high, value.n
+
+
+def _svg(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def _table(rows: Rows) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
