@@ -26,6 +26,8 @@ def test_metrics_are_of_the_published_form(audited):
     record = AuditRecord.model_validate_json((audited / "metrics.json").read_text())
     assert record.stability.means["middle"]["lung_dice"].value > 0.8
     assert {change.kind for change in record.stability.changes} >= {"noise", "mirror", "dicom-window"}
+    assert record.shortcuts.auc["untouched"][""].n == 6
+    assert set(record.heat_maps.randomisation) == {"block 2", "block 1", "normalisation", "attention"}
     json.loads((audited / "metrics.json").read_text(), parse_constant=pytest.fail)
 
 
@@ -34,6 +36,15 @@ def test_table_has_each_image_unchanged_and_under_every_change(audited):
     counts = Counter(row["change"] for row in rows)
     assert set(counts.values()) == {6}
     assert len(counts) == 25
+
+
+def test_report_holds_its_plots_and_they_have_their_numbers_beside_them(audited):
+    report = (audited / "report.html").read_text()
+    assert report.count("data:image/png;base64") == len(list(audited.glob("*.svg"))) == len(list(audited.glob("*.png")))
+    header = (audited / "stability_class_changes.csv").read_text().splitlines()[0]
+    assert header == "change,label,strength,value,low,high,n"
+    for heading in ("Stability", "Shortcuts", "Heat maps"):
+        assert f"<h2>{heading}</h2>" in report
 
 
 def test_images_are_drawn_from_every_source_and_class(films):

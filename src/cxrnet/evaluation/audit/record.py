@@ -1,4 +1,4 @@
-"""What `metrics.json` of an audit holds; the JSON schema of these models is `docs/audit.schema.json`."""
+"""What `metrics.json` of an audit holds; its JSON schema is `docs/reference/schemas/audit.schema.json`."""
 
 from __future__ import annotations
 
