@@ -20,7 +20,7 @@ from cxrnet.arrays import Bool, Float32, Float64, UInt8
 from cxrnet.evaluation.audit.stability import correlation
 from cxrnet.model.runtime import ModelOutput
 from cxrnet.nn.classifier import Fold, presented
-from cxrnet.nn.network import Network
+from cxrnet.nn.network import Network, scattering_input
 from cxrnet.screening.heatmap import contrast, resize
 
 STEPS = 5
@@ -129,7 +129,7 @@ def scattering_features(network: Network, case: Case) -> Float64:
         assert grey is not None  # the audit has refused such a bundle
         assert network.config.classifier is not None
         image = torch.from_numpy(case.image[None].astype(np.float32))
-        scattering = network.scattering((image - grey.mean) / grey.std)
+        scattering = network.scattering(scattering_input(image, network.config.classifier, grey))
         inside = torch.ones((1, 1, *scattering.shape[2:]))
         seen = presented(scattering, inside, network.config.classifier)[0].numpy()
     rows, columns = seen.shape[1:]
