@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -94,6 +94,7 @@ def card(
     evaluation: list[str] = typer.Option([], metavar=NAMED, help="Evaluation of this model or its folds (repeatable)."),
     control: list[str] = typer.Option([], metavar=NAMED, help="Evaluation of a control training (repeatable)."),
     compare: list[str] = typer.Option([], metavar=NAMED, help="Evaluation of another model (repeatable)."),
+    audit: Path | None = typer.Option(None, metavar="DIR", help="Folder of `cxrnet evaluate audit` of this model."),
     notes: Path | None = typer.Option(None, help="Markdown file for the end of the card."),
     rival: list[str] = typer.Option([], hidden=True),
 ) -> None:
@@ -112,7 +113,11 @@ def card(
     evaluations = [one for role, words in given.items() for one in _evaluations(bundle, facts, role, words)]
     _refuse_equal_names(evaluations)
     updated = facts.model_copy(
-        update={"evaluations": tuple(evaluations), "notes": facts.notes if notes is None else _read_notes(notes)}
+        update={
+            "evaluations": tuple(evaluations),
+            "audit": facts.audit if audit is None else _read_audit(audit, bundle),
+            "notes": facts.notes if notes is None else _read_notes(notes),
+        }
     )
     written = write_facts(bundle, updated)
     typer.echo(f"{written.label}: {written.folder / 'card.md'}, {len(evaluations)} evaluations")
@@ -127,6 +132,12 @@ def _evaluations(bundle: Bundle, facts: Facts, role: Role, words: list[str]) -> 
         place = Path(folder if equals else word)
         found.append(read_evaluation(place, name=label if equals else place.resolve().name, role=role, bundle=bundle))
     return found or list(facts.of_role(role))
+
+
+def _read_audit(folder: Path, bundle: Bundle) -> dict[str, Any]:
+    from cxrnet.evaluation.card_input import read_audit
+
+    return read_audit(folder, bundle=bundle)
 
 
 def _refuse_equal_names(evaluations: list[EvaluationFacts]) -> None:

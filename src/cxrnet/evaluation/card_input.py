@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from cxrnet.errors import UsageError
+from cxrnet.evaluation.audit.record import AuditRecord
 from cxrnet.evaluation.record import EvaluationRecord, read_record
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.facts import EvaluationFacts, Role, WorstCase
@@ -40,6 +44,21 @@ def read_evaluation(folder: Path, *, name: str, role: Role, bundle: Bundle) -> E
     worst = _find_worst(folder / PER_IMAGE, record) if role == "own" else ()
     kept = {key: value for key, value in record.content().items() if key in KEPT}
     return EvaluationFacts(name=name, role=role, metrics=kept, worst=worst)
+
+
+def read_audit(folder: Path, *, bundle: Bundle) -> dict[str, Any]:
+    """Return what the folder of `cxrnet evaluate audit` says, without the command, for the card of `bundle`.
+
+    Raises:
+        UsageError: The folder holds no audit, or an audit of another model.
+    """
+    try:
+        record = AuditRecord.model_validate_json((folder / "metrics.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(f"{folder}: holds no audit; give what `cxrnet evaluate audit` wrote") from error
+    if record.model["sha256"] != bundle.sha256:
+        raise UsageError(f"{folder}: audits {record.model['name']} {record.model['version']}, not {bundle.label}")
+    return record.model_dump(mode="json", exclude={"command"})
 
 
 def _find_worst(path: Path, record: EvaluationRecord) -> tuple[WorstCase, ...]:

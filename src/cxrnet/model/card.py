@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cxrnet.errors import require
+from cxrnet.model.audit_section import audit_section
 from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import DataFacts, EvaluationFacts, Facts, TrainingFacts
 from cxrnet.model.metric_names import HEADINGS, format_metric
@@ -57,7 +58,7 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
     )
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("\n", " ")
     functions = (
-        cautions, describe, headings, metric_rows, overall_rows, result_rows, same_images, setting_rows, source_rows,
+        audit_section, cautions, describe, headings, metric_rows, overall_rows, result_rows, same_images, setting_rows, source_rows,
         title, totals, weakest, worst_rows,
     )  # fmt: skip
     environment.globals |= {function.__name__: function for function in functions} | {"grouped": GROUPED}

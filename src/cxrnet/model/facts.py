@@ -115,6 +115,7 @@ class Facts(Frozen):
         data: From what; None where that is not recorded.
         segmenter: Where the lung masks of a classifier came from.
         evaluations: In the order of the card; their names differ.
+        audit: What `metrics.json` of `cxrnet evaluate audit` says, without the command; None without an audit.
         notes: What people wrote, as Markdown.
     """
 
@@ -123,6 +124,7 @@ class Facts(Frozen):
     data: DataFacts | None = None
     segmenter: SegmenterFacts | None = None
     evaluations: tuple[EvaluationFacts, ...] = ()
+    audit: dict[str, Any] | None = None
     notes: str = ""
 
     @model_validator(mode="after")

@@ -6,6 +6,8 @@ classes, vector scaling with one temperature for more (Guo et al. 2017). Predict
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
