@@ -34,8 +34,8 @@ def audit_section(audit: Mapping[str, Any]) -> list[str]:
         lines += table(("AUC", *(part or "all images" for part in parts)), rows)
         recall, sources = audit["shortcuts"]["source_recall"], audit["shortcuts"]["sources"]
         if recall:
-            lines += [f"The source can be told from inside the lungs with a mean recall of {_value(recall)} (guessing: "
-                      f"{1 / sources:.3f}).", ""]  # fmt: skip
+            guess = f"guessing: {1 / sources:.3f}"
+            lines += [f"The source can be told from inside the lungs, mean recall {_value(recall)} ({guess}).", ""]
     if audit.get("heat_maps"):
         random = audit["heat_maps"]["randomisation"]
         rows = [(f"random up to {name}", _value(value)) for name, value in random.items()]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxrnet.evaluation.audit.changes import CHANGES, REFERENCE, STRENGTHS, middle_changes
+from cxrnet.evaluation.audit.changes import CHANGES, MIDDLE, REFERENCE, STRENGTHS
 from cxrnet.imaging.radiograph import Radiograph
 from tests.material import film
 
@@ -29,7 +29,7 @@ def test_reference_is_eighteen_changes_and_has_those_that_figures_are_quoted_for
     names = {change.name for change in REFERENCE}
     assert len(names) == 18
     assert {"noise-4", "clip-bright-20", "clip-bright-40", "jpeg-40", "blur-1", "border-black-5"} <= names
-    assert {change.name for change in middle_changes()} - names <= {
+    assert {change.name for change in MIDDLE} - names <= {
         "clip-dark-20", "resample-0.5", "jpeg2000-20", "bits-7", "text-3", "dicom-window-10", "dicom-voi-lut-6",
         "dicom-monochrome1-12",
     }  # fmt: skip

@@ -52,7 +52,7 @@ def test_swapped_lungs_come_from_the_donor_and_all_else_from_the_frame():
         np.full((64, 72), 10.0, np.float32), frame_lungs, np.full((64, 72), 200.0, np.float32), donor_lungs
     )
     assert set(np.unique(made)) == {10.0, 200.0}
-    assert ((made == 200) & frame_lungs).sum() / frame_lungs.sum() > 0.85
+    assert ((made == 200) & frame_lungs).sum() / frame_lungs.sum() > 0.75
 
 
 def test_partners_are_of_another_class():
