@@ -57,10 +57,10 @@ def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) ->
         logits[members], labels[members] = table.logits, table.labels
     cases = []
     calibrated, sets = calibrated_across(logits, labels, numbers, model.classes)
-    for sample, scores, members in zip(samples, calibrated, sets, strict=True):
+    for sample, scores, chosen in zip(samples, calibrated, sets, strict=True):
         values = tuple(map(float, scores))
         case = ClassifierCase(
-            sample=sample, status="scored", scores=values, folds=(values,), spread=0.0, conformal_set=members
+            sample=sample, status="scored", scores=values, folds=(values,), spread=0.0, conformal_set=chosen
         )
         observe(outcome_of(case, model.classes), len(samples))
         cases.append(case)

@@ -58,8 +58,8 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
     )
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("\n", " ")
     functions = (
-        audit_section, cautions, describe, headings, metric_rows, overall_rows, result_rows, same_images, setting_rows, source_rows,
-        title, totals, weakest, worst_rows,
+        audit_section, cautions, describe, headings, metric_rows, overall_rows, result_rows, same_images,
+        setting_rows, source_rows, title, totals, weakest, worst_rows,
     )  # fmt: skip
     environment.globals |= {function.__name__: function for function in functions} | {"grouped": GROUPED}
     text = environment.get_template("card.md.j2").render(config=config, facts=facts, sha256=sha256)

@@ -17,9 +17,9 @@ from cxrnet.atomic import write_atomic
 from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ShortcutRecord, StabilityRecord, Value
 from cxrnet.evaluation.audit.stability import EFFECTS
 from cxrnet.evaluation.bootstrap import LEAST_GROUPS
-from cxrnet.evaluation.charts import interval
 from cxrnet.model.bundle import Bundle
-from cxrnet.plots.chart import BLUE, QUIET, SERIES, SKY, VERMILION, legend, name_axes, new_chart, png
+from cxrnet.model.metric_names import format_estimate
+from cxrnet.plots.chart import BLUE, DASHED, QUIET, SERIES, SKY, VERMILION, in_style, new_chart, png
 from cxrnet.screening.finding import NOTICE
 
 COLOURS = {"weak": SKY, "middle": BLUE, "strong": VERMILION}
@@ -67,23 +67,25 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
         effects=EFFECTS,
         least_groups=LEAST_GROUPS,
         notice=NOTICE,
-        told=lambda value: "–" if value is None else interval(value.model_dump()),  # noqa: RUF001
+        told=lambda value: format_estimate(None if value is None else value.model_dump()),
     )
     write_atomic(out / "report.html", page.encode())
 
 
+@in_style
 def effect_plot(record: StabilityRecord, effect: str) -> Plot:
     """Return the plot of one effect: a row a kind of change, a point with its interval a strength."""
     kinds = list(dict.fromkeys(change.kind for change in record.changes))
     figure, (axes,) = new_chart(7.2, 0.6 + 0.27 * len(kinds))
-    for strength, colour in COLOURS.items():
+    strengths = [strength for strength in COLOURS if any(change.strength == strength for change in record.changes)]
+    for strength in strengths:
         chosen = [change for change in record.changes if change.strength == strength]
-        shift = (list(COLOURS).index(strength) - 1) * 0.22
+        shift = (strengths.index(strength) - (len(strengths) - 1) / 2) * 0.22
         places = [len(kinds) - 1 - kinds.index(change.kind) - shift for change in chosen]
-        _points(axes, [change.effects[effect] for change in chosen], places, colour, strength)
+        _points(axes, [change.effects[effect] for change in chosen], places, COLOURS[strength], strength)
     axes.set_yticks(range(len(kinds)), reversed(kinds))
-    name_axes(axes, EFFECTS[effect])
-    legend(axes)
+    axes.set_title(EFFECTS[effect])
+    axes.legend()
     rows = [
         (change.name, change.label, change.strength, *_numbers(change.effects[effect])) for change in record.changes
     ]
@@ -92,12 +94,13 @@ def effect_plot(record: StabilityRecord, effect: str) -> Plot:
     return Plot(f"stability_{effect}", caption, figure, [header, *rows])
 
 
+@in_style
 def shortcut_plot(record: ShortcutRecord) -> Plot:
     """Return the plot of the AUC over all images, and within each source, after each alteration."""
     names = list(record.auc)
     parts = [part for part in record.auc[names[0]] if " / " not in part][: len(SERIES)]
     figure, (axes,) = new_chart(7.2, 0.8 + 0.5 * len(names))
-    axes.axvline(0.5, color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+    axes.axvline(0.5, color=QUIET, linewidth=1, linestyle=DASHED)
     for number, part in enumerate(parts):
         shift = (number - (len(parts) - 1) / 2) * 0.16
         known = [
@@ -106,25 +109,28 @@ def shortcut_plot(record: ShortcutRecord) -> Plot:
         values, places = [value for _, value in known], [place - shift for place, _ in known]
         _points(axes, values, places, SERIES[number], part or "all images")
     axes.set_yticks(range(len(names)), reversed(names))
-    name_axes(axes, "AUC with the lungs, or all else, taken away", x="AUC")
-    legend(axes)
+    axes.set(title="AUC with the lungs, or all else, taken away", xlabel="AUC")
+    axes.legend()
     rows = [(name, part, *_numbers(value)) for name, parts in record.auc.items() for part, value in parts.items()]
     caption = "AUC after each alteration; 0.5 is guessing."
     return Plot("shortcuts", caption, figure, [("alteration", "images", "value", "low", "high", "n"), *rows])
 
 
+@in_style
 def randomisation_plot(record: HeatMapRecord) -> Plot:
     """Return the plot of the correlation with the trained heat map as layers become random."""
     names = list(record.randomisation)
     figure, (axes,) = new_chart(5.6, 3.6)
-    axes.axhline(0, color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+    axes.axhline(0, color=QUIET, linewidth=1, linestyle=DASHED)
     values = [record.randomisation[name].value for name in names]
     axes.plot(names, [np.nan if value is None else value for value in values], color=BLUE, marker="o")
     for name, value in record.randomisation.items():
         if value.low is not None and value.high is not None:
             axes.plot([name, name], [value.low, value.high], color=BLUE)
     axes.set_ylim(-1.05, 1.05)
-    name_axes(axes, "Randomised weights", x="random from the last layer up to", y="Correlation of the heat maps")
+    axes.set(title="Randomised weights", xlabel="random from the last layer up to", ylabel="Correlation")
+        title="Randomised weights", xlabel="random from the last layer up to", ylabel="Correlation of the heat maps"
+    )
     rows = [(name, *_numbers(value)) for name, value in record.randomisation.items()]
     caption = (
         "Correlation with the heat map of the trained network, inside the lungs; near 0 where a map needs the weights."
@@ -132,6 +138,7 @@ def randomisation_plot(record: HeatMapRecord) -> Plot:
     return Plot("randomisation", caption, figure, [("layer", "value", "low", "high", "n"), *rows])
 
 
+@in_style
 def curve_plot(record: HeatMapRecord) -> Plot:
     """Return the plot of the deletion and insertion curves."""
     figure, axes = new_chart(8.4, 3.8, columns=2, sharey=True)
@@ -141,8 +148,8 @@ def curve_plot(record: HeatMapRecord) -> Plot:
             shares = np.linspace(0, 1, len(curve))
             one.plot(shares, curve, color=SERIES[number], marker="o", label=name.removeprefix(f"{kind} by "))
             rows += [(name, float(share), score) for share, score in zip(shares, curve, strict=True)]
-        name_axes(one, kind.capitalize(), x="Share of the lungs", y="Score of the class called")
-        legend(one)
+        one.set(title=kind.capitalize(), xlabel="Share of the lungs", ylabel="Score of the class called")
+        one.legend()
     caption = (
         "Mean score as positions of the lungs are blurred (deletion) or come back out of the blur (insertion), in the "
         "order of the heat map, in a random one, and from the centre of the lungs outwards."
@@ -166,6 +173,7 @@ def _numbers(value: Value) -> tuple[Any, ...]:
     return value.value, value.low, value.high, value.n
 
 
+@in_style
 def _svg(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
