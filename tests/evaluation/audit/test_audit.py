@@ -14,10 +14,10 @@ from tests.evaluation.conftest import pipeline  # noqa: F401
 
 
 @pytest.fixture(scope="module")
-def audited(pipeline, films, tmp_path_factory):  # noqa: F811
+def audited(pipeline, images, tmp_path_factory):  # noqa: F811
     """Folder of an audit of the small bundle."""
     out = tmp_path_factory.mktemp("audit")
-    request = AuditRequest(manifest=films, limit=6, changes="middle", resamples=20)
+    request = AuditRequest(manifest=images, limit=6, changes="middle", resamples=20)
     assert [outcome.status for outcome in Audit(pipeline, request, out).run()] == ["scored"] * 6
     return out
 
@@ -47,13 +47,13 @@ def test_report_holds_its_plots_and_they_have_their_numbers_beside_them(audited)
         assert f"<h2>{heading}</h2>" in report
 
 
-def test_images_are_drawn_from_every_source_and_class(films):
-    samples = read_manifest(films).samples
+def test_images_are_drawn_from_every_source_and_class(images):
+    samples = read_manifest(images).samples
     drawn = draw_evenly(samples, 4, seed=0)
     assert len({(sample.source, sample.label) for sample in drawn}) == 4
     assert drawn == draw_evenly(samples, 4, seed=0)
 
 
-def test_fold_that_the_bundle_lacks_is_refused(pipeline, films, tmp_path):  # noqa: F811
+def test_fold_that_the_bundle_lacks_is_refused(pipeline, images, tmp_path):  # noqa: F811
     with pytest.raises(UsageError, match="fold-column"):
-        Audit(pipeline, AuditRequest(manifest=films, fold_column="fold"), tmp_path)
+        Audit(pipeline, AuditRequest(manifest=images, fold_column="fold"), tmp_path)

@@ -129,8 +129,6 @@ def randomisation_plot(record: HeatMapRecord) -> Plot:
             axes.plot([name, name], [value.low, value.high], color=BLUE)
     axes.set_ylim(-1.05, 1.05)
     axes.set(title="Randomised weights", xlabel="random from the last layer up to", ylabel="Correlation")
-        title="Randomised weights", xlabel="random from the last layer up to", ylabel="Correlation of the heat maps"
-    )
     rows = [(name, *_numbers(value)) for name, value in record.randomisation.items()]
     caption = (
         "Correlation with the heat map of the trained network, inside the lungs; near 0 where a map needs the weights."
