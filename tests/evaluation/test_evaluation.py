@@ -304,6 +304,13 @@ def test_a_column_to_split_by_has_few_values(pipeline, images, tmp_path, monkeyp
         evaluate_segmenter(pipeline, Request(manifest=images, by=("image",)))
 
 
+def test_image_with_two_classes_by_two_spellings_is_refused(pipeline, tmp_path):
+    path, rows = write_images(tmp_path, count=3)
+    write_rows(tmp_path, [*rows, {**rows[0], "image": f"./{rows[0]['image']}", "label": "non-covid"}])
+    with pytest.raises(UsageError, match=r"lines 2, 5: .* is labelled covid and non-covid"):
+        evaluate_classifier(pipeline, Request(manifest=path))
+
+
 def test_a_manifest_with_a_column_of_ours_is_refused(pipeline, tmp_path):
     path, rows = write_images(tmp_path, count=1)
     write_rows(tmp_path, [row | {"dice": "0.9"} for row in rows])

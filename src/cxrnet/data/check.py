@@ -115,7 +115,7 @@ def check_rows(samples: Sequence[Sample]) -> list[Problem]:
     """What the text of the rows shows: labels, splits, the column `fold`, sources; no file is read."""
     folds = [sample.values.get(FOLD_COLUMN, "") for sample in samples]
     return [
-        *_labels_disagree(samples),
+        *find_contradictions(samples),
         *_labels_in_two_cases(samples),
         *find_leaks(samples, [sample.split for sample in samples]),
         *find_leaks(samples, [f"fold {fold}" if fold else "" for fold in folds], what="fold"),
@@ -211,7 +211,8 @@ def tabulate(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
     return table
 
 
-def _labels_disagree(samples: Sequence[Sample]) -> Iterator[Problem]:
+def find_contradictions(samples: Sequence[Sample]) -> Iterator[Problem]:
+    """Images with two labels, by any spelling of their paths."""
     for identity, members in _by(samples, lambda sample: sample.identity):
         labels = sorted({sample.label or "none" for sample in members})
         if len(labels) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cxrnet.data.check import find_contradictions
 from cxrnet.data.manifest import Manifest
 from cxrnet.errors import BundleError, UsageError
 from cxrnet.evaluation.cases import ClassifierCase, classify_samples, row_of
@@ -26,7 +27,7 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     Raises:
         BundleError: The bundle has no classifier.
         ManifestError: The manifest cannot be read.
-        UsageError: A label is missing or unknown, or the request does not fit the manifest.
+        UsageError: A label is missing or unknown, an image has two, or the request does not fit the manifest.
     """
     model = ModelInfo.of(pipeline.bundle)
     if not model.classes:
@@ -34,6 +35,9 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     own = own_columns(model.classes)
     manifest, by = request.read(own_columns=own)
     check_labels(request, manifest, model)
+    contradiction = next(find_contradictions(manifest.samples), None)
+    if contradiction is not None:
+        raise UsageError(f"{request.manifest.name}: {contradiction.text}; see `cxrnet data check`")
     cases = []
     for case in classify_samples(pipeline, manifest.samples, jobs=request.jobs):
         observe(outcome_of(case, model.classes), len(manifest.samples))
