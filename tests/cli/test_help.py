@@ -12,7 +12,7 @@ import typer
 from cxrnet.cli import app
 
 find_words = runpy.run_path(str(Path(__file__).parents[2] / ".ci" / "words.py"))["find_words"]
-PENDING = {"inspect", "pacs", "scp", "screen", "segment"}
+PENDING = {"pacs", "scp"}
 """Commands whose help is not plain English yet."""
 
 
