@@ -9,7 +9,7 @@ DEMO ?= demo
 LIGHT ?= .venv-demo
 LIGHT_READY := $(LIGHT)/.ready
 
-.PHONY: help demo test test-slow test-pacs fuzz audit docs lint format bench clean
+.PHONY: help demo web test-web test test-slow test-pacs fuzz audit docs lint format bench clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-pacs       studies through the node and a real PACS (Orthanc) and back"
 	@echo "make fuzz            RUNS=200000 inputs against the reader     make audit   known holes in what is installed"
 	@echo "make lint | format   ruff, mypy, wording         make bench       the table of timings"
+	@echo "make web             build the page (Node.js)    make test-web    the page in a real Chromium"
 	@echo "make docs            the documentation as a site in build/site"
 
 $(READY): pyproject.toml constraints.txt
@@ -66,6 +67,28 @@ test-pacs: $(READY)
 	fi
 	$(BIN)/python -m pytest -m pacs tests/pacs
 
+# The page, from web/ into the package; what it is built from is pinned in web/package-lock.json.
+STATIC := src/cxrnet/web/static
+web/node_modules/.ready: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	touch $@
+
+web: web/node_modules/.ready
+	cd web && npm run --silent check && npm run --silent build
+	mkdir -p $(STATIC)
+	cp web/dist/* $(STATIC)/
+
+test-web: $(READY) web
+	@if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then \
+			apt-get update -qq && apt-get install -y -qq chromium; \
+		else \
+			echo "needs: sudo apt-get install chromium" >&2; exit 1; \
+		fi; \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
+	$(BIN)/python -m pytest tests/web
+
 # Guided by coverage, then bits flipped in frames of each codec; what was found is in .fuzz/found.
 RUNS ?= 200000
 fuzz: $(READY)
@@ -86,4 +109,4 @@ bench: $(READY)
 	$(BIN)/cxrnet bench $(if $(BUNDLE),--bundle $(BUNDLE))
 
 clean:
-	rm -rf $(VENV) $(LIGHT) $(DEMO) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LIGHT) $(DEMO) $(STATIC) web/dist web/node_modules .mypy_cache .pytest_cache .ruff_cache

@@ -26,7 +26,7 @@ FLOORS = {
     "screening": 4,
     "training": 4.5,
     "node": 5,
-    "web": 5,
+    "web": 5.5,
     "evaluation": 5,
     "bench": 5,
     "cli": 6,

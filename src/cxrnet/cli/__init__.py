@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cxrnet.cli import bench, data, evaluate, inspect, pacs, scp, screen, segment, train, weights
+from cxrnet.cli import bench, data, evaluate, export_web, inspect, pacs, scp, screen, segment, serve, train, weights
 from cxrnet.errors import CxrNetError, OutputError
 
 HELP = "Lung masks, class scores and heat maps from chest radiographs. Research use only: not a medical device."
@@ -27,6 +27,8 @@ app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
 app.command("bench")(bench.bench)
 app.command("scp")(scp.scp)
+app.command("serve")(serve.serve)
+app.command("export-web")(export_web.export_web)
 app.add_typer(pacs.app, name="pacs")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(weights.app, name="weights")

@@ -34,7 +34,7 @@ _BODY_PART = """
 _VIEW = "AP PA LL RL LLD RLD LLO RLO RAO LAO RPO LPO LAT LATERAL LLAT RLAT OBL ANTERIOR POSTERIOR AXIAL DECUBITUS NONE"
 _ORIENTATION = re.compile(r"[APHFLR]{1,3}")  # PS3.3 C.7.6.1.1.1, of a biped
 
-_WORDS = {
+TERMS = {
     "Modality": frozenset(_MODALITY.split()),
     "BodyPartExamined": frozenset(_BODY_PART.split()) | {"PORT CHEST", "CHEST PORT", "CHEST PA", "CHEST AP"},
     "ViewPosition": frozenset(_VIEW.split()),
@@ -42,6 +42,7 @@ _WORDS = {
     "PresentationIntentType": frozenset({"FOR PRESENTATION", "FOR PROCESSING"}),
     "BurnedInAnnotation": frozenset({"YES", "NO"}),
 }
+"""Attribute -> the words that it may hold, in upper case; Patient Orientation has a form instead."""
 
 
 def is_known(keyword: str, value: str) -> bool:
@@ -49,4 +50,4 @@ def is_known(keyword: str, value: str) -> bool:
     parts = [part.strip().upper() for part in value.split("\\")]
     if keyword == "PatientOrientation":
         return all(_ORIENTATION.fullmatch(part) for part in parts if part)
-    return all(part in _WORDS[keyword] for part in parts if part)
+    return all(part in TERMS[keyword] for part in parts if part)

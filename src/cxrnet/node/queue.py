@@ -203,6 +203,23 @@ class Queue:
             found = self._connection.execute("SELECT count(*) FROM work WHERE state IN ('received', 'screened')")
             return int(found.fetchone()[0])
 
+    @property
+    def changes(self) -> int:
+        """Rows written since the queue was opened: while it stays the same, so do the rows."""
+        return self._connection.total_changes
+
+    def find(self, number: int) -> Work | None:
+        """Return a row, None where there is none of this number."""
+        with self._lock:
+            return next(iter(self._select("number = ?", number)), None)
+
+    def delete(self, number: int) -> Work | None:
+        """Delete a row, whatever its state, and return it; None where there is none of this number."""
+        with self._transaction():
+            found = self._select("number = ?", number)
+            self._connection.execute("DELETE FROM work WHERE number = ?", (number,))
+        return next(iter(found), None)
+
     def forget(self, *states: State, before: float) -> list[Work]:
         """Delete the rows in `states` that last changed before a time, and return them."""
         places = ", ".join("?" * len(states))

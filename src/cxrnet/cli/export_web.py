@@ -1,0 +1,27 @@
+"""`cxrnet export-web`: the page with a model inside, as one file or as a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def export_web(
+    out: Path = typer.Option(..., "--out", "-o", help="File to write, or folder with --folder.", show_default=False),
+    bundle: str = typer.Option("covid", "--bundle", "-b", help="Name of a bundle, or its folder."),
+    folder: bool = typer.Option(False, "--folder", help="Write a folder for static hosting, with threads."),
+) -> None:
+    """Write the page that screens in the browser, with the model inside.
+
+    The single file opens without a server or a network, and nothing leaves the browser. Research use only.
+    """
+    from cxrnet.errors import UsageError
+    from cxrnet.model.registry import open_bundle
+    from cxrnet.web.export import export_file, export_folder
+
+    if not folder and out.is_dir():
+        raise UsageError(f"--out {out}: is a folder; name a file, or add --folder")
+    model = open_bundle(bundle)
+    size = export_folder(model, out) if folder else export_file(model, out)
+    typer.echo(f"{out}: {size / 1e6:.1f} MB, model {model.label}")

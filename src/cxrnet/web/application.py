@@ -1,0 +1,207 @@
+"""The HTTP interface of the service: the page, the API under /api/v1, and its description."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Collection
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from cxrnet.node.objects import FILES
+from cxrnet.web.events import Watcher
+from cxrnet.web.intake import Parts, UploadError
+from cxrnet.web.openapi import describe_api, describe_page
+from cxrnet.web.results import LAYOUT, MAPS, PIXELS
+from cxrnet.web.security import LOGIN, Gatekeeper
+from cxrnet.web.service import Service
+
+API = "/api/v1"
+_LOGIN_BYTES = 4096
+_KINDS = {"app.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8"}
+_LOGIN_PAGE = (
+    '<!doctype html><html lang="en" data-theme="dark"><meta charset="utf-8"><title>cxrnet</title>'
+    '<link rel="stylesheet" href="style.css"><body class="login"><main class="login"><h1>cxrnet</h1>'
+    '<form method="post" action="login"><label for="token">Token, as `cxrnet serve` printed it</label>'
+    '<input type="password" id="token" name="token" autocomplete="off" required autofocus>'
+    '<button class="primary">Open</button></form><p role="alert">{}</p></main></body></html>'
+)
+
+
+class Application:
+    """The routes of one service.
+
+    Args:
+        service: What answers.
+        static: Files of the built page by name.
+        hosts: Names by which it may be asked, in addition to those of loopback.
+        token: What a client must know; None asks for none.
+        is_encrypted: Whether it is asked over TLS.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        static: dict[str, bytes],
+        *,
+        hosts: Collection[str] = (),
+        token: str | None = None,
+        is_encrypted: bool = False,
+    ) -> None:
+        self._service, self._static = service, static
+        self._watcher = Watcher(service)
+        self._page = _service_page(static["index.html"])
+        routes = Starlette(
+            routes=[
+                Route("/", self._answer_page),
+                *(Route(f"/{name}", self._answer_static) for name in _KINDS),
+                Route(LOGIN, self._answer_login, methods=["GET", "POST"]),
+                Route(f"{API}/openapi.json", self._answer_openapi),
+                Route(f"{API}/docs", self._answer_docs),
+                Route(f"{API}/model", self._answer_model),
+                Route(f"{API}/events", self._answer_events),
+                Route(f"{API}/images", self._answer_images, methods=["GET", "POST"]),
+                Route(f"{API}/images/{{number:int}}", self._answer_image, methods=["GET", "DELETE"]),
+                Route(f"{API}/images/{{number:int}}/finding.json", self._answer_finding),
+                Route(f"{API}/images/{{number:int}}/pixels", self._answer_pixels),
+                Route(f"{API}/images/{{number:int}}/maps.npz", self._answer_maps),
+                Route(f"{API}/images/{{number:int}}/objects/{{name:str}}", self._answer_object),
+            ],
+            exception_handlers={HTTPException: _refuse, UploadError: _refuse_upload, OSError: _refuse_disk},
+        )
+        self.guarded = Gatekeeper(routes, hosts=hosts, token=token, is_encrypted=is_encrypted)
+
+    async def _answer_page(self, request: Request) -> Response:
+        return HTMLResponse(self._page)
+
+    async def _answer_static(self, request: Request) -> Response:
+        name = request.url.path.lstrip("/")
+        return Response(self._static[name], headers={"Content-Type": _KINDS[name]})
+
+    async def _answer_login(self, request: Request) -> Response:
+        if request.method == "GET":
+            return HTMLResponse(_LOGIN_PAGE.format(""))
+        self._service.rate.take()
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _LOGIN_BYTES:
+                raise HTTPException(413, "the form is too large; send the token alone")
+        given = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0]
+        cookie = self.guarded.log_in(given)
+        if cookie is None:
+            await asyncio.sleep(0.5)  # guessing takes its time
+            return HTMLResponse(_LOGIN_PAGE.format("This is not the token."), status_code=401)
+        return Response(status_code=303, headers={"Location": "/", "Set-Cookie": cookie})
+
+    async def _answer_openapi(self, request: Request) -> Response:
+        return JSONResponse(describe_api())
+
+    async def _answer_docs(self, request: Request) -> Response:
+        return HTMLResponse(describe_page(describe_api()))
+
+    async def _answer_model(self, request: Request) -> Response:
+        return JSONResponse(self._service.model)
+
+    async def _answer_events(self, request: Request) -> Response:
+        if self._watcher.is_full:
+            raise HTTPException(503, "too many pages watch already; close one")
+        return StreamingResponse(self._watcher.events(), media_type="text/event-stream")
+
+    async def _answer_images(self, request: Request) -> Response:
+        if request.method == "GET":
+            entries = await asyncio.to_thread(self._service.entries)
+            return JSONResponse({"images": [entry.record() for entry in entries]})
+        await asyncio.to_thread(self._service.check_room)
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._service.limits.image_bytes:
+            most = self._service.limits.image_bytes
+            raise UploadError(413, f"the file is {length} bytes; at most {most} are taken")
+        parts = Parts()
+        writing = asyncio.create_task(asyncio.to_thread(self._service.take, parts))
+        try:
+            await parts.fill(request.stream(), self._service.limits)
+        except (UploadError, ClientDisconnect):
+            await asyncio.gather(writing, return_exceptions=True)  # it ends with the same error, and leaves no file
+            raise
+        entry = await writing
+        return JSONResponse(entry.record(), status_code=201, headers={"Location": f"{API}/images/{entry.number}"})
+
+    async def _answer_image(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        if request.method == "DELETE":
+            if not await asyncio.to_thread(self._service.delete, number):
+                raise _missing(number)
+            return Response(status_code=204)
+        entry = await asyncio.to_thread(self._service.entry, number)
+        if entry is None:
+            raise _missing(number)
+        return JSONResponse(entry.record())
+
+    async def _answer_finding(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        record = await asyncio.to_thread(self._service.finding, number)
+        if record is None:
+            raise await self._why_none(number)
+        return JSONResponse(record)
+
+    async def _answer_pixels(self, request: Request) -> Response:
+        path = await self._result(request, PIXELS)
+        layout = json.loads((path.parent / LAYOUT).read_text(encoding="utf-8"))
+        headers = {"Content-Encoding": "gzip", "X-Image": json.dumps(layout, separators=(",", ":"))}
+        return FileResponse(path, media_type="application/octet-stream", headers=headers)
+
+    async def _answer_maps(self, request: Request) -> Response:
+        return FileResponse(await self._result(request, MAPS), media_type="application/zip")
+
+    async def _answer_object(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in FILES:
+            raise HTTPException(404, f"there is no object of this name; the names are {', '.join(FILES)}")
+        return FileResponse(await self._result(request, name), media_type="application/dicom")
+
+    async def _result(self, request: Request, name: str) -> Path:
+        number = request.path_params["number"]
+        path = await asyncio.to_thread(self._service.result, number, name)
+        if path is None:
+            raise await self._why_none(number)
+        return path
+
+    async def _why_none(self, number: int) -> HTTPException:
+        entry = await asyncio.to_thread(self._service.entry, number)
+        if entry is None:
+            return _missing(number)
+        if entry.status in ("waiting", "screening"):
+            return HTTPException(409, f"image {number} is not screened yet; ask again later")
+        return HTTPException(404, f"image {number} is {entry.status} and has no such result")
+
+
+def _service_page(index: bytes) -> bytes:
+    """Return the page as the service gives it: informed where its findings come from; the policy is in the headers."""
+    return index.replace(b'<html lang="en"', b'<html lang="en" data-source="service"', 1)
+
+
+def _missing(number: int) -> HTTPException:
+    return HTTPException(404, f"there is no image {number}; GET {API}/images lists all")
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": str(error.detail)}, status_code=error.status_code)
+
+
+async def _refuse_upload(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UploadError)
+    headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
+    return JSONResponse({"detail": str(error)}, status_code=error.status, headers=headers | {"Connection": "close"})
+
+
+async def _refuse_disk(request: Request, error: Exception) -> Response:
+    detail = f"the disk cannot take it ({type(error).__name__}); free space"
+    return JSONResponse({"detail": detail}, status_code=507)

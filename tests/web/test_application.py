@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxrnet.web.application import Application
+from cxrnet.web.intake import UploadLimits
+from cxrnet.web.service import Service
+from tests.web.conftest import connected, wait_until_screened
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "web.md"
+
+
+def upload(client, content):
+    answer = client.post("/api/v1/images", content=content)
+    assert answer.status_code == 201
+    return answer.json()["number"]
+
+
+def test_image_is_taken_screened_and_answered(client, dicom, pipeline):
+    path = dicom()
+    number = upload(client, path.read_bytes())
+    entry = wait_until_screened(client, number)
+    finding = pipeline.screen(path)
+    record = client.get(f"/api/v1/images/{number}/finding.json").json()
+    assert (record["status"], entry["status"]) == (finding.status, finding.status)
+    assert record["scores"] == (dict(finding.scores) or None)
+    assert record["input"] == f"job {number}"
+
+
+def test_pixels_are_the_greys_at_full_depth(client, dicom, pipeline):
+    path = dicom()
+    number = upload(client, path.read_bytes())
+    wait_until_screened(client, number)
+    answer = client.get(f"/api/v1/images/{number}/pixels")
+    layout = json.loads(answer.headers["X-Image"])
+    pixels = np.frombuffer(answer.content, "<u2").reshape(layout["height"], layout["width"])
+    assert np.abs(pixels / 257.0 - pipeline.read(path).pixels).max() <= 0.5 / 257 + 1e-4
+
+
+def test_maps_are_the_arrays_of_the_program(client, dicom, pipeline):
+    path = dicom()
+    number = upload(client, path.read_bytes())
+    wait_until_screened(client, number)
+    with np.load(io.BytesIO(client.get(f"/api/v1/images/{number}/maps.npz").content)) as maps:
+        assert np.allclose(maps["lung_probability"], pipeline.screen(path).lung_probability)
+
+
+def test_unreadable_file_fails_in_words(client):
+    number = upload(client, b"no image at all")
+    assert wait_until_screened(client, number)["status"] == "failed"
+    record = client.get(f"/api/v1/images/{number}/finding.json").json()
+    assert record["reasons"][0]["code"] == "UNREADABLE"
+    assert client.get(f"/api/v1/images/{number}/pixels").status_code == 404
+
+
+def test_deleted_image_is_gone_from_the_disk(client, dicom, tmp_path):
+    number = upload(client, dicom().read_bytes())
+    wait_until_screened(client, number)
+    assert client.delete(f"/api/v1/images/{number}").status_code == 204
+    assert client.get(f"/api/v1/images/{number}").status_code == 404
+    assert client.delete(f"/api/v1/images/{number}").status_code == 404
+    assert not list((tmp_path / "spool" / "results").iterdir())
+
+
+def test_too_large_upload_is_refused_and_leaves_nothing(client, service, tmp_path):
+    def chunks():
+        for _ in range(40):
+            yield bytes(2**16)
+
+    assert client.post("/api/v1/images", content=bytes(2**20 + 1)).status_code == 413
+    assert client.post("/api/v1/images", content=chunks()).status_code == 413
+    assert client.post("/api/v1/images", content=b"").status_code == 400
+    assert not list((tmp_path / "spool" / "incoming").iterdir())
+    assert service.entries() == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"),
+    [
+        (UploadLimits(free_bytes=0, per_minute=1), 429),
+        (UploadLimits(free_bytes=2**62), 507),
+        (UploadLimits(free_bytes=0, waiting=0), 503),
+    ],
+)
+def test_caps_on_rate_room_and_queue(pipeline, static, tmp_path, limits, status):
+    with (
+        Service(tmp_path / "spool", pipeline, limits=limits) as service,
+        connected(Application(service, static)) as client,
+    ):
+        assert status in [client.post("/api/v1/images", content=b"x").status_code for _ in range(2)]
+
+
+def test_what_waits_is_screened_after_a_restart(pipeline, static, tmp_path, dicom):
+    spool, limits = tmp_path / "spool", UploadLimits(free_bytes=0)
+    with Service(spool, pipeline, jobs=0, limits=limits) as service:
+        number = service.take([dicom().read_bytes()]).number
+    with Service(spool, pipeline, limits=limits) as service, connected(Application(service, static)) as client:
+        entry = wait_until_screened(client, number)
+    with Service(spool, pipeline, limits=limits) as service:
+        again = service.entries()
+    assert [(one.number, one.status, one.score) for one in again] == [(number, entry["status"], entry["score"])]
+
+
+def test_events_tell_of_all_images_and_end_with_the_service(service, static):
+    service.take([b"no image"])
+    service.stopping.set()
+    with connected(Application(service, static)) as client, client.stream("GET", "/api/v1/events") as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        assert list(answer.iter_lines()) == []
+
+
+def test_description_names_every_route(client):
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    assert {"/images", "/images/{number}", "/images/{number}/finding.json", "/events", "/model"} <= paths.keys()
+    page = client.get("/api/v1/docs").text
+    assert all(path in page for path in paths)
+
+
+def test_page_is_informed_that_a_service_answers(client):
+    assert 'data-source="service"' in client.get("/").text
+
+
+def test_curl_examples_of_the_documentation_work(client, dicom, tmp_path):
+    if shutil.which("curl") is None:
+        pytest.skip("no curl on this machine")
+    (tmp_path / "chest.dcm").write_bytes(dicom().read_bytes())
+    examples = re.findall(r"^    (curl .*)$", DOCUMENT.read_text(), flags=re.MULTILINE)
+    assert len(examples) >= 5
+    for example in examples:
+        words = shlex.split(example.replace("http://127.0.0.1:8000", str(client.base_url).rstrip("/")))
+        subprocess.run([*words, "--fail"], cwd=tmp_path, check=True, capture_output=True)
+        if "--data-binary" in words:
+            wait_until_screened(client, 1)
+    assert (tmp_path / "maps.npz").stat().st_size > 0

@@ -1,0 +1,147 @@
+"""The page in a real browser: the single file without a network, and the page of the service."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cxrnet.screening.pipeline import Pipeline
+from cxrnet.web.application import Application
+from cxrnet.web.intake import UploadLimits
+from cxrnet.web.service import Service
+from cxrnet.web.static_files import read_static
+from tests.web.browser import serving
+from tests.web.vectors import chest as made_up_chest
+from tests.web.vectors import dicom as made_up_dicom
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+READY = "html[data-ready=true]"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Files to drop: the radiograph of pydicom that is scored, and ones that are not."""
+    from pydicom.data import get_testdata_file
+
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "rg1.dcm").write_bytes(Path(str(get_testdata_file("RG1_UNCR.dcm"))).read_bytes())
+    foot = made_up_dicom(made_up_chest(bits=12), bits=12, BodyPartExamined="FOOT")
+    (folder / "foot.dcm").write_bytes(foot)
+    (folder / "letter.txt").write_text("no image")
+    return [folder / name for name in ("rg1.dcm", "foot.dcm", "letter.txt")]
+
+
+@pytest.fixture
+def page(chromium, page_file):
+    """The single file, opened without a network; nothing may go wrong in its script."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, offline=True, accept_downloads=True)
+    opened = context.new_page()
+    errors = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(page_file.as_uri())
+    opened.locator(READY).wait_for()
+    yield opened
+    context.close()
+    assert errors == []
+
+
+def give(page, images):
+    page.set_input_files("#file-input", images)
+    page.get_by_text(f"{len(images)} of {len(images)} screened").wait_for(timeout=90_000)
+
+
+def test_single_file_screens_shows_and_saves_without_a_network(page, images):
+    give(page, images)
+    finding = page.locator("#finding-content")
+    finding.get_by_text("95 % over folds").first.wait_for()
+    page.keyboard.press("1")
+    page.locator("#colour-bar").wait_for()
+    assert page.locator("[data-map=covid]").get_attribute("aria-pressed") == "true"
+    page.keyboard.press(" ")
+    page.locator("#colour-bar").wait_for(state="hidden")
+    with page.expect_download() as saved:
+        page.locator("#save-json").click()
+    record = json.loads(Path(saved.value.path()).read_text())
+    with Pipeline.load("covid") as pipeline:
+        expected = pipeline.screen(images[0])
+    assert record["scores"]["covid"] == pytest.approx(expected.scores["covid"], abs=1e-5)
+    page.keyboard.press("ArrowDown")
+    finding.get_by_text("Body part is FOOT").wait_for()
+    finding.get_by_text("Give a frontal chest radiograph").wait_for()
+    page.keyboard.press("ArrowDown")
+    finding.get_by_text("not in a known image format").wait_for()
+
+
+def test_worklist_filters_and_sorts(page, images):
+    give(page, images)
+    page.locator("#filter").select_option("refused")
+    assert page.locator("#rows td.name").all_inner_texts() == ["foot.dcm"]
+    page.locator("#filter").select_option("")
+    page.get_by_role("button", name="Image", exact=True).click()
+    assert page.locator("#rows td.name").all_inner_texts() == ["foot.dcm", "letter.txt", "rg1.dcm"]
+
+
+def test_dragging_changes_the_window_and_reset_brings_it_back(page, images):
+    give(page, images[:1])
+    state = page.locator("#state")
+    state.get_by_text("window").wait_for()
+    before = state.inner_text()
+    box = page.locator("#stage").bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 290, box["y"] + 240)
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    assert state.inner_text() != before
+    page.keyboard.press("r")
+    page.wait_for_timeout(100)
+    assert state.inner_text() == before
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_no_serious_fault_of_accessibility(chromium, page_file, images, theme):
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed; run `make test-web`")
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    page.locator(READY).wait_for()
+    if theme == "light":
+        page.locator("#theme").click()
+    give(page, images)
+    page.keyboard.press("1")
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    context.close()
+    serious = [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+@contextmanager
+def served(pipeline, spool):
+    """Give the address of a running service."""
+    limits = UploadLimits(free_bytes=0)
+    with Service(spool, pipeline, limits=limits) as service, serving(Application(service, read_static())) as address:
+        yield address
+        service.stopping.set()
+
+
+def test_service_screens_what_is_dropped_and_has_it_after_a_restart(chromium, built, images, tmp_path):
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    with Pipeline.load("covid") as pipeline:
+        with served(pipeline, tmp_path / "spool") as address:
+            page.goto(address)
+            page.locator(READY).wait_for()
+            give(page, images)
+            page.locator("#finding-content").get_by_text("95 % over folds").first.wait_for()
+            page.keyboard.press("3")
+            page.locator("#colour-bar").wait_for()
+        with served(pipeline, tmp_path / "spool") as address:
+            page.goto(address)
+            page.get_by_text("3 of 3 screened").wait_for()
+            assert page.locator("#rows tr").first.inner_text().split() == ["image", "1", "Scored", "0.010"]
+    context.close()

@@ -1,0 +1,124 @@
+"""Images of every form that the page reads: those of pydicom, and made-up ones of each depth, sign, table and size."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+OF_PYDICOM = (
+    "RG1_UNCR.dcm", "RG1_J2KR.dcm", "RG1_J2KI.dcm", "RG3_UNCR.dcm", "RG3_J2KI.dcm", "693_UNCR.dcm", "693_J2KI.dcm",
+    "MR2_UNCR.dcm", "MR2_J2KI.dcm", "JPEG-LL.dcm", "JPEG2000.dcm", "JPEG2000-embedded-sequence-delimiter.dcm",
+    "JPGLosslessP14SV1_1s_1f_8b.dcm", "MR-SIEMENS-DICOM-WithOverlays.dcm", "CT_small.dcm", "MR_small.dcm",
+    "MR_small_RLE.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm", "MR_small_jp2klossless.dcm",
+    "MR_small_jpeg_ls_lossless.dcm", "J2K_pixelrep_mismatch.dcm", "image_dfl.dcm", "mlut_18.dcm", "vlut_04.dcm",
+    "bad_sequence.dcm", "explicit_VR-UN.dcm", "examples_overlay.dcm", "OBXXXX1A.dcm", "emri_small.dcm", "no_meta.dcm",
+    "rtplan.dcm", "JPEGLSNearLossless_16.dcm",
+)  # fmt: skip
+"""Files of pydicom, those that are refused in the same words included."""
+
+
+def chest(height=480, width=520, *, bits=8, seed=0):
+    """Return a made-up chest, uint16 [height, width], of so many bits."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
+    lungs = np.zeros((height, width))
+    for middle in (0.3, 0.7):
+        lungs = np.maximum(lungs, 1 - ((rows - 0.5) / 0.34) ** 2 - ((columns - middle) / 0.15) ** 2)
+    grey = 0.75 - 0.5 * np.clip(4 * lungs, 0, 1) + 0.05 * np.sin(60 * rows) * (lungs > 0) + 0.1 * rows
+    grey = cv2.GaussianBlur(grey, (0, 0), 2) + rng.normal(0, 0.01, grey.shape)
+    return (grey.clip(0, 1) * (2**bits - 1)).round().astype(np.uint16)
+
+
+def dicom(pixels, *, bits=16, signed=False, syntax=ExplicitVRLittleEndian, **elements):
+    """Return a DICOM file of the pixels, uint16 or int16 [height, width], with further elements."""
+    allocated = 8 if bits <= 8 else 16
+    dataset = Dataset()
+    dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
+    dataset.SOPInstanceUID = "1.2.3.4"
+    dataset.Modality = "DX"
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = allocated, bits, bits - 1
+    dataset.PixelRepresentation = int(signed)
+    kind = {8: np.uint8, 16: np.int16 if signed else np.uint16}[allocated]
+    dataset.PixelData = pixels.astype(kind).tobytes()
+    dataset["PixelData"].VR = "OW"
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    file = BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def table(entries, first, bits=16):
+    """Return the item of a look-up table."""
+    item = Dataset()
+    item.LUTDescriptor = [len(entries), first, bits]
+    item.LUTData = np.asarray(entries, np.uint16).tobytes()
+    item["LUTDescriptor"].VR = "US"
+    item["LUTData"].VR = "OW"
+    return item
+
+
+def made_up():
+    """Yield names and files that are made here."""
+    encoded = lambda kind, pixels, *options: cv2.imencode(kind, pixels, *options)[1].tobytes()  # noqa: E731
+    grey = chest().astype(np.uint8)
+    yield "grey8.png", encoded(".png", grey)
+    yield "grey16.png", encoded(".png", chest(bits=16))
+    yield "grey1.png", encoded(".png", (grey > 120).astype(np.uint8) * 255, [cv2.IMWRITE_PNG_BILEVEL, 1])
+    yield "tinted.png", encoded(".png", np.dstack([grey, grey, (grey * 0.97).astype(np.uint8)]))
+    yield "alpha.png", encoded(".png", np.dstack([grey, grey, grey, np.full_like(grey, 255)]))
+    yield "rgb16.png", encoded(".png", np.dstack([chest(bits=16)] * 3))
+    yield "colour.png", encoded(".png", np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8))
+    yield "grey.jpg", encoded(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    for height, width in ((300, 340), (600, 680), (900, 1020), (311, 1001), (2001, 1777), (200, 220), (900, 200)):
+        yield f"{width}x{height}.png", encoded(".png", chest(height, width, bits=16, seed=height))
+    yield "constant.png", encoded(".png", np.full((200, 200), 7, np.uint8))
+    yield "small.png", encoded(".png", grey[:40, :400])
+    yield "truncated.png", encoded(".png", grey)[:9000]
+    for bits in (8, 10, 12, 14, 15, 16):
+        yield f"unsigned{bits}.dcm", dicom(chest(bits=bits), bits=bits)
+    low = chest(bits=12).astype(np.int32) - 2048
+    yield "signed12.dcm", dicom(low, bits=12, signed=True)
+    yield "signed16.dcm", dicom(low * 8, signed=True, RescaleSlope="0.5", RescaleIntercept="-100")
+    yield "implicit.dcm", dicom(chest(bits=12), bits=12, syntax=ImplicitVRLittleEndian)
+    yield "inverse.dcm", dicom(4095 - chest(bits=12), bits=12, PhotometricInterpretation="MONOCHROME1")
+    window = {"WindowCenter": "2000", "WindowWidth": "1500"}
+    yield "window.dcm", dicom(chest(bits=12), bits=12, **window)
+    yield "sigmoid.dcm", dicom(chest(bits=12), bits=12, **window, VOILUTFunction="SIGMOID")
+    padded = chest(bits=12)
+    padded[:40] = 0
+    yield "padding.dcm", dicom(padded, bits=12, PixelPaddingValue=0, PixelPaddingRangeLimit=20)
+    square = (np.arange(4096) / 4095) ** 2 * 65535
+    yield "modality.dcm", dicom(chest(bits=12), bits=12, ModalityLUTSequence=[table(square, 0)])
+    yield "voi.dcm", dicom(chest(bits=12), bits=12, VOILUTSequence=[table(square, 0)])
+    yield "falling.dcm", dicom(chest(bits=12), bits=12, VOILUTSequence=[table(square[::-1], 0)])
+    yield "lateral.dcm", dicom(chest(bits=12), bits=12, ViewPosition="LL", BodyPartExamined="SMITH JOHN")
+    yield "spacing.dcm", dicom(chest(bits=12), bits=12, ImagerPixelSpacing=["0.2", "0.2"])
+    yield "deep.dcm", dicom((chest(bits=16) // 16 + 30000), bits=16)  # fills a small part of its range
+
+
+def write_vectors(folder: Path) -> list[Path]:
+    """Write all files into a folder and return their paths."""
+    paths = []
+    for name in OF_PYDICOM:
+        found = get_testdata_file(name, download=False)
+        if found is not None:
+            paths.append(folder / name)
+            paths[-1].write_bytes(Path(str(found)).read_bytes())
+    for name, content in made_up():
+        paths.append(folder / name)
+        paths[-1].write_bytes(content)
+    return paths

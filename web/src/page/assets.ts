@@ -1,0 +1,45 @@
+/** What the page runs with: inside the single file as compressed data, next to it as files. */
+
+import type { Model } from "../inference/model";
+
+export interface Assets {
+  model: Model;
+  /** Whether everything is inside the page. */
+  isInline: boolean;
+  bytes(name: string): Promise<ArrayBuffer>;
+  /** Address that a classic worker is started from. */
+  workerAddress(): Promise<string>;
+}
+
+const FORMAT = 1;
+
+export async function loadAssets(): Promise<Assets> {
+  const isInline = document.getElementById("data-model.json") !== null;
+  const bytes = isInline ? inlineBytes : fetchedBytes;
+  const model = JSON.parse(new TextDecoder().decode(await bytes("model.json"))) as Model;
+  const format: number = model.format;
+  if (format !== FORMAT) {
+    throw new Error(`the model is of format ${format}; this page reads format ${FORMAT}, export it again`);
+  }
+  const workerAddress = async (): Promise<string> => {
+    if (!isInline) return "worker.js";
+    return URL.createObjectURL(new Blob([await bytes("worker.js")], { type: "text/javascript" }));
+  };
+  return { model, isInline, bytes, workerAddress };
+}
+
+async function fetchedBytes(name: string): Promise<ArrayBuffer> {
+  const response = await fetch(name);
+  if (!response.ok) throw new Error(`${name} cannot be loaded (${response.status}); reload the page`);
+  return response.arrayBuffer();
+}
+
+async function inlineBytes(name: string): Promise<ArrayBuffer> {
+  const element = document.getElementById(`data-${name}`);
+  if (element === null) throw new Error(`${name} is missing from the page; export it again`);
+  const packed = atob(element.textContent ?? "");
+  const bytes = new Uint8Array(packed.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = packed.charCodeAt(at);
+  const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(inflated).arrayBuffer();
+}

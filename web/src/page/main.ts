@@ -1,0 +1,288 @@
+/** The page: starts its source of findings and connects worklist, image view and finding. */
+
+import { loadAssets } from "./assets";
+import { find, make, save } from "./elements";
+import { chosenFiles, droppedFiles } from "./files";
+import { showFinding } from "./finding_panel";
+import { listenForKeys } from "./keyboard";
+import { Overlays } from "./overlays";
+import { ServiceSource } from "./service_source";
+import type { FindingSource, Listener, NamedFile, OpenedImage } from "./source";
+import { Viewer } from "./viewer";
+import { WorkerSource } from "./worker_source";
+import { Worklist } from "./worklist";
+
+class Page {
+  private opened: OpenedImage | null = null;
+  private wanted: number | null = null;
+  private readonly viewer: Viewer;
+  private readonly worklist: Worklist;
+  private overlays: Overlays | null = null;
+  private source: FindingSource | null = null;
+
+  constructor() {
+    this.worklist = new Worklist((number) => void this.open(number));
+    const [image, overlay] = ["image", "overlay"].map((id) => find(id) as HTMLCanvasElement);
+    this.viewer = new Viewer(find("stage"), image, overlay, ({ zoom, low, high, isInverted }) => {
+      const level = `window ${percent(high - low)} at ${percent((low + high) / 2)}`;
+      const shown = this.opened?.image === null || this.opened === null;
+      find("state").textContent = shown ? "" : `${Math.round(100 * zoom)} %  ·  ${level}`;
+      find("invert").setAttribute("aria-pressed", String(isInverted));
+    });
+    this.connect();
+  }
+
+  async start(): Promise<void> {
+    const listener: Listener = {
+      changed: (entry) => {
+        this.worklist.change(entry);
+        if (this.wanted === null) this.worklist.select(entry.number);
+        else if (entry.number === this.wanted && this.opened?.finding.status !== entry.status) void this.open(entry.number);
+      },
+      removed: (number) => {
+        if (this.wanted === number) this.close();
+        this.worklist.remove(number);
+      },
+      notice: (text) => {
+        this.tell(text);
+      },
+    };
+    const isService = document.documentElement.dataset["source"] === "service";
+    const source = isService ? await ServiceSource.connect(listener) : new WorkerSource(await loadAssets(), listener);
+    const { model } = source;
+    this.overlays = new Overlays(model, (shown) => {
+      this.viewer.setOverlay(shown);
+    });
+    this.overlays.show(null);
+    find("model").textContent = `model ${model.name} ${model.version} (${model.sha256.slice(0, 8)})`;
+    find("score-heading").textContent = model.classes[0];
+    find("place").textContent = find("hint-place").textContent = `Screened ${source.place}.`;
+    this.source = source; // entries of an earlier run arrive while it starts
+    await source.start();
+    for (const id of ["add", "add-folder"]) (find(id) as HTMLButtonElement).disabled = false;
+    document.documentElement.dataset["ready"] = "true";
+  }
+
+  tell(text: string | null): void {
+    const box = find("message");
+    box.textContent = text ?? "";
+    box.hidden = text === null;
+  }
+
+  private async open(number: number): Promise<void> {
+    if (this.source === null) return;
+    this.wanted = number;
+    const opened = await this.source.open(number);
+    const entry = this.worklist.current;
+    if (this.wanted !== number || entry === null) return; // another one was chosen in the meantime
+    const isSame = this.opened !== null && this.opened.image === opened.image;
+    this.opened = opened;
+    if (!isSame) this.viewer.show(opened.image);
+    find("hint").hidden = opened.image !== null;
+    this.overlays?.show(opened);
+    showFinding(entry.name, opened.finding);
+    find("exports").hidden = false;
+    (find("save-png") as HTMLButtonElement).disabled = opened.image === null;
+    const downloads = this.source.downloads(number).map(({ label, load }) => {
+      const button = make("button", { type: "button" }, label);
+      button.addEventListener("click", () => {
+        this.attempt(load().then(({ name, content }) => {
+          save(name, content);
+        }));
+      });
+      return button;
+    });
+    find("downloads").replaceChildren(...downloads);
+    find("objects").hidden = downloads.length === 0;
+  }
+
+  private close(): void {
+    this.wanted = null;
+    this.opened = null;
+    this.viewer.show(null);
+    this.overlays?.show(null);
+    find("hint").hidden = false;
+    find("exports").hidden = true;
+    showFinding("", null);
+  }
+
+  private add(files: Promise<NamedFile[]>): void {
+    this.attempt(
+      files.then((found) => {
+        if (found.length === 0) throw new Error("no image files were found; DICOM, PNG and JPEG files are accepted");
+        return this.source?.add(found);
+      }),
+    );
+  }
+
+  private attempt(work: Promise<unknown>): void {
+    this.tell(null);
+    work.catch((error: unknown) => {
+      this.tell(error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  private connect(): void {
+    for (const [button, input] of [
+      ["add", "file-input"],
+      ["add-folder", "folder-input"],
+    ]) {
+      const field = find(input) as HTMLInputElement;
+      find(button).addEventListener("click", () => {
+        field.click();
+      });
+      field.addEventListener("change", () => {
+        this.add(chosenFiles([...(field.files ?? [])]));
+        field.value = "";
+      });
+    }
+    const buttons: Record<string, () => void> = {
+      fit: () => {
+        this.viewer.fit();
+      },
+      "full-size": () => {
+        this.viewer.fullSize();
+      },
+      invert: () => {
+        this.viewer.invert();
+      },
+      reset: () => {
+        this.viewer.reset();
+      },
+      "tool-window": () => {
+        this.useTool("window");
+      },
+      "tool-pan": () => {
+        this.useTool("pan");
+      },
+      theme: switchTheme,
+      "save-png": () => {
+        this.savePicture();
+      },
+      "save-json": () => {
+        this.saveRecord();
+      },
+      remove: () => {
+        this.remove();
+      },
+    };
+    for (const [id, run] of Object.entries(buttons)) find(id).addEventListener("click", run);
+    this.connectDrop();
+    this.connectKeys();
+  }
+
+  private connectDrop(): void {
+    let depth = 0;
+    const shade = find("drop");
+    document.addEventListener("dragenter", () => {
+      depth++;
+      shade.hidden = false;
+    });
+    document.addEventListener("dragleave", () => {
+      depth--;
+      shade.hidden = depth > 0 ? shade.hidden : true;
+    });
+    document.addEventListener("dragover", (event) => {
+      event.preventDefault();
+    });
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      depth = 0;
+      shade.hidden = true;
+      if (event.dataTransfer !== null && this.source !== null) this.add(droppedFiles(event.dataTransfer));
+    });
+  }
+
+  private connectKeys(): void {
+    const key = (keys: string[], shown: string, what: string, run: () => void): { keys: string[]; shown: string; what: string; run: () => void } => ({ keys, shown, what, run });
+    listenForKeys([
+      key(["ArrowDown", "PageDown"], "↓ Page down", "Next image", () => {
+        this.worklist.step(1);
+      }),
+      key(["ArrowUp", "PageUp"], "↑ Page up", "Previous image", () => {
+        this.worklist.step(-1);
+      }),
+      key([" "], "Space", "All overlays away, and back", () => this.overlays?.toggleAll()),
+      ...["1", "2", "3", "4", "5"].map((digit) =>
+        key([digit], digit, ["Heat map of the first class", "Of the second", "Difference, or of the third", "Of the fourth", "Of the fifth"][Number(digit) - 1], () =>
+          this.overlays?.toggleMap(Number(digit) - 1),
+        ),
+      ).slice(0, 3),
+      key(["l"], "L", "Outline of the lungs", () => this.overlays?.toggleOutline()),
+      key(["["], "[", "Heat map fainter", () => this.overlays?.changeOpacity(-5)),
+      key(["]"], "]", "Heat map stronger", () => this.overlays?.changeOpacity(5)),
+      key(["w"], "W", "Drag: window and level", () => {
+        this.useTool("window");
+      }),
+      key(["p"], "P", "Drag: move", () => {
+        this.useTool("pan");
+      }),
+      key(["f"], "F", "Fit into the view", () => {
+        this.viewer.fit();
+      }),
+      key(["o"], "O", "One pixel to one", () => {
+        this.viewer.fullSize();
+      }),
+      key(["+", "="], "+", "Closer", () => {
+        this.viewer.zoom(1.25);
+      }),
+      key(["-"], "-", "Further away", () => {
+        this.viewer.zoom(0.8);
+      }),
+      key(["i"], "I", "Invert", () => {
+        this.viewer.invert();
+      }),
+      key(["r"], "R", "Window, polarity and place as at first", () => {
+        this.viewer.reset();
+      }),
+      key(["delete"], "Delete", "Remove the image from the worklist", () => {
+        this.remove();
+      }),
+    ]);
+  }
+
+  private useTool(tool: "window" | "pan"): void {
+    this.viewer.tool = tool;
+    for (const each of ["window", "pan"]) find(`tool-${each}`).setAttribute("aria-pressed", String(each === tool));
+    find("stage").dataset["tool"] = tool;
+  }
+
+  private savePicture(): void {
+    const name = this.worklist.current?.name ?? "image";
+    this.viewer.picture()?.toBlob((blob) => {
+      if (blob !== null) save(`${stem(name)}.cxrnet.png`, blob);
+    });
+  }
+
+  private saveRecord(): void {
+    if (this.opened === null) return;
+    const name = this.worklist.current?.name ?? "image";
+    const text = `${JSON.stringify(this.opened.finding, null, 2)}\n`;
+    save(`${stem(name)}.finding.json`, new Blob([text], { type: "application/json" }));
+  }
+
+  private remove(): void {
+    if (this.wanted !== null && this.source !== null) this.attempt(this.source.remove(this.wanted));
+  }
+}
+
+function switchTheme(): void {
+  const root = document.documentElement;
+  const isDark = root.dataset["theme"] !== "light";
+  root.dataset["theme"] = isDark ? "light" : "dark";
+  find("theme").textContent = isDark ? "Dark" : "Light";
+}
+
+function percent(value: number): string {
+  return `${Math.round(value / 655.35)} %`;
+}
+
+function stem(name: string): string {
+  return name.replace(/\.[A-Za-z0-9]{1,5}$/, "");
+}
+
+const page = new Page();
+page.start().catch((error: unknown) => {
+  const why = error instanceof Error ? error.message : String(error);
+  page.tell(`The page cannot start: ${why}`);
+});
