@@ -26,6 +26,8 @@ export interface Finding {
   folds: Readonly<Record<string, number[]>> | null;
   spread: number | null;
   interval: Record<string, [number, number]> | null;
+  /** Classes that the image may have; null where the model has no prediction sets. */
+  conformal_set: readonly string[] | null;
   uncertain: boolean | null;
   uncertainty_reason: string | null;
   lung_area_fraction: number | null;
@@ -75,6 +77,7 @@ export function failure(name: string, reason: Reason, model: Model): Finding {
     folds: null,
     spread: null,
     interval: null,
+    conformal_set: null,
     uncertain: null,
     uncertainty_reason: null,
     lung_area_fraction: null,

@@ -14,6 +14,7 @@ export interface Calibration {
   bias: number[];
   films: number;
   operating_points: Record<string, number>;
+  conformal?: { level: number; thresholds: Record<string, number> } | null;
 }
 
 /** The limits of `cxrnet.screening.gate`, and the words that its rules look for. */

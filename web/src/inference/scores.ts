@@ -16,6 +16,8 @@ export interface Scores {
   folds: Record<string, number[]>;
   spread: number;
   interval: Record<string, [number, number]> | null;
+  conformal_set: string[] | null;
+  uncertain: boolean | null;
   uncertainty_reason: string | null;
 }
 
@@ -25,13 +27,27 @@ export function scoresOf(logits: Logits, model: Model): Scores {
   const folds = logits.folds.map((one) => softmax(scaled(one, calibration)));
   const deviations = classes.map((_, at) => deviation(folds.map((fold) => fold[at]), 0));
   const ends = intervalOf(logits, calibration);
+  const scores = Object.fromEntries(classes.map((name, at) => [name, Math.fround(ensemble[at])]));
+  const sets = calibration?.conformal ?? null;
+  const members = sets === null ? null : classes.filter((name) => scores[name] >= sets.thresholds[name]);
+  let reason = explainUncertainty(logits, model, ends);
+  if (sets !== null && members !== null) reason ??= explainAmbiguity(members, sets.level);
   return {
-    scores: Object.fromEntries(classes.map((name, at) => [name, Math.fround(ensemble[at])])),
+    scores,
     folds: Object.fromEntries(classes.map((name, at) => [name, folds.map((fold) => Math.fround(fold[at]))])),
     spread: Math.max(...deviations),
     interval: ends === null ? null : Object.fromEntries(classes.map((name, at) => [name, ends[at]])),
-    uncertainty_reason: explainUncertainty(logits, model, ends),
+    conformal_set: members,
+    uncertain: ends === null && members === null ? null : reason !== null,
+    uncertainty_reason: reason,
   };
+}
+
+/** Why a prediction set leaves the answer open; null where it holds one class. */
+function explainAmbiguity(members: string[], level: number): string | null {
+  if (members.length === 1) return null;
+  const held = members.length > 0 ? members.join(" and ") : "no class: the image is unlike those of every class";
+  return `the ${Math.round(100 * level)}% prediction set holds ${held}`;
 }
 
 /** Student's t-interval of the mean of the folds' log-odds around the log-odds of the ensemble, as probabilities. */

@@ -74,7 +74,6 @@ function record(
           ...scores,
           calibrated: model.calibration !== null,
           operating_points: model.calibration?.operating_points ?? {},
-          uncertain: scores.interval === null ? null : scores.uncertainty_reason !== null,
         }),
     lung_area_fraction: fraction,
     radiograph: { sha256, format, height, width, spacing_mm: spacingMm, tags, history },

@@ -34,7 +34,9 @@ function scoreParts(finding: Finding): HTMLElement[] {
   const note = make("p", { class: "quiet small" }, `Scores are ${kind}. Dots: folds. Bar: 95 % interval of their mean.`);
   const why = finding.uncertainty_reason;
   const notice = why === null ? [] : [make("p", { class: "notice", id: "uncertainty" }, `Uncertain: ${why}.`)];
-  return [...notice, make("section", { "aria-label": "Scores", class: "scores" }, ...parts, note)];
+  const set = finding.conformal_set;
+  const held = set === null ? [] : [make("p", { id: "conformal" }, `Prediction set: ${set.join(", ") || "no class"}`)];
+  return [...notice, ...held, make("section", { "aria-label": "Scores", class: "scores" }, ...parts, note)];
 }
 
 function scoreBlock(name: string, finding: Finding): HTMLElement {

@@ -154,6 +154,7 @@ const EMPTY = {
   folds: null,
   spread: null,
   interval: null,
+  conformal_set: null,
   uncertain: null,
   uncertainty_reason: null,
   lung_area_fraction: null,
