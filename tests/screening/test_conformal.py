@@ -48,7 +48,7 @@ def test_set_can_hold_every_class_or_none():
 
 def test_answer_is_open_unless_the_set_holds_one_class():
     assert ambiguity(("covid",), level=0.9) is None
-    assert ambiguity(TWO, level=0.9) == "the 90% prediction set holds covid and non-covid"
+    assert ambiguity(TWO, level=0.9) == "the 90 % prediction set holds covid and non-covid"
     assert "no class" in ambiguity((), level=0.9)
 
 

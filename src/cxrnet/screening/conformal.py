@@ -52,4 +52,4 @@ def ambiguity(members: Sequence[str], *, level: float) -> str | None:
     if len(members) == 1:
         return None
     told = " and ".join(members) if members else "no class: the image is unlike those of every class"
-    return f"the {level:.0%} prediction set holds {told}"
+    return f"the {100 * level:.0f} % prediction set holds {told}"
