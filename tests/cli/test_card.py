@@ -73,7 +73,7 @@ def test_card_keeps_neither_command_nor_folders(cxrnet, bundle, measured):
     assert str(measured.parent) not in (bundle / "facts.json").read_text()
 
 
-def test_card_lists_the_worst_film_of_each_group(cxrnet, bundle, measured):
+def test_card_lists_the_worst_image_of_each_group(cxrnet, bundle, measured):
     cxrnet("weights", "card", bundle, "--evaluation", measured)
     (one,) = read_bundle(bundle).facts.evaluations
     with (measured / "per_image.csv").open() as file:

@@ -41,12 +41,12 @@ def test_evaluate_classifier_takes_rows_and_columns(cxrnet, small_bundle, images
     }
 
 
-def test_evaluate_exits_1_when_a_image_fails(cxrnet, small_bundle, images, tmp_path):
-    (images.parent / "film2.png").write_bytes(b"nothing")
+def test_evaluate_exits_1_when_an_image_fails(cxrnet, small_bundle, images, tmp_path):
+    (images.parent / "image2.png").write_bytes(b"nothing")
     words = ("--bundle", small_bundle, "--manifest", images, "--out", tmp_path / "out", "--resamples", 20)
     said = cxrnet("evaluate", "segmenter", *words)
     assert said.code == 1
-    assert "ERROR UNREADABLE film2.png" in said.err
+    assert "ERROR UNREADABLE image2.png" in said.err
 
 
 def test_evaluate_says_in_one_line_what_does_not_fit(cxrnet, small_bundle, images, tmp_path):
