@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cxrnet.atomic import write_atomic
+from cxrnet.data.placeholders import Placeholders
 from cxrnet.data.problem import Problem, name_lines
 from cxrnet.errors import ManifestError, UsageError
 
@@ -21,11 +22,6 @@ SPLITS: Mapping[str, str] = MappingProxyType(
     {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
 )
 """Other spellings of the splits, in any case."""
-
-PLACEHOLDERS = frozenset(
-    {"nan", "na", "n/a", "<na>", "none", "null", "unknown", "unk", "anonymous", "anonymized", "anon", "-", "?"}
-)
-"""What stands in columns of patients and groups, in any case, where they are not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +154,7 @@ class _Scan:
         self._problems: list[Problem] = []
         self._blank: list[int] = []
         self._padded = [1] if padding else []
-        self._unknown = _Placeholders(columns)
+        self._unknown = Placeholders(columns)
         self._seen: dict[tuple[str, str], int] = {}
 
     def fit(self, line: int, cells: list[str]) -> dict[str, str] | None:
@@ -206,29 +202,6 @@ class _Scan:
     def _fail(self, line: int, text: str) -> None:
         whole = f"{self._path.name}: line {line}: {text}"
         self._problems.append(Problem(kind="error", code="ROW", text=whole, lines=(line,)))
-
-
-class _Placeholders:
-    """Words such as `nan` and `unknown`, taken out of the columns that this program uses, and counted."""
-
-    def __init__(self, columns: Columns) -> None:
-        self._people = (columns.group, columns.patient)
-        self._names = tuple(getattr(columns, field.name) for field in fields(columns))
-        self._found: dict[tuple[str, str], list[int]] = {}
-
-    def removed(self, line: int, values: Mapping[str, str]) -> dict[str, str]:
-        known = dict(values)
-        for name in self._names:
-            word = values.get(name, "").casefold()
-            if word == "nan" or (name in self._people and word in PLACEHOLDERS):
-                known[name] = ""
-                self._found.setdefault((name, values[name]), []).append(line)
-        return known
-
-    def problems(self) -> Iterator[Problem]:
-        for (name, word), lines in self._found.items():
-            text = f"{name_lines(lines)}: {name} is {word}, which was read as not known"
-            yield Problem(kind="warning", code="PLACEHOLDER", text=text, lines=tuple(lines))
 
 
 def write_manifest(path: Path, fields: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

@@ -1,0 +1,46 @@
+"""Words in a manifest that stand for a patient or group that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from cxrnet.data.problem import Problem, name_lines
+
+if TYPE_CHECKING:
+    from cxrnet.data.manifest import Columns
+
+PLACEHOLDERS = frozenset(
+    {"nan", "na", "n/a", "<na>", "none", "null", "unknown", "unk", "anonymous", "anonymized", "anon", "-", "?"}
+)
+"""What stands in columns of patients and groups, in any case, where they are not known."""
+
+
+class Placeholders:
+    """Words such as `nan` and `unknown`, taken out of the columns that this program uses, and counted.
+
+    Args:
+        columns: Names of the columns.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self._people = (columns.group, columns.patient)
+        self._names = tuple(getattr(columns, field.name) for field in fields(columns))
+        self._found: dict[tuple[str, str], list[int]] = {}
+
+    def removed(self, line: int, values: Mapping[str, str]) -> dict[str, str]:
+        """Return the cells of a row with "" in place of such a word."""
+        known = dict(values)
+        for name in self._names:
+            word = values.get(name, "").casefold()
+            if word == "nan" or (name in self._people and word in PLACEHOLDERS):
+                known[name] = ""
+                self._found.setdefault((name, values[name]), []).append(line)
+        return known
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a warning per column and word."""
+        for (name, word), lines in self._found.items():
+            text = f"{name_lines(lines)}: {name} is {word}, which was read as not known"
+            yield Problem(kind="warning", code="PLACEHOLDER", text=text, lines=tuple(lines))
