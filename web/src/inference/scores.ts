@@ -47,7 +47,7 @@ export function scoresOf(logits: Logits, model: Model): Scores {
 function explainAmbiguity(members: string[], level: number): string | null {
   if (members.length === 1) return null;
   const held = members.length > 0 ? members.join(" and ") : "no class: the image is unlike those of every class";
-  return `the ${Math.round(100 * level)}% prediction set holds ${held}`;
+  return `the ${(100 * level).toFixed(0)} % prediction set holds ${held}`;
 }
 
 /** Student's t-interval of the mean of the folds' log-odds around the log-odds of the ensemble, as probabilities. */
