@@ -145,7 +145,7 @@ def _fill(
 
 def fast_scattering(config: ScatteringConfig, height: int, width: int) -> Callable[[Tensor], Tensor]:
     """Return the scattering transform for images of one size, run by ONNX Runtime in half the time of PyTorch."""
-    content = export_module(FusedScattering(config).eval(), torch.rand(2, height, width), "scattering")
+    content = export_module(FusedScattering(config).eval(), torch.rand(2, height, width), ("scattering",))
     session = InferenceSession(content, providers=["CPUExecutionProvider"])
 
     def transform(image: Tensor) -> Tensor:
