@@ -56,7 +56,7 @@ def _is_sound(path: Path, module: lightning.LightningModule) -> bool:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return False
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = WholeCheckpoints().load_checkpoint(path, weights_only=True)
         shapes = {name: tensor.shape for name, tensor in stored["state_dict"].items()}
         return "epoch" in stored and shapes == {name: tensor.shape for name, tensor in module.state_dict().items()}
     except Exception:  # whatever zipfile and PyTorch raise on damaged bytes
