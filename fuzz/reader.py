@@ -28,6 +28,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cxrnet.imaging import decoder_process
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +85,27 @@ def codec_seeds() -> dict[str, bytes]:
 
         found = {name: make() for name, make in (codecs.FRAMES | files.FRAMES).items()}
         found |= {"plain": plain(), "png": png()}
-        return found | {kind.lower(): pictures.saved(kind) for kind in ("JPEG", "TIFF", "WEBP", "BMP", "GIF")}
+        found |= {kind.lower(): pictures.saved(kind) for kind in ("JPEG", "TIFF", "WEBP", "BMP", "GIF")}
+        return found | tiff_seeds()
+
+
+def tiff_seeds() -> dict[str, bytes]:
+    """Return name -> bytes of a ramp as TIFF in each sample format, with alpha, and with a thumbnail."""
+    import tifffile
+
+    ramp = np.add.outer(np.arange(70), np.arange(80))
+    found = {}
+    for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8"):
+        tifffile.imwrite(buffer := io.BytesIO(), ramp.astype(kind), photometric="minisblack")
+        found[f"tiff-{kind}"] = buffer.getvalue()
+    pair = np.stack([ramp, ramp], -1).astype("u2")
+    tifffile.imwrite(buffer := io.BytesIO(), pair, photometric="minisblack", extrasamples=["unassalpha"])
+    found["tiff-alpha"] = buffer.getvalue()
+    with tifffile.TiffWriter(buffer := io.BytesIO()) as file:
+        for step, kind in ((1, 0), (4, 1)):
+            page = np.ascontiguousarray(ramp[::step, ::step], "u1")
+            file.write(page, photometric="minisblack", subfiletype=kind)
+    return found | {"tiff-thumbnail": buffer.getvalue()}
 
 
 def keep(data: bytes, problem: str) -> Path:

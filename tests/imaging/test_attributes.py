@@ -2,7 +2,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cxrnet.errors import RadiographError
-from cxrnet.imaging.attributes import code, integer, kept_tags, label, number, numbers, spacing
+from cxrnet.imaging.attributes import code, integer, label, number, numbers, spacing
 
 
 def dataset_of(**attributes: object) -> Dataset:
@@ -58,14 +58,6 @@ def test_code_joins_several_values():
 def test_code_does_not_let_free_text_through():
     dataset = with_text("Columns", "John Smith, born 1950")
     assert code(dataset, "Columns") == "?"
-
-
-def test_kept_tags_warn_of_free_text():
-    dataset = dataset_of(Modality="DX")
-    dataset.add_new("ViewPosition", "LO", "P/A")
-    tags, warnings = kept_tags(dataset)
-    assert tags == {"Modality": "DX"}
-    assert warnings == ["View Position (0018,5101) is not a code string and was left out"]
 
 
 def test_spacing_prefers_the_calibrated_one():

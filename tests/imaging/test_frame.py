@@ -1,7 +1,10 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import UID, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from cxrnet.errors import RadiographError
 from cxrnet.imaging.frame import read_frame, syntax_name
@@ -12,7 +15,7 @@ from .test_codestream import JP2, SIZ, box
 
 
 def frame_of(pixels: np.ndarray, **attributes: object) -> np.ndarray:
-    return read_frame(dicom_of(pixels, **attributes), "film", Limits())
+    return read_frame(dicom_of(pixels, **attributes), "film", Limits(), [])
 
 
 def compressed(pixels: np.ndarray, syntax: str, frame: bytes) -> np.ndarray:
@@ -20,7 +23,7 @@ def compressed(pixels: np.ndarray, syntax: str, frame: bytes) -> np.ndarray:
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.PixelData = encapsulate([frame])
     dataset["PixelData"].is_undefined_length = True
-    return read_frame(dataset, "film", Limits())
+    return read_frame(dataset, "film", Limits(), [])
 
 
 def test_frame_is_the_stored_values(ramp):
@@ -65,10 +68,15 @@ def test_frame_refuses_a_header(ramp, attributes, code, words):
     assert refused.value.code == code
 
 
-def test_frame_of_more_pixels_than_the_header_says_is_multi_frame(ramp):
-    with pytest.warns(UserWarning, match="larger than"), pytest.raises(RadiographError, match="2 frames") as refused:
-        frame_of(ramp, PixelData=ramp.tobytes() * 2)
-    assert refused.value.code == Fault.MULTI_FRAME
+@pytest.mark.parametrize("surplus", [bytes(7), bytes(64 * 80 * 2), bytes(64 * 80 * 4)])
+@pytest.mark.parametrize("frames", [None, 1, 0])
+def test_surplus_pixel_data_is_left_out_with_a_warning(ramp, surplus, frames):
+    warnings: list[str] = []
+    dataset = dicom_of(ramp, PixelData=ramp.tobytes() + surplus)
+    if frames is not None:
+        dataset.NumberOfFrames = frames
+    np.testing.assert_array_equal(read_frame(dataset, "film", Limits(), warnings), ramp)
+    assert "the first frame was read" in warnings[0]
 
 
 def test_frame_of_another_size_is_refused_before_decoding(ramp):
@@ -78,7 +86,7 @@ def test_frame_of_another_size_is_refused_before_decoding(ramp):
 
 def test_frame_of_several_components_is_refused_before_decoding(ramp):
     three = b"\xff\xd8\xff\xc0\0\x11\x08\0\x40\0\x50\x03" + b"\1\x11\0" * 3
-    with pytest.raises(RadiographError, match="the compressed frame has 3 components; a grey image has 1"):
+    with pytest.raises(RadiographError, match="the compressed frame has 3 components; such an image has 1"):
         compressed(ramp, JPEGBaseline8Bit, three)
 
 
@@ -98,8 +106,37 @@ def test_rle_frame_with_segments_that_are_too_long_is_refused(ramp):
     dataset.compress(RLELossless, generate_instance_uid=False, encoding_plugin="pydicom")
     dataset.Rows = 50 + 14
     dataset.Columns = 79
-    with pytest.raises(RadiographError, match=r"RLE Lossless frame failed \(RuntimeError\)"):
-        read_frame(dataset, "film", Limits())
+    with pytest.raises(RadiographError, match="an RLE segment is 64 bytes too long"):
+        read_frame(dataset, "film", Limits(), [])
+
+
+@pytest.mark.parametrize("excess", [1, 2, 5])
+def test_rle_padding_is_dropped_with_a_warning(ramp, excess):
+    warnings: list[str] = []
+    dataset = dicom_of(ramp)
+    rows = [_rle(plane + bytes(excess)) for plane in (ramp.astype(">u2").tobytes()[at::2] for at in (0, 1))]
+    rows = [row + bytes(len(row) % 2) for row in rows]
+    offsets = [64, 64 + len(rows[0]), *[0] * 13]
+    frame = np.array([2, *offsets], "<u4").tobytes() + b"".join(rows)
+    dataset.PixelData = encapsulate([frame])
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    np.testing.assert_array_equal(read_frame(dataset, "film", Limits(), warnings), ramp)
+    assert f"{excess} bytes beyond the last pixel" in warnings[0]
+
+
+def _rle(data):
+    """Literal runs of up to 128 bytes."""
+    return b"".join(bytes([len(data[at : at + 128]) - 1]) + data[at : at + 128] for at in range(0, len(data), 128))
+
+
+@pytest.mark.parametrize("number", [52, 53, 54, 55, 56])
+def test_retired_jpeg_of_8_bits_is_read(number):
+    grey = np.add.outer(np.arange(64), np.arange(80)).astype(np.uint8)
+    buffer = BytesIO()
+    Image.fromarray(grey).save(buffer, "JPEG", quality=95, progressive=True)
+    dataset = dicom_of(grey, PixelData=encapsulate([buffer.getvalue()]))
+    dataset.file_meta.TransferSyntaxUID = UID(f"1.2.840.10008.1.2.4.{number}")
+    np.testing.assert_allclose(read_frame(dataset, "film", Limits(), []).astype(int), grey, atol=4)
 
 
 def test_missing_decoder_names_the_transfer_syntax(ramp):

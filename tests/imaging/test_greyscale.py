@@ -78,6 +78,20 @@ def test_padding_is_a_range_when_a_limit_is_given():
     assert np.flatnonzero(padding[0]).tolist() == [10, 11, 12]
 
 
+@pytest.mark.parametrize(
+    ("stored", "bits", "written"),
+    [(-32768, 16, 32768), (-2048, 12, 0xF800), (-2048, 12, 0x0800), (-2048, 12, -2048), (40000, 16, 40000 - 2**16)],
+)
+def test_padding_of_the_other_signedness_is_found(stored, bits, written):
+    is_signed = stored < 0
+    dataset = header(BitsAllocated=16, BitsStored=bits, PixelRepresentation=int(is_signed))
+    dataset.add_new("PixelPaddingValue", "SS" if written < 0 else "US", written)
+    values = np.array([[stored, 5, 6, 7]], np.int16 if is_signed else np.uint16)
+    padding = find_padding(find_levels(values, counted=True), dataset, [])
+    assert padding is not None
+    assert padding.sum() == 1
+
+
 def test_padding_is_none_when_no_pixel_has_its_value():
     assert find_padding(_levels(np.arange(20)), header(PixelPaddingValue=99), []) is None
 

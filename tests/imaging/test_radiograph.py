@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from cxrnet.errors import RadiographError
 from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, check_size, fault, refusing, scale
@@ -42,6 +43,46 @@ def test_from_array_fills_0_to_255_whatever_the_values(pixels):
 
 
 @pytest.mark.parametrize(
+    "given_as",
+    [
+        EIGHT_BIT.tolist(),
+        EIGHT_BIT.astype(np.int64),
+        EIGHT_BIT.astype(">u2"),
+        EIGHT_BIT.astype(">f4"),
+        np.asmatrix(EIGHT_BIT),
+        np.ma.masked_array(EIGHT_BIT),
+        Image.fromarray(EIGHT_BIT),
+        Image.fromarray(EIGHT_BIT).convert("RGB"),
+    ],
+    ids=["list", "int64", "big endian", "big endian float", "matrix", "masked", "Pillow", "Pillow RGB"],
+)
+def test_from_array_takes_what_numpy_makes_an_array_of(given_as):
+    np.testing.assert_allclose(Radiograph.from_array(given_as).pixels, EIGHT_BIT, atol=1e-4)
+
+
+def test_from_array_takes_tensors():
+    torch = pytest.importorskip("torch")
+    np.testing.assert_array_equal(Radiograph.from_array(torch.from_numpy(EIGHT_BIT)).pixels, EIGHT_BIT)
+    with pytest.raises(RadiographError):
+        Radiograph.from_array(torch.zeros(64, 64, requires_grad=True))
+
+
+def test_masked_values_do_not_count_even_where_they_are_nan():
+    pixels = EIGHT_BIT.astype(np.float32)
+    mask = np.zeros(pixels.shape, bool)
+    pixels[:2], mask[:2] = np.nan, True
+    radiograph = Radiograph.from_array(np.ma.masked_array(pixels, mask))
+    assert (radiograph.pixels[:2] == 0).all()
+    np.testing.assert_allclose(radiograph.pixels[2:], EIGHT_BIT[2:], atol=1e-4)
+
+
+@pytest.mark.parametrize("spacing", [(0, -1), (0.1,), (1, 2, 3), ("a", 1), (np.nan, 1), (np.inf, 1), 3])
+def test_from_array_refuses_a_spacing(spacing):
+    with pytest.raises(RadiographError, match="spacing_mm"):
+        Radiograph.from_array(EIGHT_BIT, spacing_mm=spacing)
+
+
+@pytest.mark.parametrize(
     ("pixels", "code", "words"),
     [
         (
@@ -49,7 +90,10 @@ def test_from_array_fills_0_to_255_whatever_the_values(pixels):
             Fault.UNREADABLE,
             "film: the array has 3 axes; give one grey image",
         ),
-        (np.zeros((64, 64), np.int64), Fault.UNREADABLE, "the array is int64; uint8, uint16 and floating"),
+        (np.zeros((64, 64), complex), Fault.UNREADABLE, "the array is complex128"),
+        ([[1, 2], [3]], Fault.UNREADABLE, "array"),
+        ("text", Fault.UNREADABLE, "the array is"),
+        (Image.effect_noise((80, 80), 9).convert("HSV"), Fault.UNREADABLE, "colour"),
         (np.full((64, 64), np.nan), Fault.UNREADABLE, "some pixels are NaN or infinite"),
         (np.full((64, 64), 7, np.uint8), Fault.CONSTANT, "every pixel has the same value, 7"),
         (np.zeros((63, 400), np.uint8), Fault.TOO_SMALL, "400 x 63 pixels; each side must be at least 64"),

@@ -6,18 +6,21 @@ import pytest
 from cxrnet.model.gate_runtime import CONTENTS, GatePrediction
 from cxrnet.screening.gate import (
     Code,
-    Judgement,
+    GateResult,
     Reason,
-    judge,
-    judge_contrast,
-    judge_lungs,
-    judge_tags,
-    judge_view,
-    mendable,
+    check_clipping,
+    check_contrast,
+    check_image,
+    check_lungs,
+    check_tags,
+    check_view,
+    correctable,
 )
 
 LIMITS = {"least_frontal": 0.3, "doubted_frontal": 0.8, "unlike": 5.0}
 FILM = np.tile(np.linspace(0, 255, 256, dtype=np.float32), (16, 1))
+LUNGS = np.zeros((16, 256), bool)
+LUNGS[4:12, 60:160] = True
 
 
 def view(*, turn=0, turned=0.0, inverted=0.0, distance=1.0, **contents):
@@ -41,30 +44,69 @@ def codes(reasons):
 
 def test_gate_passes_a_frontal_chest_radiograph():
     tags = {"Modality": "DX", "BodyPartExamined": "CHEST", "ViewPosition": "PA"}
-    assert judge(tags, pixels=FILM, view=GOOD, lung_area_fraction=0.35) == Judgement()
+    assert check_image(tags, pixels=FILM, view=GOOD, lungs=LUNGS) == GateResult()
 
 
 def test_gate_passes_a_picture_without_attributes():
-    assert judge({}, pixels=FILM, view=GOOD, lung_area_fraction=None).reasons == ()
+    assert check_image({}, pixels=FILM, view=GOOD, lungs=None).reasons == ()
 
 
 @pytest.mark.parametrize(
     ("tags", "code", "words"),
     [
-        ({"Modality": "CT"}, Code.NOT_CHEST, "modality is CT (0008,0060); a chest radiograph is CR or DX"),
-        ({"BodyPartExamined": "EXTREMITY"}, Code.NOT_CHEST, "body part is EXTREMITY (0018,0015); a chest"),
-        ({"ViewPosition": "ll "}, Code.LATERAL, "view is LL (0018,5101); a frontal view, PA or AP, is needed"),
+        ({"Modality": "CT"}, Code.NOT_CHEST, "modality is CT (0008,0060)"),
+        ({"BodyPartExamined": "EXTREMITY"}, Code.NOT_CHEST, "body part is EXTREMITY (0018,0015)"),
+        ({"BodyPartExamined": "THORACIC SPINE"}, Code.NOT_CHEST, "THORACIC SPINE"),
+        ({"BodyPartExamined": "CHEST LAT"}, Code.LATERAL, "CHEST LAT"),
+        ({"AnatomicRegionSequence": "HAND"}, Code.NOT_CHEST, "anatomic region is HAND (0008,2218)"),
+        ({"ViewPosition": "LL"}, Code.LATERAL, "view is LL (0018,5101)"),
+        ({"ViewPosition": "LEFT LATERAL"}, Code.LATERAL, "LEFT LATERAL"),
+        ({"ViewCodeSequence": "LEFT LATERAL"}, Code.LATERAL, "(0054,0220)"),
+        ({"PatientOrientation": "A\\F"}, Code.LATERAL, "(0020,0020)"),
     ],
 )
 def test_gate_refuses_by_attributes(tags, code, words):
-    (reason,) = judge_tags(tags).refusals
+    (reason,) = check_tags(tags).refusals
     assert reason.code == code
     assert words in reason.text
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("BodyPartExamined", "CHEST PA"),
+        ("BodyPartExamined", "CHEST 1 VIEW"),
+        ("BodyPartExamined", "TORAX"),
+        ("BodyPartExamined", "UNKNOWN"),
+        ("BodyPartExamined", "SMI..."),
+        ("Modality", "SMI..."),
+        ("ViewPosition", "PA"),
+        ("ViewPosition", "AP LAT"),
+        ("PatientOrientation", "L\\F"),
+        ("PatientOrientation", ""),
+    ],
+)
+def test_gate_passes_terms_of_a_chest_and_terms_that_say_nothing(keyword, value):
+    assert check_tags({keyword: value}) == GateResult()
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ({"ViewPosition": "LLD"}, Code.DECUBITUS),
+        ({"ViewPosition": "LEFT LATERAL DECUBITUS"}, Code.DECUBITUS),
+        ({"PatientOrientation": "R\\F"}, Code.MIRRORED),
+        ({"PatientOrientation": "L\\H"}, Code.MIRRORED),
+    ],
+)
+def test_gate_warns_by_attributes(tags, code):
+    result = check_tags(tags)
+    assert (result.refusals, codes(result.warnings)) == ((), [code])
+
+
 @pytest.mark.parametrize("fraction", [0.0, 0.059, 0.701, 1.0])
 def test_gate_refuses_implausible_lungs(fraction):
-    (reason,) = judge_lungs(fraction).refusals
+    (reason,) = check_lungs(fraction).refusals
     assert reason.code == Code.LUNG_AREA
     assert "6 % to 70 % is plausible" in reason.text
 
@@ -73,15 +115,15 @@ def test_gate_refuses_implausible_lungs(fraction):
     ("content", "code"), [("lateral", Code.LATERAL), ("part", Code.LUNG_AREA), ("other", Code.NOT_CHEST)]
 )
 def test_gate_refuses_by_content(content, code):
-    judgement = judge_view(view(frontal=0.1, **{content: 0.8}))
-    assert codes(judgement.refusals) == [code]
-    assert "90 % sure" in judgement.refusals[0].text
+    result = check_view(view(frontal=0.1, **{content: 0.8}))
+    assert codes(result.refusals) == [code]
+    assert "90 % sure" in result.refusals[0].text
 
 
 def test_gate_warns_where_content_is_in_doubt():
-    judgement = judge_view(view(frontal=0.5, lateral=0.4))
-    assert judgement.refusals == ()
-    assert codes(judgement.warnings) == [Code.LATERAL]
+    result = check_view(view(frontal=0.5, lateral=0.4))
+    assert result.refusals == ()
+    assert codes(result.warnings) == [Code.LATERAL]
 
 
 @pytest.mark.parametrize(
@@ -94,39 +136,39 @@ def test_gate_warns_where_content_is_in_doubt():
     ],
 )
 def test_gate_refuses_by_polarity_and_turn(seen, expected):
-    assert codes(judge_view(seen).refusals) == expected
+    assert codes(check_view(seen).refusals) == expected
 
 
 def test_gate_warns_of_what_is_unlike_the_training():
-    judgement = judge_view(view(frontal=0.99, distance=5.1))
-    assert judgement.refusals == ()
-    assert codes(judgement.warnings) == [Code.UNLIKE_TRAINING]
-    assert "distance 5.1, 5.0 is usual at most" in judgement.warnings[0].text
+    result = check_view(view(frontal=0.99, distance=5.1))
+    assert result.refusals == ()
+    assert codes(result.warnings) == [Code.UNLIKE_TRAINING]
+    assert "distance 5.1, 5.0 is usual at most" in result.warnings[0].text
 
 
 def test_gate_refuses_what_is_far_from_the_training():
-    assert codes(judge_view(view(frontal=0.99, distance=10.1)).refusals) == [Code.UNLIKE_TRAINING]
-    assert codes(judge_view(view(frontal=0.5, other=0.4, distance=10.1)).refusals) == [Code.NOT_CHEST]
+    assert codes(check_view(view(frontal=0.99, distance=10.1)).refusals) == [Code.UNLIKE_TRAINING]
+    assert codes(check_view(view(frontal=0.5, other=0.4, distance=10.1)).refusals) == [Code.NOT_CHEST]
 
 
 def test_gate_refuses_few_greys_and_warns_of_a_narrow_range():
     few = np.round(FILM / 32) * 32
-    assert codes(judge_contrast(few).refusals) == [Code.LOW_CONTRAST]
+    assert codes(check_contrast(few).refusals) == [Code.LOW_CONTRAST]
     narrow = 100 + FILM / 10
-    assert judge_contrast(narrow).refusals == ()
-    assert codes(judge_contrast(narrow).warnings) == [Code.LOW_CONTRAST]
+    assert check_contrast(narrow).refusals == ()
+    assert codes(check_contrast(narrow).warnings) == [Code.LOW_CONTRAST]
 
 
 def test_gate_gives_every_reason_and_each_code_once():
     tags = {"Modality": "MR", "BodyPartExamined": "HEAD"}
-    judgement = judge(tags, pixels=FILM, view=view(other=0.99), lung_area_fraction=0.0)
-    assert codes(judgement.refusals) == [Code.NOT_CHEST, Code.NOT_CHEST, Code.NOT_CHEST, Code.LUNG_AREA]
-    assert codes(judgement.reasons) == [Code.NOT_CHEST, Code.LUNG_AREA]
+    result = check_image(tags, pixels=FILM, view=view(other=0.99), lungs=np.zeros((16, 256), bool))
+    assert codes(result.refusals) == [Code.NOT_CHEST, Code.NOT_CHEST, Code.NOT_CHEST, Code.LUNG_AREA]
+    assert codes(result.reasons) == [Code.NOT_CHEST, Code.LUNG_AREA]
 
 
 def test_refusals_come_before_warnings():
     first, second = Reason("A", "a"), Reason("B", "b")
-    assert (Judgement((), (second,)) + Judgement((first,))).reasons == (first, second)
+    assert (GateResult((), (second,)) + GateResult((first,))).reasons == (first, second)
 
 
 @pytest.mark.parametrize(
@@ -143,5 +185,32 @@ def test_refusals_come_before_warnings():
     ],
 )
 def test_only_what_is_beyond_doubt_is_mended(refused, seen, expected):
-    judgement = Judgement(tuple(Reason(code, "") for code in refused))
-    assert mendable(judgement, seen) == expected
+    result = GateResult(tuple(Reason(code, "") for code in refused))
+    assert correctable(result, seen) == expected
+
+
+RAMP = np.random.default_rng(1).permutation(np.linspace(0, 255, 300 * 340, dtype=np.float32)).reshape(300, 340)
+CENTRE = np.zeros((30, 34), bool)
+CENTRE[5:25, 5:29] = True
+
+
+@pytest.mark.parametrize(
+    "clip", [lambda share: np.minimum(RAMP, 255 - 255 * share), lambda s: np.maximum(RAMP, 255 * s)]
+)
+@pytest.mark.parametrize(("share", "refused", "warned"), [(0.03, 0, 0), (0.1, 0, 1), (0.3, 1, 0)])
+def test_gate_stops_clipped_images(clip, share, refused, warned):
+    result = check_clipping(clip(share), CENTRE)
+    assert codes(result.refusals) == [Code.CLIPPED] * refused
+    assert codes(result.warnings) == [Code.CLIPPED] * warned
+
+
+def test_gate_does_not_count_borders_and_markers_as_clipped():
+    framed = RAMP.copy()
+    framed[:45], framed[:, :45], framed[60:63, 60:63] = 0, 255, 255
+    assert check_clipping(framed, CENTRE) == GateResult()
+
+
+def test_gate_takes_a_narrow_range_of_many_levels():
+    narrow = RAMP / 20
+    narrow[0, 0] = 255
+    assert check_contrast(narrow) == GateResult()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cxrnet import Pipeline, Radiograph, RadiographError
 from cxrnet.errors import BundleError, UsageError
@@ -18,6 +20,19 @@ def test_pipeline_scores_a_image(pipeline, chest):
     finding = pipeline.screen(chest)
     assert finding.status == "scored"
     assert sum(finding.scores.values()) == pytest.approx(1)
+
+
+def test_pipeline_takes_arrays_bytes_and_open_files(pipeline, chest):
+    expected = pipeline.segment(chest).probability
+    with chest.open("rb") as file:
+        for source in (chest.read_bytes(), io.BytesIO(chest.read_bytes()), file, Image.open(chest)):
+            np.testing.assert_array_equal(pipeline.segment(source).probability, expected)
+
+
+@pytest.mark.parametrize("source", [None, 3, object(), io.StringIO("x"), b"", ["a"], {"a": 1}])
+def test_pipeline_refuses_what_is_no_radiograph_in_one_line(pipeline, source):
+    with pytest.raises(RadiographError):
+        pipeline.read(source)
 
 
 def test_pipeline_finds_the_lungs(pipeline, chest):

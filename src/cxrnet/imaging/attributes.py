@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from cxrnet.imaging.defined_terms import UNKNOWN, is_known
+from cxrnet.imaging.defined_terms import CUT, presentable
 from cxrnet.imaging.radiograph import IDENTIFIERS, Fault, fault, printable
 
 KEPT_TAGS = (
@@ -21,7 +22,10 @@ KEPT_TAGS = (
     "PresentationIntentType",
     "PatientOrientation",
     "BurnedInAnnotation",
+    "AnatomicRegionSequence",
+    "ViewCodeSequence",
 )
+_MOST_ITEMS, _LONGEST_TEXT = 4, 256
 # PS3.5 6.2, value representation CS, in either case because some devices write lower case.
 _CODE_STRING = re.compile(r"[A-Za-z0-9_ ]{1,16}")
 
@@ -101,17 +105,27 @@ def code(dataset: Dataset, keyword: str) -> str:
 
 
 def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
-    """The attributes that a `Radiograph` carries along, and a warning for each whose value must not be told.
+    """The attributes that a `Radiograph` carries along, as `presentable` shows them, and a warning for each unknown."""
+    tags, warnings = {}, []
+    for keyword in KEPT_TAGS:
+        shown = presentable(keyword, _text(dataset, keyword))
+        if shown.endswith(CUT):
+            warnings.append(f"{label(keyword)} holds no known term; it says nothing about the image")
+        if shown:
+            tags[keyword] = shown
+    return tags, warnings
 
-    That is what is not a code string, and goes; and a code string that is no known word, which becomes `UNKNOWN`.
-    """
-    codes = {keyword: code(dataset, keyword) for keyword in KEPT_TAGS}
-    warnings = [f"{label(key)} is not a code string and was left out" for key in codes if codes[key] == "?"]
-    for key in KEPT_TAGS:
-        if codes[key] not in ("", "?") and not is_known(key, codes[key]):
-            warnings.append(f"{label(key)} holds no known term, and what it holds was left out")
-            codes[key] = UNKNOWN
-    return {key: text for key, text in codes.items() if text not in ("", "?")}, warnings
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """The text of an attribute, several values joined by a backslash; of a sequence of codes their meanings."""
+    try:
+        value = dataset.get(keyword) or ""
+        if isinstance(value, Sequence):
+            value = [item.get("CodeMeaning", "") for item in value[:_MOST_ITEMS]]
+        parts = [value] if isinstance(value, str) else [part for part in value if isinstance(part, str)]
+    except Exception:  # as above
+        return ""
+    return "\\".join(part.strip() for part in parts)[:_LONGEST_TEXT]
 
 
 def find_identifiers(dataset: Dataset) -> dict[str, str]:

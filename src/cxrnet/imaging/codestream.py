@@ -7,11 +7,12 @@ length 0.
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 
-from cxrnet.arrays import UInt16
+from cxrnet.arrays import AnyArray, UInt16
 
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
@@ -59,6 +60,13 @@ def decode_extended(frame: bytes, height: int, width: int) -> UInt16:
     image.SetPixelFormat(gdcm.PixelFormat(1, 16, 12, 11, 0))
     buffer = image.GetBuffer().encode("utf-8", "surrogateescape")  # GDCM wraps bytes as text
     return np.frombuffer(buffer, np.uint16).reshape(height, width)
+
+
+def decode_jpeg(frame: bytes) -> AnyArray:
+    """uint8 [height, width], or [height, width, 3] in RGB, from a JPEG of 8 bits, by Pillow."""
+    from PIL import Image  # here because it is needed for retired transfer syntaxes only
+
+    return np.asarray(Image.open(BytesIO(frame), formats=("JPEG",)))
 
 
 def _read_jpeg_header(frame: bytes) -> FrameHeader | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from cxrnet.errors import UsageError
-from cxrnet.imaging.decoding import Decoder
+from cxrnet.imaging.decoding import Decoder, FileSource
 from cxrnet.imaging.radiograph import Limits, Radiograph
 
 
@@ -31,7 +30,7 @@ class DecoderPool:
         with self.lend() as decoder:
             decoder.start()
 
-    def read(self, path: str | os.PathLike[str], *, name: str | None = None) -> Radiograph:
+    def read(self, source: FileSource, *, name: str | None = None) -> Radiograph:
         """Return the radiograph in a file; see `Decoder.read`.
 
         Raises:
@@ -39,7 +38,7 @@ class DecoderPool:
             UsageError: The pool is closed.
         """
         with self.lend() as decoder:
-            return decoder.read(path, name=name)
+            return decoder.read(source, name=name)
 
     @contextmanager
     def lend(self) -> Iterator[Decoder]:

@@ -18,12 +18,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, cast
 
-from cxrnet.errors import RadiographError
+from cxrnet.errors import RadiographError, UsageError
 from cxrnet.imaging.protocol import receive, receive_pixels, send
 from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
 
 if TYPE_CHECKING:
     from cxrnet.imaging.label_map import LabelMap
+from cxrnet.imaging.sources import as_file
+
+FileSource = str | os.PathLike[str] | bytes | BinaryIO
+"""A file by its path, as its bytes, or open in binary mode."""
 
 _START_SECONDS = 60.0
 # The child imports from where the parent does; -P keeps modules of the working directory out of it.
@@ -65,7 +69,7 @@ class Decoder:
         self.limits = limits or Limits()
         self.identifiers = identifiers
         self._child: _Child | None = None
-        self._is_ready = False
+        self._is_ready = self._is_closed = False
         self._served = 0
 
     def __enter__(self) -> Self:
@@ -83,6 +87,11 @@ class Decoder:
             self._is_ready, self._served = False, 0
 
     def close(self) -> None:
+        """End the child; nothing can be read any more."""
+        self._is_closed = True
+        self._end()
+
+    def _end(self) -> None:
         """End the child; the next `read` starts another."""
         child, self._child = self._child, None
         if child is None:
@@ -93,17 +102,19 @@ class Decoder:
                 stream.close()
         child.process.wait()
 
-    def read(self, path: str | os.PathLike[str], *, name: str | None = None) -> Radiograph:
+    def read(self, source: FileSource, *, name: str | None = None) -> Radiograph:
         """The radiograph in a file: DICOM, PNG, JPEG, TIFF, WebP, BMP or still GIF, by its content.
 
         Args:
-            path: A regular file.
+            source: A regular file, by its path, open in binary mode, or as its bytes.
             name: What messages and results call it; default: the name of the file.
 
         Raises:
             RadiographError: It is not a readable radiograph; `code` is a `Fault`.
+            UsageError: The decoder is closed.
         """
-        return _unpack(self._ask(path, name, labels=False))
+        with as_file(source) as (path, own_name):
+            return _unpack(self._ask(path, name or own_name, labels=False))
 
     def read_labels(self, path: str | os.PathLike[str]) -> LabelMap:
         """The stored values of the mask in a file, unscaled.
@@ -116,14 +127,15 @@ class Decoder:
         """
         from cxrnet.imaging.label_map import LabelMap  # Pillow is not needed before
 
-        answer = self._ask(path, None, labels=True)
+        answer = self._ask(path, Path(path).name or os.fsdecode(path), labels=True)
         fields = answer["fields"]
         palette = tuple((int(entry), int(colour)) for entry, colour in fields.pop("palette"))
         return LabelMap(values=answer["pixels"], palette=palette, **fields)
 
-    def _ask(self, path: str | os.PathLike[str], name: str | None, *, labels: bool) -> dict[str, Any]:
+    def _ask(self, path: str | os.PathLike[str], name: str, *, labels: bool) -> dict[str, Any]:
         """The child's answer about a file, pixels included."""
-        name = name or Path(path).name or os.fsdecode(path)
+        if self._is_closed:
+            raise UsageError("decoder: is closed; open another")
         check_file(path, name, self.limits)
         self.start()
         child = cast(_Child, self._child)
@@ -135,28 +147,28 @@ class Decoder:
             request = {"path": os.path.abspath(os.fsdecode(path)), "name": name, "labels": labels}
             answer = _exchange(child, request, name, self.limits.seconds, self.limits)
         except BaseException:  # an interrupted exchange leaves half an answer behind
-            self.close()
+            self._end()
             raise
         self._served += 1
         if self._served >= self.limits.files_per_child or answer.get("code") in _REPLACED_AFTER:
-            self.close()
+            self._end()
         if "code" in answer:
             raise RadiographError(Fault(answer["code"]), answer["line"])
         return answer
 
 
-def read_radiograph(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Radiograph:
+def read_radiograph(source: FileSource, *, limits: Limits | None = None) -> Radiograph:
     """The radiograph in one file, decoded by a child process of its own; for many files, use a `Decoder`.
 
     Args:
-        path: A regular file: DICOM, PNG, JPEG, TIFF, WebP, BMP or still GIF, by its content.
+        source: A regular file, by its path, open in binary mode, or as its bytes.
         limits: What the file may cost.
 
     Raises:
         RadiographError: It is not a readable radiograph; `code` is a `Fault`.
     """
     with Decoder(limits) as decoder:
-        return decoder.read(path)
+        return decoder.read(source)
 
 
 def check_file(path: str | os.PathLike[str], name: str, limits: Limits) -> None:

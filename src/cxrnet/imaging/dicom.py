@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import BinaryIO
 
 import pydicom
@@ -9,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from cxrnet.imaging.attributes import KEPT_TAGS, code, find_identifiers, integer, kept_tags, label, spacing
+from cxrnet.imaging.colour import COLOURS, PALETTE_KEYWORDS, grey_of, samples_of
 from cxrnet.imaging.frame import PIXEL_KEYWORDS, read_frame, syntax_name
 from cxrnet.imaging.greyscale import apply_modality, find_padding, is_inverted, is_uneven
 from cxrnet.imaging.levels import find_levels
@@ -25,12 +27,14 @@ from cxrnet.imaging.radiograph import (
     scale,
     scaling_step,
 )
+from cxrnet.imaging.repair import repair
 from cxrnet.imaging.voi import find_display
 
 # Nothing else is parsed: less for a hostile file to reach, and no identifier enters the program.
 _TAGS_READ = (
     *KEPT_TAGS,
     *PIXEL_KEYWORDS,
+    *PALETTE_KEYWORDS,
     "DirectoryRecordSequence",
     "NumberOfFrames",
     "SamplesPerPixel",
@@ -55,10 +59,6 @@ _TAGS_READ = (
     "ImagerPixelSpacing",
     "EstimatedRadiographicMagnificationFactor",
 )
-_COLOUR = (
-    "RGB", "PALETTE COLOR", "HSV", "ARGB", "CMYK", "XYB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422",
-    "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT",
-)  # fmt: skip
 
 
 def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, identifiers: bool = False) -> Radiograph:
@@ -78,9 +78,13 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
     warnings: list[str] = []
     dataset = _read_dataset(source, name, warnings, (*_TAGS_READ, *IDENTIFIERS) if identifiers else _TAGS_READ)
     _refuse_other_objects(dataset, name)
-    stored = read_frame(dataset, name, limits)
+    photometric = code(dataset, "PhotometricInterpretation").upper()
+    stored = read_frame(dataset, name, limits, warnings, samples=samples_of(photometric, name))
     syntax = syntax_name(dataset.file_meta.TransferSyntaxUID)
     history = [f"read DICOM, {describe_size(stored)}, {_depth(dataset)}, {syntax}"]
+    if photometric in COLOURS:
+        stored = grey_of(stored, dataset, photometric, name)
+        history.append(f"{photometric} with equal channels read as grey")
 
     levels = find_levels(stored, counted=is_uneven(dataset))
     padding = find_padding(levels, dataset, history)
@@ -114,7 +118,7 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
 def _read_dataset(source: BinaryIO, name: str, warnings: list[str], tags: tuple[str, ...]) -> Dataset:
     """The attributes that matter, with a transfer syntax."""
     with refusing(name, "reading the DICOM header"):
-        dataset = pydicom.dcmread(source, force=True, specific_tags=list(tags))
+        dataset = _parse(source, tags, warnings)
         # Values are made of bytes when they are first looked at: what cannot be one is found here.
         meta = {element.keyword: element.value for element in dataset.file_meta}
         syntax = meta.get("TransferSyntaxUID")
@@ -124,6 +128,27 @@ def _read_dataset(source: BinaryIO, name: str, warnings: list[str], tags: tuple[
         dataset.file_meta.TransferSyntaxUID = _guess_syntax(dataset, name)
         guessed = syntax_name(dataset.file_meta.TransferSyntaxUID)
         warnings.append(f"{label('TransferSyntaxUID')} is missing; read as {guessed}")
+    return dataset
+
+
+def _parse(source: BinaryIO, tags: tuple[str, ...], warnings: list[str]) -> Dataset:
+    """The data set by pydicom; once more after a repair where it fails or finds no pixels."""
+    failure: Exception | None = None
+    dataset = None
+    try:
+        dataset = pydicom.dcmread(source, force=True, specific_tags=list(tags))
+        if any(keyword in dataset for keyword in PIXEL_KEYWORDS):
+            return dataset
+    except Exception as error:  # pydicom raises errors of many kinds
+        failure = error
+    source.seek(0)
+    repaired = repair(source.read())
+    if repaired is not None:
+        warnings.append("the structure of the data set is damaged and was repaired up to the pixel data")
+        return pydicom.dcmread(BytesIO(repaired), force=True, specific_tags=list(tags))
+    if dataset is None:
+        assert failure is not None
+        raise failure
     return dataset
 
 
@@ -155,13 +180,9 @@ def _refuse_other_objects(dataset: Dataset, name: str) -> None:
     if frames > 1:
         raise fault(Fault.MULTI_FRAME, name, f"the file holds {frames} frames", "give one image a file")
     photometric = code(dataset, "PhotometricInterpretation").upper()
-    accepted = "a chest radiograph is MONOCHROME1 or MONOCHROME2"
-    if photometric in _COLOUR:
-        problem = f"photometric interpretation is {photometric}"
-        raise fault(Fault.COLOUR, name, problem, accepted)
-    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+    if photometric not in ("MONOCHROME1", "MONOCHROME2", *COLOURS):
         problem = f"{label('PhotometricInterpretation')} is missing or not known"
-        raise fault(Fault.UNREADABLE, name, problem, accepted)
+        raise fault(Fault.UNREADABLE, name, problem, "a chest radiograph is MONOCHROME1 or MONOCHROME2")
 
 
 def _depth(dataset: Dataset) -> str:

@@ -20,45 +20,59 @@ from pydicom.uid import (
 
 from cxrnet.arrays import AnyArray
 from cxrnet.imaging.attributes import integer, label
-from cxrnet.imaging.codestream import FrameHeader, decode_extended, read_frame_header
+from cxrnet.imaging.codestream import FrameHeader, decode_extended, decode_jpeg, read_frame_header
 from cxrnet.imaging.radiograph import Fault, Limits, check_size, fault, refusing
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _BITS_ALLOCATED = {"PixelData": (8, 16, 32), "FloatPixelData": (32,), "DoubleFloatPixelData": (64,)}
-_WITH_FRAME_HEADER = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes)
+# Retired processes that pydicom has no decoder for: progressive, and extended by other processes (PS3.5 A.4.1).
+_RETIRED_JPEG = tuple(UID(f"1.2.840.10008.1.2.4.{number}") for number in (52, 53, 54, 55, 56))
+_WITH_FRAME_HEADER = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes, *_RETIRED_JPEG)
 
 
-def read_frame(dataset: Dataset, name: str, limits: Limits) -> AnyArray:
-    """Stored values [height, width] of a single-frame monochrome image, any real type.
+def read_frame(dataset: Dataset, name: str, limits: Limits, warnings: list[str], *, samples: int = 1) -> AnyArray:
+    """Stored values of the first frame, any real type: [height, width], or [height, width, 3] of a colour image.
 
     Bits outside Bits Stored (0028,0101), where old files keep overlays, are dropped.
 
+    Args:
+        dataset: The header and the pixel data.
+        name: The input, for messages.
+        limits: Sizes that are accepted.
+        warnings: Receives what is odd.
+        samples: Values of each pixel that the photometric interpretation calls for.
+
     Raises:
-        RadiographError: UNREADABLE, MULTI_FRAME, TOO_SMALL or TOO_LARGE.
+        RadiographError: UNREADABLE, TOO_SMALL or TOO_LARGE.
     """
     keyword = next(keyword for keyword in PIXEL_KEYWORDS if keyword in dataset)
     height, width = (integer(dataset, each, name) for each in ("Rows", "Columns"))
     check_size(name, height, width, limits)
-    samples = integer(dataset, "SamplesPerPixel", name)
+    given = integer(dataset, "SamplesPerPixel", name)
     allocated = integer(dataset, "BitsAllocated", name)
-    _require(samples == 1, name, f"{label('SamplesPerPixel')} is {samples}", "a grey image has 1")
+    _require(given == samples, name, f"{label('SamplesPerPixel')} is {given}", f"such an image has {samples}")
     accepted = " or ".join(str(bits) for bits in _BITS_ALLOCATED[keyword])
     problem = f"{label('BitsAllocated')} is {allocated}"
     _require(allocated in _BITS_ALLOCATED[keyword], name, problem, f"{accepted} is accepted")
     if keyword == "PixelData":
         _check_bits(dataset, name, allocated)
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
-    decoder = _find_decoder(syntax, name)
+    decoder = None if syntax in _RETIRED_JPEG else _find_decoder(syntax, name)
+    dataset.NumberOfFrames = 1  # whatever follows the first frame is no part of the image
     with refusing(name, f"reading the {syntax_name(syntax)} frame"):
         if syntax in _WITH_FRAME_HEADER:
             frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
             header = read_frame_header(frame)
-            _check_frame_header(header, height, width, name)
-            if syntax == JPEGExtended12Bit and header is not None and header.bits == 12:
+            _check_frame_header(header, height, width, samples, name)
+            if syntax in (JPEGExtended12Bit, *_RETIRED_JPEG) and header is not None and header.bits == 12:
                 return decode_extended(frame, height, width)
+            if decoder is None:
+                return decode_jpeg(frame)
         elif not syntax.is_encapsulated:
-            _check_length(len(dataset[keyword].value), height * width * allocated // 8, name)
-        return _decode(dataset, decoder, name)
+            expected = height * width * samples * allocated // 8
+            _check_length(len(dataset[keyword].value), expected, name, warnings)
+        assert decoder is not None  # only the retired processes have none
+        return _decode(dataset, decoder, name, warnings)
 
 
 def syntax_name(syntax: str) -> str:
@@ -78,21 +92,23 @@ def _check_bits(dataset: Dataset, name: str, allocated: int) -> None:
     _require(sign in (0, 1), name, f"{label('PixelRepresentation')} is {sign}", "0 or 1 is accepted")
 
 
-def _check_frame_header(header: FrameHeader | None, height: int, width: int, name: str) -> None:
-    """The compressed frame is of the size that the DICOM header says, and grey."""
+def _check_frame_header(header: FrameHeader | None, height: int, width: int, samples: int, name: str) -> None:
+    """The compressed frame has the size and the components that the DICOM header says."""
     if header is None:
         problem = "the compressed frame has no valid header"
         raise fault(Fault.UNREADABLE, name, problem, "the file is damaged")
     problem = f"the compressed frame is {header.width} x {header.height}, the header says {width} x {height}"
     _require((header.height, header.width) == (height, width), name, problem, "the two must agree")
     problem = f"the compressed frame has {header.components} components"
-    _require(header.components == 1, name, problem, "a grey image has 1")
+    _require(header.components == samples, name, problem, f"such an image has {samples}")
 
 
-def _check_length(actual: int, expected: int, name: str) -> None:
-    """Uncompressed pixels are all there."""
+def _check_length(actual: int, expected: int, name: str, warnings: list[str]) -> None:
+    """Uncompressed pixels are all there; a byte more fills an odd length."""
     problem = f"the pixel data is {actual} bytes of {expected}"
     _require(actual >= expected, name, problem, "the file is truncated or its header is wrong")
+    if actual > expected + 1:
+        warnings.append(f"the pixel data is {actual} bytes, a frame is {expected}; the first frame was read")
 
 
 def _find_decoder(syntax: UID, name: str) -> Decoder:
@@ -111,8 +127,8 @@ def _find_decoder(syntax: UID, name: str) -> Decoder:
     return decoder
 
 
-def _decode(dataset: Dataset, decoder: Decoder, name: str) -> AnyArray:
-    """Stored values [height, width] from pydicom and the decoders behind it."""
+def _decode(dataset: Dataset, decoder: Decoder, name: str, noted: list[str]) -> AnyArray:
+    """Stored values of the first frame from pydicom and the decoders behind it."""
     syntax = decoder.UID
     # pydicom drops what lies above Bits Stored but takes no note of High Bit: told of the lower bits as stored
     # ones too, it drops the right ones, and the shift below removes the rest.
@@ -120,14 +136,22 @@ def _decode(dataset: Dataset, decoder: Decoder, name: str) -> AnyArray:
     if "HighBit" in dataset and not (syntax in _WITH_FRAME_HEADER or "PixelData" not in dataset):
         shift = int(dataset.HighBit) + 1 - int(dataset.BitsStored)
         dataset.BitsStored = int(dataset.HighBit) + 1
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message="The decoded RLE segment")  # too long: a damaged frame
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         plugin = _choose_plugin(syntax, decoder.available_plugins)
-        values, _ = decoder.as_array(dataset, decoding_plugin=plugin)
-    if values.ndim != 2:
-        problem = f"the pixel data holds {values.shape[0]} frames"
-        raise fault(Fault.MULTI_FRAME, name, problem, "give one image a file")
+        values, _ = decoder.as_array(dataset, index=0, decoding_plugin=plugin)
+    excess = max((_excess(str(each.message)) for each in caught), default=0)
+    if excess >= min(values.shape[:2]):  # a row or a column: the frame is of another size
+        raise fault(Fault.UNREADABLE, name, f"an RLE segment is {excess} bytes too long", "the file is damaged")
+    if excess:
+        noted.append(f"the RLE segments hold up to {excess} bytes beyond the last pixel, which were dropped")
     return np.asarray(np.right_shift(values, shift) if shift else values)
+
+
+def _excess(message: str) -> int:
+    """Bytes that an RLE segment holds beyond the last pixel, by pydicom's warning; 0 for another warning."""
+    found = re.search(r"non-conformant padding - (\d+) vs\. (\d+)", message)
+    return int(found[1]) - int(found[2]) if found else 0
 
 
 def _choose_plugin(syntax: UID, available: tuple[str, ...]) -> str:

@@ -71,12 +71,24 @@ def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> Bool |
     if not first:
         return None
     last = numbers(dataset, "PixelPaddingRangeLimit") or first
-    low, high = min(first[0], last[0]), max(first[0], last[0])
+    low, high = sorted(_with_sign_of_pixels(each[0], dataset) for each in (first, last))
     padding = (levels.values >= low) & (levels.values <= high)
     if not padding.any():
         return None
     history.append(f"took {levels.share(padding):.1%} of the pixels for padding (0028,0120)")
     return padding
+
+
+def _with_sign_of_pixels(value: float, dataset: Dataset) -> float:
+    """A padding value as the stored values have it: files write it signed for unsigned pixels and the reverse."""
+    stored, allocated = dataset.get("BitsStored") or 0, dataset.get("BitsAllocated") or 0
+    if not 0 < stored <= allocated or allocated > 32:
+        return value
+    low, high = (
+        (-(2 ** (stored - 1)), 2 ** (stored - 1) - 1) if dataset.get("PixelRepresentation") else (0, 2**stored - 1)
+    )
+    readings = (value + shift for bits in (allocated, stored) for shift in (0, -(2**bits), 2**bits))
+    return next((each for each in readings if low <= each <= high), value)
 
 
 class Table(NamedTuple):

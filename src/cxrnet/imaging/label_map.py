@@ -56,6 +56,8 @@ def read_label_map(source: BinaryIO, kind: str, *, name: str, limits: Limits) ->
             that cannot be held exactly.
     """
     image = _open(source, kind, name, limits)
+    if image is None:
+        raise fault(Fault.UNREADABLE, name, "the TIFF has samples that no mask needs", "save it as 8-bit or grey")
     _check_frames(image, name, [])
     check_size(name, image.height, image.width, limits)
     orientation = _find_orientation(image, [])

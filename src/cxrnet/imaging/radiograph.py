@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from cxrnet.arrays import AnyArray, Bool, Float32
 from cxrnet.errors import RadiographError
+from cxrnet.imaging.array_input import grey_values
 
 IDENTIFIERS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber")
 """Attributes that tell whose image it is; read and told only where that is asked for."""
@@ -109,36 +110,53 @@ class Radiograph:
         return np.asarray(np.interp(pixels, values, shown), np.float32)
 
     @classmethod
-    def from_array(
-        cls, pixels: AnyArray, *, name: str = "array", spacing_mm: tuple[float, float] | None = None
-    ) -> Self:
+    def from_array(cls, pixels: Any, *, name: str = "array", spacing_mm: tuple[float, float] | None = None) -> Self:
         """A radiograph of an array that the caller has already made upright.
 
         Args:
-            pixels: uint8, uint16 or floating point [height, width], brighter = denser. uint8 keeps its
-                values; everything else is scaled to 0..255 from its own minimum and maximum.
+            pixels: Integers or floating point [height, width], brighter = denser: a NumPy array, anything that NumPy
+                makes an array of (tensors, nested lists), or a grey Pillow image. uint8 keeps its values; everything
+                else is scaled to 0..255 from its own minimum and maximum. Masked values become 0 and do not count.
             name: What messages and results call it.
             spacing_mm: Distance between the centres of neighbouring (rows, columns).
 
         Raises:
-            RadiographError: It is not two-dimensional, not of these types, too small, too large, constant,
-                or holds values that are not finite.
+            RadiographError: It is no such array, has not two axes, is too small, too large or constant, holds values
+                that are not finite, or its spacing is not two positive numbers.
         """
-        if pixels.ndim != 2:
-            problem = f"the array has {pixels.ndim} axes"
-            raise fault(Fault.UNREADABLE, name, problem, "give one grey image [height, width]")
-        if pixels.dtype not in (np.uint8, np.uint16) and pixels.dtype.kind != "f":
-            problem = f"the array is {pixels.dtype}"
-            raise fault(Fault.UNREADABLE, name, problem, "uint8, uint16 and floating point are accepted")
-        check_size(name, pixels.shape[0], pixels.shape[1], Limits())
+        remedy = "give one grey image [height, width] of integers or floating point"
+        try:
+            values, mask = grey_values(pixels)
+        except ValueError as error:
+            raise fault(Fault.UNREADABLE, name, str(error).splitlines()[0], remedy) from error
+        if values.ndim != 2:
+            raise fault(Fault.UNREADABLE, name, f"the array has {values.ndim} axes", remedy)
+        check_size(name, values.shape[0], values.shape[1], Limits())
+        if mask is not None:
+            values = np.where(mask, values[~mask].min() if not mask.all() else 0, values)
         return cls(
-            pixels=scale(name, pixels),
+            pixels=scale(name, values, background=mask),
             name=name,
-            sha256=hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest(),
+            sha256=hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest(),
             format="array",
-            spacing_mm=spacing_mm,
-            history=(f"given as an array, {describe_size(pixels)}, {pixels.dtype}", *scaling_step(pixels)),
+            spacing_mm=None if spacing_mm is None else _check_spacing(name, spacing_mm),
+            history=(
+                f"given as an array, {describe_size(values)}, {values.dtype}",
+                *scaling_step(values, background=mask),
+            ),
         )
+
+
+def _check_spacing(name: str, spacing_mm: Any) -> tuple[float, float]:
+    """Two positive numbers, or a RadiographError."""
+    try:
+        row, column = (float(each) for each in spacing_mm)
+        if 0 < row < np.inf and 0 < column < np.inf:
+            return row, column
+    except (TypeError, ValueError):
+        pass
+    problem = f"spacing_mm is {spacing_mm!r}"
+    raise fault(Fault.UNREADABLE, name, problem, "give the distances of (rows, columns) in mm, both above 0")
 
 
 def fault(code: Fault, name: str, problem: str, remedy: str) -> RadiographError:

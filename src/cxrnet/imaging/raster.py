@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 
 from cxrnet.arrays import AnyArray, Float64, UInt8
 from cxrnet.errors import RadiographError
@@ -19,6 +19,7 @@ from cxrnet.imaging.radiograph import (
     scale,
     scaling_step,
 )
+from cxrnet.imaging.tiff import choose_page, is_exact, pages_of, read_samples
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow's own conversion to grey
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 0x0112, 258, 262  # EXIF and TIFF tags
@@ -50,23 +51,16 @@ def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: 
     """
     warnings: list[str] = []
     image = _open(source, kind, name, limits)
-    _check_frames(image, name, warnings)
-    check_size(name, image.height, image.width, limits)
-    orientation = _find_orientation(image, warnings)
-    history = [f"read {kind}, {image.width} x {image.height}, {_DEPTHS.get(image.mode, 'colour')}"]
-    with refusing(name, f"decoding the {kind} picture"):
-        image.load()
-        values: AnyArray
-        if _is_deep_colour(source, image):
-            history[0] += " of 16 bits"
-            values = _read_deep_colour(source, name)
-        elif image.mode in _DEEP_GREY:
-            values = _read_deep_grey(image)
-        else:
-            values = _read_shallow(image, name, warnings)
-    if orientation != 1:
+    if image is None or (kind == "TIFF" and not is_exact(image)):
+        samples = read_samples(source, name, limits, warnings)
+        history = [f"read {kind}, {samples.values.shape[1]} x {samples.values.shape[0]}, {samples.kind}"]
+        values, orientation = samples.values, samples.orientation
+    else:
+        orientation = _find_orientation(image, warnings)
+        values, history = _read_pixels(source, image, kind, name, limits, warnings)
+    if orientation in range(2, 9):
         history.append(f"turned upright, EXIF orientation {orientation}")
-        if kind != "TIFF":  # the decoders have turned a TIFF already
+        if kind != "TIFF" or image is None or not is_exact(image):  # Pillow and OpenCV have turned a TIFF already
             values = _turn(values, orientation)
     return Radiograph(
         pixels=scale(name, values),
@@ -78,13 +72,35 @@ def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: 
     )
 
 
-def _open(source: BinaryIO, kind: str, name: str, limits: Limits) -> Image.Image:
-    """The picture with its header read and its pixels not yet decoded."""
+def _read_pixels(
+    source: BinaryIO, image: Image.Image, kind: str, name: str, limits: Limits, warnings: list[str]
+) -> tuple[AnyArray, list[str]]:
+    """The values [height, width] of a picture that Pillow has opened, and the history of the reading."""
+    page = _check_frames(image, name, warnings)
+    check_size(name, image.height, image.width, limits)
+    history = [f"read {kind}, {image.width} x {image.height}, {_DEPTHS.get(image.mode, 'colour')}"]
+    with refusing(name, f"decoding the {kind} picture"):
+        image.load()
+        values: AnyArray
+        if _is_deep_colour(source, image) and page == 0:
+            history[0] += " of 16 bits"
+            values = _read_deep_colour(source, name)
+        elif image.mode in _DEEP_GREY:
+            values = _read_deep_grey(image)
+        else:
+            values = _read_shallow(image, name, warnings)
+    return values, history
+
+
+def _open(source: BinaryIO, kind: str, name: str, limits: Limits) -> Image.Image | None:
+    """The picture with its header read and its pixels not yet decoded; None for a TIFF that Pillow does not know."""
     most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limits.pixels  # until `check_size` has its turn
     try:
         with refusing(name, f"reading the {kind} header"):
             return Image.open(source, formats=(kind,))
     except RadiographError as error:
+        if kind == "TIFF" and isinstance(error.__cause__, UnidentifiedImageError):
+            return None
         if isinstance(error.__cause__, Image.DecompressionBombError):
             problem = f"the image has more than {2 * limits.pixels} pixels"
             raise fault(Fault.TOO_LARGE, name, problem, f"at most {limits.pixels} are read") from error
@@ -93,14 +109,22 @@ def _open(source: BinaryIO, kind: str, name: str, limits: Limits) -> Image.Image
         Image.MAX_IMAGE_PIXELS = most
 
 
-def _check_frames(image: Image.Image, name: str, warnings: list[str]) -> None:
-    """Refuse pages and animations. The further pictures of a camera's MPO file are previews or depth maps."""
+def _check_frames(image: Image.Image, name: str, warnings: list[str]) -> int:
+    """The number of the picture in the file, at which `image` is left; animations and several pages are refused.
+
+    The further pictures of a camera's MPO file are previews or depth maps, those of a TIFF can be thumbnails.
+    """
     with refusing(name, "counting the pictures in the file"):
         frames = getattr(image, "n_frames", 1)
+        if image.format == "TIFF" and frames > 1:
+            page = choose_page(pages_of(image), name, warnings)
+            image.seek(page)
+            return page
     if image.format == "MPO":
         warnings.append(f"the file holds {frames} pictures; the first was read")
     elif frames > 1:
-        raise fault(Fault.MULTI_FRAME, name, f"the file holds {frames} pictures", "give one image a file")
+        raise fault(Fault.MULTI_FRAME, name, f"the file holds {frames} pictures", "give one image per file")
+    return 0
 
 
 def _find_orientation(image: Image.Image, warnings: list[str]) -> int:
@@ -168,6 +192,8 @@ def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> UInt8:
         least = image.convert("RGBA").getchannel("A").getextrema()[0]
         if least != 255:
             warnings.append("parts of the picture are transparent; the values stored there were used")
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        image = _without_adobe_marker(image)
     if image.mode == "LAB":
         profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         image = ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
@@ -175,6 +201,12 @@ def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> UInt8:
         image = image.convert("RGB")
         _refuse_colour(np.asarray(image), name)
     return np.asarray(image.convert("L"))
+
+
+def _without_adobe_marker(image: Image.Image) -> Image.Image:
+    """A CMYK picture whose file does not say what 0 means: three full inks everywhere mean that it is 255."""
+    inks = [image.getchannel(index).getextrema() for index in range(3)]
+    return ImageChops.invert(image) if all(ink == (255, 255) for ink in inks) else image
 
 
 def _refuse_colour(rgb: AnyArray, name: str, *, white: float = 255.0) -> None:

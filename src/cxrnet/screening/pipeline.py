@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from time import perf_counter
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from cxrnet.arrays import UInt8
+from cxrnet.arrays import Float32, UInt8
+from cxrnet.imaging.array_input import is_array
 from cxrnet.imaging.decoder_pool import DecoderPool
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.imaging.radiograph import Limits, Radiograph
@@ -20,23 +21,24 @@ from cxrnet.model.runtime import ModelOutput, Runtime
 from cxrnet.screening.conformal import ambiguity, conformal_set
 from cxrnet.screening.correction import correct_orientation
 from cxrnet.screening.finding import Finding, identity
-from cxrnet.screening.gate import Judgement, judge, mendable
+from cxrnet.screening.gate import GateResult, check_image, correctable
 from cxrnet.screening.heatmap import HeatMaps
 from cxrnet.screening.inputs import path_text
 from cxrnet.screening.options import DEFAULT_BUNDLE
 from cxrnet.screening.scores import score
 from cxrnet.screening.segmentation import Segmentation, lung_area_fraction
 
-Source = str | PathLike[str] | Radiograph
+Source = Any
+"""A file by its path, its bytes or open, a `Radiograph`, or what `Radiograph.from_array` takes."""
 
 
 class Examination(NamedTuple):
-    """One radiograph with the graph's `output`, the `view` that the gate's network sees, and its `judgement`."""
+    """One radiograph with the graph's `output`, the `view` that the gate's network sees, and the `gate` result."""
 
     radiograph: Radiograph
     output: ModelOutput
     view: GatePrediction
-    judgement: Judgement
+    gate: GateResult
 
 
 class Pipeline:
@@ -113,14 +115,14 @@ class Pipeline:
         found = self._examine(radiograph, timing)
         corrections: tuple[str, ...] = ()
         if auto_correct:
-            is_inverted, turn = mendable(found.judgement, found.view)
+            is_inverted, turn = correctable(found.gate, found.view)
             if is_inverted or turn:
                 radiograph, corrections = correct_orientation(radiograph, is_inverted=is_inverted, turn=turn)
                 found = self._examine(radiograph, timing)
-        shown = name or (radiograph.name if isinstance(source, Radiograph) else path_text(source))
+        shown = name or (path_text(source) if isinstance(source, str | PathLike) else radiograph.name)
         return self._finding(found, name=shown, corrections=corrections, timing=timing)
 
-    def inspect(self, source: Source) -> tuple[Radiograph, Judgement, Segmentation]:
+    def inspect(self, source: Source) -> tuple[Radiograph, GateResult, Segmentation]:
         """Return how a file was read, what the gate says of it, and its lungs; no score is computed.
 
         Raises:
@@ -129,7 +131,7 @@ class Pipeline:
         radiograph = self.read(source)
         image = self.prepare(radiograph)
         lungs = Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(image))
-        return radiograph, self._judge(radiograph, self._view.predict(image), lungs.area_fraction), lungs
+        return radiograph, self._check(radiograph, self._view.predict(image), lungs.probability), lungs
 
     def segment(self, source: Source) -> Segmentation:
         """Return the lungs in a file or a `Radiograph`.
@@ -141,13 +143,15 @@ class Pipeline:
         return Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(self.prepare(radiograph)))
 
     def read(self, source: Source, *, name: str | None = None) -> Radiograph:
-        """Return the radiograph in a file; a `Radiograph` comes back as it is, but for another `name`.
+        """Return the radiograph in a file or an array; a `Radiograph` comes back as it is, but for another `name`.
 
         Raises:
             RadiographError: The file is not a readable radiograph.
             UsageError: The pipeline is closed.
         """
         self.decoders.check_open()
+        if is_array(source):
+            return Radiograph.from_array(source, name=name or "array")
         if isinstance(source, Radiograph):
             return replace(source, name=name) if name else source
         return self.decoders.read(source, name=name)
@@ -182,23 +186,22 @@ class Pipeline:
             view = self._view.predict(image)
         with stopwatch(timing, "network"):
             output = self._runtime.screen(image)
-        judgement = self._judge(radiograph, view, lung_area_fraction(output.lung_probability))
-        return Examination(radiograph, output, view, judgement)
+        return Examination(radiograph, output, view, self._check(radiograph, view, output.lung_probability))
 
     @staticmethod
-    def _judge(radiograph: Radiograph, view: GatePrediction, area: float) -> Judgement:
-        return judge(radiograph.tags, pixels=radiograph.pixels, view=view, lung_area_fraction=area)
+    def _check(radiograph: Radiograph, view: GatePrediction, probability: Float32) -> GateResult:
+        return check_image(radiograph.tags, pixels=radiograph.pixels, view=view, lungs=probability > 0.5)
 
     def _finding(
         self, found: Examination, *, name: str, corrections: tuple[str, ...], timing: dict[str, float]
     ) -> Finding:
-        radiograph, output, _, judgement = found
+        radiograph, output, _, gate = found
         identifiers = radiograph.identifiers
         finding = Finding(
             input=name,
             identifiers=None if identifiers is None else dict(identifiers),
-            status="refused" if judgement.refusals else "scored",
-            reasons=judgement.reasons,
+            status="refused" if gate.refusals else "scored",
+            reasons=gate.reasons,
             corrections=corrections,
             warnings=radiograph.warnings,
             model=identity(self.bundle),
@@ -207,7 +210,7 @@ class Pipeline:
             radiograph=radiograph,
             lung_probability=output.lung_probability,
         )
-        return finding if judgement.refusals else finding.model_copy(update=self._scored(output))
+        return finding if gate.refusals else finding.model_copy(update=self._scored(output))
 
     def _scored(self, output: ModelOutput) -> dict[str, object]:
         """Return the fields that only a scored finding has."""

@@ -205,6 +205,6 @@ if SHARED.is_dir():
     def found_by_fuzzing_rle_panic(folder):
         return write(folder, (SHARED / "rle_panic.dcm").read_bytes())
 
-    @bad("COLOUR")
+    @bad("COLOUR", "UNREADABLE")
     def found_by_fuzzing_j2k_hang(folder):
         return write(folder, (SHARED / "j2k_hang.dcm").read_bytes())

@@ -12,11 +12,10 @@ from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.config import Calibration
 from cxrnet.model.gate_runtime import GateRuntime
 from cxrnet.screening.conformal import conformal_set
-from cxrnet.screening.gate import judge
+from cxrnet.screening.gate import check_image
 from cxrnet.screening.heatmap import contrast, resize
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.screening.scores import BALANCED
-from cxrnet.screening.segmentation import lung_area_fraction
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,11 +69,11 @@ class BundleReader:
         """
         image = self.pipeline.prepare(radiograph)
         stages = self.pipeline.run(image)
-        judgement = judge(
+        result = check_image(
             radiograph.tags,
             pixels=radiograph.pixels,
             view=self._gate.predict(image),
-            lung_area_fraction=lung_area_fraction(stages.lung_probability),
+            lungs=stages.lung_probability > 0.5,
         )
         maps = stages.class_maps if fold is None else stages.fold_maps[fold]
         logits = stages.logits if fold is None else maps.mean(axis=(1, 2))
@@ -86,7 +85,7 @@ class BundleReader:
             scores=scores,
             answer=called(scores, self._point),
             conformal_set=None if sets is None else conformal_set(told, sets.thresholds),
-            refusals=tuple(reason.code for reason in judgement.refusals),
+            refusals=tuple(reason.code for reason in result.refusals),
             lungs=stages.lung_probability,
             heat_maps=np.where(stages.lung_mask > self._threshold, heat, np.float32(np.nan)),
         )
