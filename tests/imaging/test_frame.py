@@ -53,7 +53,7 @@ def test_frame_keeps_the_sign_of_12_stored_bits(ramp):
         ({"Rows": 0}, Fault.TOO_SMALL, "80 x 0 pixels"),
         ({"Rows": 65535, "Columns": 65535}, Fault.TOO_LARGE, "65535 x 65535 pixels; at most 50000000"),
         ({"Rows": 65}, Fault.UNREADABLE, "the pixel data is 10240 bytes of 10400; the file is truncated"),
-        ({"SamplesPerPixel": 3}, Fault.UNREADABLE, r"Samples per Pixel \(0028,0002\) is 3; a grey image has 1"),
+        ({"SamplesPerPixel": 3}, Fault.UNREADABLE, r"Samples per Pixel \(0028,0002\) is 3; such an image has 1"),
         ({"BitsAllocated": 1}, Fault.UNREADABLE, r"Bits Allocated \(0028,0100\) is 1; 8 or 16 or 32 is accepted"),
         ({"BitsAllocated": None}, Fault.UNREADABLE, r"Bits Allocated \(0028,0100\) is missing"),
         ({"BitsStored": 20}, Fault.UNREADABLE, r"Bits Stored \(0028,0101\) is 20 of 16 allocated"),

@@ -93,7 +93,7 @@ def test_from_array_refuses_a_spacing(spacing):
         (np.zeros((64, 64), complex), Fault.UNREADABLE, "the array is complex128"),
         ([[1, 2], [3]], Fault.UNREADABLE, "array"),
         ("text", Fault.UNREADABLE, "the array is"),
-        (Image.effect_noise((80, 80), 9).convert("HSV"), Fault.UNREADABLE, "colour"),
+        (Image.new("RGB", (80, 80), (200, 10, 10)), Fault.UNREADABLE, "colour"),
         (np.full((64, 64), np.nan), Fault.UNREADABLE, "some pixels are NaN or infinite"),
         (np.full((64, 64), 7, np.uint8), Fault.CONSTANT, "every pixel has the same value, 7"),
         (np.zeros((63, 400), np.uint8), Fault.TOO_SMALL, "400 x 63 pixels; each side must be at least 64"),
