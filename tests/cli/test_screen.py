@@ -74,7 +74,7 @@ def test_screen_leaves_results_of_an_earlier_run_out(cxrnet, small_bundle, chest
 
 
 def test_screen_prints_file_names_as_they_are(cxrnet, small_bundle, chest, tmp_path):
-    odd = chest.rename(chest.with_name("[red]:bug:[/].png"))
+    odd = chest.rename(chest.with_name("[red]:bug:[b].png"))
     said = cxrnet("screen", odd, "--out", tmp_path / "out", "--bundle", small_bundle)
     assert odd.name in said.out
 

@@ -25,7 +25,7 @@ def rows(path):
 
 @pytest.fixture
 def mixed(chest, dicom, tmp_path):
-    """A image, a file that is none, a hand, and a file that is not there."""
+    """A radiograph, a file that is not an image, a hand, and a file that is missing."""
     (tmp_path / "text.png").write_text("not a picture")
     names = [chest, tmp_path / "text.png", dicom("hand.dcm", BodyPartExamined="HAND"), tmp_path / "nix.dcm"]
     return find_inputs([str(name) for name in names]).items
@@ -151,10 +151,10 @@ def test_batch_is_not_resumed_by_another_command(pipeline, mixed, tmp_path):
         list(screen(pipeline, mixed, tmp_path / "out", "png", jobs=1, resume=True, task="segment"))
 
 
-def test_batch_tells_identifiers_only_when_asked(small_bundle, pipeline, dicom, tmp_path):
+def test_batch_writes_identifiers_only_when_asked(small_bundle, pipeline, dicom, tmp_path):
     items = find_inputs([str(dicom(PatientID="=P-17", AccessionNumber="A9"))]).items
     list(screen(pipeline, items, tmp_path / "without", "json", jobs=1))
-    assert "P-17" not in "".join(path.read_text() for path in (tmp_path / "without").rglob("*.*"))
+    assert b"P-17" not in b"".join(path.read_bytes() for path in (tmp_path / "without").rglob("*.*"))
     with Pipeline.load(small_bundle, identifiers=True) as telling:
         list(screen(telling, items, tmp_path / "with", "json"))
     (row,) = rows(tmp_path / "with" / "findings.csv")
