@@ -140,9 +140,9 @@ def test_dicomdir_is_no_image():
 
 def test_folder_of_the_results_is_left_out(folder):
     (folder / "out" / "b").mkdir(parents=True)
-    (folder / "out" / "b" / "panel.png").write_bytes(b"x")
-    assert "panel.png" not in names(find_inputs([str(folder)], exclude=folder / "out"))
-    assert "panel.png" in names(find_inputs([str(folder / "out")], exclude=folder / "out"))
+    (folder / "out" / "b" / "scan.png").write_bytes(b"x")
+    assert "scan.png" not in names(find_inputs([str(folder)], exclude=folder / "out"))
+    assert "scan.png" in names(find_inputs([str(folder / "out")], exclude=folder / "out"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs rights for links")
