@@ -146,15 +146,15 @@ def check_view(view: GatePrediction) -> GateResult:
         return GateResult((reason,)) if is_refused else GateResult((), (reason,))
     reasons = []
     if view.inverted >= MIN_PROBABILITY:
-        text = f"bones are dark ({view.inverted:.0%} sure); an image with bright bones is needed"
+        text = f"bones are dark ({view.inverted:.0%} sure); a film with bright bones is needed"
         reasons.append(Reason(Code.INVERTED, _spaced(text)))
     if view.turned >= MIN_PROBABILITY:
         text = f"the chest is turned by {view.turn} degrees ({view.turned:.0%} sure); an upright one is needed"
         reasons.append(Reason(Code.ROTATED, _spaced(text)))
     if not reasons and view.distance > view.limits["unlike"]:
         text = (
-            f"the image is unlike the images that the gate was trained on (distance {view.distance:.1f}, "
-            f"{view.limits['unlike']:.1f} is usual at most); a score would mean nothing"
+            f"the picture is unlike the films that the gate has seen (distance {view.distance:.1f}, "
+            f"{view.limits['unlike']:.1f} is usual at most); a score means nothing there"
         )
         reason = Reason(Code.UNLIKE_TRAINING, text)
         return GateResult((reason,)) if is_far else GateResult((), (reason,))
@@ -180,7 +180,7 @@ def check_contrast(pixels: Float32) -> GateResult:
     # Images of more than 8 bits may fill a small part of their range and still have all their levels in it.
     if levels >= MIN_LEVELS and (contrast >= MIN_RANGE or inner > 256):
         return GateResult()
-    text = f"{levels} grey levels, and {contrast:.0%} of the range holds nearly all pixels"
+    text = f"{levels} levels of grey, with {contrast:.0%} of the range between nearly all of them"
     reason = Reason(Code.LOW_CONTRAST, _spaced(text))
     return GateResult((reason,)) if levels < MIN_LEVELS else GateResult((), (reason,))
 
