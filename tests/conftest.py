@@ -56,10 +56,9 @@ def two_threads():
 @pytest.fixture(scope="session")
 def published(shared, two_threads):
     """The published networks as PyTorch modules in evaluation mode: `v7` and `jms`."""
-    from cxrnet.export.published import collect, published_network, weight_files
+    from cxrnet.export.published import read_published
 
-    weights = collect(weight_files([shared / "reference" / "weights"]))
-    return {name: published_network(weights, name) for name in weights.segmenters}
+    return read_published([shared / "reference" / "weights"])
 
 
 @pytest.fixture(scope="session")

@@ -77,46 +77,43 @@ def load_fold(fold: Fold, layers: Layers) -> None:
     _load(fold, _fold_layers(fold), layers)
 
 
+class _Names:
+    """Names of the layers of one network, counted by kind as Keras does: `conv2d`, `conv2d_1`, ..."""
+
+    def __init__(self) -> None:
+        self.separable, self.pointwise = numbered("separable_conv2d"), numbered("conv2d")
+        self.norm, self.attention = numbered("batch_normalization"), numbered("multi_head_attention")
+
+
 def _segmenter_layers(segmenter: Segmenter) -> Iterator[tuple[str, nn.Module]]:
-    separable, pointwise, norm = (
-        numbered("separable_conv2d"),
-        numbered("conv2d"),
-        numbered("batch_normalization"),
-    )
+    names = _Names()
     for block in segmenter.blocks:
-        yield from _block_layers(block, separable, pointwise, norm)
+        yield from _block_layers(block, names)
     if segmenter.head is not None:
-        yield next(pointwise), segmenter.head
+        yield next(names.pointwise), segmenter.head
 
 
 def _fold_layers(fold: Fold) -> Iterator[tuple[str, nn.Module]]:
-    separable, pointwise, norm = (
-        numbered("separable_conv2d"),
-        numbered("conv2d"),
-        numbered("batch_normalization"),
-    )
+    names = _Names()
     if fold.attention is not None:
-        attention = numbered("multi_head_attention")
-        yield next(attention), fold.attention.rows
-        yield next(attention), fold.attention.columns
-    yield next(norm), fold.norm
+        yield next(names.attention), fold.attention.rows
+        yield next(names.attention), fold.attention.columns
+    yield next(names.norm), fold.norm
     for block in fold.blocks:
-        yield from _block_layers(block, separable, pointwise, norm)
+        yield from _block_layers(block, names)
 
 
-def _block_layers(
-    block: nn.Module, separable: Iterator[str], pointwise: Iterator[str], norm: Iterator[str]
-) -> Iterator[tuple[str, nn.Module]]:
+def _block_layers(block: nn.Module, names: _Names) -> Iterator[tuple[str, nn.Module]]:
     assert isinstance(block, ResidualBlock)
     if block.norm is not None:
-        yield next(norm), block.norm
+        yield next(names.norm), block.norm
     for branch in block.branches:
         assert isinstance(branch, ResidualBranch)
-        yield next(separable), branch.first
-        yield next(norm), branch.norm
-        yield next(separable), branch.second
-    yield next(pointwise), block.shortcut
-    yield next(norm), block.shortcut_norm
+        yield next(names.separable), branch.first
+        yield next(names.norm), branch.norm
+        yield next(names.separable), branch.second
+    yield next(names.pointwise), block.shortcut
+    yield next(names.norm), block.shortcut_norm
 
 
 def numbered(name: str) -> Iterator[str]:

@@ -1,14 +1,13 @@
 """The published CXR-Net weights as bundles: `published-v7` and `published-jms`.
 
-A file is known by what it holds, not by its name: both the weights-only and the whole-model files of the
-original repository (GitHub dgattiwsu/CXR-Net, Apache-2.0) are taken.
+A file is identified by its arrays, not by its name: both the weights-only and the whole-model files of the original
+repository (GitHub dgattiwsu/CXR-Net, Apache-2.0) are accepted.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cxrnet.errors import WeightsError
@@ -25,35 +24,36 @@ from cxrnet.model.config import (
 )
 from cxrnet.nn.network import Network
 
-SEGMENTERS = {
+PUBLISHED = {
     "5bef53e52751c712318e7da7453a15cf4ca199d70f9a144949b03670b0554923": "v7",
     "1f155a4143199a0d99eebec1cbc8f0d6d07dea82526ae98821afda2f184514d7": "jms",
+    "bfa74efbcd094c42b8f5a23d5d881d2b721a719241bd0565fec95e7b01747254": "fold 0",
+    "38d5ffc526f5a1cddabafba740e4115f8a96579ab54ddeaf040f97e670e706e5": "fold 1",
+    "90c9fb1f6c90787375ca9da4163f8aaf95d0745eae6746f753306cc41cc0fafe": "fold 2",
+    "8872cf1432c5b913ac5d8f45bb0df54765507bd7ca4353ebb71028b3ce5d36f7": "fold 3",
+    "2a03b168e09efff88dc9590c7366a9e807ccebe2825ab4abf66edeffbf5bb460": "fold 4",
+    "2a1583aab105298bcc4631d98dc8db4747ff056e2c164cace4264cfa42b04238": "fold 5",
 }
-FOLDS = {
-    "bfa74efbcd094c42b8f5a23d5d881d2b721a719241bd0565fec95e7b01747254": 0,
-    "38d5ffc526f5a1cddabafba740e4115f8a96579ab54ddeaf040f97e670e706e5": 1,
-    "90c9fb1f6c90787375ca9da4163f8aaf95d0745eae6746f753306cc41cc0fafe": 2,
-    "8872cf1432c5b913ac5d8f45bb0df54765507bd7ca4353ebb71028b3ce5d36f7": 3,
-    "2a03b168e09efff88dc9590c7366a9e807ccebe2825ab4abf66edeffbf5bb460": 4,
-    "2a1583aab105298bcc4631d98dc8db4747ff056e2c164cace4264cfa42b04238": 5,
-}
-"""Digests of the published arrays, as `cxrnet.export.keras.digest` makes them."""
+"""Digest of the published arrays, from `cxrnet.export.keras.digest` -> Module 1 by convention, or fold of Module 2."""
 
+FOLDS = tuple(f"fold {number}" for number in range(6))
 NEEDED = "the .h5 files (weights or whole models) of Module 1 and the six folds, and the standardisation .json"
 
-
-@dataclass
-class PublishedWeights:
-    """What was found: `segmenters` by convention (v7, jms), `folds` by number, `standardisation`."""
-
-    segmenters: dict[str, Layers] = field(default_factory=dict)
-    folds: dict[int, Layers] = field(default_factory=dict)
-    standardisation: Standardisation | None = None
-
-    def missing(self) -> list[str]:
-        """Return, in words, what an ensemble still lacks beside a segmenter."""
-        lacking = [f"Module 2 fold {number}" for number in sorted(FOLDS.values()) if number not in self.folds]
-        return lacking + (["the standardisation (mean and std)"] if self.standardisation is None else [])
+CONVENTIONS = {
+    "v7": {
+        "name": "published-v7",
+        "data": "6,191 images of the V7-Darwin set, masks by human annotators",
+        "convention": "run behind the heart to the spine",
+        "note": "This is the lung model that the paper's classifier was trained with.",
+    },
+    "jms": {
+        "name": "published-jms",
+        "data": "904 images of the JSRT, Montgomery and Shenzhen sets, manual masks",
+        "convention": "leave the heart and the large vessels out",
+        "note": "The classifier was trained on masks of the other convention (published-v7); scores shift.",
+    },
+}
+"""Module 1 -> the words of its card, `published.md`."""
 
 
 def import_published(sources: Sequence[Path], out: Path, *, overwrite: bool = False) -> list[Bundle]:
@@ -62,67 +62,44 @@ def import_published(sources: Sequence[Path], out: Path, *, overwrite: bool = Fa
     Args:
         sources: Files, or folders whose .h5 and .json files are taken.
         out: Folder that gets `published-v7` and `published-jms`.
-        overwrite: Whether bundles that stand there are replaced.
+        overwrite: Whether to replace existing bundles.
 
     Raises:
         WeightsError: A file is not one of those published, or something is missing.
         BundleError: A bundle exists and `overwrite` is not set.
     """
-    weights = collect(weight_files(sources))
-    missing = weights.missing() + ([] if weights.segmenters else ["Module 1 (V7 or JMS)"])
-    if missing:
-        raise WeightsError(f"{', '.join(map(str, sources))}: lacks {', '.join(missing)}; needed are {NEEDED}")
+    card = Path(__file__).with_name("published.md").read_text(encoding="utf-8")
     return [
-        build_bundle(
-            published_network(weights, name),
-            out / f"published-{name}",
-            card=CARD.format(**CONVENTIONS[name]),
-            overwrite=overwrite,
-        )
-        for name in sorted(weights.segmenters)
+        build_bundle(network, out / f"published-{name}", card=card.format(**CONVENTIONS[name]), overwrite=overwrite)
+        for name, network in read_published(sources).items()
     ]
 
 
-def weight_files(sources: Iterable[Path]) -> list[Path]:
-    """Return the files that the sources name, folders replaced by the .h5 and .json files in them.
+def read_published(sources: Sequence[Path]) -> dict[str, Network]:
+    """Return the ensemble behind each Module 1 among the sources, `v7` or `jms`, in evaluation mode.
 
     Raises:
-        WeightsError: A source does not exist.
+        WeightsError: A file is not one of those published, or something is missing.
     """
-    files: list[Path] = []
-    for source in sources:
-        if source.is_dir():
-            files += sorted(path for path in source.iterdir() if path.suffix in {".h5", ".hdf5", ".json"})
-        elif source.is_file():
-            files.append(source)
-        else:
-            raise WeightsError(f"{source}: no such file or folder; give {NEEDED}")
-    return files
-
-
-def collect(files: Iterable[Path]) -> PublishedWeights:
-    """Return what the files hold.
-
-    Raises:
-        WeightsError: A file is none of those published.
-    """
-    weights = PublishedWeights()
-    for path in files:
+    weights: dict[str, Layers] = {}
+    standardisation = None
+    for path in _files(sources):
         if path.suffix == ".json":
-            weights.standardisation = read_standardisation(path)
+            standardisation = read_standardisation(path)
             continue
         layers = read_layers(path)
-        key = digest(layers)
-        if key in SEGMENTERS:
-            weights.segmenters[SEGMENTERS[key]] = layers
-        elif key in FOLDS:
-            weights.folds[FOLDS[key]] = layers
-        else:
-            raise WeightsError(
-                f"{path.name}: {_guess(layers)}; leave it out, or load it with "
-                "cxrnet.export.keras and write it with cxrnet.export.bundle if it is a network of your own"
-            )
-    return weights
+        name = PUBLISHED.get(digest(layers))
+        if name is None:
+            msg = f"{path.name}: its {len(layers)} layers are not those of a published file; give {NEEDED}"
+            raise WeightsError(msg)
+        weights[name] = layers
+    segmenters = [name for name in CONVENTIONS if name in weights]
+    missing = [f"Module 2 {fold}" for fold in FOLDS if fold not in weights]
+    missing += [] if segmenters else ["Module 1 (V7 or JMS)"]
+    if missing or standardisation is None:
+        missing += ["the standardisation (mean and std)"] if standardisation is None else []
+        raise WeightsError(f"{', '.join(map(str, sources))}: lacks {', '.join(missing)}; give {NEEDED}")
+    return {name: _network(weights, name, standardisation) for name in segmenters}
 
 
 def read_standardisation(path: Path) -> Standardisation:
@@ -139,19 +116,17 @@ def read_standardisation(path: Path) -> Standardisation:
         raise WeightsError(msg) from error
 
 
-def _guess(layers: Layers) -> str:
-    if "multi_head_attention" in layers:
-        return "has the layers of a Module 2 fold, but not the published weights"
-    if "conv2d_6" in layers and "separable_conv2d_35" in layers:
-        return "has the layers of Module 1, but not the published weights"
-    return f"{len(layers)} Keras layers of another network"
+def _files(sources: Iterable[Path]) -> Iterator[Path]:
+    for source in sources:
+        if source.is_dir():
+            yield from sorted(path for path in source.iterdir() if path.suffix in {".h5", ".hdf5", ".json"})
+        elif source.is_file():
+            yield source
+        else:
+            raise WeightsError(f"{source}: no such file or folder; give {NEEDED}")
 
 
-def published_network(weights: PublishedWeights, name: str) -> Network:
-    """Return the ensemble behind the Module 1 of this name (v7 or jms), in evaluation mode.
-
-    `weights` lack nothing (see `PublishedWeights.missing`).
-    """
+def _network(weights: Mapping[str, Layers], name: str, standardisation: Standardisation) -> Network:
     with_heart = name == "v7"
     network = Network(
         BundleConfig(
@@ -164,55 +139,10 @@ def published_network(weights: PublishedWeights, name: str) -> Network:
             lung_mask=PUBLISHED_LUNG_MASK,
             classifier=ClassifierConfig(),
             folds=len(FOLDS),
-            standardisation=weights.standardisation,
+            standardisation=standardisation,
         )
     )
-    load_segmenter(network.segmenter, weights.segmenters[name])
-    for number, fold in enumerate(network.ensemble.folds):
-        load_fold(fold, weights.folds[number])  # type: ignore[arg-type]
+    load_segmenter(network.segmenter, weights[name])
+    for fold, layers in zip(network.ensemble.folds, FOLDS, strict=True):
+        load_fold(fold, weights[layers])  # type: ignore[arg-type]
     return network.eval()
-
-
-CONVENTIONS = {
-    "v7": {
-        "name": "published-v7",
-        "data": "6,191 films of the V7-Darwin set, masks by human annotators",
-        "convention": "run behind the heart to the spine",
-        "note": "This is the lung model that the paper's classifier was trained with.",
-    },
-    "jms": {
-        "name": "published-jms",
-        "data": "904 films of the JSRT, Montgomery and Shenzhen sets, manual masks",
-        "convention": "leave the heart and the large vessels out",
-        "note": "The classifier was trained on masks of the other convention (published-v7); scores shift.",
-    },
-}
-
-CARD = """# {name}
-
-Weights published with
-*CXR-Net: An Artificial Intelligence Pipeline for Quick Covid-19 Screening of Chest X-Rays*
-(Abdulah, Huber, Lal, Abdallah, Palese, Soltanian-Zadeh, Gatti), imported unchanged from the Keras files of
-GitHub dgattiwsu/CXR-Net (Apache-2.0). **For research only. Not a medical device; not for diagnosis.**
-
-| | |
-|---|---|
-| Module 1 | 59,941 parameters, trained by its authors on {data} |
-| Lung masks | {convention} |
-| Module 2 | six folds of 20,467 parameters, trained on 2,265 Henry Ford Health System films (848 Covid) |
-| Scores | `covid`, `non-covid`: a softmax, not calibrated |
-| Reported by the authors | accuracy 0.789, ROC AUC 0.852 on 1,532 further films of the same hospitals |
-
-{note}
-
-## Known limits
-
-- All non-Covid films of its training date from 2018-2019, all Covid films from 2020: era, machine and ward
-  can stand in for the disease.
-- The folds of its cross-validation shared patients.
-- It saw antero-posterior films of adults of one health system. Children, lateral views and other body parts
-  were never shown to it; it gives them scores all the same.
-- With gas-filled bowel in the picture Module 1 can mark abdomen as lung.
-- Films were shrunk without antialiasing, and the lung mask leaves out very dark (below 6) and very bright
-  (above 225) pixels: this bundle keeps both, as its weights were trained that way.
-"""
