@@ -6,8 +6,8 @@ READY := $(VENV)/.ready
 ORTHANC_WEB := /usr/share/orthanc/plugins/libOrthancDicomWeb.so
 DEMO ?= demo
 # The demo has an environment of its own: what a user gets, without PyTorch.
-LIGHT ?= .venv-demo
-LIGHT_READY := $(LIGHT)/.ready
+DEMO_VENV ?= .venv-demo
+DEMO_STAMP := $(DEMO_VENV)/.ready
 
 .PHONY: help demo web test-web test test-slow test-pacs fuzz audit docs lint format bench clean
 
@@ -20,44 +20,44 @@ help:
 	@echo "make web             build the page (Node.js)    make test-web    the page in a real Chromium"
 	@echo "make docs            the documentation as a site in build/site"
 
-$(READY): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-$(LIGHT_READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(LIGHT)
-	$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo]'
+$(DEMO_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEMO_VENV)
+	$(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
-demo: $(LIGHT_READY)
-	$(LIGHT)/bin/python examples/demo.py --out $(DEMO) $(if $(BUNDLE),--bundle $(BUNDLE))
+demo: $(DEMO_STAMP)
+	$(DEMO_VENV)/bin/python examples/demo.py --out $(DEMO) $(if $(BUNDLE),--bundle $(BUNDLE))
 
 # The site in build/site, after the generated pages are regenerated; a broken link stops it.
-docs: $(READY)
+docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/python .ci/reference.py
 	$(BIN)/python -m mkdocs build --strict
 
-lint: $(READY)
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python .ci/words.py
 
-format: $(READY)
+format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(READY)
+test-slow: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,oracle]'
 	$(BIN)/python -m pytest -m slow
 
 # A real PACS: Debian's Orthanc with its DICOMweb plugin, and dcmtk as a second sender; both run on loopback only.
-test-pacs: $(READY)
+test-pacs: $(STAMP)
 	@if ! { command -v Orthanc && command -v storescu && test -f $(ORTHANC_WEB); } >/dev/null; then \
 		if [ "$$(id -u)" = 0 ]; then \
 			apt-get update -qq && apt-get install -y -qq orthanc orthanc-dicomweb dcmtk; \
@@ -78,7 +78,7 @@ web: web/node_modules/.ready
 	mkdir -p $(STATIC)
 	cp web/dist/* $(STATIC)/
 
-test-web: $(READY) web
+test-web: $(STAMP) web
 	@if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then \
 		if [ "$$(id -u)" = 0 ]; then \
 			apt-get update -qq && apt-get install -y -qq chromium; \
@@ -91,7 +91,7 @@ test-web: $(READY) web
 
 # Guided by coverage, then bits flipped in frames of each codec; what was found is in .fuzz/found.
 RUNS ?= 200000
-fuzz: $(READY)
+fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python fuzz/reader.py cover --runs $(RUNS)
 	$(BIN)/python fuzz/reader.py flip --runs $$(( $(RUNS) / 10 ))
@@ -100,13 +100,13 @@ fuzz: $(READY)
 
 # Needs the network: pip-audit asks PyPI for the advisories of each package. A mirror without advisories answers nothing,
 # which --strict calls a failure and not a clean bill. PyTorch's builds are on PyPI without their suffix.
-audit: $(READY)
+audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > $(VENV)/installed.txt
 	$(BIN)/python -m pip_audit --requirement $(VENV)/installed.txt --no-deps --disable-pip --strict
 
-bench: $(READY)
+bench: $(STAMP)
 	$(BIN)/cxrnet bench $(if $(BUNDLE),--bundle $(BUNDLE))
 
 clean:
-	rm -rf $(VENV) $(LIGHT) $(DEMO) $(STATIC) web/dist web/node_modules .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO_VENV) $(DEMO) $(STATIC) web/dist web/node_modules .mypy_cache .pytest_cache .ruff_cache

@@ -3,8 +3,8 @@
     python benchmarks/training_step.py [--height 300 --width 340 --batch 2 --runs 3]
 
 Both steps are eager and channels-last, with the loss of the paper. Their gradients are compared as well. `cxrnet train`
-also keeps the memory that a step frees; what that alone brings is told. Timings are noisy: the ratio within one run is
-what counts.
+also keeps the memory that a step frees; the effect of that alone is printed too. Timings are noisy: only the
+ratio within one run counts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def step(network: Segmenter, image: Tensor, target: Tensor) -> None:
 
 
 def seconds(network: Segmenter, image: Tensor, target: Tensor, runs: int) -> list[float]:
-    """Return the seconds a film of each run, sorted, after one that does not count."""
+    """Return the seconds per image of each run, sorted, after one that does not count."""
     step(network, image, target)
     times = []
     for _ in range(runs):
@@ -74,8 +74,8 @@ def main() -> None:
     ours = gradients(network)
     print(f"{options.height} x {options.width}, batch {options.batch}, {os.cpu_count()} cores, {options.runs} runs")
     for name, times in (("plain", slow), ("plain, freed memory kept", kept), ("by phases, freed memory kept", fast)):
-        told = f"{median(times):.3f} s a film ({times[0]:.3f} to {times[-1]:.3f})"
-        print(f"{name:30} {told}, ratio {median(slow) / median(times):.2f}")
+        line = f"{median(times):.3f} s per image ({times[0]:.3f} to {times[-1]:.3f})"
+        print(f"{name:30} {line}, ratio {median(slow) / median(times):.2f}")
     print(f"gradients  differ by {(ours - theirs).abs().max():.2g}, the largest is {theirs.abs().max():.2g}")
 
 

@@ -34,8 +34,8 @@ def estimate(value, low=None, high=None):
     return {"value": value, "low": low, "high": high, "n": 12, "skipped": 0}
 
 
-def block(dice, films=12):
-    return {"n": films, "groups": films, "dice": estimate(dice, dice - 0.01, dice + 0.01), "hd95_px": estimate(4.0)}
+def block(dice, images=12):
+    return {"n": images, "groups": images, "dice": estimate(dice, dice - 0.01, dice + 0.01), "hd95_px": estimate(4.0)}
 
 
 def metrics(*, dice=0.953, sha256="0" * 64, **changes):
@@ -58,5 +58,5 @@ def evaluation(name="val", role="own", *, worst=True, **changes):
 
 
 def facts(*evaluations, **changes):
-    told = {"training": TRAINING, "data": DATA, "evaluations": evaluations or (evaluation(),)}
-    return Facts(**(told | changes))
+    values = {"training": TRAINING, "data": DATA, "evaluations": evaluations or (evaluation(),)}
+    return Facts(**(values | changes))

@@ -19,7 +19,7 @@ CLASSIFIER = BundleConfig(
     classifier=ClassifierConfig(),
     folds=6,
     standardisation=Standardisation(mean=127.0, std=74.0),
-    calibration=Calibration(temperature=1.5, bias=(0.1, -0.1), films=1887, operating_points={"balanced": 0.437}),
+    calibration=Calibration(temperature=1.5, bias=(0.1, -0.1), images=1887, operating_points={"balanced": 0.437}),
 )
 
 
@@ -62,8 +62,8 @@ def test_card_states_the_weakest_part_and_the_worst_groups():
     assert "| g1 | kermany | AP |  | 0.412 |" in text
 
 
-def test_part_of_few_films_is_not_called_the_weakest():
-    blocks = {name: {**metrics()["overall"], "n": films} for name, films in (("a", 9), ("b", 24))}
+def test_subset_of_few_images_is_not_called_the_weakest():
+    blocks = {name: {**metrics()["overall"], "n": images} for name, images in (("a", 9), ("b", 24))}
     assert "lowest" not in card(facts(evaluation(by={"source": blocks})))
 
 
@@ -179,7 +179,7 @@ def test_facts_are_not_written_into_another_model(bundle):
     assert not (bundle.folder / FACTS).exists()
 
 
-def test_facts_beside_a_hand_written_card_are_refused(tmp_path):
+def test_facts_with_a_hand_written_card_are_refused(tmp_path):
     with pytest.raises(BundleError, match="lungs: has facts and a card"):
         write_bundle(tmp_path / "lungs", CONFIG_OF_LUNGS, FILES, facts=facts())
 

@@ -51,7 +51,7 @@ def in_a_function():
 CASES = {
     "initializer": lambda: model(initializer=[elsewhere()]),
     "absolute": lambda: model(initializer=[elsewhere("/etc/passwd")]),
-    "beside": lambda: model(initializer=[elsewhere("weights.bin")]),
+    "same folder": lambda: model(initializer=[elsewhere("weights.bin")]),
     "attribute": lambda: model(nodes=[helper.make_node("Constant", [], ["y"], value=elsewhere())]),
     "nested": nested,
     "sparse": sparse,

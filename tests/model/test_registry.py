@@ -112,8 +112,8 @@ def test_unknown_name_lists_those_known(home):
         open_bundle("three")
 
 
-def test_unknown_name_says_that_none_is_known_yet(home):
-    with pytest.raises(BundleError, match="known names: none yet; `cxrnet weights import` makes one"):
+def test_unknown_name_says_that_no_bundle_is_known_yet(home):
+    with pytest.raises(BundleError, match="known names: no bundle yet; `cxrnet weights import` makes one"):
         open_bundle("one")
 
 

@@ -19,8 +19,8 @@ from cxrnet.screening.scores import half_width, log_odds, score
 
 TWO = ("covid", "non-covid")
 THREE = ("normal", "covid", "tuberculosis")
-PLAIN = Calibration(temperature=1.0, bias=(0.0, 0.0), films=1)
-AT_02 = Calibration(temperature=2.0, bias=(0.5, -0.5), films=9, operating_points={"balanced": 0.2})
+PLAIN = Calibration(temperature=1.0, bias=(0.0, 0.0), images=1)
+AT_02 = Calibration(temperature=2.0, bias=(0.5, -0.5), images=9, operating_points={"balanced": 0.2})
 
 
 def output(logits):
@@ -60,7 +60,7 @@ def test_calibration_is_softmax_at_temperature_1():
 
 
 def test_calibration_adds_the_bias():
-    shifted = Calibration(temperature=2.0, bias=(1.0, -1.0), films=1).probabilities(np.zeros(2))
+    shifted = Calibration(temperature=2.0, bias=(1.0, -1.0), images=1).probabilities(np.zeros(2))
     assert shifted[0] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
@@ -71,7 +71,7 @@ def with_calibration(bundle, calibration):
 
 def test_calibrated_finding_says_so_and_has_the_scores_of_the_logits(small_bundle, pipeline, chest):
     points = {"balanced": 0.4, "sensitive": 0.2, "specific": 0.7}
-    calibration = Calibration(temperature=3.0, bias=(0.5, -0.5), films=40, operating_points=points)
+    calibration = Calibration(temperature=3.0, bias=(0.5, -0.5), images=40, operating_points=points)
     with with_calibration(read_bundle(small_bundle), calibration) as calibrated:
         plain, soft = pipeline.screen(chest), calibrated.screen(chest)
     assert soft.record()["calibrated"] is True

@@ -22,8 +22,8 @@ def bench(
     runs: int = typer.Option(15, min=3, help="Repetitions per measurement."),
     images: int = typer.Option(500, min=0, help="Number of images to screen for the throughput; 0 skips it."),
     quick: bool = typer.Option(False, "--quick", help="3 repetitions and 20 images."),
-    film: Path | None = typer.Option(None, "--film", hidden=True),
-    films: int | None = typer.Option(None, "--films", hidden=True, min=0),
+    image_old: Path | None = typer.Option(None, "--film", hidden=True),
+    images_old: int | None = typer.Option(None, "--films", hidden=True, min=0),
 ) -> None:
     """Benchmark each step for one image, the start of the command, and many images.
 
@@ -32,8 +32,8 @@ def bench(
     """
     from cxrnet.bench.stages import Plan, measure
 
-    images = images if films is None else films
-    plan = Plan(bundle=bundle, runs=3 if quick else runs, images=20 if quick else images, radiograph=image or film)
+    images = images if images_old is None else images_old
+    plan = Plan(bundle=bundle, runs=3 if quick else runs, images=20 if quick else images, radiograph=image or image_old)
     rows: list[Row] = []
     for row in measure(plan):
         typer.echo(format_row(row, is_first=not rows or rows[-1].part != row.part))

@@ -96,7 +96,7 @@ def card(
     compare: list[str] = typer.Option([], metavar=NAMED, help="Evaluation of another model (repeatable)."),
     audit: Path | None = typer.Option(None, metavar="DIR", help="Folder of `cxrnet evaluate audit` of this model."),
     notes: Path | None = typer.Option(None, help="Markdown file for the end of the card."),
-    rival: list[str] = typer.Option([], hidden=True),
+    compare_old: list[str] = typer.Option([], "--rival", hidden=True),
 ) -> None:
     """Regenerate a bundle's model card from evaluation results. Needs cxrnet[train].
 
@@ -109,7 +109,7 @@ def card(
 
     bundle = open_bundle(name)
     facts = bundle.facts or Facts(notes=bundle.card)
-    given: dict[Role, list[str]] = {"own": evaluation, "control": control, "comparison": compare + rival}
+    given: dict[Role, list[str]] = {"own": evaluation, "control": control, "comparison": compare + compare_old}
     evaluations = [one for role, words in given.items() for one in _evaluations(bundle, facts, role, words)]
     _refuse_equal_names(evaluations)
     updated = facts.model_copy(

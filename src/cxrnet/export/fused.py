@@ -5,7 +5,7 @@
 - A softmax over two classes is a sigmoid of their difference.
 - Channels are filled up with zeros to what the blocked layout takes, where a network's own number does not fit.
 
-The folds of Module 2 side by side are in `lanes`.
+The folds of Module 2 side by side are in `fused_ensemble`.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def describe(config: BundleConfig) -> list[str]:
         return [*lines, "Scores are a plain softmax: they are not calibrated."]
     points = ", ".join(f"{name} {value:.3f}" for name, value in config.calibration.operating_points.items())
     operating = f"; operating points on the score of {classifier.classes[0]}: {points}." if points else "."
-    images = f"{config.calibration.films:,} images that the fold behind a score had not seen"
+    images = f"{config.calibration.images:,} images that the fold behind a score had not seen"
     return [*lines, f"Scores are calibrated on {images}{operating}"]
 
 

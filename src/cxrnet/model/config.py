@@ -9,12 +9,12 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 LUNGS = "lungs"
 """Name of the segmentation class whose probability is the lung mask."""
 
-OddKernel = Annotated[int, Field(ge=1, le=31, multiple_of=1)]
+OddKernel = Annotated[int, Field(ge=1, le=31)]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -135,7 +135,7 @@ class ClassifierConfig(Frozen):
         classes: Class names in the order of the scores.
         scattering: The fixed front end.
         attention: Cross-attention on rows and columns; None leaves the channel out.
-        filters: Filters of each branch in all blocks but the last, which has one a class.
+        filters: Filters of each branch in all blocks but the last, which has one per class.
         branches: Kernel and dilation of each parallel branch.
         blocks: Residual blocks, the stem included; the last adds its branches.
         input_stride: Sides of the prepared image over those of the image that is scattered. At 2 it is halved first:
@@ -226,21 +226,21 @@ class Conformal(Frozen):
 
 
 class Calibration(Frozen):
-    """From logits to probabilities, fitted on films that the fold behind a logit had not seen.
+    """From logits to probabilities, fitted on images that the fold behind a logit had not seen.
 
     probability = softmax(logits / temperature + bias)
 
     Attributes:
         temperature: Above 1 where the network is too sure of itself.
-        bias: One number a class, summing to 0; takes back what class weights did to rare classes.
-        films: Number of films that it was fitted on.
+        bias: One number per class, summing to 0; takes back what class weights did to rare classes.
+        images: Number of images that it was fitted on.
         operating_points: Name -> lowest probability of the first class that counts as one; two classes only.
         conformal: Prediction sets; None in bundles that were calibrated without them.
     """
 
     temperature: Annotated[float, Field(gt=0)]
     bias: tuple[float, ...]
-    films: Positive
+    images: Positive = Field(validation_alias=AliasChoices("images", "films"))
     operating_points: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
     conformal: Conformal | None = None
 
@@ -258,7 +258,7 @@ class Calibration(Frozen):
 
 
 class BundleConfig(Frozen):
-    """All that is needed to run a bundle beside its weights.
+    """All that is needed to run a bundle besides its weights.
 
     Attributes:
         format: Version of the layout of the folder.

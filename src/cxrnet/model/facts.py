@@ -1,4 +1,4 @@
-"""What is known of a model beside the model itself; its card is written from this and from nothing else."""
+"""What is known about a model: its training, its data, its evaluations. The card is written from this."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class EvaluationFacts(Frozen):
 
 
 class Facts(Frozen):
-    """All that is known of a bundle beside its config.
+    """All that is known about a bundle besides its config.
 
     Attributes:
         format: Version of this record.

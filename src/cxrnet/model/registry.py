@@ -26,14 +26,14 @@ def bundles_folder() -> Path:
 def bundle_folders() -> dict[str, Path]:
     """Return name -> folder of every named bundle, sorted by name; the bundles are not read.
 
-    A user's bundle hides a shipped one of the same name: who puts one there means it.
+    A user's bundle overrides a shipped one of the same name.
     """
     found = {path.name: path for place in (SHIPPED, bundles_folder()) for path in _bundles_in(place)}
     return dict(sorted(found.items()))
 
 
 def hidden_folders() -> dict[str, Path]:
-    """Return name -> folder of the shipped bundles that a user's bundle of the same name hides."""
+    """Return name -> folder of the shipped bundles that a user's bundle of the same name overrides."""
     named = bundle_folders()
     return {path.name: path for path in _bundles_in(SHIPPED) if named[path.name] != path}
 
@@ -47,7 +47,7 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
     """Return the bundle of this name, or in this folder; a path wins over a name.
 
     Raises:
-        BundleError: There is none, or it is damaged.
+        BundleError: It does not exist, or is damaged.
     """
     path = Path(name_or_path)
     if (path / CHECKSUMS).is_file():
@@ -59,10 +59,10 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
         return read_bundle(path)
     if path.suffix.lower() in PICKLES and path.is_file():
         raise BundleError(
-            f"{path.name}: {path.suffix} files can run code when loaded and are not taken; "
+            f"{path.name}: {path.suffix} files can run code when loaded and are not accepted; "
             "a bundle is a folder with safetensors"
         )
-    known = ", ".join(named) or "none yet"
+    known = ", ".join(named) or "no bundle yet"
     raise BundleError(
         f"{name_or_path}: no bundle of this name in {bundles_folder()} and no such folder; "
         f"known names: {known}; `cxrnet weights import` makes one"

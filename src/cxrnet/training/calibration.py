@@ -53,7 +53,7 @@ def fit_calibration(logits: Float64, labels: Int64, names: Sequence[str] = ()) -
     return Calibration(
         temperature=float(1 / inverse),
         bias=tuple(centred.tolist()),
-        films=len(labels),
+        images=len(labels),
         operating_points=operating_points(probability[:, 0], labels == 0) if classes == 2 else {},
         conformal=Conformal(level=LEVEL, thresholds=fit_thresholds(probability, labels, names)) if names else None,
     )

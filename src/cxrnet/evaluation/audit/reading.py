@@ -57,7 +57,7 @@ class BundleReader:
         assert config.classifier is not None  # the audit has refused such a bundle
         self.classes = config.classifier.classes
         self._threshold = config.classifier.pooling.mask_threshold
-        plain = Calibration(temperature=1.0, bias=(0.0,) * len(self.classes), films=1)
+        plain = Calibration(temperature=1.0, bias=(0.0,) * len(self.classes), images=1)
         self._calibration = config.calibration or plain
         self._point = self._calibration.operating_points.get(BALANCED)
 
