@@ -56,7 +56,7 @@ def test_answer_is_open_unless_the_set_holds_one_class():
 def test_finding_has_the_set_and_is_uncertain_unless_it_holds_one_class(small_bundle, chest, threshold, members):
     bundle = read_bundle(small_bundle)
     sets = Conformal(level=0.9, thresholds=dict.fromkeys(TWO, threshold))
-    known = Calibration(temperature=1.0, bias=(0.0, 0.0), films=9, operating_points={"balanced": 0.0}, conformal=sets)
+    known = Calibration(temperature=1.0, bias=(0.0, 0.0), images=9, operating_points={"balanced": 0.0}, conformal=sets)
     config = bundle.config.model_copy(update={"calibration": known})
     with Pipeline(dataclasses.replace(bundle, config=config)) as pipeline:
         record = json.loads(pipeline.screen(chest).to_json())

@@ -35,7 +35,7 @@ def audit_section(audit: Mapping[str, Any]) -> list[str]:
         recall, sources = audit["shortcuts"]["source_recall"], audit["shortcuts"]["sources"]
         if recall:
             guess = f"guessing: {1 / sources:.3f}"
-            lines += [f"The source can be told from inside the lungs, mean recall {_value(recall)} ({guess}).", ""]
+            lines += [f"The source can be predicted from inside the lungs, mean recall {_value(recall)} ({guess}).", ""]
     if audit.get("heat_maps"):
         random = audit["heat_maps"]["randomisation"]
         rows = [(f"random up to {name}", _value(value)) for name, value in random.items()]
