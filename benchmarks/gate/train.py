@@ -31,8 +31,9 @@ from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, parse_where, read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.export.onnx import export_module
-from cxrnet.model.config import NEW_PREPARATION, Frozen, Positive
+from cxrnet.model.config import NEW_PREPARATION
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, METADATA, GateFacts
+from cxrnet.model.record import Frozen, Positive
 from cxrnet.training.dataset import digest, read_images
 
 HELD_OUT = 8

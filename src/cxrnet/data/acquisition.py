@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from cxrnet.arrays import UInt8
-from cxrnet.model.config import Frozen
+from cxrnet.model.record import Frozen
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from cxrnet.arrays import Float64, UInt8
-from cxrnet.model.config import Frozen
+from cxrnet.model.record import Frozen
 
 Degrees = Annotated[float, Field(ge=0, le=180)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]

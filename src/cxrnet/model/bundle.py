@@ -29,9 +29,10 @@ from pydantic import ValidationError
 
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import BundleError, OutputError
-from cxrnet.model.config import BundleConfig, Frozen
+from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import Facts
 from cxrnet.model.gate_runtime import SHIPPED_GATE
+from cxrnet.model.record import Frozen
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"

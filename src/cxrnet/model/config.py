@@ -9,25 +9,14 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
+
+from cxrnet.model.record import Frozen, Positive, check_names
 
 LUNGS = "lungs"
 """Name of the segmentation class whose probability is the lung mask."""
 
 OddKernel = Annotated[int, Field(ge=1, le=31)]
-Positive = Annotated[int, Field(ge=1)]
-
-
-class Frozen(BaseModel):
-    """A strict, immutable record."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def check_names(names: tuple[str, ...], *, at_least: int = 2, what: str = "classes") -> None:
-    """Raise ValueError unless `names` are at least so many, not empty and all different."""
-    if len(names) < at_least or len(set(names)) != len(names) or not all(names):
-        raise ValueError(f"{what} are {names!r}; at least {at_least} different names are needed")
 
 
 class Branch(Frozen):
@@ -241,7 +230,7 @@ class Calibration(Frozen):
     temperature: Annotated[float, Field(gt=0)]
     bias: tuple[float, ...]
     images: Positive = Field(validation_alias=AliasChoices("images", "films"))
-    operating_points: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    operating_points: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default={})
     conformal: Conformal | None = None
 
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
-from cxrnet.model.config import Frozen
+from cxrnet.model.record import Frozen
 
 Count = Annotated[int, Field(ge=0)]
 Role = Literal["own", "control", "comparison"]

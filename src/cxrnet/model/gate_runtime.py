@@ -13,7 +13,7 @@ from pydantic import AliasChoices, Field, ValidationError
 
 from cxrnet.arrays import UInt8
 from cxrnet.errors import BundleError
-from cxrnet.model.config import Frozen, Positive
+from cxrnet.model.record import Frozen, Positive
 from cxrnet.model.session import Session
 
 SHIPPED_GATE = Path(__file__).parents[1] / "models" / "view.onnx"

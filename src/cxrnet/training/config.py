@@ -12,15 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import UsageError
-from cxrnet.model.config import (
-    NEW_PREPARATION,
-    ClassifierConfig,
-    Frozen,
-    LungMaskConfig,
-    Positive,
-    PreparationConfig,
-    SegmenterConfig,
-)
+from cxrnet.model.config import NEW_PREPARATION, ClassifierConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
+from cxrnet.model.record import Frozen, Positive
 from cxrnet.training.yaml_file import read_yaml
 
 Rate = Annotated[float, Field(gt=0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cxrnet.evaluation.bootstrap import Estimate
-from cxrnet.model.config import Frozen
+from cxrnet.model.record import Frozen
 
 
 class Value(Frozen):

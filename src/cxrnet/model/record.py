@@ -1,0 +1,21 @@
+"""Parts of all records that are stored as JSON: strict, immutable, and read back as they were written."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """A strict, immutable record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def check_names(names: tuple[str, ...], *, at_least: int = 2, what: str = "classes") -> None:
+    """Raise ValueError unless `names` are at least so many, not empty and all different."""
+    if len(names) < at_least or len(set(names)) != len(names) or not all(names):
+        raise ValueError(f"{what} are {names!r}; at least {at_least} different names are needed")
