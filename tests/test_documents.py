@@ -48,7 +48,7 @@ def test_readme_snippet_runs(reader, snippet):
 
 
 def test_readme_commands_are_known(cxrnet):
-    verbs = set(re.findall(r"^    cxrnet ((?:(?:weights|data|train|evaluate) )?[a-z]+)", README, flags=re.MULTILINE))
+    verbs = set(re.findall(r"^    cxrnet ((?:(?:weights|data|train|evaluate) )?[a-z-]+)", README, flags=re.MULTILINE))
     assert {"screen", "segment", "inspect", "weights import", "data check", "train segmenter", "ensemble"} <= verbs
     for verb in verbs:
         assert cxrnet(*verb.split(), "--help").code == 0
