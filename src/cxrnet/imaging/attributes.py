@@ -26,8 +26,14 @@ KEPT_TAGS = (
     "ViewCodeSequence",
 )
 _MOST_ITEMS, _LONGEST_TEXT = 4, 256
+_UID = re.compile(r"[0-9][0-9.]{0,63}")
 # PS3.5 6.2, value representation CS, in either case because some devices write lower case.
 _CODE_STRING = re.compile(r"[A-Za-z0-9_ ]{1,16}")
+
+
+def is_uid(text: str) -> bool:
+    """Return whether a text may stand for a UID: up to 64 digits and points; devices send components such as `02`."""
+    return _UID.fullmatch(text) is not None
 
 
 def label(keyword: str) -> str:

@@ -144,7 +144,9 @@ def _screen(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Out
         finding = pipeline.screen(item.path, auto_correct=options.auto_correct)
         if options.write_objects is not None:
             try:
-                options.write_objects(finding, item.path, options.save, folder)
+                written = options.write_objects(finding, item.path, options.save, folder)
+                notes = (f"DICOM objects: {each}" for each in written.corrections)
+                finding = finding.model_copy(update={"warnings": (*finding.warnings, *notes)})
             except ObjectError as error:
                 missing = (Reason(error.code, str(error)),)
                 finding = finding.model_copy(update={"warnings": (*finding.warnings, str(error))})

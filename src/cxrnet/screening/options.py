@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from cxrnet.screening.finding import Finding
@@ -17,7 +17,17 @@ Task = Literal["screen", "segment"]
 Provider = Literal["cpu", "openvino", "cuda", "coreml"]
 Backend = Literal["local", "ray"]
 
-ObjectWriter = Callable[["Finding", Path, Collection[str], Path], object]
+
+class WrittenObjects(Protocol):
+    """What was written."""
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """Invalid values of the header that the objects do not repeat, for people; one entry per attribute."""
+        ...
+
+
+ObjectWriter = Callable[["Finding", Path, Collection[str], Path], WrittenObjects]
 """Writes DICOM objects of a finding: its file, the kinds to save, the folder. It may raise `ObjectError`."""
 
 

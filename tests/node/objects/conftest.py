@@ -8,7 +8,10 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from cxrnet.node.objects import OBJECTS, write_objects
@@ -51,6 +54,23 @@ def study_of(**attributes):
     return dataset
 
 
+def raw(dataset, **values):
+    """Set attributes to bytes, as a file may hold them; return the data set."""
+    for keyword, value in values.items():
+        tag = Tag(keyword)
+        dataset[tag] = RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
+    return dataset
+
+
+def table(bits=16, *, first=0, entries=256):
+    """Return a rising table of so many bits, of 8 bits in packed bytes."""
+    item, values = Dataset(), np.linspace(0, 2**bits - 1, entries)
+    item.add_new("LUTDescriptor", "SS" if first < 0 else "US", [entries, first, bits])
+    item.add_new("LUTData", "OW", np.rint(values).astype("<u2" if bits > 8 else "u1").tobytes())
+    item.ModalityLUTType = "OD"
+    return item
+
+
 def save(dataset, path):
     """Write a data set as a file, in the transfer syntax that it names."""
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -70,7 +90,7 @@ def made(pipeline, tmp_path):
     """Function from a file to its objects by name, all kinds unless told, of its finding or of the one given."""
 
     def make(path, finding=None, kinds=tuple(OBJECTS)):
-        paths = write_objects(finding or pipeline.screen(path), path, kinds, tmp_path / "objects")
+        paths = write_objects(finding or pipeline.screen(path), path, kinds, tmp_path / "objects").paths
         return {each.name: pydicom.dcmread(BytesIO(each.read_bytes())) for each in paths}
 
     return make

@@ -1,89 +1,129 @@
-"""The objects before the judge of the trade, dciodvfy of dicom3tools (Debian: apt-get install dicom3tools)."""
-
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
-from cxrnet import Pipeline
-from cxrnet.node.objects import FILES, OBJECTS, write_objects
-from tests.node.objects.conftest import refused
-
-DCIODVFY = shutil.which("dciodvfy")
-pytestmark = pytest.mark.skipif(DCIODVFY is None, reason="needs dciodvfy, of the Debian package dicom3tools")
-
-
-def errors(path):
-    done = subprocess.run([DCIODVFY, "-new", str(path)], capture_output=True, text=True, check=False)
-    assert "Error" in done.stderr or done.returncode == 0
-    return [line for line in done.stderr.splitlines() if line.startswith("Error")]
+from cxrnet.node.objects.conformance import conform
+from cxrnet.node.objects.patient_study import PATIENT_STUDY
+from tests.node.objects.conftest import raw
 
 
-def check(finding, path, folder):
-    paths = write_objects(finding, path, OBJECTS, folder)
-    for each in paths:
-        assert errors(each) == [], each.name
-    return [each.name for each in paths]
+def conformed(**values):
+    return conform(raw(Dataset(), **values), PATIENT_STUDY)
 
 
-def test_dciodvfy_finds_errors_where_there_are_some(pipeline, study, tmp_path):
-    path = study()
-    (report,) = write_objects(pipeline.screen(path), path, {"sr"}, tmp_path)
-    import pydicom
-
-    dataset = pydicom.dcmread(report)
-    del dataset.CompletionFlag
-    dataset.save_as(report)
-    assert any("CompletionFlag" in line for line in errors(report))
+def value(found, keyword):
+    return found.attributes.get_item(keyword).value
 
 
 @pytest.mark.parametrize(
-    "attributes",
+    ("keyword", "given", "wanted"),
     [
-        {},
-        {"PatientOrientation": "", "BodyPartExamined": "LUNG"},
-        {"PhotometricInterpretation": "MONOCHROME1", "WindowCenter": 100, "WindowWidth": 200},
-        {"RescaleSlope": 2, "RescaleIntercept": -5, "PixelSpacing": [0.2, 0.2], "SpecificCharacterSet": "ISO_IR 192"},
-        {"PatientName": None, "ReferringPhysicianName": None, "StudyID": None, "AccessionNumber": None},
-        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "SeriesNumber": None, "InstanceNumber": None},
+        ("StudyDate", b"2020.01.02", b"20200102"),
+        ("StudyTime", b"10:11:12", b"101112"),
+        ("PatientWeight", b"80,5", b"80.5"),
+        ("PatientSex", b"Male", b"M "),
+        ("StudyDescription", b"CHEST\\PA", b"CHEST/PA"),
     ],
-    ids=["usual", "orientation unknown", "inverted", "rescaled", "sparse", "secondary capture"],
 )
-def test_made_up_studies_are_sound(pipeline, study, tmp_path, attributes):
-    path = study(**attributes)
-    assert check(pipeline.screen(path), path, tmp_path / "out") == list(FILES)
+def test_an_invalid_value_with_a_plain_meaning_is_rewritten(keyword, given, wanted):
+    found = conformed(**{keyword: given})
+    assert value(found, keyword) == wanted
+    (correction,) = found.corrections
+    assert "was rewritten" in correction
+    assert given.decode() not in correction
 
 
-def test_a_refused_film_is_sound(pipeline, study, tmp_path):
-    path = study()
-    assert len(check(refused(pipeline.screen(path)), path, tmp_path / "out")) == 4
+@pytest.mark.parametrize(
+    ("keyword", "given"),
+    [("StudyDate", b"02/01/2020"), ("PatientAge", b"62"), ("PatientSize", b"180 cm"), ("PatientID", b"1" * 70)],
+)
+def test_an_invalid_value_without_a_plain_meaning_is_left_out(keyword, given):
+    found = conformed(**{keyword: given})
+    assert keyword not in found.attributes
+    assert "was left out" in found.corrections[0]
 
 
-@pytest.mark.parametrize("degrees", [90, 180])
-def test_a_turned_film_is_sound(turned, tmp_path, degrees):
-    path, finding = turned(degrees)
-    assert check(finding, path, tmp_path / "out") == list(FILES)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"StudyInstanceUID": b"1.02.3"},
+        {"PatientName": b" Doe ^Jo  "},
+        {"SpecificCharacterSet": b"ISO_IR 192", "PatientName": "山田^太郎 ".encode()},
+        {"MedicalAlerts": b"one\\two "},
+        {"PatientWeight": b" 80 "},
+    ],
+)
+def test_a_valid_value_keeps_its_bytes(values):
+    found = conformed(**values)
+    assert not found.corrections
+    assert {keyword: value(found, keyword) for keyword in values if keyword != "SpecificCharacterSet"} == {
+        keyword: content for keyword, content in values.items() if keyword != "SpecificCharacterSet"
+    }
 
 
-def test_rg1_is_sound(rg1, tmp_path):
-    with Pipeline.load("covid") as own:
-        finding = own.screen(rg1)
-    assert finding.status == "scored"
-    assert check(finding, rg1, tmp_path / "out") == list(FILES)
+def test_text_is_written_anew_in_a_set_that_the_standard_has():
+    found = conformed(SpecificCharacterSet=b"windows-1251", PatientName="Иванов".encode("cp1251"))
+    assert found.attributes.SpecificCharacterSet == "ISO_IR 192"
+    assert found.attributes.PatientName == "Иванов"
 
 
-def test_a_dx_is_sound(pipeline, shared, tmp_path):
-    path = shared / "data" / "odd" / "dicom" / "dx_thorax_mono1_small.dcm"
-    finding = pipeline.screen(path)  # a gate that lets all pass, for the heat map's sake
-    assert finding.status == "scored"
-    assert check(finding, path, tmp_path / "out") == list(FILES)
+def test_an_undeclared_latin_name_is_declared():
+    found = conformed(SpecificCharacterSet=b"Not Supplied", PatientName="Müller".encode("latin-1"))
+    assert found.attributes.SpecificCharacterSet == "ISO_IR 100"
+    assert value(found, "PatientName") == "Müller".encode("latin-1")
 
 
-def test_a_dx_that_is_refused_is_sound(shared, tmp_path):
-    path = shared / "data" / "odd" / "dicom" / "dx_thorax_mono1_small.dcm"
-    with Pipeline.load("covid") as own:
-        finding = own.screen(path)
-    assert finding.status == "refused"
-    assert len(check(finding, path, tmp_path / "out")) == 4
+def items(keyword, *contents):
+    dataset = Dataset()
+    setattr(dataset, keyword, [raw(Dataset(), **content) for content in contents])
+    return conform(dataset, PATIENT_STUDY)
+
+
+def test_a_missing_type_of_patient_id_is_added():
+    found = items("OtherPatientIDsSequence", {"PatientID": b"X1"})
+    assert found.attributes.OtherPatientIDsSequence[0].TypeOfPatientID == "TEXT"
+    assert len(found.corrections) == 1
+
+
+@pytest.mark.parametrize(
+    ("keyword", "content"),
+    [
+        ("OtherPatientIDsSequence", {"IssuerOfPatientID": b"H "}),
+        ("ProcedureCodeSequence", {"CodeValue": b"1 ", "CodingSchemeDesignator": b"L "}),
+        ("ReferencedStudySequence", {"ReferencedSOPInstanceUID": b"1.2\0"}),
+        ("IssuerOfAccessionNumberSequence", {"UniversalEntityID": b"x "}),
+        ("ReferringPhysicianIdentificationSequence", {"InstitutionName": b"x "}),
+        ("ConsentForClinicalTrialUseSequence", {"ConsentForDistributionFlag": b"YES "}),
+    ],
+)
+def test_an_incomplete_item_is_left_out(keyword, content):
+    found = items(keyword, content)
+    assert keyword not in found.attributes
+    assert "has an item without" in found.corrections[0]
+
+
+def test_a_sequence_without_items_is_left_out():
+    assert "ProcedureCodeSequence" not in items("ProcedureCodeSequence").attributes
+
+
+def test_attributes_that_need_each_other_come_together():
+    found = conformed(ClinicalTrialSiteID=b"1 ", ResponsiblePerson=b"x ", PatientIdentityRemoved=b"YES ")
+    assert {word for word in PATIENT_STUDY if Tag(word) in found.attributes} == {
+        "PatientIdentityRemoved",
+        "DeidentificationMethod",
+    }
+    assert len(found.corrections) == 3
+
+
+def test_a_number_that_cannot_be_read_is_left_out():
+    found = conformed(PregnancyStatus=b"\1\0\1")
+    assert "PregnancyStatus" not in found.attributes
+    assert found.corrections
+
+
+def test_an_animal_has_the_attributes_of_its_breed_without_values():
+    found = conformed(PatientSpeciesDescription=b"Dog ")
+    assert found.attributes.PatientBreedDescription == ""
+    assert list(found.attributes.PatientBreedCodeSequence) == []

@@ -29,14 +29,14 @@ def test_every_kind_tells_its_files():
 
 def test_a_scored_film_gets_all_five(pipeline, study, tmp_path):
     path = study()
-    paths = write_objects(pipeline.screen(path), path, OBJECTS, tmp_path / "out")
+    paths = write_objects(pipeline.screen(path), path, OBJECTS, tmp_path / "out").paths
     assert [each.name for each in paths] == list(FILES)
     assert sorted(each.name for each in (tmp_path / "out").iterdir()) == sorted(FILES)
 
 
 def test_only_what_is_asked_for_is_written_and_other_kinds_are_left_alone(pipeline, study, tmp_path):
     path = study()
-    paths = write_objects(pipeline.screen(path), path, {"sr", "png", "json"}, tmp_path / "out")
+    paths = write_objects(pipeline.screen(path), path, {"sr", "png", "json"}, tmp_path / "out").paths
     assert [each.name for each in paths] == ["report.sr.dcm"]
 
 
@@ -44,14 +44,14 @@ def test_a_refused_film_gets_no_heat_map_and_loses_an_old_one(pipeline, study, t
     path = study()
     finding = pipeline.screen(path)
     write_objects(finding, path, OBJECTS, tmp_path / "out")
-    paths = write_objects(refused(finding), path, OBJECTS, tmp_path / "out")
+    paths = write_objects(refused(finding), path, OBJECTS, tmp_path / "out").paths
     assert [each.name for each in paths] == [name for name in FILES if name != "heatmap.seg.dcm"]
     assert not (tmp_path / "out" / "heatmap.seg.dcm").exists()
 
 
 def test_a_failed_input_gets_none(pipeline, tmp_path):
     failed = Finding.failed("x.dcm", Reason("NO_PIXELS", "x.dcm: no pixels"), pipeline.bundle)
-    assert write_objects(failed, tmp_path / "x.dcm", OBJECTS, tmp_path / "out") == ()
+    assert write_objects(failed, tmp_path / "x.dcm", OBJECTS, tmp_path / "out").paths == ()
     assert not (tmp_path / "out").exists()
 
 

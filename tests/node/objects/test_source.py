@@ -101,7 +101,7 @@ def test_a_deflated_file_is_read(read, tmp_path):
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     source = read(save(dataset, tmp_path / "chest.dcm"))
     assert source.reference.StudyInstanceUID == "1.2.3.4"
-    assert source.filing.PatientName == "Doe^Jo"
+    assert source.patient_study.PatientName == "Doe^Jo"
 
 
 def test_a_deflated_file_is_inflated_up_to_a_limit(monkeypatch, read, tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cxrnet.atomic import remove, write_atomic
 from cxrnet.errors import MissingExtraError
@@ -16,7 +16,7 @@ from cxrnet.errors import MissingExtraError
 if TYPE_CHECKING:
     from cxrnet.screening.finding import Finding
 
-__all__ = ["FILES", "OBJECTS", "check_installed", "write_objects"]
+__all__ = ["FILES", "OBJECTS", "WrittenObjects", "check_installed", "write_objects"]
 
 OBJECTS: Mapping[str, str] = MappingProxyType(
     {
@@ -40,8 +40,15 @@ FILES: Mapping[str, str] = MappingProxyType(
 """Names of all files that one image can have, and their kinds."""
 
 
-def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> tuple[Path, ...]:
-    """Write the DICOM objects of one finding, each file whole or not there, and return their paths.
+class WrittenObjects(NamedTuple):
+    """Paths of objects, and what was invalid in the radiograph's header and is corrected in them, for people."""
+
+    paths: tuple[Path, ...] = ()
+    corrections: tuple[str, ...] = ()
+
+
+def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
+    """Write the DICOM objects of one finding, each file whole or not there.
 
     Args:
         finding: What was found; of a failed one nothing is written.
@@ -55,9 +62,9 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
         OutputError: The disk cannot take it.
     """
     if finding.status == "failed":
-        return ()
+        return WrittenObjects()
     wanted = [name for name, kind in FILES.items() if kind in kinds]
-    content = _makers()(finding, source, wanted) if wanted else {}
+    content, corrections = _makers()(finding, source, wanted) if wanted else ({}, ())
     paths = []
     for name, kind in FILES.items():
         if name in content:
@@ -65,7 +72,7 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
             paths.append(folder / name)
         elif kind in kinds:
             remove(folder / name)  # the heat map of an earlier run in which the film was scored
-    return tuple(paths)
+    return WrittenObjects(tuple(paths), corrections)
 
 
 def check_installed() -> None:
@@ -77,7 +84,7 @@ def check_installed() -> None:
     _makers()
 
 
-def _makers() -> Callable[[Finding, Path, Collection[str]], dict[str, bytes]]:
+def _makers() -> Callable[[Finding, Path, Collection[str]], tuple[dict[str, bytes], tuple[str, ...]]]:
     try:
         from cxrnet.node.objects.build import make_objects
     except ModuleNotFoundError as error:

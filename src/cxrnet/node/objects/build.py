@@ -28,14 +28,15 @@ _MAKERS: dict[str, Callable[[Identity], Dataset]] = {
     "contours.gsps.dcm": presentation.contours,
 }
 _SCORED_ONLY = frozenset({"heatmap.seg.dcm"})
+_GREY_ONLY = frozenset({"contours.gsps.dcm"})
 
 # pydicom and highdicom warn and log with values of the header; filters and levels are the same for all threads.
 _QUIET = threading.Lock()
 _TALKERS = ("pydicom", "highdicom")
 
 
-def make_objects(finding: Finding, path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """The objects of a scored or refused finding, by file name: bytes of a DICOM file each.
+def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The objects of a scored or refused finding, bytes of a DICOM file each by file name, and what was corrected.
 
     A heat map is left out where there is none.
 
@@ -45,8 +46,12 @@ def make_objects(finding: Finding, path: Path, names: Collection[str]) -> dict[s
     with _quiet():
         source = read_source(finding, path)
         identity = Identity(finding=finding, source=source)
-        left_out = frozenset() if finding.heatmaps else _SCORED_ONLY
-        return {name: _make(name, identity) for name in names if name not in left_out}
+        left_out = set() if finding.heatmaps else set(_SCORED_ONLY)
+        corrections = source.corrections
+        if source.is_colour and _GREY_ONLY & set(names):
+            left_out |= _GREY_ONLY
+            corrections += ("no presentation state was made, since the pixels are stored as colour",)
+        return {name: _make(name, identity) for name in names if name not in left_out}, corrections
 
 
 def _make(name: str, identity: Identity) -> bytes:
@@ -67,8 +72,8 @@ def _make(name: str, identity: Identity) -> bytes:
 
 def _encode(made: Dataset, source: Source) -> bytes:
     """The file of an object: with patient and study of its source, without what would differ between two runs."""
-    for tag in source.filing.keys():  # noqa: SIM118  (items would be converted)
-        made[tag] = source.filing.get_item(tag)
+    for tag in source.patient_study.keys():  # noqa: SIM118  (items would be converted)
+        made[tag] = source.patient_study.get_item(tag)
     for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
         if keyword in made:
             del made[keyword]

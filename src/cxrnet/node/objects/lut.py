@@ -6,7 +6,10 @@ What counts here is what the reader applied (`cxrnet.imaging.greyscale`): the fi
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.valuerep import DSfloat
@@ -15,52 +18,95 @@ from cxrnet.imaging.attributes import code, numbers
 
 SHOWN = (
     "ModalityLUTSequence", "RescaleIntercept", "RescaleSlope", "RescaleType", "VOILUTSequence", "WindowCenter",
-    "WindowWidth", "VOILUTFunction",
+    "WindowWidth", "VOILUTFunction", "PixelRepresentation",
 )  # fmt: skip
+
+FUNCTIONS: Final = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 def shown(header: Dataset) -> Dataset:
     """Modality LUT and Softcopy VOI LUT (PS3.3 C.11.1, C.11.8), as far as the file has them."""
-    grey = Dataset()
+    grey, voi = Dataset(), Dataset()
+    is_signed = numbers(header, "PixelRepresentation") == (1.0,)
+    slope, intercept = numbers(header, "RescaleSlope") or (), numbers(header, "RescaleIntercept") or ()
     if header.get("ModalityLUTSequence"):
-        table = _table(header, "ModalityLUTSequence")
+        table, bits = _table(header, "ModalityLUTSequence", is_signed=is_signed)
         table.ModalityLUTType = code(header.ModalityLUTSequence[0], "ModalityLUTType").strip("?") or "US"
         grey.ModalityLUTSequence = Sequence([table])
-    elif slope := numbers(header, "RescaleSlope"):
-        grey.RescaleIntercept = _decimal((numbers(header, "RescaleIntercept") or (0.0,))[0])
-        grey.RescaleSlope = _decimal(slope[0])
+        is_signed = False
+        if 8 < bits < 16:  # without a window a viewer shows the range of the 16 bits that are declared
+            voi.WindowCenter, voi.WindowWidth = decimal(2.0 ** (bits - 1)), decimal(2.0**bits)
+    elif slope or intercept:
+        grey.RescaleIntercept = decimal((intercept or (0.0,))[0])
+        grey.RescaleSlope = decimal((slope or (1.0,))[0])
         grey.RescaleType = code(header, "RescaleType").strip("?") or "US"
-    item = Dataset()
+        is_signed = is_signed or grey.RescaleIntercept < 0 or grey.RescaleSlope < 0
     if header.get("VOILUTSequence"):
-        item.VOILUTSequence = Sequence([_table(header, "VOILUTSequence")])
-    elif (centres := numbers(header, "WindowCenter")) and (widths := numbers(header, "WindowWidth")):
-        item.WindowCenter, item.WindowWidth = _decimal(centres[0]), _decimal(widths[0])
-        function = code(header, "VOILUTFunction").upper().strip("?")
-        if function:
-            item.VOILUTFunction = function
-    if len(item):
-        grey.SoftcopyVOILUTSequence = Sequence([item])
+        voi = Dataset()
+        voi.VOILUTSequence = Sequence([_table(header, "VOILUTSequence", is_signed=is_signed, is_scaled=True)[0]])
+    elif window := _window(header):
+        voi = window
+    if len(voi):
+        grey.SoftcopyVOILUTSequence = Sequence([voi])
     return grey
 
 
-def _table(header: Dataset, keyword: str) -> Dataset:
-    """The first table of a sequence, written anew: its representation may be ambiguous, its bytes in another order."""
-    found = header[keyword][0]
-    entries, first, bits = (int(each) for each in found.LUTDescriptor)
-    is_signed = first < 0
-    data = found.LUTData
-    if not isinstance(data, bytes):
-        data = np.asarray(data).astype("<u2").tobytes()
-    elif header.original_encoding[1] is False and bits > 8:
-        data = np.frombuffer(data, ">u2").astype("<u2").tobytes()
-    if is_signed and entries > 0x7FFF:  # the representation is for all three, the number of entries is never negative
-        entries -= 0x10000
-    table = Dataset()
-    table.add_new("LUTDescriptor", "SS" if is_signed else "US", [entries, first, bits])
-    table.add_new("LUTData", "OW", data)
-    return table
-
-
-def _decimal(value: float) -> DSfloat:
+def decimal(value: float) -> DSfloat:
     """A number in the 16 characters of a Decimal String."""
     return DSfloat(value, auto_format=True)
+
+
+def _window(header: Dataset) -> Dataset | None:
+    """The first window, None where there is none that can be applied (PS3.3 C.11.2.1.2)."""
+    centres, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
+    function = code(header, "VOILUTFunction").upper()
+    if not centres or not widths or function not in ("", *FUNCTIONS):
+        return None
+    if widths[0] < (1 if function in ("", "LINEAR") else 1e-9):
+        return None
+    window = Dataset()
+    window.WindowCenter, window.WindowWidth = decimal(centres[0]), decimal(widths[0])
+    if function:
+        window.VOILUTFunction = function
+    return window
+
+
+def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = False) -> tuple[Dataset, int]:
+    """The first table of a sequence and its bits, written anew: its representation may be ambiguous, its bytes swapped.
+
+    A presentation state has tables of 8 or of 16 bits (PS3.3 C.11.1.1.1, C.11.8), so that one of 12 is declared as 16.
+
+    Args:
+        header: The header.
+        keyword: The sequence.
+        is_signed: Whether what the table is applied to can be negative.
+        is_scaled: Whether its output is grey, which is stretched to 16 bits; that of a Modality LUT has a unit.
+    """
+    found = header[keyword][0]
+    entries, first, bits = (int(each) for each in found.LUTDescriptor)
+    entries = entries % 0x10000 or 0x10000  # 0 stands for 65,536, and more than 32,767 may come as negative
+    if is_signed and first > 0x7FFF:  # written as unsigned all the same
+        first -= 0x10000
+    values = _values(found.LUTData, entries, is_big_endian=header.original_encoding[1] is False)
+    if values.dtype == np.uint16:
+        most = 2**bits - 1
+        if is_scaled and 8 < bits < 16 and values.max() <= most:
+            values = np.rint(values * (0xFFFF / most)).astype("<u2")
+        data, written = values.astype("<u2").tobytes(), 16 if bits > 8 else bits
+    else:
+        data, written = values.tobytes() + b"\0" * (len(values) % 2), 8
+    table = Dataset()
+    is_negative = first < 0
+    count = entries - 0x10000 if is_negative and entries > 0x7FFF else entries % 0x10000
+    table.add_new("LUTDescriptor", "SS" if is_negative else "US", [count, first, written])
+    table.add_new("LUTData", "OW", data)
+    return table, bits
+
+
+def _values(data: object, entries: int, *, is_big_endian: bool) -> NDArray[np.uint16] | NDArray[np.uint8]:
+    """The entries of a table, in words or in packed bytes."""
+    if not isinstance(data, bytes):
+        return np.asarray(data).astype(np.uint16)[:entries]
+    if len(data) < 2 * entries:
+        return np.frombuffer(data, np.uint8)[:entries]
+    return np.frombuffer(data, ">u2" if is_big_endian else "<u2", entries).astype(np.uint16)

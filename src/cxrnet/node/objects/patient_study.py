@@ -1,13 +1,6 @@
-"""What a PACS files by: the attributes of patient and study, which every object carries as the radiograph has them."""
+"""The attributes of patient and study, by which a PACS files and which every object carries as the radiograph does."""
 
 from __future__ import annotations
-
-from copy import deepcopy
-
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
 
 PATIENT = (
     "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
@@ -45,38 +38,4 @@ STUDY = (
 ENCODING = ("SpecificCharacterSet", "TimezoneOffsetFromUTC")
 """What the text and the times of those are written in (PS3.3 C.12.1)."""
 
-FILED = (*PATIENT, *STUDY, *ENCODING)
-
-_TEXT = frozenset(
-    {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
-)
-
-
-def tag_of(keyword: str) -> BaseTag:
-    """The tag of an attribute of the standard."""
-    number = tag_for_keyword(keyword)
-    if number is None:
-        raise ValueError(f"{keyword}: is no attribute of the standard")
-    return Tag(number)
-
-
-def filed(header: Dataset) -> Dataset:
-    """What `FILED` names of a header, to be put into other datasets.
-
-    Texts are the bytes of the file: neither read nor judged, so that they come out as they came in. Sequences and
-    numbers are written anew, since the file may be of another byte order.
-    """
-    kept = Dataset()
-    for keyword in FILED:
-        tag = tag_of(keyword)
-        if tag not in header:
-            continue
-        element = header.get_item(tag)
-        representation = dictionary_VR(tag)
-        if isinstance(element, RawDataElement) and representation in _TEXT:
-            value = element.value or b""
-            value += b"\0" * (len(value) % 2) if representation == "UI" else b" " * (len(value) % 2)
-            kept[tag] = element._replace(VR=representation, value=value, length=len(value))
-        else:
-            kept[tag] = deepcopy(header[tag])
-    return kept
+PATIENT_STUDY = (*PATIENT, *STUDY, *ENCODING)

@@ -2,7 +2,7 @@
 
 The file is hostile until the contrary is known. It was decoded in a guarded child process; here its header alone is
 read, with limits. What a library might repeat in a message (names, dates) is never handed to it: highdicom gets
-`Source.reference`, which holds nothing of the patient, and `Source.filing` is put into the finished object.
+`Source.reference`, which holds nothing of the patient, and `Source.patient_study` is put into the finished object.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import stat
 import zlib
 from dataclasses import dataclass
@@ -24,10 +23,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from cxrnet.errors import ObjectError
-from cxrnet.imaging.attributes import code, label, numbers
+from cxrnet.imaging.attributes import code, is_uid, label, numbers
 from cxrnet.imaging.radiograph import printable
-from cxrnet.node.objects.lut import SHOWN, shown
-from cxrnet.node.objects.patient_study import FILED, filed
+from cxrnet.node.objects.conformance import conform
+from cxrnet.node.objects.lut import SHOWN, decimal, shown
+from cxrnet.node.objects.patient_study import PATIENT_STUDY
+from cxrnet.node.objects.values import conforming
 from cxrnet.screening.finding import Finding
 
 LARGEST: Final = 2**20
@@ -45,13 +46,11 @@ _MOMENTS = (
     ("StudyDate", "StudyTime"),
 )
 _TAGS = (
-    *FILED, *SHOWN, *UIDS, *(keyword for pair in _MOMENTS for keyword in pair), "Modality", "ViewPosition",
+    *PATIENT_STUDY, *SHOWN, *UIDS, *(keyword for pair in _MOMENTS for keyword in pair), "Modality", "ViewPosition",
     "SeriesNumber", "InstanceNumber", "PatientOrientation", "BodyPartExamined", "Laterality",
     "PhotometricInterpretation", "PixelSpacing", "BurnedInAnnotation", "LossyImageCompression",
     "LossyImageCompressionRatio", "LossyImageCompressionMethod",
 )  # fmt: skip
-_UID = re.compile(r"[0-9][0-9.]{0,63}")
-_DATE, _TIME = re.compile(r"[0-9]{8}"), re.compile(r"[0-9]{2}([0-9]{2}([0-9]{2}(\.[0-9]{1,6})?)?)?")
 _GROUP_LENGTH = b"\x02\0\0\0UL\x04\0"
 
 
@@ -62,26 +61,30 @@ class Source:
     Attributes:
         name: What messages call it.
         reference: The image as objects refer to it: UIDs, rows, columns; nothing of the patient.
-        filing: Attributes of patient and study, to be put into an object as they are.
+        patient_study: Attributes of patient and study, to be put into an object as they are.
+        corrections: What was invalid in them and in the grey values, for people; it holds no value.
         grey: Modality and VOI LUT of the file, to be put into a presentation state.
         moment: Date and time of the image, DICOM DA and TM.
         orientation: Directions of rows and columns, as PA films have ("L", "F"); empty where the file does not say.
         is_chest: Whether Body Part Examined is CHEST.
         laterality: L, R or B; empty where the file does not say.
         is_inverted: Whether small values are shown bright (MONOCHROME1).
+        is_colour: Whether the grey picture is stored as colour, so that no grayscale presentation state fits it.
         burned_in: YES, NO, or empty where the file does not say.
         title: Modality, view, series and image by number, to tell the films of a study apart.
     """
 
     name: str
     reference: Dataset
-    filing: Dataset
+    patient_study: Dataset
+    corrections: tuple[str, ...]
     grey: Dataset
     moment: tuple[str, str]
     orientation: tuple[str, ...]
     is_chest: bool
     laterality: str
     is_inverted: bool
+    is_colour: bool
     burned_in: str
     title: str
 
@@ -114,16 +117,20 @@ def _understand(header: Dataset, finding: Finding, name: str) -> Source:
     numbered = [f"{what} {int(found[0])}" for what, found in _numbered(header) if found]
     orientation = tuple(code(header, "PatientOrientation").upper().split("\\"))
     laterality = code(header, "Laterality").upper()
+    photometric = code(header, "PhotometricInterpretation").upper()
+    patient_study = conform(header, PATIENT_STUDY)
     return Source(
         name=name,
         reference=_reference(header, finding, name),
-        filing=filed(header),
+        patient_study=patient_study.attributes,
+        corrections=patient_study.corrections,
         grey=shown(header),
         moment=_moment(header),
         orientation=orientation if len(orientation) == 2 and all(orientation) else (),
         is_chest=code(header, "BodyPartExamined").upper() == "CHEST",
         laterality=laterality if laterality in ("L", "R", "B") else "",
-        is_inverted=code(header, "PhotometricInterpretation").upper() == "MONOCHROME1",
+        is_inverted=photometric == "MONOCHROME1",
+        is_colour=not photometric.startswith("MONOCHROME"),
         burned_in=burned if (burned := code(header, "BurnedInAnnotation").upper()) in ("YES", "NO") else "",
         title=", ".join(filter(None, (f"{modality} {code(header, 'ViewPosition').upper()}".strip(" ?"), *numbered))),
     )
@@ -199,12 +206,12 @@ def _reference(header: Dataset, finding: Finding, name: str) -> Dataset:
     reference.StudyDate = reference.StudyTime = None
     spacing = numbers(header, "PixelSpacing")
     if spacing is not None and len(spacing) == 2 and min(spacing) > 0:
-        reference.PixelSpacing = list(spacing)
+        reference.PixelSpacing = [decimal(value) for value in spacing]
     if code(header, "LossyImageCompression") == "01":
         reference.LossyImageCompression = "01"
         ratios = numbers(header, "LossyImageCompressionRatio")
         if ratios and min(ratios) > 0:
-            reference.LossyImageCompressionRatio = list(ratios)
+            reference.LossyImageCompressionRatio = [decimal(value) for value in ratios]
         methods = code(header, "LossyImageCompressionMethod").strip("?")
         if methods:
             reference.LossyImageCompressionMethod = methods.split("\\")
@@ -217,7 +224,7 @@ def _uid(header: Dataset, keyword: str, name: str) -> str:
     value = header.get(keyword)
     if not value:
         problem = f"{label(keyword)} is missing"
-    elif not isinstance(value, str) or not _UID.fullmatch(value):
+    elif not isinstance(value, str) or not is_uid(value):
         problem = f"{label(keyword)} is not a UID"
     else:
         return str(value)
@@ -227,19 +234,14 @@ def _uid(header: Dataset, keyword: str, name: str) -> str:
 def _moment(header: Dataset) -> tuple[str, str]:
     """When the picture was made, so that objects made of it twice are the same; now, where the file has no date."""
     for date_keyword, time_keyword in _MOMENTS:
-        date, time = (str(header.get(keyword) or "") for keyword in (date_keyword, time_keyword))
-        if _DATE.fullmatch(date) and _is_date(date):
-            return date, time if _TIME.fullmatch(time) else "000000"
+        date, time = (
+            conforming(keyword, representation, str(header.get(keyword) or ""))
+            for keyword, representation in ((date_keyword, "DA"), (time_keyword, "TM"))
+        )
+        if date:
+            return date, time or "000000"
     now = datetime.now()
     return now.strftime("%Y%m%d"), now.strftime("%H%M%S")
-
-
-def _is_date(text: str) -> bool:
-    try:
-        datetime.strptime(text, "%Y%m%d")
-    except ValueError:
-        return False
-    return True
 
 
 def _unreadable(name: str, error: Exception) -> ObjectError:
