@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from cxrnet.cli.scp import be_discreet
+from cxrnet.node.log import configure_logging
 from cxrnet.node.spool import Spool
 from tests.node.conftest import sent
 from tests.node.process import scp
@@ -19,10 +19,10 @@ __all__ = ["scp", "sent"]
     ("words", "line"),
     [
         (("--aet", "A" * 17), "is not an AE title"),
-        (("--bind", "0.0.0.0"), "ERROR --bind 0.0.0.0: whoever reaches this address could send"),
+        (("--bind", "0.0.0.0"), "ERROR --bind 0.0.0.0: everyone who reaches this address could send"),
         (("--allow-peer", "modality"), "ERROR --allow-peer modality: is not an address"),
         (("--save", "seg,gif"), "ERROR --save gif: is not known; choose from seg, sr, sc, gsps"),
-        (("--save", ","), "ERROR --save: names nothing"),
+        (("--save", ","), "ERROR --save: is empty"),
         (("--forward", "nowhere"), "ERROR --forward nowhere: is not a destination"),
         (("--forward", "http://user:pass@host/dicom-web"), "ERROR host: the URL holds a password"),
         (("--bundle", "nix"), "ERROR nix: no bundle of this name"),
@@ -38,7 +38,7 @@ def test_scp_exits_2_for_wrong_usage(cxrnet, tmp_path, words, line):
 def test_scp_exits_2_where_no_node_has_run(cxrnet, tmp_path, option):
     said = cxrnet("scp", "--spool", tmp_path, option)
     assert said.code == 2
-    assert "holds no queue" in said.err
+    assert "has no queue" in said.err
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def used(tmp_path):
     for code in ("COLOUR", "NOT_STORED"):
         name, size = spool.store((b"x",))
         queue.fail(queue.add(name=name, instance="abc", sender="S", size=size), code, f"job: {code}")
-    (spool.fresh_results(name) / "seg.dcm").write_bytes(b"x")
+    (spool.reset_results(name) / "seg.dcm").write_bytes(b"x")
     queue.close()
     return spool
 
@@ -57,21 +57,21 @@ def used(tmp_path):
 def test_status_says_how_a_spool_is_doing(cxrnet, used):
     said = cxrnet("scp", "--spool", used.folder, "--status")
     assert said.code == 0
-    assert said.out.startswith(f"cxrnet spool {used.folder}, no node is at work here\n")
-    assert "failed            2   with a reason" in said.out
+    assert said.out.startswith(f"cxrnet spool {used.folder}, not in use\n")
+    assert "failed            2   see the reasons" in said.out
 
 
 def test_retry_puts_failures_back_in_the_line(cxrnet, used):
     said = cxrnet("scp", "--spool", used.folder, "--retry")
-    assert (said.code, said.out) == (0, "2 jobs are in the line again\n")
+    assert (said.code, said.out) == (0, "2 jobs queued again\n")
     queue = used.open_queue()
-    assert [work.state for work in queue.rows()] == ["received", "screened"]
+    assert [job.state for job in queue.rows()] == ["received", "screened"]
     queue.close()
 
 
 @pytest.fixture
 def as_before():
-    """What `be_discreet` changes for the whole process, put back."""
+    """What `configure_logging` changes for the whole process, put back."""
     names = ("cxrnet", "pydicom", "pynetdicom", "highdicom", "dicomweb_client", "urllib3")
     states = {name: dict(vars(logging.getLogger(name))) for name in names}
     hook = threading.excepthook
@@ -83,7 +83,7 @@ def as_before():
 
 
 def test_a_thread_that_ends_by_a_fault_is_told_without_its_text(as_before, capsys):
-    be_discreet()
+    configure_logging()
 
     def fail():
         raise ValueError("Doe^Jane")
@@ -97,7 +97,7 @@ def test_a_thread_that_ends_by_a_fault_is_told_without_its_text(as_before, capsy
 
 
 def test_libraries_say_nothing_for_themselves(as_before, capsys):
-    be_discreet()
+    configure_logging()
     logging.getLogger("pynetdicom.acse").error("Doe^Jane")
     warnings.warn("Doe^Jane", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == ""

@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from pynetdicom.dimse_primitives import C_STORE
 
-from cxrnet.node.pynetdicom_workarounds import _hold
+from cxrnet.node.pynetdicom_workarounds import reader_paused
 from cxrnet.node.spool import Spool, digest
 from tests.hostile.inputs import DONE, REGISTER
 from tests.hostile.inputs.material import body_of, plain
@@ -53,12 +53,9 @@ def store(running, syntax: str, content: bytes, uid: str) -> int | None:
         request.MessageID, request.Priority = 1, 2
         request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = ComputedRadiographyImageStorage, uid
         request.DataSet = io.BytesIO(content)
-        _hold(one)
-        try:
+        with reader_paused(one):
             one.dimse.send_msg(request, taken[0].context_id)
             _, answer = one.dimse.get_msg(block=True)
-        finally:
-            one._reactor_checkpoint.set()
         assert answer is not None, "no answer"
         return answer.Status
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -32,14 +31,14 @@ def sent(dicom):
 def node(pipeline, tmp_path):
     """Function that gives a running node in a `with` statement; options of `Node` and `NodeSettings`."""
     from cxrnet.node.node import Node
-    from cxrnet.node.settings import Allowance, NodeSettings
+    from cxrnet.node.settings import Limits, NodeSettings
     from tests.node.senders import copy_objects
 
     @contextmanager
     def run(*, spool=None, kinds=("seg",), write=copy_objects, destination=None, status_port=None, jobs=1, **options):
-        names = {field.name for field in dataclasses.fields(Allowance)}
-        allowance = Allowance(**{"free_bytes": 0} | {key: options.pop(key) for key in names & options.keys()})
-        settings = NodeSettings(**{"title": "CXRNET", "port": 0, "allowance": allowance} | options)
+        names = {field.name for field in dataclasses.fields(Limits)}
+        limits = Limits(**{"min_free_bytes": 0} | {key: options.pop(key) for key in names & options.keys()})
+        settings = NodeSettings(**{"title": "CXRNET", "port": 0, "limits": limits} | options)
         running = Node(
             settings,
             spool or tmp_path / "spool",
@@ -68,10 +67,3 @@ def certificate(tmp_path_factory):
     subprocess.run([str(word) for word in words], check=True, capture_output=True)
     path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
     return path
-
-
-@pytest.fixture
-def collected():
-    """Let go, within the test, of the sockets that pynetdicom does not close when the other side is gone."""
-    yield
-    gc.collect()

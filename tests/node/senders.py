@@ -5,26 +5,19 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 
-import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import ComputedRadiographyImageStorage, Verification
 
 from cxrnet.atomic import write_atomic
+from cxrnet.node.objects import WrittenObjects
 from cxrnet.node.pynetdicom_workarounds import store
-
-
-def facing_nobody(test):
-    """Mark a test in which the other side is gone: pynetdicom leaves its socket to the garbage collector."""
-    test = pytest.mark.usefixtures("collected")(test)
-    return pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")(test)
-
 
 WAIT = 30.0
 """Longest wait for something that happens in another thread, seconds."""
 
 
-def until(condition, *, seconds=WAIT):
+def eventually(condition, *, seconds=WAIT):
     """Wait until `condition()` holds and return what it gave."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -108,4 +101,4 @@ def copy_objects(finding, source, kinds, folder):
         path = folder / f"{kind}.dcm"
         write_atomic(path, source.read_bytes())
         paths.append(path)
-    return tuple(paths)
+    return WrittenObjects(tuple(paths))

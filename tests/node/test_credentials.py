@@ -6,11 +6,12 @@ import pytest
 import requests
 
 from cxrnet.errors import UsageError
-from cxrnet.node.credentials import HEADER, PASSWORD, USER, check_url, credentials
+from cxrnet.node.credentials import HEADER, PASSWORD, USER, open_session, server_name
 
 
 def sent_with(environment, url="https://pacs.example/dicom-web"):
-    request = requests.Request("GET", url, auth=credentials(environment, url)).prepare()
+    with open_session(url, environment) as session:
+        request = session.prepare_request(requests.Request("GET", url))
     return request.headers.get("Authorization")
 
 
@@ -32,7 +33,7 @@ def test_nothing_is_sent_where_nothing_is_set(monkeypatch, tmp_path):
 
 
 def test_credentials_do_not_go_in_the_open():
-    with pytest.raises(UsageError, match=r"pacs.example: credentials would be sent in the open"):
+    with pytest.raises(UsageError, match=r"pacs.example: credentials would be sent unencrypted"):
         sent_with({USER: "jane"}, "http://pacs.example/dicom-web")
 
 
@@ -42,16 +43,16 @@ def test_credentials_may_go_in_the_open_on_this_machine():
 
 def test_a_password_in_a_url_is_refused_and_not_repeated():
     with pytest.raises(UsageError, match="the URL holds a password") as caught:
-        check_url("https://jane:secret@pacs.example/dicom-web")
+        server_name("https://jane:secret@pacs.example/dicom-web")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["pacs.example", "ftp://pacs.example", "https://", "https://a/b?c=d", "https://a/#b"])
 def test_what_is_no_root_of_a_server(url):
     with pytest.raises(UsageError, match="is not the root of a DICOMweb server"):
-        check_url(url)
+        server_name(url)
 
 
 def test_a_port_that_is_none():
     with pytest.raises(UsageError, match="is not a URL"):
-        check_url("https://a:port/")
+        server_name("https://a:port/")

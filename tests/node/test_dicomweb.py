@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 
 from cxrnet.errors import PacsError, UsageError
-from cxrnet.node.dicomweb import Instance, WebServer, check_uid
+from cxrnet.node.dicomweb import DICOMwebServer, Instance, check_uid
 from tests.node.web import multipart, stored, uid, web_server
 
 
@@ -19,7 +19,7 @@ def web():
 
 @pytest.fixture
 def server(web):
-    return WebServer(web.url, environment={}, seconds=5)
+    return DICOMwebServer(web.url, environment={}, seconds=5)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_nobody_there_is_unreachable(film):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(PacsError, match=f"http://127.0.0.1:{port}/dicom-web: no answer") as caught:
-        WebServer(f"http://127.0.0.1:{port}/dicom-web", environment={}).store(film)
+        DICOMwebServer(f"http://127.0.0.1:{port}/dicom-web", environment={}).store(film)
     assert caught.value.code == "UNREACHABLE"
 
 

@@ -16,7 +16,7 @@ from pynetdicom.sop_class import ComprehensiveSRStorage
 from cxrnet.node.pynetdicom_workarounds import store
 from cxrnet.node.spool import Spool
 from tests.node.process import scp
-from tests.node.senders import archive, entity, facing_nobody, until
+from tests.node.senders import archive, entity, eventually
 
 __all__ = ["scp"]
 
@@ -44,7 +44,6 @@ def deliver(port, datasets, *, title="SENDER"):
     return done
 
 
-@facing_nobody
 def test_nothing_is_lost_when_the_node_is_killed_again_and_again(scp, sent, small_bundle, tmp_path):
     """What was answered with success is forwarded, once, and whole: a second time replaces the first."""
     chance = random.Random(0)
@@ -64,7 +63,7 @@ def test_nothing_is_lost_when_the_node_is_killed_again_and_again(scp, sent, smal
             rest = [film for uid, film in films.items() if uid not in answered]
             answered |= set(deliver(node.port, rest))
             assert answered == films.keys()
-            until(lambda: node.counts()["received"] == node.counts()["screened"] == 0, seconds=180)
+            eventually(lambda: node.counts()["received"] == node.counts()["screened"] == 0, seconds=180)
             counts = node.counts()
     assert counts["failed"] == 0
     found = {dataset.SOPInstanceUID: source_of(dataset) for dataset in stored}  # as a PACS files them: by their UID
@@ -133,7 +132,7 @@ def test_a_node_under_load_answers_all_and_stays_as_large_as_it_is(scp, sent, sm
             time.sleep(0.5)
             return counts["forwarded"] + counts["failed"] == 500
 
-        until(is_done, seconds=3600)
+        eventually(is_done, seconds=3600)
         queue = Spool(node.spool).open_queue()
         reasons, counts = queue.rows("failed"), queue.counts()
         queue.close()
@@ -142,10 +141,10 @@ def test_a_node_under_load_answers_all_and_stays_as_large_as_it_is(scp, sent, sm
     late = max(size for done, size in sizes if done >= 350)
     print(
         f"{bundle}: 500 answered in {taken:.1f} s, worked off in {whole:.0f} s; memory {early:.0f} MiB in the first "
-        f"150, {late:.0f} MiB in the last 150; reasons {sorted(work.code for work in reasons)}"
+        f"150, {late:.0f} MiB in the last 150; reasons {sorted(job.code for job in reasons)}"
     )
     assert (counts["forwarded"], counts["failed"]) == (495, 5)
-    assert all(work.code and work.reason for work in reasons)
+    assert all(job.code and job.reason for job in reasons)
     assert len(stored.uids) == 495 * 5
     assert late < 1.1 * early + 20
 
@@ -156,7 +155,7 @@ def test_sigterm_ends_it_cleanly_and_what_waits_is_still_there(scp, sent, small_
         node.process.send_signal(signal.SIGTERM)
         assert node.process.wait(timeout=40) == 0
         told = node.process.stdout.read()
-    assert "stopping; what waits is taken up at the next start" in told
+    assert "stopping; the queue continues at the next start" in told
     counts = node.counts()
     assert sum(counts.values()) == len(answered) == 30
     assert "Traceback" not in node.log.read_text()

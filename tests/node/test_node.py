@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from cxrnet.errors import NodeError
-from cxrnet.node.storage_scu import StorageEntity
-from tests.node.senders import archive, association, copy_objects, send, until
+from cxrnet.node.storage_scu import StorageSCU
+from tests.node.senders import archive, association, copy_objects, eventually, send
 
 
 def test_echo_is_answered(node):
@@ -19,21 +19,21 @@ def test_echo_is_answered(node):
 def test_what_is_sent_is_screened_and_forwarded(node, sent):
     film = sent()
     with archive() as stored:
-        goal = StorageEntity("ARCHIVE", "127.0.0.1", stored.port, calling="CXRNET")
-        with node(destination=goal) as running:
+        destination = StorageSCU("ARCHIVE", "127.0.0.1", stored.port, calling="CXRNET")
+        with node(destination=destination) as running:
             assert send(running, film) == [0]
-            until(lambda: running.queue.counts()["forwarded"])
+            eventually(lambda: running.queue.counts()["forwarded"])
     assert [dataset.SOPInstanceUID for dataset in stored] == [film.SOPInstanceUID]
     assert stored[0].PatientName == "Doe^Jane"
 
 
 def test_nothing_is_left_in_the_spool_when_it_was_forwarded(node, sent):
     with archive() as stored:
-        goal = StorageEntity("ARCHIVE", "127.0.0.1", stored.port, calling="CXRNET")
-        with node(destination=goal) as running:
+        destination = StorageSCU("ARCHIVE", "127.0.0.1", stored.port, calling="CXRNET")
+        with node(destination=destination) as running:
             send(running, sent())
-            until(lambda: running.queue.counts()["forwarded"])
-    until(lambda: not list(running.spool.results.iterdir()))
+            eventually(lambda: running.queue.counts()["forwarded"])
+    eventually(lambda: not list(running.spool.results.iterdir()))
     assert not list(running.spool.incoming.iterdir())
 
 
@@ -41,8 +41,8 @@ def test_a_broken_instance_fails_with_a_reason_and_the_next_is_screened(node, se
     broken = sent(Rows=9999)
     with node() as running:
         assert send(running, broken, sent()) == [0, 0]
-        until(lambda: running.queue.waiting() == 1 and running.queue.counts()["failed"])
-        until(lambda: running.queue.counts()["screened"])
+        eventually(lambda: running.queue.waiting() == 1 and running.queue.counts()["failed"])
+        eventually(lambda: running.queue.counts()["screened"])
         failed = running.queue.rows("failed")[0]
     assert failed.code == "UNREADABLE"
     assert failed.reason.startswith("job 1: the pixel data is")
@@ -51,13 +51,13 @@ def test_a_broken_instance_fails_with_a_reason_and_the_next_is_screened(node, se
 def test_results_stay_in_the_spool_where_they_go_nowhere(node, sent):
     with node(kinds=("seg", "sr")) as running:
         send(running, sent())
-        until(lambda: running.queue.counts()["screened"])
-        work = running.queue.rows("screened")[0]
-        assert [path.name for path in running.spool.objects(work.name)] == ["seg.dcm", "sr.dcm"]
+        eventually(lambda: running.queue.counts()["screened"])
+        job = running.queue.rows("screened")[0]
+        assert [path.name for path in running.spool.objects(job.name)] == ["seg.dcm", "sr.dcm"]
 
 
 def test_a_second_node_is_kept_out_of_the_spool(node, tmp_path):
-    with node(), pytest.raises(NodeError, match="another node is at work here"), node():
+    with node(), pytest.raises(NodeError, match="another node uses this spool"), node():
         pass
 
 
@@ -84,14 +84,14 @@ def test_what_is_under_way_when_the_node_ends_is_done_again(node, sent, tmp_path
         running.stop(seconds=0.1)
     go_on.set()
     with node() as running:
-        until(lambda: running.queue.counts()["screened"])
-        assert [len(running.spool.objects(work.name)) for work in running.queue.rows()] == [1]
+        eventually(lambda: running.queue.counts()["screened"])
+        assert [len(running.spool.objects(job.name)) for job in running.queue.rows()] == [1]
 
 
 def test_rows_and_files_go_when_they_have_been_kept_long_enough(node, sent):
     with node() as running:
         send(running, sent(Rows=9999))
-        until(lambda: running.queue.counts()["failed"])
+        eventually(lambda: running.queue.counts()["failed"])
         assert list(running.spool.incoming.iterdir())
     with node(keep_days=0.0) as running:
         assert sum(running.queue.counts().values()) == 0

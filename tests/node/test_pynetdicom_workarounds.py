@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import socket
 import threading
 import time
 
-from cxrnet.node.pynetdicom_workarounds import Checkpoint, echo, store
+from pynetdicom.transport import AssociationSocket
+
+from cxrnet.node.pynetdicom_workarounds import Checkpoint, reader_paused, store
 from tests.node.senders import archive, entity
 
 
-def test_a_held_thread_stands_still():
+def test_a_paused_thread_reads_nothing():
     checkpoint, rounds, stop = Checkpoint(), [], threading.Event()
 
     def read():
@@ -19,7 +22,7 @@ def test_a_held_thread_stands_still():
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     for _ in range(50):
-        checkpoint.hold()
+        checkpoint.pause()
         before = len(rounds)
         time.sleep(0.003)
         assert len(rounds) == before
@@ -30,9 +33,9 @@ def test_a_held_thread_stands_still():
     assert rounds
 
 
-def test_holding_a_thread_that_has_ended_does_not_last():
+def test_pausing_a_thread_that_has_ended_returns():
     start = time.monotonic()
-    Checkpoint().hold(seconds=0.1)
+    Checkpoint().pause(seconds=0.1)
     assert time.monotonic() - start < 1
 
 
@@ -40,7 +43,20 @@ def test_requests_are_answered_one_after_the_other(sent):
     film = sent()
     with archive() as stored:
         association = entity().associate("127.0.0.1", stored.port, ae_title="ARCHIVE")
-        assert echo(association).Status == 0
+        with reader_paused(association):
+            assert association.send_c_echo().Status == 0
         assert [store(association, film).Status for _ in range(50)] == [0] * 50
         association.release()
     assert association.is_released
+
+
+def test_the_socket_is_closed_when_nobody_answers(monkeypatch):
+    opened = []
+    create = AssociationSocket._create_socket
+    monkeypatch.setattr(
+        AssociationSocket, "_create_socket", lambda *arguments: opened.append(create(*arguments)) or opened[-1]
+    )
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        assert not entity().associate("127.0.0.1", taken.getsockname()[1]).is_established
+    assert [each.fileno() for each in opened] == [-1]

@@ -22,55 +22,71 @@ def add(queue, name="a"):
     return queue.add(name=name, instance="0" * 12, sender="SENDER", size=10)
 
 
+def claim_and_release(queue):
+    job = queue.claim("received")
+    queue.release(job.number)
+    return job
+
+
 def test_rows_come_out_in_the_order_they_came(queue):
     numbers = [add(queue, name) for name in "abc"]
-    assert [queue.begin("received", but=frozenset(numbers[:index])).number for index in range(3)] == numbers
+    assert [queue.claim("received").number for _ in numbers] == numbers
+    assert queue.claim("received") is None
 
 
-def test_begin_gives_nothing_where_nothing_is_due(queue):
-    assert queue.begin("received") is None
-    number = add(queue)
-    queue.postpone(number, "UNREACHABLE", "nobody there", seconds=60)
-    assert queue.begin("received") is None
-
-
-def test_a_row_that_was_tried_before_waits_for_the_others(queue):
+def test_a_released_row_can_be_claimed_again(queue):
     first, second = add(queue, "a"), add(queue, "b")
-    assert [queue.begin("received").number for _ in range(4)] == [first, second, first, second]
+    queue.claim("received"), queue.claim("received")
+    queue.release(second)
+    assert queue.claim("received").number == second
+    queue.release()
+    assert queue.claim("received").number == first
 
 
-def test_begin_counts_the_tries(queue):
+def test_claim_gives_nothing_when_nothing_is_due(queue):
+    assert queue.claim("received") is None
+    number = add(queue)
+    queue.retry_later(number, "UNREACHABLE", "nobody there", seconds=60)
+    assert queue.claim("received") is None
+
+
+def test_a_row_with_more_attempts_waits_for_the_others(queue):
+    first, second = add(queue, "a"), add(queue, "b")
+    assert [claim_and_release(queue).number for _ in range(4)] == [first, second, first, second]
+
+
+def test_claim_counts_the_attempts(queue):
     add(queue)
-    assert [queue.begin("received").tries for _ in range(3)] == [0, 1, 2]
+    assert [claim_and_release(queue).attempts for _ in range(3)] == [0, 1, 2]
 
 
-def test_a_try_that_was_nobodys_fault_does_not_count(queue):
+def test_an_attempt_can_be_left_uncounted(queue):
     number = add(queue)
-    queue.begin("received")
-    queue.postpone(number, "OUTPUT", "full", seconds=0, is_counted=False)
-    assert queue.begin("received").tries == 0
+    queue.claim("received")
+    queue.retry_later(number, "OUTPUT", "full", seconds=0, is_counted=False)
+    assert queue.claim("received").attempts == 0
 
 
-def test_advance_begins_the_tries_at_nought_and_forgets_the_reason(queue):
+def test_mark_resets_attempts_and_reason(queue):
     number = add(queue)
-    queue.begin("received")
-    queue.postpone(number, "OUTPUT", "full", seconds=0)
-    queue.advance(number, "screened", outcome="scored")
-    work = queue.begin("screened")
-    assert (work.tries, work.code, work.reason, work.outcome) == (0, "", "", "scored")
+    queue.claim("received")
+    queue.retry_later(number, "OUTPUT", "full", seconds=0)
+    queue.mark(number, "screened", outcome="scored")
+    job = queue.claim("screened")
+    assert (job.attempts, job.code, job.reason, job.outcome) == (0, "", "", "scored")
 
 
-def test_advance_keeps_the_outcome_where_none_is_given(queue):
+def test_mark_keeps_the_outcome_when_none_is_given(queue):
     number = add(queue)
-    queue.advance(number, "screened", outcome="refused")
-    queue.advance(number, "forwarded")
+    queue.mark(number, "screened", outcome="refused")
+    queue.mark(number, "forwarded")
     assert queue.rows("forwarded")[0].outcome == "refused"
 
 
 def test_fail_ends_a_row_with_a_reason(queue):
     number = add(queue)
     queue.fail(number, "COLOUR", "job 1: colour")
-    assert queue.begin("received") is None
+    assert queue.claim("received") is None
     assert queue.reasons() == [("COLOUR", 1)]
     assert queue.counts() == dict.fromkeys(STATES, 0) | {"failed": 1}
 
@@ -78,23 +94,23 @@ def test_fail_ends_a_row_with_a_reason(queue):
 def test_retry_forwards_what_was_screened_and_screens_the_rest(queue):
     for name in "ab":
         queue.fail(add(queue, name), "X", "x")
-    assert queue.retry(screened=frozenset("b")) == 2
-    assert [work.state for work in queue.rows()] == ["received", "screened"]
+    assert queue.retry_failed(screened=frozenset("b")) == 2
+    assert [job.state for job in queue.rows()] == ["received", "screened"]
 
 
-def test_forget_takes_what_ended_long_ago_and_leaves_what_waits(queue):
+def test_delete_finished_leaves_rows_that_wait(queue):
     numbers = [add(queue, name) for name in "abc"]
-    queue.advance(numbers[0], "forwarded")
+    queue.mark(numbers[0], "forwarded")
     queue.fail(numbers[1], "X", "x")
-    assert queue.forget("forwarded", "failed", before=time.time() - 60) == []
-    assert [work.name for work in queue.forget("forwarded", "failed", before=time.time() + 1)] == ["a", "b"]
-    assert [work.name for work in queue.rows()] == ["c"]
+    assert queue.delete_finished("forwarded", "failed", before=time.time() - 60) == []
+    assert [job.name for job in queue.delete_finished("forwarded", "failed", before=time.time() + 1)] == ["a", "b"]
+    assert [job.name for job in queue.rows()] == ["c"]
 
 
-def test_waiting_counts_what_a_step_is_still_to_be_done_for(queue):
+def test_waiting_counts_received_and_screened_rows(queue):
     numbers = [add(queue, name) for name in "abc"]
-    queue.advance(numbers[0], "screened")
-    queue.advance(numbers[1], "forwarded")
+    queue.mark(numbers[0], "screened")
+    queue.mark(numbers[1], "forwarded")
     assert queue.waiting() == 2
 
 
@@ -102,17 +118,17 @@ def test_a_failed_transaction_leaves_nothing(queue, monkeypatch):
     add(queue)
     monkeypatch.setattr(queue, "_select", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        queue.begin("received")
+        queue.claim("received")
     monkeypatch.undo()
-    assert queue.begin("received").tries == 0
+    assert queue.claim("received").attempts == 0
 
 
-def test_a_state_that_is_none_is_refused(queue):
+def test_an_unknown_state_is_refused(queue):
     with pytest.raises(sqlite3.IntegrityError):
-        queue.advance(add(queue), "lost")
+        queue.mark(add(queue), "lost")
 
 
-def test_what_is_no_database_is_refused(tmp_path):
+def test_a_file_that_is_not_a_database_is_refused(tmp_path):
     (tmp_path / "queue.db").write_bytes(b"not a database, but long enough to be looked at " * 40)
     with pytest.raises(NodeError, match="cannot be used as a queue"):
         Queue(tmp_path / "queue.db")
@@ -122,11 +138,34 @@ def test_a_row_is_there_after_the_program_was_killed_right_behind_it(tmp_path):
     program = (
         "import os, sys\nfrom pathlib import Path\nfrom cxrnet.node.queue import Queue\n"
         "queue = Queue(Path(sys.argv[1]))\n"
-        "queue.add(name='a', instance='0' * 12, sender='S', size=1)\nqueue.begin('received')\n"
+        "queue.add(name='a', instance='0' * 12, sender='S', size=1)\nqueue.claim('received')\n"
         "os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "queue.db")], check=False)
     assert done.returncode == -9
     queue = Queue(tmp_path / "queue.db")
-    assert queue.begin("received").tries == 1
+    assert queue.claim("received") is None
+    queue.release()  # as a node does at its start
+    assert queue.claim("received").attempts == 1
+    queue.close()
+
+
+def test_a_queue_of_an_earlier_version_is_brought_up_to_date(tmp_path):
+    connection = sqlite3.connect(tmp_path / "queue.db")
+    connection.executescript(
+        """
+        CREATE TABLE work (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, instance TEXT NOT NULL,
+            sender TEXT NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, outcome TEXT NOT NULL DEFAULT '',
+            code TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
+            due REAL NOT NULL, received REAL NOT NULL, changed REAL NOT NULL
+        );
+        CREATE INDEX work_by_state ON work (state, due, number);
+        INSERT INTO work (name, instance, sender, bytes, state, tries, due, received, changed)
+        VALUES ('a', '0', 'S', 1, 'received', 3, 0, 0, 0);
+        """
+    )
+    connection.close()
+    queue = Queue(tmp_path / "queue.db")
+    assert queue.claim("received").attempts == 3
     queue.close()

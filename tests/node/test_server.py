@@ -10,28 +10,28 @@ import time
 
 import pytest
 
-from cxrnet.node.server import LONGEST_PDU, Bounded
-from tests.node.senders import association, entity, send, until
+from cxrnet.node.server import LONGEST_PDU, LimitedBuffer
+from tests.node.senders import association, entity, eventually, send
 from tests.node.test_storage_scp import receiver
 
 __all__ = ["receiver"]
 
 
 def test_bounded_keeps_what_fits():
-    buffer = Bounded(10)
+    buffer = LimitedBuffer(10)
     buffer.write(b"12345")
     assert (buffer.getvalue(), buffer.is_over) == (b"12345", False)
 
 
 def test_bounded_lets_go_of_what_is_too_much_and_counts_on():
-    buffer = Bounded(10)
+    buffer = LimitedBuffer(10)
     for _ in range(4):
         buffer.write(b"123456")
     assert (buffer.getvalue(), buffer.is_over, buffer.taken) == (b"", True, 24)
 
 
 def test_bounded_gives_up_a_sender_that_does_not_stop():
-    buffer = Bounded(10)
+    buffer = LimitedBuffer(10)
     buffer.write(bytes(40))
     with pytest.raises(OverflowError, match="more than 40 bytes"):
         buffer.write(b"1")
@@ -64,7 +64,7 @@ GARBAGE = {
 @pytest.mark.parametrize("content", GARBAGE.values(), ids=GARBAGE.keys())
 @pytest.mark.filterwarnings("ignore")
 def test_garbage_ends_its_connection_and_nothing_else(receiver, sent, content):
-    made = receiver(allowance={"seconds": 2.0})
+    made = receiver(limits={"seconds": 2.0})
     with connect(made) as connection:
         connection.sendall(content)
         assert is_closed(connection)
@@ -72,22 +72,22 @@ def test_garbage_ends_its_connection_and_nothing_else(receiver, sent, content):
 
 
 def test_a_peer_that_never_speaks_is_let_go(receiver):
-    made = receiver(allowance={"seconds": 1.0})
+    made = receiver(limits={"seconds": 1.0})
     with connect(made) as connection:
         assert is_closed(connection)
-    until(lambda: made.associations == 0)
+    eventually(lambda: made.associations == 0)
 
 
 def test_a_peer_that_stops_in_the_middle_of_a_pdu_is_let_go(receiver):
-    made = receiver(allowance={"seconds": 1.0})
+    made = receiver(limits={"seconds": 1.0})
     with connect(made) as connection:
         connection.sendall(struct.pack(">BBL", 1, 0, 400) + bytes(10))
         assert is_closed(connection)
-    until(lambda: made.associations == 0)
+    eventually(lambda: made.associations == 0)
 
 
 def test_a_peer_that_drips_is_let_go(receiver):
-    made = receiver(allowance={"seconds": 1.0})
+    made = receiver(limits={"seconds": 1.0})
     with connect(made) as connection:
         connection.sendall(struct.pack(">BBL", 1, 0, 400))
         start = time.monotonic()
@@ -99,10 +99,10 @@ def test_a_peer_that_drips_is_let_go(receiver):
 
 
 def test_an_association_without_traffic_is_ended(receiver):
-    made = receiver(allowance={"seconds": 1.0})
+    made = receiver(limits={"seconds": 1.0})
     with association(made) as open_one:
-        until(lambda: not open_one.is_established, seconds=10)
-    until(lambda: made.associations == 0)
+        eventually(lambda: not open_one.is_established, seconds=10)
+    eventually(lambda: made.associations == 0)
 
 
 def fragments(open_one, *parts):
@@ -120,14 +120,14 @@ def command(open_one, content):
 
 
 def test_a_message_that_never_ends_is_cut_off_and_not_kept(receiver):
-    made = receiver(allowance={"instance_bytes": 100_000})
+    made = receiver(limits={"max_instance_bytes": 100_000})
     with association(made) as open_one:
         with contextlib.suppress(ConnectionError, AttributeError):  # its socket is gone
             for _ in range(40):
                 fragments(open_one, bytes(16_000))
                 time.sleep(0.01)
-        until(lambda: not open_one.is_established)
-    until(lambda: made.associations == 0)
+        eventually(lambda: not open_one.is_established)
+    eventually(lambda: made.associations == 0)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -138,28 +138,28 @@ def test_a_command_that_is_none_ends_its_association(receiver, sent, content):
     made = receiver()
     with association(made) as open_one:
         command(open_one, content)
-        until(lambda: not open_one.is_established)
+        eventually(lambda: not open_one.is_established)
     assert send(made, sent()) == [0]
 
 
 def test_connections_that_only_sit_there_do_not_use_up_all_threads(receiver, sent):
-    made = receiver(allowance={"associations": 2, "seconds": 3.0})
+    made = receiver(limits={"associations": 2, "seconds": 3.0})
     before = threading.active_count()
     sitting = [connect(made) for _ in range(40)]
     time.sleep(1)
     assert threading.active_count() - before < 40
     for connection in sitting:
         connection.close()
-    until(lambda: made.associations == 0)
+    eventually(lambda: made.associations == 0)
     assert send(made, sent()) == [0]
 
 
 def test_tls_that_is_never_greeted_does_not_hold_up_the_others(receiver, sent, certificate):
     import ssl
 
-    from cxrnet.node.settings import TLS
+    from cxrnet.node.tls import TLS
 
-    made = receiver(tls=TLS(certificate=certificate), allowance={"seconds": 20.0})
+    made = receiver(tls=TLS(certificate=certificate), limits={"timeout": 20.0})
     with connect(made), connect(made):  # neither says hello
         context = ssl.create_default_context(cafile=certificate)
         made_entity = entity()

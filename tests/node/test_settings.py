@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cxrnet.errors import UsageError
-from cxrnet.node.settings import TLS, NodeSettings, is_loopback, parse_peer
+from cxrnet.node.settings import NodeSettings, is_loopback, parse_peer
+from cxrnet.node.tls import TLS
 
 
 @pytest.mark.parametrize("title", ["", " ", "A" * 17, "A\\B", "A\nB", " A", "Ä"])
@@ -20,7 +21,7 @@ def test_ae_titles(title):
 
 
 def test_an_open_address_needs_named_senders():
-    with pytest.raises(UsageError, match="whoever reaches this address could send"):
+    with pytest.raises(UsageError, match="everyone who reaches this address could send"):
         NodeSettings(title="A", bind="0.0.0.0")
 
 

@@ -36,8 +36,8 @@ def test_store_leaves_nothing_where_it_fails(spool):
 
 
 def test_fresh_results_are_without_those_of_an_interrupted_run(spool):
-    (spool.fresh_results("a") / "old.dcm").write_bytes(b"x")
-    assert not list(spool.fresh_results("a").iterdir())
+    (spool.reset_results("a") / "old.dcm").write_bytes(b"x")
+    assert not list(spool.reset_results("a").iterdir())
 
 
 def test_sweep_deletes_what_no_row_needs_and_nothing_else(spool):
@@ -46,12 +46,12 @@ def test_sweep_deletes_what_no_row_needs_and_nothing_else(spool):
     for state in ("received", "screened", "forwarded", "failed"):
         name, size = spool.store((b"x",))
         names[state] = name
-        (spool.fresh_results(name) / "seg.dcm").write_bytes(b"x")
+        (spool.reset_results(name) / "seg.dcm").write_bytes(b"x")
         number = queue.add(name=name, instance="0" * 12, sender="S", size=size)
         if state == "failed":
             queue.fail(number, "X", "x")
         else:
-            queue.advance(number, state)
+            queue.mark(number, state)
     spool.store((b"never told to the sender",))
     spool.sweep(queue)
     queue.close()
@@ -61,13 +61,13 @@ def test_sweep_deletes_what_no_row_needs_and_nothing_else(spool):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs file locks of POSIX")
 def test_one_node_holds_a_spool_at_a_time(spool):
-    assert not spool.is_held()
-    spool.hold()
-    assert spool.is_held()
-    with pytest.raises(NodeError, match="another node is at work here"):
-        Spool(spool.folder).hold()
-    spool.release()
-    assert not spool.is_held()
+    assert not spool.is_locked()
+    spool.lock()
+    assert spool.is_locked()
+    with pytest.raises(NodeError, match="another node uses this spool"):
+        Spool(spool.folder).lock()
+    spool.unlock()
+    assert not spool.is_locked()
 
 
 def test_a_spool_that_cannot_be_made_is_said(tmp_path):

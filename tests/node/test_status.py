@@ -8,7 +8,7 @@ import requests
 from cxrnet.errors import NodeError
 from cxrnet.node.spool import Spool
 from cxrnet.node.status import StatusPage, age, report
-from tests.node.senders import send, until
+from tests.node.senders import eventually, send
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_report_counts_states_and_names_reasons(spool):
     for name, code in (("a", "COLOUR"), ("b", "COLOUR"), ("c", "UNREADABLE")):
         queue.fail(queue.add(name=name, instance="abc", sender="S", size=1), code, f"job: {code.lower()}")
     waiting = queue.add(name="d", instance="abc", sender="S", size=1)
-    queue.postpone(waiting, "OUTPUT", "results cannot be written", seconds=30)
+    queue.retry_later(waiting, "OUTPUT", "results cannot be written", seconds=30)
     text = report(spool, queue, head="cxrnet")
     queue.close()
     lines = text.splitlines()
@@ -30,7 +30,7 @@ def test_report_counts_states_and_names_reasons(spool):
     assert "failed            3   with a reason" in lines
     assert "  COLOUR             2" in lines
     assert any(line.startswith("failed     job 3, instance abc") for line in lines)
-    assert "waits      job 4, 0 tries: OUTPUT results cannot be written" in lines
+    assert "waits      job 4, 0 attempts: OUTPUT results cannot be written" in lines
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_page_that_cannot_be_told_is_not_well():
         answer = requests.get(f"http://127.0.0.1:{page.port}/", timeout=10)
     finally:
         page.close()
-    assert (answer.status_code, answer.text) == (503, "the status cannot be told (ValueError)\n")
+    assert (answer.status_code, answer.text) == (503, "the status is not available (ValueError)\n")
 
 
 def test_a_port_that_is_taken():
@@ -72,7 +72,7 @@ def test_a_port_that_is_taken():
 def test_the_page_of_a_node(node, sent):
     with node(status_port=0) as running:
         send(running, sent(PatientName="CANARY"))
-        until(lambda: running.queue.counts()["screened"])
+        eventually(lambda: running.queue.counts()["screened"])
         answer = requests.get(f"http://127.0.0.1:{running.status_port}/", timeout=10)
     assert answer.status_code == 200
     assert answer.text.startswith("cxrnet node CXRNET on 127.0.0.1:")
@@ -81,7 +81,7 @@ def test_the_page_of_a_node(node, sent):
 
 
 def test_the_page_of_a_node_that_is_full_is_not_well(node, sent):
-    with node(status_port=0, free_bytes=10**18) as running:
+    with node(status_port=0, min_free_bytes=10**18) as running:
         answer = requests.get(f"http://127.0.0.1:{running.status_port}/", timeout=10)
     assert answer.status_code == 503
     assert "FULL" in answer.text

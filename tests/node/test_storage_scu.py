@@ -6,9 +6,9 @@ import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
 
 from cxrnet.errors import PacsError, UsageError
-from cxrnet.node.settings import TLS
-from cxrnet.node.storage_scu import StorageEntity, parse_destination
-from tests.node.senders import archive, facing_nobody
+from cxrnet.node.storage_scu import StorageSCU, parse_destination
+from cxrnet.node.tls import TLS
+from tests.node.senders import archive
 
 
 @pytest.fixture
@@ -19,21 +19,21 @@ def film(sent, tmp_path):
     return path
 
 
-def goal(stored, **options):
-    return StorageEntity("ARCHIVE", "127.0.0.1", stored.port, calling="CXRNET", **{"seconds": 5.0} | options)
+def destination(stored, **options):
+    return StorageSCU("ARCHIVE", "127.0.0.1", stored.port, calling="CXRNET", **{"seconds": 5.0} | options)
 
 
 def test_files_are_stored_by_one_association(film, sent, tmp_path):
     other = tmp_path / "other.dcm"
     sent().save_as(other, enforce_file_format=True)
     with archive() as stored:
-        goal(stored).send([film, other])
+        destination(stored).send([film, other])
     assert len(stored) == 2
 
 
 def test_a_host_name_without_a_point_is_found(film):
     with archive() as stored:
-        StorageEntity("ARCHIVE", "localhost", stored.port, calling="CXRNET").send([film])
+        StorageSCU("ARCHIVE", "localhost", stored.port, calling="CXRNET").send([film])
     assert len(stored) == 1
 
 
@@ -42,32 +42,26 @@ def test_a_little_endian_file_is_converted_for_one_that_takes_the_other_kind(sen
     dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     dataset.save_as(path, enforce_file_format=True, implicit_vr=True)
     with archive() as stored:
-        goal(stored).send([path])
+        destination(stored).send([path])
     assert len(stored) == 1
 
 
-def test_echo(film):
-    with archive() as stored:
-        goal(stored).echo()
-
-
-@facing_nobody
 def test_nobody_there_is_unreachable(film):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(PacsError, match=r"ARCHIVE@127.0.0.1:\d+: no association") as caught:
-        StorageEntity("ARCHIVE", "127.0.0.1", port, calling="CXRNET").send([film])
+        StorageSCU("ARCHIVE", "127.0.0.1", port, calling="CXRNET").send([film])
     assert (caught.value.code, caught.value.is_final) == ("UNREACHABLE", False)
 
 
 def test_no_such_host(film):
     with pytest.raises(PacsError, match="no such host"):
-        StorageEntity("ARCHIVE", "host.invalid", 104, calling="CXRNET").send([film])
+        StorageSCU("ARCHIVE", "host.invalid", 104, calling="CXRNET").send([film])
 
 
 def test_a_kind_that_is_not_taken_is_final(film):
     with archive(kinds=()) as stored, pytest.raises(PacsError, match="does not take Computed Radiography") as caught:
-        goal(stored).send([film])
+        destination(stored).send([film])
     assert (caught.value.code, caught.value.is_final) == ("NOT_ACCEPTED", True)
 
 
@@ -78,7 +72,7 @@ def test_a_compressed_file_is_not_taken_by_one_that_takes_plain_ones(film, sent,
     dataset.PixelData = b"\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\x00\xe0\x02\x00\x00\x00ab"
     dataset.save_as(path, enforce_file_format=True)
     with archive() as stored, pytest.raises(PacsError, match="does not take Computed Radiography"):
-        goal(stored).send([path])
+        destination(stored).send([path])
 
 
 @pytest.mark.parametrize(
@@ -86,20 +80,19 @@ def test_a_compressed_file_is_not_taken_by_one_that_takes_plain_ones(film, sent,
 )
 def test_a_status_that_is_no_success(film, status, is_final):
     with archive(status) as stored, pytest.raises(PacsError, match=f"status 0x{status:04X}") as caught:
-        goal(stored).send([film])
+        destination(stored).send([film])
     assert (caught.value.code, caught.value.is_final) == ("NOT_STORED", is_final)
 
 
 def test_a_warning_is_a_success(film):
     with archive(0xB000) as stored:
-        goal(stored).send([film])
+        destination(stored).send([film])
     assert stored.asked == 1
 
 
-@facing_nobody
 def test_a_line_that_is_not_encrypted_is_not_used_where_it_must_be(film, certificate):
     with archive() as stored, pytest.raises(PacsError, match="no association"):
-        goal(stored, tls=TLS(authorities=certificate)).send([film])
+        destination(stored, tls=TLS(authorities=certificate)).send([film])
 
 
 @pytest.mark.parametrize(

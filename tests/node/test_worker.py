@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError
+from cxrnet.node.log import error_location
+from cxrnet.node.objects import WrittenObjects
 from cxrnet.node.spool import Spool
-from cxrnet.node.worker import STARTS, Forwarder, Screener, Step, where
-from tests.node.senders import copy_objects, until
+from cxrnet.node.worker import MAX_STARTS, ForwardingTask, ScreeningTask, Worker
+from tests.node.senders import copy_objects, eventually
 
 
 @pytest.fixture
@@ -29,13 +31,13 @@ def put(spool, queue, content):
     """Receive a file; return its row as the first step gets it."""
     name, size = spool.store((content,))
     queue.add(name=name, instance="0" * 12, sender="S", size=size)
-    return queue.begin("received")
+    return queue.claim("received")
 
 
 @pytest.fixture
 def screener(pipeline, queue, spool):
     def make(write=copy_objects):
-        return Screener(pipeline, queue, spool, kinds=("seg",), write=write, screened=threading.Event())
+        return ScreeningTask(pipeline, queue, spool, kinds=("seg",), write=write, screened=threading.Event())
 
     return make
 
@@ -46,10 +48,10 @@ def test_a_refused_film_is_screened_and_says_so(screener, spool, queue, dicom):
 
 
 def test_the_source_goes_when_the_results_are_there(screener, spool, queue, dicom):
-    work = put(spool, queue, dicom().read_bytes())
-    screener()(work)
-    assert not spool.source(work.name).exists()
-    assert spool.objects(work.name)
+    job = put(spool, queue, dicom().read_bytes())
+    screener()(job)
+    assert not spool.source(job.name).exists()
+    assert spool.objects(job.name)
 
 
 def test_pictures_show_the_number_of_the_job(screener, spool, queue, dicom):
@@ -57,19 +59,19 @@ def test_pictures_show_the_number_of_the_job(screener, spool, queue, dicom):
 
     def look(finding, source, kinds, folder):
         seen.append((finding.input, finding.radiograph.name))
-        return ()
+        return WrittenObjects()
 
     screener(look)(put(spool, queue, dicom().read_bytes()))
     assert seen == [("job 1", "job 1")]
 
 
 def test_a_broken_file_stays_to_be_looked_at(screener, spool, queue):
-    work = put(spool, queue, b"no radiograph")
-    screener()(work)
+    job = put(spool, queue, b"no radiograph")
+    screener()(job)
     (failed,) = queue.rows("failed")
     assert failed.code == "UNREADABLE"
     assert failed.reason.startswith("job 1: ")
-    assert spool.source(work.name).exists()
+    assert spool.source(job.name).exists()
 
 
 def test_objects_that_cannot_be_made_are_a_reason(screener, spool, queue, dicom):
@@ -86,13 +88,13 @@ def test_a_fault_of_our_own_fails_one_instance_and_repeats_nothing_of_it(screene
     def write(*_):
         raise ValueError("Doe^Jane")
 
-    work = put(spool, queue, dicom().read_bytes())
-    screener(write)(work)
+    job = put(spool, queue, dicom().read_bytes())
+    screener(write)(job)
     (failed,) = queue.rows("failed")
     assert failed.code == "INTERNAL"
     assert "ValueError at test_worker.py" in failed.reason
     assert "Doe" not in failed.reason + caplog.text
-    assert not spool.objects(work.name)
+    assert not spool.objects(job.name)
 
 
 @pytest.mark.parametrize("error", [OutputError("full"), OSError(28, "No space left on device")])
@@ -100,19 +102,21 @@ def test_a_full_disk_is_waited_for(screener, spool, queue, dicom, error):
     def write(*_):
         raise error
 
-    work = put(spool, queue, dicom().read_bytes())
-    screener(write)(work)
+    job = put(spool, queue, dicom().read_bytes())
+    screener(write)(job)
     (waiting,) = queue.rows("received")
-    assert (waiting.code, waiting.tries) == ("OUTPUT", 0)
-    assert waiting.due > waiting.received + 20
-    assert spool.source(work.name).exists()
+    assert (waiting.code, waiting.attempts) == ("OUTPUT", 0)
+    assert waiting.not_before > waiting.received + 20
+    assert spool.source(job.name).exists()
 
 
 def test_what_ends_the_program_again_and_again_is_left(screener, spool, queue, dicom):
     put(spool, queue, dicom().read_bytes())
-    for _ in range(STARTS - 1):
-        queue.begin("received")
-    screener()(queue.begin("received"))
+    queue.release()
+    for _ in range(MAX_STARTS - 1):
+        queue.claim("received")
+        queue.release()
+    screener()(queue.claim("received"))
     assert queue.rows("failed")[0].code == "DIED"
 
 
@@ -131,58 +135,60 @@ class Goal:
 
 
 def screened(spool, queue):
-    work = put(spool, queue, b"x")
-    (spool.fresh_results(work.name) / "seg.dcm").write_bytes(b"x")
-    queue.advance(work.number, "screened", outcome="scored")
-    return queue.begin("screened")
+    job = put(spool, queue, b"x")
+    (spool.reset_results(job.name) / "seg.dcm").write_bytes(b"x")
+    queue.mark(job.number, "screened", outcome="scored")
+    return queue.claim("screened")
 
 
 def test_forwarding_sends_all_objects_and_clears_up(spool, queue):
-    work, goal = screened(spool, queue), Goal()
-    Forwarder(goal, queue, spool, attempts=3)(work)
-    assert goal.sent == [["seg.dcm"]]
+    job, destination = screened(spool, queue), Goal()
+    ForwardingTask(destination, queue, spool, max_attempts=3)(job)
+    assert destination.sent == [["seg.dcm"]]
     assert queue.counts()["forwarded"] == 1
-    assert not spool.objects(work.name)
+    assert not spool.objects(job.name)
 
 
 def test_what_was_not_taken_waits_longer_each_time(spool, queue):
-    forwarder = Forwarder(Goal(*[PacsError("NOT_STORED", "no")] * 3), queue, spool, attempts=9)
-    work, pauses = screened(spool, queue), []
-    for tries in range(3):
-        forwarder(replace(work, tries=tries))
+    forwarder = ForwardingTask(Goal(*[PacsError("NOT_STORED", "no")] * 3), queue, spool, max_attempts=9)
+    job, pauses = screened(spool, queue), []
+    for attempts in range(3):
+        forwarder(replace(job, attempts=attempts))
         row = queue.rows("screened")[0]
-        pauses.append(row.due - row.changed)
+        pauses.append(row.not_before - row.changed)
     assert pauses == pytest.approx([2, 4, 8], abs=1)
 
 
 def test_an_answer_that_is_final_ends_it(spool, queue):
-    work = screened(spool, queue)
-    Forwarder(Goal(PacsError("NOT_ACCEPTED", "does not take it", is_final=True)), queue, spool, attempts=9)(work)
+    job = screened(spool, queue)
+    ForwardingTask(Goal(PacsError("NOT_ACCEPTED", "does not take it", is_final=True)), queue, spool, max_attempts=9)(
+        job
+    )
     assert queue.rows("failed")[0].code == "NOT_ACCEPTED"
-    assert spool.objects(work.name)  # for --retry
+    assert spool.objects(job.name)  # for --retry
 
 
 def test_attempts_are_bounded(spool, queue):
-    work = screened(spool, queue)
-    Forwarder(Goal(PacsError("NOT_STORED", "no")), queue, spool, attempts=3)(replace(work, tries=2))
+    job = screened(spool, queue)
+    ForwardingTask(Goal(PacsError("NOT_STORED", "no")), queue, spool, max_attempts=3)(replace(job, attempts=2))
     assert queue.rows("failed")[0].code == "NOT_STORED"
 
 
 def test_nobody_there_is_found_out_once_and_not_by_each(spool, queue):
     first, second = screened(spool, queue), screened(spool, queue)
-    goal = Goal(PacsError("UNREACHABLE", "no association"))
-    forwarder = Forwarder(goal, queue, spool, attempts=9)
+    destination = Goal(PacsError("UNREACHABLE", "no association"))
+    forwarder = ForwardingTask(destination, queue, spool, max_attempts=9)
     forwarder(first)
     forwarder(second)
-    assert not goal.sent
-    waiting = {work.number: work.tries for work in queue.rows("screened")}
+    assert not destination.sent
+    waiting = {job.number: job.attempts for job in queue.rows("screened")}
     assert waiting == {first.number: 1, second.number: 0}
 
 
 def test_results_that_are_gone_are_a_reason(spool, queue):
-    work = screened(spool, queue)
-    spool.drop(work.name)
-    Forwarder(Goal(), queue, spool, attempts=3)(work)
+    job = screened(spool, queue)
+    spool.delete(job.name)
+    ForwardingTask(Goal(), queue, spool, max_attempts=3)(job)
     assert queue.rows("failed")[0].code == "RESULTS_LOST"
 
 
@@ -191,16 +197,15 @@ def test_a_step_goes_on_whatever_happens(spool, queue, error, caplog):
     done, stop = [], threading.Event()
     queue.add(name="a", instance="0" * 12, sender="S", size=1)
 
-    def task(work):
-        done.append(work.number)
+    def task(job):
+        done.append(job.number)
         if len(done) == 1:
             raise error
-        queue.advance(work.number, "forwarded")
+        queue.mark(job.number, "forwarded")
 
-    step = Step(name="test", state="received", task=task, queue=queue, wake=threading.Event())
-    thread = threading.Thread(target=step.run, args=(stop, set(), threading.Lock()), daemon=True)
+    thread = Worker("test", "received", task, queue, wake=threading.Event(), stop=stop)
     thread.start()
-    until(lambda: queue.counts()["forwarded"])
+    eventually(lambda: queue.counts()["forwarded"])
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
@@ -208,21 +213,20 @@ def test_a_step_goes_on_whatever_happens(spool, queue, error, caplog):
 
 
 def test_a_row_is_not_given_to_two_threads(spool, queue):
-    at_once, most, lock, stop = [], [], threading.Lock(), threading.Event()
+    at_once, most, stop = [], [], threading.Event()
     numbers = [queue.add(name=name, instance="0" * 12, sender="S", size=1) for name in "abcdefgh"]
 
-    def task(work):
-        at_once.append(work.number)
+    def task(job):
+        at_once.append(job.number)
         most.append(len(set(at_once)) == len(at_once))
         stop.wait(0.05)
-        at_once.remove(work.number)
-        queue.advance(work.number, "forwarded")
+        at_once.remove(job.number)
+        queue.mark(job.number, "forwarded")
 
-    step = Step(name="test", state="received", task=task, queue=queue, wake=threading.Event())
-    threads = [threading.Thread(target=step.run, args=(stop, busy, lock)) for busy in [set()] * 3]
+    threads = [Worker("test", "received", task, queue, wake=threading.Event(), stop=stop) for _ in range(3)]
     for thread in threads:
         thread.start()
-    until(lambda: queue.counts()["forwarded"] == len(numbers))
+    eventually(lambda: queue.counts()["forwarded"] == len(numbers))
     stop.set()
     for thread in threads:
         thread.join(5)
@@ -233,4 +237,4 @@ def test_a_row_is_not_given_to_two_threads(spool, queue):
 def test_where_tells_the_class_and_the_line_and_not_the_text():
     with pytest.raises(ValueError, match="Doe") as caught:
         raise ValueError("Doe^Jane")
-    assert where(caught.value).startswith("ValueError at test_worker.py:")
+    assert error_location(caught.value).startswith("ValueError at test_worker.py:")

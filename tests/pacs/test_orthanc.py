@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from tests.node.senders import until
+from tests.node.senders import eventually
 
 KINDS = {
     "Segmentation Storage": 2,
@@ -36,8 +36,8 @@ def pulled(cxrnet, orthanc, study, out):
 def test_objects_come_back_from_the_pacs_under_the_same_study(orthanc, scp, cxrnet, rg1, tmp_path, way):
     source = dcmread(rg1)
     assert cxrnet("pacs", "push", rg1, "--url", orthanc.url).code == 0
-    goal = orthanc.destination if way == "C-STORE" else orthanc.url
-    with scp("--forward", goal, port=orthanc.node) as node:
+    destination = orthanc.destination if way == "C-STORE" else orthanc.url
+    with scp("--forward", destination, port=orthanc.node) as node:
         assert orthanc.send(source.StudyInstanceUID)["FailedInstancesCount"] == 0
         node.wait_for("forwarded")
     found = pulled(cxrnet, orthanc, source.StudyInstanceUID, tmp_path / "back")
@@ -124,4 +124,4 @@ def test_dcmtk_gets_an_echo(scp):
     with scp() as node:
         words = [program, "-aet", "DCMTK", "-aec", "CXRNET", "127.0.0.1", str(node.port)]
         assert subprocess.run(words, check=False, timeout=30).returncode == 0
-        until(lambda: node.process.poll() is None)
+        eventually(lambda: node.process.poll() is None)

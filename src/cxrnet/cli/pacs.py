@@ -13,14 +13,14 @@ import typer
 from cxrnet.errors import CxrNetError, PacsError, UsageError
 
 if TYPE_CHECKING:
-    from cxrnet.node.dicomweb import Instance, WebServer
+    from cxrnet.node.dicomweb import DICOMwebServer, Instance
 
-URL = typer.Option(..., help="Root of the server, as https://host/dicom-web.", show_default=False)
-CA = typer.Option(None, "--ca", help="Authorities to trust in place of the system's, PEM.", show_default=False)
+URL = typer.Option(..., help="Root URL of the server, for example https://host/dicom-web.", show_default=False)
+CA = typer.Option(None, "--ca", help="CA bundle (PEM) to use instead of the system's.", show_default=False)
 
 app = typer.Typer(
     name="pacs",
-    help="Fetch studies from a DICOMweb server, and store files there. Credentials are taken from the environment: "
+    help="Fetch studies from a DICOMweb server, and store files there. Credentials come from the environment: "
     "CXRNET_PACS_AUTHORIZATION (a whole header), or CXRNET_PACS_USER and CXRNET_PACS_PASSWORD.",
     no_args_is_help=True,
 )
@@ -30,24 +30,22 @@ app = typer.Typer(
 def pull(
     url: str = URL,
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the files.", show_default=False),
-    study: list[str] = typer.Option([], help="Study Instance UID; again for more.", show_default=False),
+    study: list[str] = typer.Option([], help="Study Instance UID (repeatable).", show_default=False),
     query: list[str] = typer.Option(
-        [], help="KEYWORD=VALUE of studies, as StudyDate=20240101-20240131; again for more.", show_default=False
+        [], help="KEYWORD=VALUE, for example StudyDate=20240101-20240131 (repeatable).", show_default=False
     ),
-    modality: list[str] = typer.Option([], help="Only series of this modality; again for more.", show_default="any"),
-    limit: int = typer.Option(100, min=1, help="Most studies that a query may fetch."),
+    modality: list[str] = typer.Option([], help="Only series of this modality (repeatable).", show_default="any"),
+    limit: int = typer.Option(100, min=1, help="Maximum number of studies that a query fetches."),
     ca: Path | None = CA,
 ) -> None:
     """Fetch the instances of studies into OUT/<study>/<instance>.dcm.
 
-    The names are digests of the UIDs, so that lists of files and what is made of them hold no identifier.
+    File names are digests of the UIDs, so that results hold no identifier.
     """
     server = _server(url, ca)
-    from cxrnet.node.dicomweb import check_uid
-
     if bool(study) == bool(query):
-        raise UsageError("pull: names no study, or both --study and --query; give one of the two")
-    studies = [check_uid(uid) for uid in study]
+        raise UsageError("pull: needs either --study or --query")
+    studies = [_uid(text) for text in study]
     filters = dict(_filter(each) for each in query)
     done = failed = 0
     try:
@@ -84,7 +82,7 @@ def push(
     """Store DICOM files on a server."""
     server = _server(url, ca)
     done = failed = 0
-    for path in _gather(files):
+    for path in _find_files(files):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # pydicom's, which quote values
@@ -97,14 +95,22 @@ def push(
     raise typer.Exit(1 if failed else 0)
 
 
-def _server(url: str, ca: Path | None) -> WebServer:
+def _server(url: str, ca: Path | None) -> DICOMwebServer:
     from cxrnet.errors import require
 
     with require("dicom", "pacs"):
-        from cxrnet.node.dicomweb import WebServer
+        from cxrnet.node.dicomweb import DICOMwebServer
     if ca is not None and not ca.is_file():
-        raise UsageError(f"--ca {ca}: no such file; give the authorities in PEM form")
-    return WebServer(url, authorities=ca)
+        raise UsageError(f"--ca {ca}: no such file; give a CA bundle in PEM form")
+    return DICOMwebServer(url, authorities=ca)
+
+
+def _uid(text: str) -> str:
+    from cxrnet.imaging.attributes import is_uid
+
+    if not is_uid(text):
+        raise UsageError(f"--study {text}: is not a UID; digits and points are accepted, as in 1.2.840.1")
+    return text
 
 
 def _filter(text: str) -> tuple[str, str]:
@@ -117,7 +123,7 @@ def _filter(text: str) -> tuple[str, str]:
     return keyword, value
 
 
-def _gather(named: list[Path]) -> list[Path]:
+def _find_files(named: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in named:
         if path.is_dir():
@@ -127,7 +133,7 @@ def _gather(named: list[Path]) -> list[Path]:
     return found
 
 
-def _save(server: WebServer, instance: Instance, out: Path) -> None:
+def _save(server: DICOMwebServer, instance: Instance, out: Path) -> None:
     """Fetch one instance and write it whole."""
     from cxrnet.atomic import write_atomic
 
@@ -141,7 +147,7 @@ def _save(server: WebServer, instance: Instance, out: Path) -> None:
     except CxrNetError:
         raise
     except Exception as error:
-        msg = f"{server.name}: sent what is no DICOM file ({type(error).__name__}); export it there in another way"
+        msg = f"{server.name}: sent an invalid DICOM file ({type(error).__name__}); export it there in another way"
         raise PacsError("NOT_DICOM", msg) from error
     write_atomic(out / _digest(instance.study) / f"{_digest(instance.instance)}.dcm", content.getvalue())
 

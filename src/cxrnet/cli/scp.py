@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import threading
-import warnings
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -14,51 +12,64 @@ from typing import TYPE_CHECKING
 import typer
 
 from cxrnet.errors import UsageError
+from cxrnet.node.settings import Limits, NodeSettings, parse_peer
+from cxrnet.node.tls import TLS
 
 if TYPE_CHECKING:
     from cxrnet.node.node import Node
 
 MIB = 2**20
+_DEFAULTS = NodeSettings()
+_LIMITS = _DEFAULTS.limits
 
 
 def scp(
-    spool: Path = typer.Option(..., help="Folder for the queue and what waits in it.", show_default=False),
-    aet: str = typer.Option("CXRNET", help="AE title by which senders call the node."),
-    port: int = typer.Option(11112, min=0, max=65535, help="Port; 0 takes a free one."),
-    bind: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 for all."),
-    bundle: str = typer.Option("covid", "--bundle", "-b", help="Name of a bundle, or its folder."),
+    spool: Path = typer.Option(..., help="Folder for the queue and the files in it.", show_default=False),
+    aet: str = typer.Option(_DEFAULTS.title, help="AE title of the node."),
+    port: int = typer.Option(_DEFAULTS.port, min=0, max=65535, help="Port; 0 takes a free one."),
+    bind: str = typer.Option(_DEFAULTS.bind, help="Address to listen on; 0.0.0.0 for all."),
+    bundle: str = typer.Option("covid", "--bundle", "-b", help="Model bundle: a name or a path."),
     save: str = typer.Option("seg,sr,sc,gsps", help="Comma-separated objects: seg, sr, sc, gsps."),
     forward: str | None = typer.Option(
-        None, help="Where objects go: AET@host:port or https://host/dicom-web.", show_default="stay in the spool"
+        None, help="Destination: AET@host:port or https://host/dicom-web.", show_default="keep in the spool"
     ),
     forward_tls: bool = typer.Option(False, "--forward-tls", help="Encrypt C-STORE to AET@host:port."),
     forward_ca: Path | None = typer.Option(
-        None, help="Authorities that the destination is trusted by, PEM.", show_default="the system's"
+        None, help="CA bundle (PEM) for verifying the destination.", show_default="the system's"
     ),
-    allow_aet: list[str] = typer.Option([], help="AE title that may call; again for more.", show_default="any"),
+    allow_aet: list[str] = typer.Option([], help="Calling AE title to accept (repeatable).", show_default="any"),
     allow_peer: list[str] = typer.Option(
-        [], help="Address or network that may call; again for more.", show_default="any on loopback"
+        [], help="Address or network to accept (repeatable).", show_default="any on loopback"
     ),
-    tls_cert: Path | None = typer.Option(None, help="The node's certificate, PEM.", show_default=False),
-    tls_key: Path | None = typer.Option(None, help="Its key, PEM, where not in the same file.", show_default=False),
+    tls_cert: Path | None = typer.Option(None, help="Certificate of the node (PEM).", show_default=False),
+    tls_key: Path | None = typer.Option(
+        None, help="Key of the certificate (PEM), if not in the same file.", show_default=False
+    ),
     tls_ca: Path | None = typer.Option(
-        None, help="Authorities, PEM: callers must show a certificate of theirs.", show_default=False
+        None, help="CA bundle (PEM) for verifying client certificates.", show_default=False
     ),
     status_port: int | None = typer.Option(
-        None, min=0, max=65535, help="Port of a status page on loopback.", show_default=False
+        None, min=0, max=65535, help="Port of the status page on loopback.", show_default=False
     ),
-    jobs: int = typer.Option(1, "--jobs", "-j", min=1, max=64, help="Images worked on at once."),
-    max_instance_mb: int = typer.Option(128, min=1, max=2048, help="Largest instance."),
-    max_queue: int = typer.Option(10_000, min=1, help="Most instances that wait."),
-    min_free_mb: int = typer.Option(1024, min=0, help="Room on the disk below which nothing is taken."),
-    max_associations: int = typer.Option(16, min=1, max=1000, help="Most associations at once."),
-    timeout: float = typer.Option(60.0, min=1, help="Longest silence of a sender, seconds."),
-    attempts: int = typer.Option(100, min=1, help="Times that objects are offered."),
-    keep_days: float = typer.Option(30.0, min=0, help="Days that failed files and finished rows are kept."),
-    status: bool = typer.Option(False, "--status", help="Say how the node of this spool is doing, and leave."),
-    retry: bool = typer.Option(False, "--retry", help="Put what failed back in the line, and leave."),
+    jobs: int = typer.Option(1, "--jobs", "-j", min=1, max=64, help="Number of parallel workers."),
+    max_instance_mb: int = typer.Option(
+        _LIMITS.max_instance_bytes // MIB, min=1, max=2048, help="Largest instance to accept (MiB)."
+    ),
+    max_queue: int = typer.Option(_LIMITS.max_queue, min=1, help="Maximum number of waiting instances."),
+    min_free_mb: int = typer.Option(
+        _LIMITS.min_free_bytes // MIB, min=0, help="Reject new instances below this free disk space (MiB)."
+    ),
+    max_associations: int = typer.Option(
+        _LIMITS.max_associations, min=1, max=1000, help="Maximum number of associations at once."
+    ),
+    timeout: float = typer.Option(_LIMITS.timeout, min=1, help="Network timeout in seconds."),
+    max_attempts: int = typer.Option(_LIMITS.max_attempts, min=1, help="Maximum delivery attempts."),
+    attempts: int | None = typer.Option(None, "--attempts", min=1, hidden=True),
+    keep_days: float = typer.Option(_LIMITS.keep_days, min=0, help="Days to keep failed files and finished rows."),
+    status: bool = typer.Option(False, "--status", help="Print queue status and exit."),
+    retry: bool = typer.Option(False, "--retry", help="Re-queue failed instances and exit."),
 ) -> None:
-    """Receive radiographs by C-STORE, screen them, send DICOM objects on. Ends by Ctrl-C or SIGTERM.
+    """Run a Storage SCP: receive radiographs, screen them and forward the results. Stop with Ctrl-C.
 
     It listens on this machine only unless --bind says otherwise. Logs and status name no patient.
     """
@@ -71,8 +82,8 @@ def scp(
     if status or retry:
         _look(spool, retry=retry)
         return
+    from cxrnet.node.log import configure_logging
     from cxrnet.node.node import Node
-    from cxrnet.node.settings import TLS, Allowance, NodeSettings, parse_peer
     from cxrnet.node.storage_scu import parse_destination
     from cxrnet.screening.pipeline import Pipeline
 
@@ -84,30 +95,30 @@ def scp(
         titles=tuple(allow_aet),
         peers=tuple(parse_peer(peer) for peer in allow_peer),
         tls=tls,
-        allowance=Allowance(
-            instance_bytes=max_instance_mb * MIB,
-            queued=max_queue,
-            free_bytes=min_free_mb * MIB,
-            associations=max_associations,
-            seconds=timeout,
-            attempts=attempts,
+        limits=Limits(
+            max_instance_bytes=max_instance_mb * MIB,
+            max_queue=max_queue,
+            min_free_bytes=min_free_mb * MIB,
+            max_associations=max_associations,
+            timeout=timeout,
+            max_attempts=attempts or max_attempts,
             keep_days=keep_days,
         ),
     )
     kinds = _kinds(save)
-    goal = None
+    destination = None
     if forward is not None:
         outward = TLS(certificate=tls_cert, key=tls_key, authorities=forward_ca)
         is_encrypted = forward_tls or forward.startswith("https://")
-        goal = parse_destination(forward, calling=aet, tls=outward if is_encrypted else None)
+        destination = parse_destination(forward, calling=aet, tls=outward if is_encrypted else None)
     with Pipeline.load(bundle, threads=_threads(jobs)) as pipeline:
-        be_discreet()
-        node = Node(settings, spool, pipeline, kinds=kinds, destination=goal, jobs=jobs, status_port=status_port)
+        configure_logging()
+        node = Node(settings, spool, pipeline, kinds=kinds, destination=destination, jobs=jobs, status_port=status_port)
         _run(node)
 
 
 def _run(node: Node) -> None:
-    """Let a node run until it is told to end."""
+    """Run a node until it receives SIGINT or SIGTERM."""
     ended = threading.Event()
 
     def end(*_: int | FrameType | None) -> None:
@@ -123,24 +134,24 @@ def _run(node: Node) -> None:
         sys.stdout.flush()
         while not ended.wait(1.0):
             pass
-        typer.echo("stopping; what waits is taken up at the next start")
+        typer.echo("stopping; the queue continues at the next start")
 
 
 def _look(spool: Path, *, retry: bool) -> None:
-    """Print the status of a spool, or put its failures back in the line."""
+    """Print the status of a spool, or queue its failed jobs again."""
     from cxrnet.node.spool import Spool
     from cxrnet.node.status import report
 
     if not (spool / "queue.db").is_file():
-        raise UsageError(f"{spool}: holds no queue; give the --spool of a node that has run")
+        raise UsageError(f"{spool}: has no queue; give the --spool of a node that has run")
     place = Spool(spool)
     queue = place.open_queue()
     try:
         if retry:
-            ready = frozenset(work.name for work in queue.rows("failed") if place.objects(work.name))
-            typer.echo(f"{queue.retry(screened=ready)} jobs are in the line again")
+            ready = frozenset(job.name for job in queue.rows("failed") if place.objects(job.name))
+            typer.echo(f"{queue.retry_failed(screened=ready)} jobs queued again")
         else:
-            is_running = "a node is at work here" if place.is_held() else "no node is at work here"
+            is_running = "in use by a node" if place.is_locked() else "not in use"
             typer.echo(report(place, queue, head=f"cxrnet spool {spool}, {is_running}"), nl=False)
     finally:
         queue.close()
@@ -154,7 +165,7 @@ def _kinds(save: str) -> tuple[str, ...]:
         if kind not in OBJECTS:
             raise UsageError(f"--save {kind}: is not known; choose from {', '.join(OBJECTS)}")
     if not kinds:
-        raise UsageError(f"--save: names nothing; choose from {', '.join(OBJECTS)}")
+        raise UsageError(f"--save: is empty; choose from {', '.join(OBJECTS)}")
     return kinds
 
 
@@ -162,28 +173,3 @@ def _threads(jobs: int) -> int:
     from cxrnet.parallel import cpu_count
 
     return max(1, cpu_count() // jobs)
-
-
-def be_discreet() -> None:
-    """Log in lines without identifiers, on standard error.
-
-    What pydicom and pynetdicom say for themselves, and the text of exceptions, can quote a file: of those the class
-    and the place are told, and nothing else.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    ours = logging.getLogger("cxrnet")
-    ours.handlers, ours.propagate = [handler], False
-    ours.setLevel(logging.INFO)
-    for name in ("pydicom", "pynetdicom", "highdicom", "dicomweb_client", "urllib3"):
-        library = logging.getLogger(name)
-        library.handlers, library.propagate = [logging.NullHandler()], False
-    warnings.simplefilter("ignore")
-
-    def tell(arguments: threading.ExceptHookArgs) -> None:
-        from cxrnet.node.worker import where
-
-        name = arguments.thread.name if arguments.thread else "a thread"
-        ours.error("%s ended (%s)", name, where(arguments.exc_value) if arguments.exc_value else "unknown")
-
-    threading.excepthook = tell

@@ -49,7 +49,7 @@ def serve(
     with require("serve", "serve"):
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
-    from cxrnet.cli.scp import be_discreet
+    from cxrnet.node.log import configure_logging
     from cxrnet.node.settings import is_loopback
     from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
@@ -74,7 +74,7 @@ def serve(
         per_minute=max_per_minute,
     )
     threads = max(1, cpu_count() // jobs)
-    be_discreet()
+    configure_logging()
     with (
         Pipeline.load(bundle, threads=threads, identifiers=show_identifiers) as pipeline,
         Service(spool or default_spool(), pipeline, jobs=jobs, limits=limits, keep_days=keep_days) as service,

@@ -1,8 +1,9 @@
-"""Whether a URL may be used, and what is sent along so that a server lets us in."""
+"""Whether a URL may be used, and the session that signs in to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
@@ -14,56 +15,48 @@ HEADER, USER, PASSWORD = "CXRNET_PACS_AUTHORIZATION", "CXRNET_PACS_USER", "CXRNE
 """Environment variables with the credentials: a whole Authorization header, or a name and a password."""
 
 
-def check_url(url: str) -> str:
-    """Return how messages call a server.
+def server_name(url: str) -> str:
+    """Return the name of a DICOMweb server in messages: its URL without what a URL can hide.
 
     Raises:
-        UsageError: It is not the root of one, or holds a password.
+        UsageError: It is not the root of a server, or holds a password.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise UsageError("--url: is not a URL; give https://host/dicom-web") from error
+    host = f"{parts.scheme}://{parts.hostname}"
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        msg = f"{parts.scheme}://{parts.hostname}: is not the root of a DICOMweb server; give https://host/dicom-web"
-        raise UsageError(msg)
+        raise UsageError(f"{host}: is not the root of a DICOMweb server; give https://host/dicom-web")
     if parts.username is not None or parts.password is not None:
-        msg = f"{parts.hostname}: the URL holds a password, which lists of processes show; set {USER} and {PASSWORD}"
-        raise UsageError(msg)
-    return f"{parts.scheme}://{parts.hostname}{'' if port is None else f':{port}'}{parts.path}"
+        problem = "the URL holds a password, which process lists show"
+        raise UsageError(f"{parts.hostname}: {problem}; set {USER} and {PASSWORD}")
+    return f"{host}{'' if port is None else f':{port}'}{parts.path}"
 
 
-def credentials(environment: Mapping[str, str], url: str) -> requests.auth.AuthBase:
-    """Return what is sent along with each request.
+def open_session(url: str, environment: Mapping[str, str], *, authorities: Path | None = None) -> requests.Session:
+    """Return a session that sends the credentials of the environment, never those of ~/.netrc, and follows no redirect.
+
+    Args:
+        url: Root of the server.
+        environment: Environment variables.
+        authorities: PEM file of authorities to trust instead of the system's.
 
     Raises:
-        UsageError: It would be sent in the open.
+        UsageError: Credentials would be sent unencrypted.
     """
+    session = requests.Session()
+    session.proxies.update(requests.utils.get_environ_proxies(url))
+    session.trust_env = False
+    session.verify = str(authorities or environment.get("REQUESTS_CA_BUNDLE") or "") or True
+    session.max_redirects = 0
     header, user = environment.get(HEADER), environment.get(USER)
-    if not header and not user:
-        return _NoCredentials()
     parts = urlsplit(url)
-    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        raise UsageError(f"{parts.hostname}: credentials would be sent in the open; give an https URL")
+    if (header or user) and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise UsageError(f"{parts.hostname}: credentials would be sent unencrypted; give an https URL")
     if header:
-        return _Header(header)
-    return requests.auth.HTTPBasicAuth((user or "").encode(), environment.get(PASSWORD, "").encode())
-
-
-class _NoCredentials(requests.auth.AuthBase):
-    """Sends a request as it is, and keeps `requests` from looking into ~/.netrc."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
-
-
-class _Header(requests.auth.AuthBase):
-    """Sends an Authorization header."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._value
-        return request
+        session.headers["Authorization"] = header
+    elif user:
+        session.auth = requests.auth.HTTPBasicAuth(user.encode(), environment.get(PASSWORD, "").encode())
+    return session

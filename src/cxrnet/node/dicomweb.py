@@ -7,9 +7,9 @@ what a server says it has stored: its client takes 202, some were not, for succe
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +18,13 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 
-from cxrnet.errors import PacsError, UsageError
-from cxrnet.node.credentials import HEADER, PASSWORD, USER, check_url, credentials
+from cxrnet.errors import PacsError
+from cxrnet.imaging.attributes import is_uid
+from cxrnet.node.credentials import HEADER, PASSWORD, USER, open_session, server_name
 
 PAGE = 100
 """Matches that are asked for at a time."""
 
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _BOUNDARY = b"--0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1"  # what dicomweb-client puts between the parts, always
 
 
@@ -36,7 +36,7 @@ class Instance(NamedTuple):
     instance: str
 
 
-class WebServer:
+class DICOMwebServer:
     """One DICOMweb server. Certificates are checked; redirections are not followed.
 
     Args:
@@ -57,11 +57,8 @@ class WebServer:
         environment: Mapping[str, str] | None = None,
         seconds: float = 60.0,
     ) -> None:
-        self._place = check_url(url)
-        session = requests.Session()
-        session.auth = credentials(os.environ if environment is None else environment, url)
-        session.verify = str(authorities) if authorities is not None else True
-        session.max_redirects = 0
+        self._name = server_name(url)
+        session = open_session(url, os.environ if environment is None else environment, authorities=authorities)
         session.hooks["response"].append(self._note)
         self._status = 0
         self._client = DICOMwebClient(url.rstrip("/"), session=session, timeout=(10.0, seconds))
@@ -69,8 +66,8 @@ class WebServer:
 
     @property
     def name(self) -> str:
-        """What people call it."""
-        return self._place
+        """Its name in messages."""
+        return self._name
 
     def send(self, files: Sequence[Path]) -> None:
         """Store DICOM files, one by one.
@@ -95,9 +92,9 @@ class WebServer:
                 "NOT_DICOM", f"{path.name}: not a readable DICOM file; export it again", is_final=True
             ) from error
         if not is_usable:
-            msg = f"{path.name}: has no SOP Instance UID, or holds a line that would cut the upload; export it again"
-            raise PacsError("NOT_DICOM", msg, is_final=True)
-        with self._asking():
+            problem = "has no SOP Instance UID, or holds a line that would cut the upload"
+            raise PacsError("NOT_DICOM", f"{path.name}: {problem}; export it again", is_final=True)
+        with self._translating_errors():
             answer = self._client.store_instances([dataset])
         self._check_stored(answer, str(dataset.SOPInstanceUID))
 
@@ -139,7 +136,7 @@ class WebServer:
         Raises:
             PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
         """
-        with self._asking(), warnings.catch_warnings():
+        with self._translating_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the client, on servers that answer with one part
             return self._client.retrieve_instance(*instance)
 
@@ -147,7 +144,7 @@ class WebServer:
         """Yield matches, page by page until one brings nothing new: servers cut pages short, or know no `offset`."""
         seen: set[str] = set()
         while True:
-            with self._asking():
+            with self._translating_errors():
                 page = search(*where, offset=len(seen), limit=PAGE, search_filters=filters)
             new = [match for match in page if repr(match) not in seen]
             if not new:
@@ -164,51 +161,44 @@ class WebServer:
             raise self._error("NOT_STORED", f"did not store an object{reason}", "look into its log")
         if uid not in stored and (stored or self._status != requests.codes.ok):
             raise self._error(
-                "NOT_STORED", f"answered {self._status} and did not say that it is stored", "look into its log"
+                "NOT_STORED", f"answered {self._status} without confirming the object", "look into its log"
             )
 
     def _uid(self, match: dict[str, Any], tag: str) -> str:
         uid = _text(match, tag)
-        if not _UID.fullmatch(uid) or len(uid) > 64:
-            raise self._error("NOT_UNDERSTOOD", "named a UID that is none", "is it a DICOMweb server?")
+        if not is_uid(uid):
+            raise self._error("NOT_UNDERSTOOD", "sent an invalid UID", "is it a DICOMweb server?")
         return uid
 
     def _note(self, response: requests.Response, *_: Any, **__: Any) -> None:
         self._status = response.status_code
 
     def _error(self, code: str, problem: str, remedy: str, *, is_final: bool = False) -> PacsError:
-        return PacsError(code, f"{self._place}: {problem}; {remedy}", is_final=is_final)
+        return PacsError(code, f"{self._name}: {problem}; {remedy}", is_final=is_final)
 
-    def _asking(self) -> _Asking:
-        return _Asking(self)
-
-
-class _Asking:
-    """Turns what a request raises into `PacsError`; URLs, which hold UIDs, are not repeated."""
-
-    def __init__(self, server: WebServer) -> None:
-        self._server = server
-
-    def __enter__(self) -> None:
-        self._server._status = 0
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, PacsError) or not isinstance(error, Exception):
-            return
-        server, response = self._server, getattr(error, "response", None)
-        if isinstance(error, requests.TooManyRedirects):
-            raise server._error("REFUSED", "redirects to another address", "give that one", is_final=True) from error
-        if isinstance(error, requests.HTTPError) and response is not None:
-            status = response.status_code
-            remedy = _REMEDIES.get(status, "look into its log")
-            is_final = 400 <= status < 500 and status not in (401, 403, 408, 409, 429)
-            raise server._error("REFUSED", f"answered {status}", remedy, is_final=is_final) from error
-        if isinstance(error, requests.exceptions.SSLError):
-            raise server._error("UNREACHABLE", "its certificate cannot be trusted", "give its authority") from error
-        if isinstance(error, requests.ConnectionError | requests.Timeout):
-            raise server._error("UNREACHABLE", "no answer", "is it running, and is this its address?") from error
-        problem = f"the answer is not understood ({type(error).__name__})"
-        raise server._error("NOT_UNDERSTOOD", problem, "is it a DICOMweb server?") from error
+    @contextmanager
+    def _translating_errors(self) -> Iterator[None]:
+        """Turn what a request raises into `PacsError`; URLs, which hold UIDs, are not repeated."""
+        self._status = 0
+        try:
+            yield
+        except PacsError:
+            raise
+        except requests.TooManyRedirects as error:
+            raise self._error("REFUSED", "redirects to another address", "give that one", is_final=True) from error
+        except requests.exceptions.SSLError as error:
+            raise self._error("UNREACHABLE", "its certificate is not trusted", "give its authority") from error
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise self._error("UNREACHABLE", "no answer", "is it running, and is this its address?") from error
+        except Exception as error:  # of dicomweb-client and pydicom, on what the server sent
+            response = getattr(error, "response", None)
+            if isinstance(error, requests.HTTPError) and response is not None:
+                status = response.status_code
+                remedy = _REMEDIES.get(status, "look into its log")
+                is_final = 400 <= status < 500 and status not in (401, 403, 408, 409, 429)
+                raise self._error("REFUSED", f"answered {status}", remedy, is_final=is_final) from error
+            problem = f"the answer is not understood ({type(error).__name__})"
+            raise self._error("NOT_UNDERSTOOD", problem, "is it a DICOMweb server?") from error
 
 
 _REMEDIES = {
@@ -216,18 +206,6 @@ _REMEDIES = {
     403: f"it knows these credentials but does not allow this; check {HEADER} or {USER}",
     404: "check the URL, which ends in /dicom-web on many servers, and the study",
 }
-
-
-def check_uid(text: str) -> str:
-    """Return a UID.
-
-    Raises:
-        UsageError: It is none.
-    """
-    if not _UID.fullmatch(text) or len(text) > 64:
-        msg = f"--study {text}: is not a UID; numbers with points between them are accepted, as in 1.2.840.1"
-        raise UsageError(msg)
-    return text
 
 
 def _text(match: dict[str, Any], tag: str) -> str:

@@ -1,4 +1,4 @@
-"""The node beside a PACS: receives, screens, forwards, and tells how it is doing."""
+"""The node beside a PACS: receives, screens, forwards, and reports its status."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cxrnet.node.log import error_location
 from cxrnet.node.settings import NodeSettings
 from cxrnet.node.spool import Spool
 from cxrnet.node.status import StatusPage, age, report
-from cxrnet.node.storage_scp import Receiver
+from cxrnet.node.storage_scp import StorageSCP
 from cxrnet.node.storage_scu import Destination
-from cxrnet.node.worker import Forwarder, Screener, Step, Write, where
+from cxrnet.node.worker import ForwardingTask, ScreeningTask, Worker, Write
 from cxrnet.screening.pipeline import Pipeline
 
 LOG = logging.getLogger(__name__)
 
-TIDY_SECONDS = 3600.0
-"""Between two looks for rows and files that have been kept long enough."""
+CLEAN_UP_SECONDS = 3600.0
+"""Time between two deletions of rows and files that have been kept long enough."""
 
 
 class Node:
-    """A node from its start to its end. Use it in a `with` statement, or call `start` and `stop`.
+    """Receives, screens and forwards until it is stopped. Use it in a `with` statement, or call `start` and `stop`.
 
     Args:
         settings: Name, address, rules.
@@ -52,54 +53,56 @@ class Node:
         write: Write | None = None,
     ) -> None:
         self.settings, self.spool, self.destination = settings, Spool(spool), destination
-        self._pipeline, self._kinds, self._jobs = pipeline, tuple(kinds), jobs
-        self._status_port, self._write = status_port, write
-        self._stop, self._threads = threading.Event(), list[threading.Thread]()
+        self.queue = self.spool.open_queue()
+        self._stop = threading.Event()
+        received, screened = threading.Event(), threading.Event()
+        self.receiver = StorageSCP(settings, self.spool, self.queue, received)
+        self._pipeline, self._status_port = pipeline, status_port
         self._page: StatusPage | None = None
         self._started = time.monotonic()
+        screening = ScreeningTask(
+            pipeline, self.queue, self.spool, kinds=kinds, write=write or _write_objects(), screened=screened
+        )
+        self._threads: list[threading.Thread] = [
+            Worker(f"screening {index}", "received", screening, self.queue, wake=received, stop=self._stop)
+            for index in range(1, jobs + 1)
+        ]
+        if destination is not None:
+            forwarding = ForwardingTask(destination, self.queue, self.spool, max_attempts=settings.limits.max_attempts)
+            self._threads.append(
+                Worker("forwarding", "screened", forwarding, self.queue, wake=screened, stop=self._stop)
+            )
+        self._threads.append(threading.Thread(target=self._clean_up_hourly, name="cleaning up", daemon=True))
 
     def start(self) -> None:
-        """Begin: what an earlier run left is taken up, then instances are accepted.
+        """Continue with what an earlier run left, and accept instances.
 
         Raises:
             NodeError: The spool is in use, or the address is taken.
+            UsageError: The certificates cannot be used.
         """
-        self.spool.hold()
-        self.queue = self.spool.open_queue()
         try:
-            self._forget()
+            self.spool.lock()
+            self.queue.release()
+            self._delete_old()
             self.spool.sweep(self.queue)
-            received, screened = threading.Event(), threading.Event()
-            self.receiver = Receiver(self.settings, self.spool, self.queue, received)
             self.receiver.start()
             if self._status_port is not None:
                 self._page = StatusPage(self._status_port, self.describe)
         except BaseException:
             self.stop(seconds=0)
             raise
-        screener = Screener(
-            self._pipeline, self.queue, self.spool, kinds=self._kinds, write=self._writer(), screened=screened
-        )
-        step = Step(name="screening", state="received", task=screener, queue=self.queue, wake=received)
-        self._begin(step, self._jobs)
-        if self.destination is not None:
-            attempts = self.settings.allowance.attempts
-            forwarder = Forwarder(self.destination, self.queue, self.spool, attempts=attempts)
-            step = Step(name="forwarding", state="screened", task=forwarder, queue=self.queue, wake=screened)
-            self._begin(step, 1)
-        self._threads.append(threading.Thread(target=self._keep_tidy, name="tidying", daemon=True))
         for thread in self._threads:
             thread.start()
         LOG.info("%s listens on %s:%d", self.settings.title, self.settings.bind, self.receiver.port)
 
     def stop(self, *, seconds: float = 20.0) -> None:
-        """End: open associations and the instance under way may finish; the rest waits in the queue.
+        """Let open associations and current jobs finish; the rest waits in the queue.
 
         Args:
             seconds: How long each may take.
         """
-        if hasattr(self, "receiver"):
-            self.receiver.stop(seconds=min(10.0, seconds))
+        self.receiver.stop(seconds=min(10.0, seconds))
         self._stop.set()
         end = time.monotonic() + seconds
         for thread in self._threads:
@@ -108,8 +111,8 @@ class Node:
         if self._page is not None:
             self._page.close()
         self.queue.close()  # a thread that is still at work can no longer move its row, which is done again
-        self.spool.release()
-        LOG.info("%s has stopped; %s", self.settings.title, "what waits is taken up at the next start")
+        self.spool.unlock()
+        LOG.info("%s has stopped; the queue continues at the next start", self.settings.title)
 
     @property
     def port(self) -> int:
@@ -122,10 +125,10 @@ class Node:
         return None if self._page is None else self._page.port
 
     def describe(self) -> tuple[str, bool]:
-        """Return the status, and whether all is well: the threads are alive and there is room."""
-        allowance, model = self.settings.allowance, self._pipeline.bundle.config
+        """Return the status, and whether all is well: the threads run and there is space."""
+        limits, model = self.settings.limits, self._pipeline.bundle.config
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
-        full = self.queue.waiting() >= allowance.queued or self.spool.free_bytes() < allowance.free_bytes
+        full = self.queue.waiting() >= limits.max_queue or self.spool.free_bytes() < limits.min_free_bytes
         goal = self.destination.name if self.destination else "nowhere"
         head = (
             f"cxrnet node {self.settings.title} on {self.settings.bind}:{self.port}, model {model.name} "
@@ -147,32 +150,25 @@ class Node:
     ) -> None:
         self.stop()
 
-    def _begin(self, step: Step, count: int) -> None:
-        busy, lock = set[int](), threading.Lock()
-        for index in range(count):
-            name = f"{step.name} {index + 1}"
-            arguments = (self._stop, busy, lock)
-            self._threads.append(threading.Thread(target=step.run, args=arguments, name=name, daemon=True))
-
-    def _writer(self) -> Write:
-        if self._write is not None:
-            return self._write
-        from cxrnet.node.objects import write_objects
-
-        return write_objects
-
-    def _keep_tidy(self) -> None:
-        while not self._stop.wait(TIDY_SECONDS):
+    def _clean_up_hourly(self) -> None:
+        while not self._stop.wait(CLEAN_UP_SECONDS):
             try:
-                self._forget()
+                self._delete_old()
             except (sqlite3.Error, OSError) as error:
-                LOG.error("the spool cannot be tidied (%s); tried again", where(error))
+                LOG.error("the spool cannot be cleaned up (%s); trying again", error_location(error))
 
-    def _forget(self) -> None:
+    def _delete_old(self) -> None:
         """Delete the rows and files that have been kept long enough."""
-        before = time.time() - self.settings.allowance.keep_days * 86400
-        gone = self.queue.forget("forwarded", "failed", before=before)
-        for work in gone:
-            self.spool.drop(work.name)
-        if gone:
-            LOG.info("%d finished jobs forgotten after %g days", len(gone), self.settings.allowance.keep_days)
+        days = self.settings.limits.keep_days
+        deleted = self.queue.delete_finished("forwarded", "failed", before=time.time() - days * 86400)
+        for job in deleted:
+            self.spool.delete(job.name)
+        if deleted:
+            LOG.info("%d finished jobs deleted after %g days", len(deleted), days)
+
+
+def _write_objects() -> Write:
+    """Return what writes DICOM objects; highdicom is imported when the first one is made."""
+    from cxrnet.node.objects import write_objects
+
+    return write_objects

@@ -1,69 +1,78 @@
-"""Requests of which no answer gets lost.
+"""Two faults of pynetdicom 3.0, worked around: answers that get lost, and sockets that stay open.
 
-In pynetdicom 3.0, the thread that reads an association can take the answer to our own request, call it unexpected and
-drop it: it says that it is paused a moment before it looks for messages once more. On busy machines, that costs now and
-then a request its answer and us the whole time-out. Here the thread is seen to stand still first.
+The thread that reads an association can take the answer to our own request and drop it as unexpected, because it
+reports a pause a moment before it looks for messages once more. On a busy machine a request then sometimes loses its
+answer and waits for the whole time-out. Here a request waits until the thread has stopped at its checkpoint.
+
+A socket is closed after `shutdown` on it, which fails where the other side is gone, so that it stays open until the
+garbage collector finds it. Here it is closed in any case.
 """
 
 from __future__ import annotations
 
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pynetdicom.association import Association
+from pynetdicom.transport import AssociationSocket
 
 
 class Checkpoint(threading.Event):
-    """The event at which the reading thread waits, which also tells that it does."""
+    """The event at which the reading thread waits; it also knows whether the thread waits."""
 
     def __init__(self) -> None:
         super().__init__()
         self.set()
-        self._is_held = threading.Event()
+        self._is_waiting = threading.Event()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the event is set; from here on nothing is read."""
         if not self.is_set():
-            self._is_held.set()
+            self._is_waiting.set()
         return super().wait(timeout)
 
-    def hold(self, *, seconds: float = 5.0) -> None:
-        """Return when the reading thread waits here, or when it has not come: it has ended."""
-        self._is_held.clear()
+    def pause(self, *, seconds: float = 5.0) -> None:
+        """Return when the reading thread waits here, or after `seconds` because it has ended."""
+        self._is_waiting.clear()
         self.clear()
-        self._is_held.wait(seconds)
+        self._is_waiting.wait(seconds)
 
 
 def store(association: Association, content: Dataset | Path) -> Dataset:
     """Return the answer to a C-STORE request, empty where there was none.
 
     Raises:
-        ValueError: The association is not for this kind of object, or this transfer syntax.
+        ValueError: The association does not accept this SOP class, or this transfer syntax.
         RuntimeError: The association has ended.
     """
-    _hold(association)
-    try:
+    with reader_paused(association):
         return association.send_c_store(content)
-    finally:
-        association._reactor_checkpoint.set()
 
 
-def echo(association: Association) -> Dataset:
-    """Return the answer to a C-ECHO request, empty where there was none.
-
-    Raises:
-        RuntimeError: The association has ended.
-    """
-    _hold(association)
-    try:
-        return association.send_c_echo()
-    finally:
-        association._reactor_checkpoint.set()
-
-
-def _hold(association: Association) -> None:
+@contextmanager
+def reader_paused(association: Association) -> Iterator[None]:
+    """Keep the reading thread of an association from taking an answer in this block."""
     if not isinstance(association._reactor_checkpoint, Checkpoint):
         association._reactor_checkpoint = Checkpoint()
     if association.is_established:
-        association._reactor_checkpoint.hold()
+        association._reactor_checkpoint.pause()
+    try:
+        yield
+    finally:
+        association._reactor_checkpoint.set()
+
+
+def _close(wrapper: AssociationSocket) -> None:
+    """Shut down and close the socket of an association."""
+    opened = wrapper.socket
+    if opened is not None:
+        with suppress(OSError):  # the other side is gone
+            opened.shutdown(socket.SHUT_RDWR)
+        opened.close()
+
+
+AssociationSocket._shutdown_socket = _close  # type: ignore[assignment]

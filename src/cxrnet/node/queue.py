@@ -1,9 +1,9 @@
-"""The queue of a node on disk: one row an instance, in SQLite, whole after a kill at any moment.
+"""The queue of a node on disk: one row per instance, in SQLite, consistent after a kill at any moment.
 
     received -> screened -> forwarded,  and failed from either of the first two
 
-A row is `received` when its file is on disk, `screened` when its results are, `forwarded` when they were taken. What
-was under way when the program ended is still in the state before, and is done again.
+A row is `received` when its file is on disk, `screened` when its results are, `forwarded` when they were accepted. A
+worker claims a row before its next step. Claims end with the program: what it was at is done again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -33,34 +33,37 @@ CREATE TABLE IF NOT EXISTS work (
     outcome TEXT NOT NULL DEFAULT '',
     code TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
-    tries INTEGER NOT NULL DEFAULT 0,
-    due REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL,
     received REAL NOT NULL,
-    changed REAL NOT NULL
+    changed REAL NOT NULL,
+    is_claimed INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS work_by_state ON work (state, due, number);
+CREATE INDEX IF NOT EXISTS work_by_state ON work (state, not_before, number);
 """
-_COLUMNS = "number, name, instance, sender, bytes, state, outcome, code, reason, tries, due, received, changed"
+_OLD_COLUMNS = {"tries": "attempts", "due": "not_before"}
+"""Columns of queues that cxrnet 0.1 has made, and their names now."""
 
 
 @dataclass(frozen=True)
-class Work:
+class Job:
     """One row.
 
     Attributes:
-        number: Counts up; what people call it by.
+        number: Counts up; people call the job by it.
         name: Of its file and of its folder of results; made up here, never what was sent.
         instance: Digest of its SOP Instance UID (see `cxrnet.node.spool.digest`).
         sender: AE title that sent it.
         bytes: Size of its file.
         state: Where it is.
         outcome: `scored` or `refused` by the gate, once screened.
-        code: Why it failed, or was last sent back, for programs.
+        code: Why it failed, or why its last attempt did, for programs.
         reason: The same for people.
-        tries: Times that the next step was begun.
-        due: Time before which the next step is not begun, in seconds since 1970.
+        attempts: How often the next step was started.
+        not_before: Time before which the next step is not started, in seconds since 1970.
         received: When it came.
         changed: When its state last changed.
+        is_claimed: Whether a worker has it.
     """
 
     number: int
@@ -72,20 +75,24 @@ class Work:
     outcome: str
     code: str
     reason: str
-    tries: int
-    due: float
+    attempts: int
+    not_before: float
     received: float
     changed: float
+    is_claimed: bool
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Job))
 
 
 class Queue:
     """The rows of one spool. It can be called from several threads; close it at the end.
 
     Args:
-        path: The database; it is made where there is none.
+        path: The database; it is made if it does not exist, and brought up to date if an earlier version made it.
 
     Raises:
-        NodeError: It cannot be opened, or is no queue.
+        NodeError: It cannot be opened, or is not a queue.
     """
 
     def __init__(self, path: Path) -> None:
@@ -93,91 +100,90 @@ class Queue:
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")  # a sender is only told when it is on the disk
+            self._connection.execute("PRAGMA synchronous = FULL")  # a sender is only answered when it is on the disk
+            self._migrate()
             self._connection.executescript(_TABLE)
         except sqlite3.Error as error:
-            msg = f"{path}: cannot be used as a queue ({error}); free space, or choose another spool"
-            raise NodeError(msg) from error
+            raise NodeError(
+                f"{path}: cannot be used as a queue ({error}); free space, or choose another spool"
+            ) from error
 
     def add(self, *, name: str, instance: str, sender: str, size: int) -> int:
         """Return the number of a new row, `received`, which is on the disk by then."""
         now = time.time()
         with self._lock:
             cursor = self._connection.execute(
-                "INSERT INTO work (name, instance, sender, bytes, state, due, received, changed) "
+                "INSERT INTO work (name, instance, sender, bytes, state, not_before, received, changed) "
                 "VALUES (?, ?, ?, ?, 'received', ?, ?, ?)",
                 (name, instance, sender, size, now, now, now),
             )
             return int(cursor.lastrowid or 0)
 
-    def begin(self, state: State, *, but: frozenset[int] = frozenset()) -> Work | None:
-        """Return the next row that is `state` and due, one more try noted; None where there is none.
+    def claim(self, state: State) -> Job | None:
+        """Return the next row in `state` that is due and not claimed, its attempt counted; None if there is none.
 
-        Rows that were tried less often go first, then older ones: what ends the program each time it is tried does
-        not keep the others from being done after the restart.
-
-        Args:
-            state: Where it is.
-            but: Numbers that are already under way.
+        Rows with fewer attempts go first, then older ones: an instance that ends the program at each attempt does not
+        keep the others from being done after the restart.
         """
         with self._transaction():
-            rows = self._select(
-                "state = ? AND due <= ? ORDER BY tries, number LIMIT ?", state, time.time(), len(but) + 1
+            found = self._select(
+                "state = ? AND NOT is_claimed AND not_before <= ? ORDER BY attempts, number LIMIT 1", state, time.time()
             )
-            found = next((row for row in rows if row.number not in but), None)
-            if found is not None:
-                self._connection.execute("UPDATE work SET tries = tries + 1 WHERE number = ?", (found.number,))
-        return found
+            for job in found:
+                self._connection.execute(
+                    "UPDATE work SET attempts = attempts + 1, is_claimed = 1 WHERE number = ?", (job.number,)
+                )
+        return found[0] if found else None
 
-    def advance(self, number: int, state: State, *, outcome: str | None = None) -> None:
-        """Move a row on; its attempts start at zero."""
+    def release(self, number: int | None = None) -> None:
+        """End the claim of a row, or those of all: the program that made them has ended."""
+        self._run("UPDATE work SET is_claimed = 0 WHERE is_claimed AND number = coalesce(?, number)", (number,))
+
+    def mark(self, number: int, state: State, *, outcome: str | None = None) -> None:
+        """Move a row to its next state; resets the attempt counter."""
         now = time.time()
         self._run(
-            "UPDATE work SET state = ?, outcome = coalesce(?, outcome), code = '', reason = '', tries = 0, due = ?, "
-            "changed = ? WHERE number = ?",
+            "UPDATE work SET state = ?, outcome = coalesce(?, outcome), code = '', reason = '', attempts = 0, "
+            "is_claimed = 0, not_before = ?, changed = ? WHERE number = ?",
             (state, outcome, now, now, number),
         )
 
     def fail(self, number: int, code: str, reason: str) -> None:
         """End a row with a reason."""
         self._run(
-            "UPDATE work SET state = 'failed', code = ?, reason = ?, changed = ? WHERE number = ?",
+            "UPDATE work SET state = 'failed', code = ?, reason = ?, is_claimed = 0, changed = ? WHERE number = ?",
             (code, reason, time.time(), number),
         )
 
-    def postpone(self, number: int, code: str, reason: str, *, seconds: float, is_counted: bool = True) -> None:
-        """Let a row wait before the next try, and note why.
+    def retry_later(self, number: int, code: str, reason: str, *, seconds: float, is_counted: bool = True) -> None:
+        """Let a row wait before its next attempt, and note why.
 
         Args:
             number: Its number.
             code: Why, for programs.
             reason: The same for people.
             seconds: How long.
-            is_counted: Whether this try counts.
+            is_counted: Whether this attempt counts.
         """
         self._run(
-            "UPDATE work SET code = ?, reason = ?, due = ?, tries = tries - ? WHERE number = ?",
+            "UPDATE work SET code = ?, reason = ?, not_before = ?, attempts = attempts - ?, is_claimed = 0 "
+            "WHERE number = ?",
             (code, reason, time.time() + seconds, 0 if is_counted else 1, number),
         )
 
-    def retry(self, *, screened: frozenset[str]) -> int:
-        """Put failed rows back in the line and return how many.
+    def retry_failed(self, *, screened: frozenset[str]) -> int:
+        """Queue failed rows again and return how many.
 
         Args:
             screened: Names whose results are on the disk: these are only forwarded again.
         """
-        now, rows = time.time(), self.rows("failed")
+        rows = self.rows("failed")
         with self._transaction():
             for row in rows:
-                state = "screened" if row.name in screened else "received"
-                self._connection.execute(
-                    "UPDATE work SET state = ?, code = '', reason = '', tries = 0, due = ?, changed = ? "
-                    "WHERE number = ?",
-                    (state, now, now, row.number),
-                )
+                self.mark(row.number, "screened" if row.name in screened else "received")
         return len(rows)
 
-    def rows(self, *states: State, limit: int = -1, newest: bool = False) -> list[Work]:
+    def rows(self, *states: State, limit: int = -1, newest: bool = False) -> list[Job]:
         """Return the rows that are in one of `states` (all where none is named), in the order they came."""
         places = ", ".join("?" * len(states or STATES))
         order = "DESC" if newest else "ASC"
@@ -208,19 +214,19 @@ class Queue:
         """Rows written since the queue was opened: while it stays the same, so do the rows."""
         return self._connection.total_changes
 
-    def find(self, number: int) -> Work | None:
-        """Return a row, None where there is none of this number."""
+    def find(self, number: int) -> Job | None:
+        """Return a row, None for an unknown number."""
         with self._lock:
             return next(iter(self._select("number = ?", number)), None)
 
-    def delete(self, number: int) -> Work | None:
-        """Delete a row, whatever its state, and return it; None where there is none of this number."""
+    def delete(self, number: int) -> Job | None:
+        """Delete a row, whatever its state, and return it; None for an unknown number."""
         with self._transaction():
             found = self._select("number = ?", number)
             self._connection.execute("DELETE FROM work WHERE number = ?", (number,))
         return next(iter(found), None)
 
-    def forget(self, *states: State, before: float) -> list[Work]:
+    def delete_finished(self, *states: State, before: float) -> list[Job]:
         """Delete the rows in `states` that last changed before a time, and return them."""
         places = ", ".join("?" * len(states))
         with self._transaction():
@@ -233,13 +239,21 @@ class Queue:
         with self._lock:
             self._connection.close()
 
-    def _select(self, condition: str, *values: object) -> list[Work]:
+    def _select(self, condition: str, *values: object) -> list[Job]:
         found = self._connection.execute(f"SELECT {_COLUMNS} FROM work WHERE {condition}", values)
-        return [Work(*row) for row in found.fetchall()]
+        return [Job(*row[:-1], is_claimed=bool(row[-1])) for row in found.fetchall()]
 
     def _run(self, statement: str, values: tuple[object, ...]) -> None:
         with self._lock:
             self._connection.execute(statement, values)
+
+    def _migrate(self) -> None:
+        """Rename and add columns of a queue that an earlier version has made."""
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(work)").fetchall()}
+        for old in _OLD_COLUMNS.keys() & columns:
+            self._connection.execute(f"ALTER TABLE work RENAME COLUMN {old} TO {_OLD_COLUMNS[old]}")
+        if columns and "is_claimed" not in columns:
+            self._connection.execute("ALTER TABLE work ADD COLUMN is_claimed INTEGER NOT NULL DEFAULT 0")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
-from cxrnet.node.settings import Allowance
+from cxrnet.node.settings import Limits
 
 LOG = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ WAITING_MESSAGES = 2
 """Messages of one association that are read ahead."""
 
 
-class Bounded(BytesIO):
-    """What a message's data is gathered in; beyond `most` bytes it lets go of all and counts on.
+class LimitedBuffer(BytesIO):
+    """Collects the data of a message; beyond `most` bytes it drops all of it and only counts.
 
     Args:
         most: Bytes that are kept.
@@ -73,17 +73,17 @@ class Bounded(BytesIO):
         return size
 
 
-class BoundedMessages(DIMSEServiceProvider):
+class LimitedMessages(DIMSEServiceProvider):
     """Puts messages together out of PDUs, with bounds on their size and on how many wait.
 
     Args:
         association: What they arrive by.
-        instance_bytes: Largest data set that is kept.
+        max_instance_bytes: Largest data set that is kept.
     """
 
-    def __init__(self, association: Association, instance_bytes: int) -> None:
+    def __init__(self, association: Association, max_instance_bytes: int) -> None:
         super().__init__(association)
-        self._instance_bytes = instance_bytes
+        self._instance_bytes = max_instance_bytes
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take one PDU; what cannot be understood ends the association."""
@@ -91,8 +91,8 @@ class BoundedMessages(DIMSEServiceProvider):
             time.sleep(0.002)  # the sender is ahead of the disk: let it wait
         if self.message is None:
             self.message = DIMSEMessage()
-            self.message.encoded_command_set = Bounded(COMMAND_BYTES)
-            self.message.data_set = Bounded(self._instance_bytes)
+            self.message.encoded_command_set = LimitedBuffer(COMMAND_BYTES)
+            self.message.data_set = LimitedBuffer(self._instance_bytes)
         try:
             super().receive_primitive(primitive)
         except Exception as error:  # whatever a hostile peer makes the library stumble over
@@ -100,43 +100,43 @@ class BoundedMessages(DIMSEServiceProvider):
             self.dul.event_queue.put("Evt19")  # PS3.8 9.2: unrecognised or invalid PDU, answered by A-ABORT
 
 
-class Handler(RequestHandler):
+class ConnectionHandler(RequestHandler):
     """Sets up the association of one connection."""
 
     server: Listener
 
     def _create_association(self) -> Association:
         association = super()._create_association()
-        allowance = self.server.allowance
-        association.dimse = BoundedMessages(association, allowance.instance_bytes)
+        limits = self.server.limits
+        association.dimse = LimitedMessages(association, limits.max_instance_bytes)
         wrapper = cast(AssociationSocket, association.dul.socket)
-        cast(socket.socket, wrapper.socket).settimeout(allowance.seconds)
-        vars(wrapper)["recv"] = partial(receive, wrapper, seconds=allowance.seconds)
+        cast(socket.socket, wrapper.socket).settimeout(limits.timeout)
+        vars(wrapper)["recv"] = partial(receive, wrapper, seconds=limits.timeout)
         return association
 
 
 class Listener(ThreadedAssociationServer):
-    """Accepts connections, each in a thread of its own; takes an `allowance` beside what its parent takes."""
+    """Accepts connections, each in a thread of its own; takes an `limits` beside what its parent takes."""
 
     request_queue_size = 64
     daemon_threads = True
 
-    def __init__(self, *arguments: Any, allowance: Allowance, **options: Any) -> None:
-        self.allowance = allowance
-        options["request_handler"] = Handler
+    def __init__(self, *arguments: Any, limits: Limits, **options: Any) -> None:
+        self.limits = limits
+        options["request_handler"] = ConnectionHandler
         super().__init__(*arguments, **options)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         """Return a connection; the greeting of TLS waits until `finish_request`, in the connection's own thread."""
         connection, address = cast(socket.socket, self.socket).accept()
-        connection.settimeout(self.allowance.seconds)
+        connection.settimeout(self.limits.timeout)
         if self.ssl_context is not None:
             connection = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Return whether there is a thread left for this connection; those that never speak hold one as well."""
-        if len(self.active_associations) < 2 * self.allowance.associations + 4:
+        if len(self.active_associations) < 2 * self.limits.max_associations + 4:
             return True
         LOG.warning("too many connections; one from %s refused", client_address[0])
         return False
@@ -144,12 +144,12 @@ class Listener(ThreadedAssociationServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Greet, then associate."""
         if self.ssl_context is not None:
-            request.settimeout(min(10.0, self.allowance.seconds))
+            request.settimeout(min(10.0, self.limits.timeout))
             request.do_handshake()
         super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say in one line that a connection came to nothing: what it sent is not repeated."""
+        """Log in one line that a connection failed; what it sent is not repeated."""
         import sys
 
         kind = sys.exc_info()[0]

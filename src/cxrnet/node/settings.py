@@ -1,13 +1,13 @@
-"""What a node is told: names, addresses, who may send, and what sending may cost."""
+"""Settings of a node: name, addresses, who may send, and limits."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cxrnet.errors import UsageError
+from cxrnet.node.tls import TLS
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -16,35 +16,26 @@ _TITLE = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Allowance:
-    """What may be asked of a node; what is more is answered with status 0xA700 or not accepted.
+class Limits:
+    """What a node accepts; instances beyond that are refused with status 0xA700. The options of `scp` have these names.
 
     Args:
-        instance_bytes: Largest instance, as it is sent.
-        queued: Most instances that wait to be screened or forwarded.
-        free_bytes: Room on the disk of the spool below which nothing more is taken.
-        associations: Most associations at once.
-        seconds: Longest silence of a sender, and longest time for one PDU.
-        attempts: Times that results are offered to where they are forwarded.
+        max_instance_bytes: Largest instance, as it is sent.
+        max_queue: Most instances that wait to be screened or forwarded.
+        min_free_bytes: Free space on the disk of the spool below which instances are refused.
+        max_associations: Most associations at once.
+        timeout: Longest silence of a sender, and longest time for one PDU, in seconds.
+        max_attempts: Delivery attempts before an instance fails.
         keep_days: Days after which failed files, and the rows of finished ones, are deleted.
     """
 
-    instance_bytes: int = 128 * 2**20
-    queued: int = 10_000
-    free_bytes: int = 1024 * 2**20
-    associations: int = 16
-    seconds: float = 60.0
-    attempts: int = 100
+    max_instance_bytes: int = 128 * 2**20
+    max_queue: int = 10_000
+    min_free_bytes: int = 1024 * 2**20
+    max_associations: int = 16
+    timeout: float = 60.0
+    max_attempts: int = 100
     keep_days: float = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class TLS:
-    """Files in PEM form: the node's certificate and its key, and the authorities whose certificates are trusted."""
-
-    certificate: Path | None = None
-    key: Path | None = None
-    authorities: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,32 +44,32 @@ class NodeSettings:
 
     Args:
         title: AE title; senders must call it by this name.
-        bind: Address that it listens on.
-        port: Port that it listens on; 0 takes a free one.
-        titles: AE titles that may call; empty takes any.
-        peers: Networks that may call; empty takes any.
-        tls: Certificates; without any the line is not encrypted.
-        allowance: What may be asked of it.
+        bind: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        titles: Calling AE titles to accept; empty accepts any.
+        peers: Networks to accept; empty accepts any.
+        tls: Certificates; without one the connection is not encrypted.
+        limits: What the node accepts.
 
     Raises:
-        UsageError: A title is none, or everyone on the network could send.
+        UsageError: An AE title is invalid, or everyone on the network could send.
     """
 
-    title: str
+    title: str = "CXRNET"
     bind: str = "127.0.0.1"
     port: int = 11112
     titles: tuple[str, ...] = ()
     peers: tuple[Network, ...] = ()
     tls: TLS = field(default_factory=TLS)
-    allowance: Allowance = field(default_factory=Allowance)
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         for title in (self.title, *self.titles):
             check_title(title)
         if not is_loopback(self.bind) and not self.peers and self.tls.authorities is None:
             raise UsageError(
-                f"--bind {self.bind}: whoever reaches this address could send; name the senders with --allow-peer, "
-                "or ask for their certificates with --tls-ca"
+                f"--bind {self.bind}: everyone who reaches this address could send; name the senders with "
+                "--allow-peer, or require client certificates with --tls-ca"
             )
 
 
@@ -86,16 +77,17 @@ def check_title(title: str) -> str:
     """Return an AE title.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is not one.
     """
     if not _TITLE.fullmatch(title):
-        msg = f"{title!r}: is not an AE title; 1 to 16 characters of plain ASCII without backslash are accepted"
-        raise UsageError(msg)
+        raise UsageError(
+            f"{title!r}: is not an AE title; 1 to 16 characters of plain ASCII without backslash are accepted"
+        )
     return title
 
 
 def parse_peer(text: str) -> Network:
-    """Return the network behind an address ("10.1.2.3") or a network ("10.1.0.0/16").
+    """Return the network of an address ("10.1.2.3") or a network ("10.1.0.0/16").
 
     Raises:
         UsageError: It is neither.
@@ -103,8 +95,9 @@ def parse_peer(text: str) -> Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        msg = f"--allow-peer {text}: is not an address; give one as 10.1.2.3, or a network as 10.1.0.0/16"
-        raise UsageError(msg) from error
+        raise UsageError(
+            f"--allow-peer {text}: is not an address; give one as 10.1.2.3, or a network as 10.1.0.0/16"
+        ) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -1,9 +1,9 @@
-"""The folder of a node: what came in, the results, the queue, and a lock that lets one node in at a time.
+"""The folder of a node: received files, results, the queue, and a lock that admits one node at a time.
 
     SPOOL/queue.db          the queue
     SPOOL/incoming/NAME     an instance as it was received, as a DICOM file
     SPOOL/results/NAME/     the objects made of it
-    SPOOL/lock              held by the node that runs
+    SPOOL/lock              locked by the node that runs
 
 `NAME` is made up here. Files hold patients' data: the folder is for the node's own user alone.
 """
@@ -37,7 +37,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.incoming, self.results = folder / "incoming", folder / "results"
-        self._held: IO[str] | None = None
+        self._lock_file: IO[str] | None = None
         try:
             for each in (folder, self.incoming, self.results):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,26 +52,26 @@ class Spool:
         """
         return Queue(self.folder / "queue.db")
 
-    def hold(self) -> None:
-        """Keep other nodes out until `release`, or until this process ends in any way.
+    def lock(self) -> None:
+        """Keep other nodes out until `unlock`, or until this process ends in any way.
 
         Raises:
-            NodeError: Another node is at work here.
+            NodeError: Another node uses it.
         """
         file = (self.folder / "lock").open("w")
         if not _lock(file):
             file.close()
-            raise NodeError(f"{self.folder}: another node is at work here; stop it, or choose another spool")
-        self._held = file
+            raise NodeError(f"{self.folder}: another node uses this spool; stop it, or choose another spool")
+        self._lock_file = file
 
-    def release(self) -> None:
-        """Let other nodes in."""
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+    def unlock(self) -> None:
+        """Allow other nodes."""
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
 
-    def is_held(self) -> bool:
-        """Return whether a node is at work here."""
+    def is_locked(self) -> bool:
+        """Return whether a node uses it."""
         try:
             with (self.folder / "lock").open("r+") as file:
                 return not _lock(file)
@@ -109,8 +109,8 @@ class Spool:
         """Return the results of a name, in the order of their names."""
         return sorted(self.results.joinpath(name).glob("*.dcm"))
 
-    def fresh_results(self, name: str) -> Path:
-        """Return an empty folder for the results of a name: what an interrupted run left is gone.
+    def reset_results(self, name: str) -> Path:
+        """Return an empty folder for the results of a name; those of an interrupted run are deleted.
 
         Raises:
             OutputError: The disk cannot take it.
@@ -125,13 +125,11 @@ class Spool:
         return folder
 
     def sync_results(self, name: str) -> None:
-        """Return when the results of a name are on the disk."""
-        for path in self.objects(name):
-            _sync(path)
+        """Sync the folders of the results of a name to the disk; the files were synced when they were written."""
         _sync(self.results / name)
         _sync(self.results)
 
-    def drop(self, name: str, *, source: bool = True, results: bool = True) -> None:
+    def delete(self, name: str, *, source: bool = True, results: bool = True) -> None:
         """Delete the files of a name."""
         if source:
             self.source(name).unlink(missing_ok=True)
@@ -150,9 +148,9 @@ class Spool:
 
 
 def digest(uid: str) -> str:
-    """Return how logs and status call an instance: the first 12 digits of the SHA-256 of its SOP Instance UID.
+    """Return the name of an instance in logs and status: the first 12 digits of the SHA-256 of its SOP Instance UID.
 
-    Who has the UID can find its lines (`printf %s UID | sha256sum`); who has the lines cannot get back to it.
+    With the UID its lines can be found (`printf %s UID | sha256sum`); the UID cannot be found from the lines.
     """
     return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 

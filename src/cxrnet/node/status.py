@@ -1,4 +1,4 @@
-"""How a node is doing, in plain text for people and monitors; it names no patient, study or instance."""
+"""The status of a node, in plain text for people and monitors; it names no patient, study or instance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cxrnet.errors import NodeError
 from cxrnet.node.queue import Queue
 from cxrnet.node.spool import Spool
 
-LAST = 5
+SHOWN_FAILURES = 5
 """Failures that are listed."""
 
 
@@ -22,14 +22,14 @@ def report(spool: Spool, queue: Queue, *, head: str) -> str:
     Args:
         spool: The node's folder.
         queue: Its queue.
-        head: First line: who speaks.
+        head: First lines: which node this is.
     """
     counts, now = queue.counts(), time.time()
     meanings = {
         "received": "to be screened",
-        "screened": "to be forwarded, where that was asked for",
+        "screened": "to be forwarded, if there is a destination",
         "forwarded": "done",
-        "failed": "with a reason",
+        "failed": "see the reasons",
     }
     lines = [head, f"time       {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(now))}"]
     for state, count in counts.items():
@@ -38,16 +38,16 @@ def report(spool: Spool, queue: Queue, *, head: str) -> str:
         lines.append(f"{state:<10} {count:>8}   {meanings[state]}{waits}")
     lines += [f"  {code:<18} {count}" for code, count in queue.reasons()]
     lines.append(f"disk free  {spool.free_bytes() / 2**30:>8.1f} GiB")
-    for work in queue.rows("failed", limit=LAST, newest=True):
+    for work in queue.rows("failed", limit=SHOWN_FAILURES, newest=True):
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(work.changed))
         lines.append(f"failed     job {work.number}, instance {work.instance}, {when}: {work.code} {work.reason}")
-    waiting = [work for work in queue.rows("received", "screened", limit=LAST) if work.code]
-    lines += [f"waits      job {work.number}, {work.tries} tries: {work.code} {work.reason}" for work in waiting]
+    waiting = [work for work in queue.rows("received", "screened", limit=SHOWN_FAILURES) if work.code]
+    lines += [f"waits      job {work.number}, {work.attempts} attempts: {work.code} {work.reason}" for work in waiting]
     return "\n".join(lines) + "\n"
 
 
 def age(seconds: float) -> str:
-    """Return a duration as people say it, for example "3 min"."""
+    """Return a duration in its largest unit, for example "3 min"."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
@@ -55,7 +55,7 @@ def age(seconds: float) -> str:
 
 
 class StatusPage:
-    """Serves the status on loopback, at any path: 200 where all is well, 503 where something is not.
+    """Serves the status on loopback, at any path: 200 if all is well, 503 if not.
 
     Args:
         port: Its port; 0 takes a free one.
@@ -96,7 +96,7 @@ class _Answer(BaseHTTPRequestHandler):
         try:
             text, is_well = cast(_Server, self.server).describe()
         except Exception as error:
-            text, is_well = f"the status cannot be told ({type(error).__name__})\n", False
+            text, is_well = f"the status is not available ({type(error).__name__})\n", False
         content = text.encode()
         self.send_response(200 if is_well else 503)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
@@ -105,4 +105,4 @@ class _Answer(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

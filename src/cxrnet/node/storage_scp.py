@@ -1,12 +1,10 @@
-"""The Storage SCP: answers C-ECHO and C-STORE, writes what it receives, and never looks into it."""
+"""The Storage SCP: answers C-ECHO and C-STORE, and writes what it receives without reading it."""
 
 from __future__ import annotations
 
 import logging
-import re
 import socket
 import sqlite3
-import ssl
 import threading
 import time
 from typing import Any, cast
@@ -24,9 +22,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when th
 )
 
 from cxrnet.errors import NodeError
+from cxrnet.imaging.attributes import is_uid
 from cxrnet.imaging.radiograph import printable
 from cxrnet.node.queue import Queue
-from cxrnet.node.server import PDU_BYTES, Bounded, Listener
+from cxrnet.node.server import PDU_BYTES, LimitedBuffer, Listener
 from cxrnet.node.settings import NodeSettings
 from cxrnet.node.spool import Spool, digest
 
@@ -38,7 +37,7 @@ STORAGE_CLASSES = (
     DigitalXRayImageStorageForProcessing,
     SecondaryCaptureImageStorage,  # scanned and converted films
 )
-"""What is taken: the kinds of image that a chest radiograph is filed as."""
+"""Accepted SOP classes: those that chest radiographs are stored as."""
 
 TRANSFER_SYNTAXES = (
     uid.ExplicitVRLittleEndian,
@@ -50,16 +49,14 @@ TRANSFER_SYNTAXES = (
     *uid.JPEGLSTransferSyntaxes,
     *uid.JPEG2000TransferSyntaxes,
 )
-"""What is taken, as it comes: nothing is decoded here."""
+"""Accepted transfer syntaxes; nothing is decoded here."""
 
 SUCCESS, OUT_OF_RESOURCES, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000
 """Status of a C-STORE answer (PS3.4 B.2.3)."""
 
-_UID = re.compile(r"[0-9.]{1,64}")
 
-
-class Receiver:
-    """Takes instances into a queue.
+class StorageSCP:
+    """Writes received instances to the spool and adds them to the queue.
 
     Args:
         settings: Name, address, rules.
@@ -79,7 +76,8 @@ class Receiver:
         """Listen.
 
         Raises:
-            NodeError: The address is taken, or the certificates are not usable.
+            NodeError: The address is taken.
+            UsageError: The certificates cannot be used.
         """
         settings = self.settings
         entity = AE(ae_title=settings.title)
@@ -88,25 +86,26 @@ class Receiver:
         entity.add_supported_context(Verification)
         entity.require_called_aet = True
         entity.require_calling_aet = list(settings.titles)
-        entity.maximum_associations = settings.allowance.associations
+        entity.maximum_associations = settings.limits.max_associations
         entity.maximum_pdu_size = PDU_BYTES
-        entity.network_timeout = settings.allowance.seconds
-        entity.acse_timeout = min(30.0, settings.allowance.seconds)
+        entity.network_timeout = settings.limits.timeout
+        entity.acse_timeout = min(30.0, settings.limits.timeout)
         try:
             address = socket.getaddrinfo(settings.bind, settings.port, type=socket.SOCK_STREAM)[0][4]
             self._listener = cast(
                 Listener,
                 entity.make_server(
                     cast(Any, address),
-                    ssl_context=server_context(settings),
+                    ssl_context=settings.tls.server_context(),
                     evt_handlers=cast(Any, self._handlers()),
                     server_class=Listener,
-                    allowance=settings.allowance,
+                    limits=settings.limits,
                 ),
             )
         except (OSError, OverflowError) as error:
-            msg = f"{settings.bind}:{settings.port}: cannot listen ({error}); choose another --bind or --port"
-            raise NodeError(msg) from error
+            raise NodeError(
+                f"{settings.bind}:{settings.port}: cannot listen ({error}); choose another --bind or --port"
+            ) from error
         entity._servers.append(self._listener)  # so that associations can tell how many there are
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.2,), name="listener", daemon=True)
         self._thread.start()
@@ -160,24 +159,24 @@ class Receiver:
         except (OSError, sqlite3.Error) as error:
             LOG.error("instance refused: the spool cannot take it (%s)", type(error).__name__)
         except Exception as error:
-            LOG.error("instance refused: a fault of cxrnet (%s)", type(error).__name__)
+            LOG.error("instance refused: internal error in cxrnet (%s)", type(error).__name__)
             return NOT_UNDERSTOOD
         self.refused += 1
         return OUT_OF_RESOURCES
 
     def _take(self, event: Event) -> int:
-        request, allowance = cast(Any, event.request), self.settings.allowance
+        request, limits = cast(Any, event.request), self.settings.limits
         instance = str(request.AffectedSOPInstanceUID)
         sender = printable(str(event.assoc.requestor.ae_title).strip())
-        label, content = digest(instance), cast(Bounded, request.DataSet)
+        label, content = digest(instance), cast(LimitedBuffer, request.DataSet)
         if content.is_over:
-            why = f"{content.taken} bytes, at most {allowance.instance_bytes} are taken"
+            why = f"{content.taken} bytes, at most {limits.max_instance_bytes} are taken"
             return self._refuse(OUT_OF_RESOURCES, label, sender, why)
-        if not content.taken or not _UID.fullmatch(instance):
-            return self._refuse(NOT_UNDERSTOOD, label, sender, "no data set, or a UID that is none")
-        if self._queue.waiting() >= allowance.queued:
-            return self._refuse(OUT_OF_RESOURCES, label, sender, f"{allowance.queued} instances are waiting")
-        if self._spool.free_bytes() < allowance.free_bytes + content.taken:
+        if not content.taken or not is_uid(instance):
+            return self._refuse(NOT_UNDERSTOOD, label, sender, "no data set, or an invalid SOP Instance UID")
+        if self._queue.waiting() >= limits.max_queue:
+            return self._refuse(OUT_OF_RESOURCES, label, sender, f"{limits.max_queue} instances are waiting")
+        if self._spool.free_bytes() < limits.min_free_bytes + content.taken:
             return self._refuse(OUT_OF_RESOURCES, label, sender, "the disk of the spool is full")
         head = b"\x00" * 128 + b"DICM" + encode_file_meta(event.file_meta)
         name, size = self._spool.store((head, content.getbuffer()))
@@ -190,28 +189,3 @@ class Receiver:
         LOG.warning("instance %s from %s refused with status 0x%04X: %s", label, sender, status, why)
         self.refused += 1
         return status
-
-
-def server_context(settings: NodeSettings) -> ssl.SSLContext | None:
-    """Return the TLS of the listener, None where no certificate is given.
-
-    Raises:
-        NodeError: The files are not usable.
-    """
-    tls = settings.tls
-    if tls.certificate is None:
-        if tls.authorities is None and tls.key is None:
-            return None
-        raise NodeError("--tls-cert: is missing; --tls-key and --tls-ca need a certificate of the node's own")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195, as PS3.15 B.9 asks
-    try:
-        context.load_cert_chain(tls.certificate, tls.key)
-        if tls.authorities is not None:
-            context.load_verify_locations(tls.authorities)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise NodeError(
-            f"--tls-cert {tls.certificate}: cannot be used ({error}); PEM files of a certificate and its key are needed"
-        ) from error
-    return context

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -16,8 +15,9 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from cxrnet.errors import PacsError, UsageError
-from cxrnet.node.pynetdicom_workarounds import echo, store
-from cxrnet.node.settings import TLS, check_title
+from cxrnet.node.pynetdicom_workarounds import store
+from cxrnet.node.settings import check_title
+from cxrnet.node.tls import TLS
 
 _PLACE = re.compile(r"(?P<title>[^@]+)@(?P<host>\[[0-9A-Fa-f:]+\]|[^:@/]+):(?P<port>\d{1,5})")
 _PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -31,7 +31,7 @@ class Destination(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it; without credentials."""
+        """Its name in messages, without credentials."""
         ...
 
     def send(self, files: Sequence[Path]) -> None:
@@ -43,7 +43,7 @@ class Destination(Protocol):
         ...
 
 
-class StorageEntity:
+class StorageSCU:
     """An application entity that takes C-STORE.
 
     Args:
@@ -60,11 +60,11 @@ class StorageEntity:
     ) -> None:
         self.title, self.host, self.port = title, host, port
         self.calling, self.seconds = calling, seconds
-        self._tls = None if tls is None else client_context(tls)
+        self._tls = None if tls is None else tls.client_context()
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name in messages."""
         return f"{self.title}@{self.host}:{self.port}"
 
     def send(self, files: Sequence[Path]) -> None:
@@ -83,18 +83,6 @@ class StorageEntity:
                 association.release()
             else:
                 association.abort()
-
-    def echo(self) -> None:
-        """Ask whether it is there.
-
-        Raises:
-            PacsError: It is not.
-        """
-        association = self._associate([])
-        answer = echo(association)
-        association.release()
-        if answer.get("Status") != 0:
-            raise self._error("NOT_STORED", "C-ECHO was not answered", "look into its log")
 
     def _associate(self, metas: Sequence[FileMetaDataset]) -> Association:
         entity = AE(ae_title=self.calling)
@@ -126,13 +114,13 @@ class StorageEntity:
         try:
             answer = store(association, path)
         except ValueError as error:  # no presentation context
-            remedy = "leave this kind out of --save, or let it take them"
+            remedy = "leave this kind out of --save, or configure it to accept them"
             raise self._error("NOT_ACCEPTED", f"does not take {kind}", remedy, is_final=True) from error
         except RuntimeError as error:  # the association has ended meanwhile
-            raise self._error("UNREACHABLE", "the association ended", "it is tried again") from error
+            raise self._error("UNREACHABLE", "the association ended", "it will be tried again") from error
         status = answer.get("Status")
         if status is None:
-            raise self._error("UNREACHABLE", f"no answer to a {kind}", "it is tried again")
+            raise self._error("UNREACHABLE", f"no answer to a {kind}", "it will be tried again")
         if status != 0 and not 0xB000 <= status < 0xC000:  # B000 to BFFF: stored, with a warning
             is_final = status not in TRANSIENT
             problem = f"did not store a {kind}, status 0x{status:04X}"
@@ -154,27 +142,11 @@ def parse_destination(text: str, *, calling: str, tls: TLS | None = None) -> Des
         UsageError: It is neither.
     """
     if re.match(r"https?://", text):
-        from cxrnet.node.dicomweb import WebServer
+        from cxrnet.node.dicomweb import DICOMwebServer
 
-        return WebServer(text, authorities=None if tls is None else tls.authorities)
+        return DICOMwebServer(text, authorities=None if tls is None else tls.authorities)
     found = _PLACE.fullmatch(text)
     if found is None or not 0 < int(found["port"]) < 65536:
         raise UsageError(f"--forward {text}: is not a destination; give AET@host:port or https://host/dicom-web")
     title = check_title(found["title"])
-    return StorageEntity(title, found["host"].strip("[]"), int(found["port"]), calling=calling, tls=tls)
-
-
-def client_context(tls: TLS) -> ssl.SSLContext:
-    """Return the TLS of a connection that we open: the other's certificate is always checked.
-
-    Raises:
-        UsageError: The files are not usable.
-    """
-    try:
-        context = ssl.create_default_context(cafile=tls.authorities)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"--tls-cert, --tls-key, --tls-ca: cannot be used ({error}); PEM files are needed") from error
-    return context
+    return StorageSCU(title, found["host"].strip("[]"), int(found["port"]), calling=calling, tls=tls)

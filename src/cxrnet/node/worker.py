@@ -1,4 +1,4 @@
-"""What works a node's queue off: one step screens, the other forwards; neither ever ends by itself."""
+"""The workers of a node's queue: one task screens a job, the other forwards its results."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shutil
 import sqlite3
 import threading
 import time
-import traceback
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError, RadiographError
-from cxrnet.node.queue import Queue, State, Work
+from cxrnet.node.log import error_location
+from cxrnet.node.objects import WrittenObjects
+from cxrnet.node.queue import Job, Queue, State
 from cxrnet.node.spool import Spool
 from cxrnet.node.storage_scu import Destination
 from cxrnet.screening.batch import INTERNAL
@@ -22,62 +22,69 @@ from cxrnet.screening.pipeline import Pipeline
 
 LOG = logging.getLogger(__name__)
 
-STARTS = 20
-"""Times that screening an instance is begun; one that takes the whole program down each time is then left."""
+MAX_STARTS = 20
+"""Attempts at screening one instance; one that ends the whole program each time then fails."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
-"""Seconds before results are offered again: doubled each time, to a quarter of an hour."""
+"""Seconds before the next delivery attempt: doubled each time, to a quarter of an hour."""
 
 DISK_PAUSE = 30.0
 """Seconds of waiting where the disk is full."""
 
-Write = Callable[[Finding, Path, Collection[str], Path], tuple[Path, ...]]
+Write = Callable[[Finding, Path, Collection[str], Path], WrittenObjects]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One kind of work, done in threads of its own until `stop`.
+class Worker(threading.Thread):
+    """A thread that does one kind of job until `stop` is set.
 
     Args:
-        name: For threads and logs.
-        state: Which rows it takes.
+        name: For logs.
+        state: Which rows it claims.
         task: What it does with one; it moves the row on.
         queue: Where rows are.
         wake: Set when there may be something to do.
+        stop: Set when it is to end.
     """
 
-    name: str
-    state: State
-    task: Callable[[Work], None]
-    queue: Queue
-    wake: threading.Event
+    def __init__(
+        self,
+        name: str,
+        state: State,
+        task: Callable[[Job], None],
+        queue: Queue,
+        *,
+        wake: threading.Event,
+        stop: threading.Event,
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._state, self._task, self._queue = state, task, queue
+        self._wake, self._stop_event = wake, stop
 
-    def run(self, stop: threading.Event, busy: set[int], lock: threading.Lock) -> None:
-        """Take due rows, oldest first, until `stop` is set; `busy` are those that other threads have."""
-        while not stop.is_set():
+    def run(self) -> None:
+        """Claim rows that are due, oldest first."""
+        claimed: int | None = None
+        while not self._stop_event.is_set():
             try:
-                with lock:
-                    work = self.queue.begin(self.state, but=frozenset(busy))
-                    if work is not None:
-                        busy.add(work.number)
-                if work is None:
-                    self.wake.wait(0.5)
-                    self.wake.clear()
+                if claimed is not None:  # the last task failed, or its row could not be written
+                    self._queue.release(claimed)
+                    claimed = None
+                job = self._queue.claim(self._state)
+                if job is None:
+                    self._wake.wait(0.5)
+                    self._wake.clear()
                     continue
-                try:
-                    self.task(work)
-                finally:
-                    with lock:
-                        busy.discard(work.number)
+                claimed = job.number
+                self._task(job)
+                claimed = None
             except (sqlite3.Error, OSError) as error:
-                LOG.error("%s: the spool cannot be used (%s); tried again", self.name, type(error).__name__)
-                stop.wait(1.0)
+                LOG.error("%s: the spool cannot be used (%s); trying again", self.name, type(error).__name__)
+                self._stop_event.wait(1.0)
             except Exception as error:  # nothing that arrives may end the node
-                LOG.error("%s: a fault of cxrnet (%s); please report it", self.name, where(error))
-                stop.wait(1.0)
+                LOG.error("%s: internal error in cxrnet (%s); please report it", self.name, error_location(error))
+                self._stop_event.wait(1.0)
 
 
-class Screener:
+class ScreeningTask:
     """Screens one received instance and writes its objects.
 
     Args:
@@ -102,98 +109,96 @@ class Screener:
         self._pipeline, self._queue, self._spool = pipeline, queue, spool
         self._kinds, self._write, self._screened = tuple(kinds), write, screened
 
-    def __call__(self, work: Work) -> None:
+    def __call__(self, job: Job) -> None:
         """Screen, write, and move the row to `screened` or `failed`."""
-        if work.tries >= STARTS:
-            why = f"the program ended {work.tries} times while it was screened; look at the file in incoming/"
-            self._fail(work, "DIED", f"job {work.number}: {why}")
+        if job.attempts >= MAX_STARTS:
+            problem = f"the program ended {job.attempts} times while it was screened"
+            self._fail(job, "DIED", f"job {job.number}: {problem}; look at the file in incoming/")
             return
+        label = f"job {job.number}"
         start = time.perf_counter()
         try:
-            source = self._spool.source(work.name)
-            finding = self._pipeline.screen(source, name=f"job {work.number}")
-            folder = self._spool.fresh_results(work.name)
-            self._write(finding, source, self._kinds, folder)
-            self._spool.sync_results(work.name)
+            source = self._spool.source(job.name)
+            finding = self._pipeline.screen(source, name=label)
+            folder = self._spool.reset_results(job.name)
+            written = self._write(finding, source, self._kinds, folder)
+            self._spool.sync_results(job.name)
         except RadiographError as error:
-            self._fail(work, error.code, str(error))
+            self._fail(job, error.code, str(error))
         except (OutputError, OSError) as error:  # the disk is full: not the instance's fault
-            shutil.rmtree(self._spool.results / work.name, ignore_errors=True)
-            LOG.error("job %d waits: results cannot be written (%s)", work.number, type(error).__name__)
-            self._queue.postpone(
-                work.number, "OUTPUT", "results cannot be written", seconds=DISK_PAUSE, is_counted=False
+            shutil.rmtree(self._spool.results / job.name, ignore_errors=True)
+            LOG.error("job %d waits: results cannot be written (%s)", job.number, type(error).__name__)
+            self._queue.retry_later(
+                job.number, "OUTPUT", "results cannot be written", seconds=DISK_PAUSE, is_counted=False
             )
         except CxrNetError as error:
-            self._fail(work, "OBJECTS", str(error).replace(f"{work.name}.dcm", f"job {work.number}"))
+            self._fail(job, "OBJECTS", str(error))
         except Exception as error:
-            LOG.error("job %d: a fault of cxrnet (%s); please report it", work.number, where(error))
-            self._fail(work, INTERNAL, f"job {work.number}: a fault of cxrnet, {where(error)}; please report it")
+            problem = f"{label}: internal error in cxrnet, {error_location(error)}; please report it"
+            LOG.error("%s", problem)
+            self._fail(job, INTERNAL, problem)
         else:
-            self._queue.advance(work.number, "screened", outcome=finding.status)
-            self._spool.drop(work.name, results=False)
+            self._queue.mark(job.number, "screened", outcome=finding.status)
+            self._spool.delete(job.name, results=False)
             seconds = time.perf_counter() - start
-            LOG.info("job %d screened: %s, %.2f s", work.number, finding.status, seconds)
+            LOG.info("job %d screened: %s, %.2f s", job.number, finding.status, seconds)
+            if written.corrections:
+                LOG.info("job %d: corrected in its objects: %s", job.number, "; ".join(written.corrections))
             self._screened.set()
 
-    def _fail(self, work: Work, code: str, reason: str) -> None:
-        self._spool.drop(work.name, source=False)
-        self._queue.fail(work.number, code, reason)
-        LOG.warning("job %d failed: %s %s", work.number, code, reason)
+    def _fail(self, job: Job, code: str, reason: str) -> None:
+        self._spool.delete(job.name, source=False)
+        self._queue.fail(job.number, code, reason)
+        LOG.warning("job %d failed: %s %s", job.number, code, reason)
 
 
-class Forwarder:
-    """Offers the objects of one screened instance to where they go.
+class ForwardingTask:
+    """Sends the objects of one screened instance to the destination.
 
     Args:
         destination: Where they go.
         queue: Where rows are.
         spool: Where files are.
-        attempts: Times that they are offered.
+        max_attempts: Delivery attempts before a job fails.
     """
 
-    def __init__(self, destination: Destination, queue: Queue, spool: Spool, *, attempts: int) -> None:
+    def __init__(self, destination: Destination, queue: Queue, spool: Spool, *, max_attempts: int) -> None:
         self._destination, self._queue, self._spool = destination, queue, spool
-        self._attempts = attempts
-        self._away = 0  # times in a row that nobody was there
-        self._again = 0.0
+        self._max_attempts = max_attempts
+        self._unreachable = 0  # failed connections in a row
+        self._not_before = 0.0
 
-    def __call__(self, work: Work) -> None:
+    def __call__(self, job: Job) -> None:
         """Send, and move the row to `forwarded`, or let it wait, or end it as `failed`."""
-        if time.monotonic() < self._again:  # nobody is there: the others need not find out one by one
-            self._queue.postpone(
-                work.number, work.code, work.reason, seconds=self._again - time.monotonic(), is_counted=False
+        if time.monotonic() < self._not_before:  # unreachable a moment ago
+            self._queue.retry_later(
+                job.number, job.code, job.reason, seconds=self._not_before - time.monotonic(), is_counted=False
             )
             return
-        files = self._spool.objects(work.name)
+        files = self._spool.objects(job.name)
         try:
             if not files:
-                msg = f"job {work.number}: its results are gone; send the study again"
-                raise PacsError("RESULTS_LOST", msg, is_final=True)
+                raise PacsError(
+                    "RESULTS_LOST", f"job {job.number}: its results are gone; send the study again", is_final=True
+                )
             self._destination.send(files)
         except PacsError as error:
-            self._hold(work, error)
+            self._retry_later(job, error)
             return
-        self._away = 0
-        self._queue.advance(work.number, "forwarded")
-        self._spool.drop(work.name)
-        LOG.info("job %d forwarded: %d objects to %s", work.number, len(files), self._destination.name)
+        self._unreachable = 0
+        self._queue.mark(job.number, "forwarded")
+        self._spool.delete(job.name)
+        LOG.info("job %d forwarded: %d objects to %s", job.number, len(files), self._destination.name)
 
-    def _hold(self, work: Work, error: PacsError) -> None:
-        if error.is_final or work.tries + 1 >= self._attempts:
-            self._queue.fail(work.number, error.code, str(error))
-            LOG.warning("job %d failed: %s %s", work.number, error.code, error)
+    def _retry_later(self, job: Job, error: PacsError) -> None:
+        if error.is_final or job.attempts + 1 >= self._max_attempts:
+            self._queue.fail(job.number, error.code, str(error))
+            LOG.warning("job %d failed: %s %s", job.number, error.code, error)
             return
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(work.tries, 20))
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts, 20))
         if error.code == "UNREACHABLE":
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._away, 20))
-            self._away += 1
-            self._again = time.monotonic() + pause
-        self._queue.postpone(work.number, error.code, str(error), seconds=pause)
-        LOG.warning("job %d waits %.0f s: %s %s", work.number, pause, error.code, error)
-
-
-def where(error: BaseException) -> str:
-    """Return the class of an exception and the line it came from; its text, which can quote a file, is left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._unreachable, 20))
+            self._unreachable += 1
+            self._not_before = time.monotonic() + pause
+        self._queue.retry_later(job.number, error.code, str(error), seconds=pause)
+        LOG.warning("job %d waits %.0f s: %s %s", job.number, pause, error.code, error)

@@ -13,7 +13,7 @@ from cxrnet.arrays import UInt16
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import MissingExtraError
 from cxrnet.imaging.radiograph import Radiograph
-from cxrnet.node.objects import FILES, OBJECTS, check_installed, write_objects
+from cxrnet.node.objects import FILES, OBJECTS, WrittenObjects, check_installed, write_objects
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.outputs import RECORD, write_finding
 
@@ -32,11 +32,11 @@ def object_kinds() -> tuple[str, ...]:
     try:
         check_installed()
     except MissingExtraError:
-        return ()
+        return WrittenObjects()
     return tuple(OBJECTS)
 
 
-def write_results(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> tuple[Path, ...]:
+def write_results(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
     """Write what the page shows of a finding, and DICOM objects of a DICOM file; the record comes last.
 
     Args:
@@ -52,14 +52,16 @@ def write_results(finding: Finding, source: Path, kinds: Collection[str], folder
     assert radiograph is not None
     write_atomic(folder / PIXELS, gzip.compress(deep_pixels(radiograph).tobytes(), compresslevel=1, mtime=0))
     write_atomic(folder / LAYOUT, json.dumps(layout(radiograph)).encode())
-    objects: tuple[Path, ...] = ()
+    objects = WrittenObjects()
     if radiograph.format == "DICOM" and kinds:
         objects = _write_objects(finding, source, kinds, folder)
+        notes = (f"DICOM objects: {each}" for each in objects.corrections)
+        finding = finding.model_copy(update={"warnings": (*finding.warnings, *notes)})
     write_finding(finding, folder, ("npz", "json"))
     return objects
 
 
-def _write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> tuple[Path, ...]:
+def _write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
     """Write DICOM objects; a file that lacks what they must refer to is screened all the same."""
     from cxrnet.errors import ObjectError
 
@@ -67,7 +69,7 @@ def _write_objects(finding: Finding, source: Path, kinds: Collection[str], folde
         return write_objects(finding, source, kinds, folder)
     except ObjectError as error:
         write_atomic(folder / NOTE, str(error).replace(source.name, finding.input).encode())
-        return ()
+        return WrittenObjects()
 
 
 def deep_pixels(radiograph: Radiograph) -> UInt16:

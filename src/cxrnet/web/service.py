@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from cxrnet.node.queue import Queue, Work
+from cxrnet.node.queue import Job, Queue
 from cxrnet.node.spool import Spool
-from cxrnet.node.worker import Screener, Step
+from cxrnet.node.worker import ScreeningTask, Worker
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.pipeline import Pipeline
@@ -77,7 +77,6 @@ class Service:
         self.rate = RateLimit(self.limits.per_minute)
         self.stopping = threading.Event()
         self._spool, self._pipeline, self._jobs, self._keep_days = Spool(spool), pipeline, jobs, keep_days
-        self._busy = set[int]()
         self._wake = threading.Event()
         self._threads: list[threading.Thread] = []
         self._found: dict[int, Entry] = {}
@@ -89,21 +88,21 @@ class Service:
         Raises:
             NodeError: The spool is in use, or cannot be used.
         """
-        self._spool.hold()
+        self._spool.lock()
         self._queue = queue = self._spool.open_queue()
-        for work in queue.forget("screened", "failed", before=time.time() - self._keep_days * 86400):
-            self._spool.drop(work.name)
+        queue.release()
+        for job in queue.delete_finished("screened", "failed", before=time.time() - self._keep_days * 86400):
+            self._spool.delete(job.name)
         self._spool.sweep(queue)
-        screener = Screener(
+        screening = ScreeningTask(
             self._pipeline, queue, self._spool, kinds=object_kinds(), write=write_results, screened=threading.Event()
         )
-        step = Step(name="screening", state="received", task=screener, queue=queue, wake=self._wake)
-        lock = threading.Lock()
-        for index in range(self._jobs):
-            arguments = (self.stopping, self._busy, lock)
-            thread = threading.Thread(target=step.run, args=arguments, name=f"screening {index + 1}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        for index in range(1, self._jobs + 1):
+            worker = Worker(
+                f"screening {index}", "received", screening, queue, wake=self._wake, stop=self.stopping
+            )
+            worker.start()
+            self._threads.append(worker)
         return self
 
     def __exit__(
@@ -115,7 +114,7 @@ class Service:
         for thread in self._threads:
             thread.join(20)
         self.queue.close()
-        self._spool.release()
+        self._spool.unlock()
 
     @property
     def queue(self) -> Queue:
@@ -142,73 +141,73 @@ class Service:
         try:
             number = self.queue.add(name=name, instance="", sender=SENDER, size=size)
         except BaseException:
-            self._spool.drop(name)
+            self._spool.delete(name)
             raise
         self._wake.set()
         return Entry(number, "waiting")
 
     @property
-    def version(self) -> tuple[int, frozenset[int]]:
+    def version(self) -> int:
         """Something that differs whenever the answer of `entries` does."""
-        return self.queue.changes, frozenset(self._busy)
+        return self.queue.changes
 
     def entries(self) -> list[Entry]:
         """Return all images in the order they came."""
-        return [self._entry(work) for work in self.queue.rows()]
+        return [self._entry(job) for job in self.queue.rows()]
 
     def entry(self, number: int) -> Entry | None:
         """Return an image, None for an unknown number."""
-        work = self.queue.find(number)
-        return None if work is None else self._entry(work)
+        job = self.queue.find(number)
+        return None if job is None else self._entry(job)
 
     def finding(self, number: int) -> dict[str, Any] | None:
         """Return the record of a finished image, None before it is screened."""
-        work = self.queue.find(number)
-        if work is None or work.state == "received":
+        job = self.queue.find(number)
+        if job is None or job.state == "received":
             return None
-        if work.state == "failed":
-            reason = Reason(work.code, work.reason)
+        if job.state == "failed":
+            reason = Reason(job.code, job.reason)
             return Finding.failed(f"job {number}", reason, self._pipeline.bundle).record()
-        return read_record(self.folder(work))
+        return read_record(self.folder(job))
 
     def result(self, number: int, name: str) -> Path | None:
         """Return the path of a file of results, None for an unknown name."""
-        work = self.queue.find(number)
-        path = None if work is None else self.folder(work) / name
+        job = self.queue.find(number)
+        path = None if job is None else self.folder(job) / name
         return path if path is not None and path.is_file() else None
 
     def delete(self, number: int) -> bool:
         """Delete an image with its results and return whether it was there."""
-        work = self.queue.delete(number)
+        job = self.queue.delete(number)
         self._found.pop(number, None)
-        if work is None:
+        if job is None:
             return False
-        self._spool.drop(work.name)
+        self._spool.delete(job.name)
         return True
 
-    def folder(self, work: Work) -> Path:
+    def folder(self, job: Job) -> Path:
         """Return the folder of the results of an image."""
-        return self._spool.results / work.name
+        return self._spool.results / job.name
 
-    def _entry(self, work: Work) -> Entry:
-        if work.state == "failed":
-            return Entry(work.number, "failed")
-        if work.state == "received":
-            return Entry(work.number, "screening" if work.number in self._busy else "waiting")
-        if work.number not in self._found:
-            self._found[work.number] = self._read_entry(work)
-        return self._found[work.number]
+    def _entry(self, job: Job) -> Entry:
+        if job.state == "failed":
+            return Entry(job.number, "failed")
+        if job.state == "received":
+            return Entry(job.number, "screening" if job.is_claimed else "waiting")
+        if job.number not in self._found:
+            self._found[job.number] = self._read_entry(job)
+        return self._found[job.number]
 
-    def _read_entry(self, work: Work) -> Entry:
-        folder = self.folder(work)
-        status: EntryStatus = "scored" if work.outcome == "scored" else "refused"
+    def _read_entry(self, job: Job) -> Entry:
+        folder = self.folder(job)
+        status: EntryStatus = "scored" if job.outcome == "scored" else "refused"
         try:
             record = read_record(folder)
         except (OSError, ValueError):  # of a node, whose results are objects alone and may be forwarded
-            return Entry(work.number, status)
+            return Entry(job.number, status)
         scores = record["scores"]
         score = scores[self.model["classes"][0]] if isinstance(scores, dict) else None
-        return Entry(work.number, status, score, bool(record["uncertain"]), tuple(object_names(folder)))
+        return Entry(job.number, status, score, bool(record["uncertain"]), tuple(object_names(folder)))
 
 
 def default_spool() -> Path:
