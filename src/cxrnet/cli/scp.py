@@ -1,4 +1,4 @@
-"""`cxrnet scp`: the node beside a PACS."""
+"""`cxrnet scp`: the node next to a PACS."""
 
 from __future__ import annotations
 

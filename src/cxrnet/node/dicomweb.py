@@ -209,7 +209,7 @@ _REMEDIES = {
 
 
 def _text(match: dict[str, Any], tag: str) -> str:
-    """Return the only value of an attribute in DICOM JSON, "" where there is none."""
+    """Return the only value of an attribute in DICOM JSON, "" without one."""
     try:
         return str(match[tag]["Value"][0])
     except (KeyError, IndexError, TypeError):

@@ -1,4 +1,4 @@
-"""The node beside a PACS: receives, screens, forwards, and reports its status."""
+"""The node next to a PACS: receives, screens, forwards, and reports its status."""
 
 from __future__ import annotations
 

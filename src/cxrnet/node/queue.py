@@ -120,7 +120,7 @@ class Queue:
             return int(cursor.lastrowid or 0)
 
     def claim(self, state: State) -> Job | None:
-        """Return the next row in `state` that is due and not claimed, its attempt counted; None if there is none.
+        """Return the next row in `state` that is due and not claimed, its attempt counted; None without one.
 
         Rows with fewer attempts go first, then older ones: an instance that ends the program at each attempt does not
         keep the others from being done after the restart.
@@ -184,7 +184,7 @@ class Queue:
         return len(rows)
 
     def rows(self, *states: State, limit: int = -1, newest: bool = False) -> list[Job]:
-        """Return the rows that are in one of `states` (all where none is named), in the order they came."""
+        """Return the rows that are in one of `states` (all by default), in the order they came."""
         places = ", ".join("?" * len(states or STATES))
         order = "DESC" if newest else "ASC"
         with self._lock:

@@ -116,7 +116,7 @@ class ConnectionHandler(RequestHandler):
 
 
 class Listener(ThreadedAssociationServer):
-    """Accepts connections, each in a thread of its own; takes an `limits` beside what its parent takes."""
+    """Accepts connections, each in a thread of its own; takes `limits` in addition to the arguments of its parent."""
 
     request_queue_size = 64
     daemon_threads = True

@@ -28,7 +28,7 @@ except ImportError:  # Windows: there the port alone keeps a second node out
 
 
 class Spool:
-    """A node's folder, made where there is none.
+    """A node's folder, made if it does not exist.
 
     Raises:
         NodeError: It cannot be made.

@@ -35,7 +35,7 @@ STORAGE_CLASSES = (
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
     DigitalXRayImageStorageForProcessing,
-    SecondaryCaptureImageStorage,  # scanned and converted films
+    SecondaryCaptureImageStorage,  # scanned and converted radiographs
 )
 """Accepted SOP classes: those that chest radiographs are stored as."""
 
@@ -153,7 +153,7 @@ class StorageSCP:
         return SUCCESS
 
     def _store(self, event: Event) -> int:
-        """Write one instance and its row; it is on the disk when the sender is told so."""
+        """Write one instance and its row; both are on the disk before the sender gets an answer."""
         try:
             return self._take(event)
         except (OSError, sqlite3.Error) as error:

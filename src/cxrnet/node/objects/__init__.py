@@ -71,7 +71,7 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
             write_atomic(folder / name, content[name])
             paths.append(folder / name)
         elif kind in kinds:
-            remove(folder / name)  # the heat map of an earlier run in which the film was scored
+            remove(folder / name)  # the heat map of an earlier run in which the image was scored
     return WrittenObjects(tuple(paths), corrections)
 
 

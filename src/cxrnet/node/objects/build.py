@@ -38,10 +38,10 @@ _TALKERS = ("pydicom", "highdicom")
 def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The objects of a scored or refused finding, bytes of a DICOM file each by file name, and what was corrected.
 
-    A heat map is left out where there is none.
+    A heat map is left out if the finding has none.
 
     Raises:
-        ObjectError: One of them cannot be made, so that there is none.
+        ObjectError: One of them cannot be made, so that no object is returned.
     """
     with _quiet():
         source = read_source(finding, path)

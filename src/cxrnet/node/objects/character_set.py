@@ -28,7 +28,7 @@ class CharacterSet:
         terms: Values for Specific Character Set (0008,0005); empty for ASCII.
         codec: Python's name of the codec that reads the text; None where values switch sets by escape sequences, which
             are kept as they are.
-        is_kept: Whether the text stays as it is encoded; otherwise it is encoded anew as UTF-8.
+        is_kept: Whether the text stays as it is encoded; otherwise it is re-encoded as UTF-8.
         correction: What is wrong with the declared set, "" where nothing is.
     """
 
@@ -80,7 +80,7 @@ def _are_extensions(terms: tuple[str, ...]) -> bool:
 
 
 def _codec(name: str) -> str | None:
-    """Return Python's codec for a name that is not a term of the standard, None where there is none."""
+    """Return Python's codec for a name that is not a term of the standard, None if Python has none."""
     if found := _MISSPELT.fullmatch(name.strip()):
         return _TERMS.get(f"ISO_IR {found[1]}")
     try:

@@ -37,8 +37,8 @@ class Conformed(NamedTuple):
 def conform(header: Dataset, keywords: Iterable[str]) -> Conformed:
     """Return attributes of a header, by keyword, with valid values only.
 
-    Text is the bytes of the file, neither decoded nor encoded anew unless it is invalid. Sequences and numbers are
-    written anew, since the file may have another byte order.
+    Text is the bytes of the file, neither decoded nor re-encoded unless it is invalid. Sequences and numbers are
+    rewritten, since the file may have another byte order.
     """
     tags = [tag for tag in map(Tag, keywords) if tag in header]
     conformer = _Conformer(find_character_set(_declared(header), list(_texts(header, tags))))

@@ -34,7 +34,7 @@ def parts_by_side(lungs: Bool) -> dict[str, Bool]:
 
     Returns:
         bool [height, width] each, by `left` and `right` of the picture, not of the patient, and `both` for what cannot
-        be told apart, as lungs that touch. Sides without a part, and specks, are left out.
+        be assigned, as lungs that touch. Sides without a part, and specks, are left out.
     """
     count, labels, facts, centres = cv2.connectedComponentsWithStats(lungs.astype(np.uint8), connectivity=8)
     areas = facts[1:, cv2.CC_STAT_AREA]

@@ -57,7 +57,7 @@ def decimal(value: float) -> DSfloat:
 
 
 def _window(header: Dataset) -> Dataset | None:
-    """The first window, None where there is none that can be applied (PS3.3 C.11.2.1.2)."""
+    """The first window, None if it cannot be applied (PS3.3 C.11.2.1.2)."""
     centres, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
     function = code(header, "VOILUTFunction").upper()
     if not centres or not widths or function not in ("", *FUNCTIONS):
@@ -72,7 +72,7 @@ def _window(header: Dataset) -> Dataset | None:
 
 
 def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = False) -> tuple[Dataset, int]:
-    """The first table of a sequence and its bits, written anew: its representation may be ambiguous, its bytes swapped.
+    """The first table of a sequence and its bits, rewritten: its representation may be ambiguous, its bytes swapped.
 
     A presentation state has tables of 8 or of 16 bits (PS3.3 C.11.1.1.1, C.11.8), so that one of 12 is declared as 16.
 

@@ -20,7 +20,7 @@ _TEXT_BOX: Final = (0.02, 0.93, 0.98, 0.99)
 def contours(identity: Identity) -> GrayscaleSoftcopyPresentationState:
     """Lines around each lung in pixels of the stored image, one layer a side, and the text `CLAIM`.
 
-    The image is shown as the file says, with its own window or table; nothing is turned or mended.
+    The image is shown as the file says, with its own window or table; nothing is rotated or corrected.
     """
     source = identity.source
     layers, annotations = [], []
@@ -74,7 +74,7 @@ def layer_name(side: str, orientation: tuple[str, ...]) -> str:
     Args:
         side: `left`, `right` or `both`.
         orientation: Patient Orientation (0020,0020); the lungs are called right and left only where its rows run to one
-            of the patient's sides, as they do in a film that hangs as it should.
+            of the patient's sides, as in a correctly displayed image.
     """
     if side == "both":
         return "LUNGS"

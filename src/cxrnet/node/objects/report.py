@@ -1,6 +1,6 @@
 """Scores as a structured report, TID 1500 Measurement Report (PS3.16), in a Comprehensive SR (PS3.3 A.35.3).
 
-One group of measurements for the film (TID 1501), and one for each class that got a score. What an answer means is
+One group of measurements for the image (TID 1501), and one for each class that got a score. What an answer means is
 coded by the private scheme of `identity`: no code of the standard says "output of this model", and one that names a
 disease would read as its diagnosis.
 """
@@ -45,9 +45,9 @@ _DIGITS = 6
 
 
 def report(identity: Identity) -> ComprehensiveSR:
-    """Status, reasons, scores with their interval, folds and lung area; of a refused film no score at all.
+    """Status, reasons, scores with their interval, folds and lung area; of a refused image no score at all.
 
-    There is no image library: highdicom's wants a Patient Orientation and an Imager Pixel Spacing, which many films
+    There is no image library: highdicom's wants a Patient Orientation and an Imager Pixel Spacing, which many images
     lack. Every group refers to the image by itself.
     """
     finding, reference = identity.finding, identity.source.reference

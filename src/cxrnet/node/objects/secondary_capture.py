@@ -19,7 +19,7 @@ _BANNER = 72
 def draw_capture(identity: Identity) -> UInt8:
     """The panel under a banner with `CLAIM`, uint8 [height, width, 3], RGB.
 
-    It is headed by the film's place in the study and not by the name of its file, which may be that of a patient.
+    It is headed by the image's place in the study and not by the name of its file, which may be that of a patient.
     """
     banner = Canvas(_BANNER, width=UNITS)
     banner.box(0, 0, UNITS, _BANNER, SURFACE)
@@ -40,7 +40,7 @@ def panel(identity: Identity) -> SCImage:
         study_instance_uid=reference.StudyInstanceUID,
         **identity.series("sc"),
     )
-    # Pictures of several films and text: a viewer must not turn them, nor write L and R beside them (PS3.3 C.7.6.1).
+    # Several images and text: a viewer must not turn them, nor write L and R next to them (PS3.3 C.7.6.1).
     made.PatientOrientation = []
     set_laterality(made, source)
     made.ConversionType = "WSD"

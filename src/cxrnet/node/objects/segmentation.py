@@ -20,12 +20,12 @@ LEVELS: Final = 255
 
 
 def lungs(identity: Identity) -> Segmentation:
-    """The lung mask as one binary segment, the same pixels as `lungs.png` but for turns that were mended."""
+    """The lung mask as one binary segment, the same pixels as `lungs.png` except for rotations that were corrected."""
     finding = identity.finding
     assert finding.radiograph is not None
     assert finding.lung_probability is not None
     mask = lungs_at(finding.lung_probability, *finding.radiograph.pixels.shape)
-    told = "refused by the gate, no score" if finding.status == "refused" else "where Module 1 says lung"
+    status = "refused by the gate, no score" if finding.status == "refused" else "where Module 1 says lung"
     segment = SegmentDescription(
         segment_number=1,
         segment_label="Lungs, film refused" if finding.status == "refused" else "Lungs",
@@ -40,7 +40,7 @@ def lungs(identity: Identity) -> Segmentation:
     segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [
         hd.sr.CodedConcept.from_code(codes.SCT.RightAndLeft)
     ]
-    segment.SegmentDescription = f"Both lungs, {told}. {CLAIM}."
+    segment.SegmentDescription = f"Both lungs, {status}. {CLAIM}."
     return _segmentation(
         identity,
         mask,
@@ -56,8 +56,8 @@ def lungs(identity: Identity) -> Segmentation:
 def heatmap(identity: Identity) -> Segmentation:
     """The heat map as a fractional segment: of two classes the first, whose counterpart says the same, else all.
 
-    The fractions are those of the heat map, 0 weakest to 1 strongest within the lungs of this film, and 0 outside. They
-    are no probabilities of disease; PROBABILITY is the nearer of the two types that the standard has.
+    The fractions are those of the heat map, 0 weakest to 1 strongest within the lungs of this image, and 0 outside.
+    They are not probabilities of disease; PROBABILITY is the nearer of the two types that the standard has.
     """
     finding = identity.finding
     assert finding.radiograph is not None

@@ -65,13 +65,13 @@ class Source:
         corrections: What was invalid in them and in the grey values, for people; it holds no value.
         grey: Modality and VOI LUT of the file, to be put into a presentation state.
         moment: Date and time of the image, DICOM DA and TM.
-        orientation: Directions of rows and columns, as PA films have ("L", "F"); empty where the file does not say.
+        orientation: Directions of rows and columns, as in PA images ("L", "F"); empty where the file does not say.
         is_chest: Whether Body Part Examined is CHEST.
         laterality: L, R or B; empty where the file does not say.
         is_inverted: Whether small values are shown bright (MONOCHROME1).
         is_colour: Whether the grey picture is stored as colour, so that no grayscale presentation state fits it.
         burned_in: YES, NO, or empty where the file does not say.
-        title: Modality, view, series and image by number, to tell the films of a study apart.
+        title: Modality, view, series and image by number, to distinguish the images of a study.
     """
 
     name: str
@@ -179,8 +179,8 @@ def _refuse_huge(header: Dataset, name: str) -> None:
     for tag in header.keys():  # noqa: SIM118  (items would be converted)
         element = header.get_item(tag, keep_deferred=True)
         if isinstance(element, RawDataElement) and element.value is None and element.length:
-            told = f"{name}: {label(tag_keyword(element))} is {element.length} bytes long"
-            raise ObjectError("UNREADABLE", f"{told}; at most {LARGEST} are read")
+            problem = f"{name}: {label(tag_keyword(element))} is {element.length} bytes long"
+            raise ObjectError("UNREADABLE", f"{problem}; at most {LARGEST} are read")
 
 
 def tag_keyword(element: RawDataElement) -> str:
