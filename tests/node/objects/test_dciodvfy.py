@@ -71,6 +71,7 @@ INVALID = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of what is written here
 @pytest.mark.parametrize("values", INVALID, ids=lambda values: next(iter(values)))
 def test_objects_of_an_invalid_header_are_sound(pipeline, tmp_path, values):
     dataset = raw(
@@ -80,9 +81,11 @@ def test_objects_of_an_invalid_header_are_sound(pipeline, tmp_path, values):
     assert check(pipeline.screen(path), path, tmp_path / "out") == list(FILES)
 
 
-@pytest.mark.parametrize("bits", [8, 10, 12, 16])
-@pytest.mark.parametrize("keyword", ["VOILUTSequence", "ModalityLUTSequence"])
-def test_a_table_of_any_depth_is_sound(pipeline, tmp_path, bits, keyword):
+@pytest.mark.parametrize(
+    ("keyword", "bits"),
+    [*(("VOILUTSequence", bits) for bits in (8, 10, 12, 16)), ("ModalityLUTSequence", 8), ("ModalityLUTSequence", 16)],
+)
+def test_a_table_is_sound(pipeline, tmp_path, keyword, bits):
     path = save(study_of(**{keyword: [table(bits)]}), tmp_path / "chest.dcm")
     finding = pipeline.screen(path)
     (state,) = write_objects(finding, path, {"gsps"}, tmp_path / "out").paths

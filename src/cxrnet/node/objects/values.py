@@ -95,6 +95,8 @@ def _decimal(value: str) -> str | None:
     number = float(text)
     if not abs(number) < float("inf"):
         return None
+    if len(value) <= 16 and "," not in value:
+        return value
     return text if len(text) <= 16 else format_number_as_ds(number)
 
 
