@@ -71,8 +71,8 @@ def test_pull_of_a_query_that_the_server_refuses(cxrnet, web, tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "ERROR pull: names no study"),
-        (("--study", "1.2", "--query", "PatientID=1"), "ERROR pull: names no study, or both"),
+        ((), "ERROR pull: needs either --study or --query"),
+        (("--study", "1.2", "--query", "PatientID=1"), "ERROR pull: needs either --study or --query"),
         (("--study", "../x"), "ERROR --study ../x: is not a UID"),
         (("--query", "Patient=1"), "ERROR --query Patient=1: is not KEYWORD=VALUE"),
         (("--query", "PatientID"), "ERROR --query PatientID: is not KEYWORD=VALUE"),

@@ -13,7 +13,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, generate_uid
 from pynetdicom.sop_class import CTImageStorage, DigitalXRayImageStorageForPresentation
 
-from cxrnet.errors import NodeError
+from cxrnet.errors import UsageError
 from cxrnet.node.settings import Limits, NodeSettings, parse_peer
 from cxrnet.node.spool import Spool, digest
 from cxrnet.node.storage_scp import TRANSFER_SYNTAXES, StorageSCP
@@ -212,7 +212,7 @@ def test_stop_ends_associations_that_do_not_end(receiver):
     ],
 )
 def test_certificates_that_are_not_there(receiver, tls, line):
-    with pytest.raises(NodeError, match=line):
+    with pytest.raises(UsageError, match=line):
         receiver(tls=tls)
 
 

@@ -241,7 +241,7 @@ class Queue:
 
     def _select(self, condition: str, *values: object) -> list[Job]:
         found = self._connection.execute(f"SELECT {_COLUMNS} FROM work WHERE {condition}", values)
-        return [Job(*row[:-1], is_claimed=bool(row[-1])) for row in found.fetchall()]
+        return [Job(*row) for row in found.fetchall()]
 
     def _run(self, statement: str, values: tuple[object, ...]) -> None:
         with self._lock:

@@ -32,7 +32,7 @@ def object_kinds() -> tuple[str, ...]:
     try:
         check_installed()
     except MissingExtraError:
-        return WrittenObjects()
+        return ()
     return tuple(OBJECTS)
 
 

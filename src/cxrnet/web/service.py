@@ -98,9 +98,7 @@ class Service:
             self._pipeline, queue, self._spool, kinds=object_kinds(), write=write_results, screened=threading.Event()
         )
         for index in range(1, self._jobs + 1):
-            worker = Worker(
-                f"screening {index}", "received", screening, queue, wake=self._wake, stop=self.stopping
-            )
+            worker = Worker(f"screening {index}", "received", screening, queue, wake=self._wake, stop=self.stopping)
             worker.start()
             self._threads.append(worker)
         return self
