@@ -69,6 +69,9 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
 DEPTHS = {"8-bit": "after rounding to 256 greys", "full": "at the full depth of the stored values"}
 """How a card words `PreparationConfig.depth`."""
 
+RANKS = ", by middle ranks inside uniform borders"
+"""How it words `PreparationConfig.equalisation`."""
+
 
 def describe(config: BundleConfig) -> list[str]:
     """Return what the model is and how an image reaches it, one line each."""
@@ -77,7 +80,7 @@ def describe(config: BundleConfig) -> list[str]:
     halved = " on halved images" if network.output_stride == 2 else ""
     lines = [
         f"Images are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised "
-        f"{DEPTHS[size.depth]}; no display window of a file changes them.",
+        f"{DEPTHS[size.depth]}{RANKS if size.equalisation == 'rank' else ''}; no display window of a file changes them.",
         f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches{halved}; its lungs "
         f"{heart}.",
     ]
@@ -85,8 +88,9 @@ def describe(config: BundleConfig) -> list[str]:
         return lines
     classifier, scattering = config.classifier, config.classifier.scattering
     options = [text for name, text in PRESENTED if getattr(classifier, name)]
+    source = " of the halved image" if classifier.input_stride == 2 else ""
     lines.append(
-        f"Module 2: {config.folds} folds on {scattering.channels} scattering coefficients (J = {scattering.J}, "
+        f"Module 2: {config.folds} folds on {scattering.channels} scattering coefficients{source} (J = {scattering.J}, "
         f"L = {scattering.L}, order {scattering.order}{''.join(options)}); classes {', '.join(classifier.classes)}."
     )
     if config.calibration is None:
