@@ -33,12 +33,14 @@ def test_bundle_without_classifier_is_refused(cxrnet):
 
 
 @pytest.mark.parametrize(
-    ("option", "accepted"), [("engine", "local, ray"), ("provider", "cpu, openvino, cuda, coreml")]
+    ("option", "accepted"),
+    [("engine", ("local", "ray")), ("backend", ("local", "ray")), ("provider", ("cpu", "openvino", "cuda", "coreml"))],
 )
 def test_unknown_engine_and_provider_are_refused(cxrnet, chest, tmp_path, option, accepted):
     said = cxrnet("screen", chest, "--out", tmp_path / "out", f"--{option}", "nix")
     assert said.code == 2
-    assert f"--{option} nix: is not known; choose from {accepted}" in said.err
+    assert f"--{option}" in said.err
+    assert all(name in said.err for name in accepted)
     assert not (tmp_path / "out").exists()
 
 

@@ -121,7 +121,9 @@ def test_evaluation_of_the_other_module_is_refused(cxrnet, bundle, measured, tmp
     refuses(cxrnet("weights", "card", bundle, "--evaluation", folder), "evaluates a segmenter; small is a classifier")
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "no readable"), ("{", "no readable"), ("{}", "not of the form")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot be read"), ("{", "cannot be read"), ("{}", "not of the form")]
+)
 def test_folder_without_an_evaluation_is_refused(cxrnet, bundle, tmp_path, content, words):
     folder = tmp_path / "none"
     folder.mkdir()
