@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from cxrnet.errors import RadiographError
+from cxrnet.errors import RadiographError, UsageError
 from cxrnet.imaging import decoding
 from cxrnet.imaging.decoding import Decoder, check_file, read_radiograph
 from cxrnet.imaging.radiograph import Fault, Limits
@@ -67,14 +67,19 @@ def test_decoder_reads_on_after_a_refusal(film, tmp_path):
         assert decoder.read(film).name == "film.png"
 
 
-def test_decoder_can_be_started_early_and_used_after_closing(film):
+def test_decoder_can_be_started_early_and_closed_twice(film):
     decoder = Decoder()
     decoder.start()
-    decoder.read(film)
+    assert decoder.read(film).format == "PNG"
     decoder.close()
     decoder.close()
-    with decoder:
-        assert decoder.read(film).format == "PNG"
+
+
+def test_closed_decoder_is_refused(film):
+    decoder = Decoder()
+    decoder.close()
+    with pytest.raises(UsageError, match="decoder: is closed"):
+        decoder.read(film)
 
 
 def test_hanging_codec_is_killed_in_time(film, replace_program):

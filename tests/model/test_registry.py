@@ -131,5 +131,5 @@ def test_damaged_bundle_says_so(home):
 @pytest.mark.parametrize("name", ["model.pt", "model.PKL", "weights.h5", "last.ckpt"])
 def test_pickle_is_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x80\x04.")
-    with pytest.raises(BundleError, match=rf"^{name}: \.\w+ files can run code when loaded and are not taken; "):
+    with pytest.raises(BundleError, match=rf"^{name}: \.\w+ files can run code when loaded and are not accepted; "):
         open_bundle(tmp_path / name)

@@ -92,10 +92,10 @@ def test_finding_and_messages_use_the_given_name(pipeline, chest, tmp_path):
         pipeline.screen(tmp_path / "missing.dcm", name="job 8")
 
 
-def test_load_names_the_known_bundles_when_there_is_missing(monkeypatch, tmp_path):
+def test_load_names_the_known_bundles_when_there_is_no_such_bundle(monkeypatch, tmp_path):
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path))
     monkeypatch.setattr(registry, "SHIPPED", tmp_path / "models")
-    with pytest.raises(BundleError, match=r"nix: no bundle of this name in .*known names: none yet"):
+    with pytest.raises(BundleError, match=r"nix: no bundle of this name in .*known names: no bundle yet"):
         Pipeline.load("nix")
 
 

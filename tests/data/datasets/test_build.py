@@ -44,5 +44,5 @@ def test_film_that_cannot_be_read_is_left_out_of_prepared_copies(build, tmp_path
     write_film(tmp_path / "set" / "COVID" / "1.png")
     (tmp_path / "set" / "COVID" / "2.png").write_bytes(b"x")
     built, rows = build("folders", tmp_path / "set", prepare=tmp_path / "small")
-    assert built.left_out == {"a film or mask is UNREADABLE": 1}
+    assert built.left_out == {"an image or mask is UNREADABLE": 1}
     assert len(rows) == 1

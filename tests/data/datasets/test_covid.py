@@ -59,5 +59,5 @@ def test_missing_table_is_refused(build, tmp_path):
 
 
 def test_collection_with_nothing_to_use_is_refused(build, covid):
-    with pytest.raises(ManifestError, match=r"holds no film that can be used \(1 left out: finding todo\)"):
+    with pytest.raises(ManifestError, match=r"holds no image that can be used \(1 left out: finding todo\)"):
         build("covid-image-data", covid({"finding": "todo"}))

@@ -48,5 +48,5 @@ def test_film_with_the_mask_of_one_lung_is_left_out(build, jsrt):
 
 def test_folder_without_raw_films_is_refused(build, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ManifestError, match=r"holds no \.IMG file; give the folder of the JSRT films"):
+    with pytest.raises(ManifestError, match=r"holds no \.IMG file; give the folder of the JSRT images"):
         build("jsrt", tmp_path / "empty")

@@ -46,7 +46,7 @@ def test_shenzhen_mask_is_used_as_it_is(build, shenzhen):
 def test_shenzhen_says_what_it_left_out_and_what_has_no_mask(build, shenzhen):
     built, _ = build("shenzhen", shenzhen)
     assert built.left_out == {"not an image by its name": 1}
-    assert built.notes == ("1 films have no mask; they are kept",)
+    assert built.notes == ("1 images have no mask; they are kept",)
 
 
 def test_shenzhen_reading_is_kept(build, shenzhen):
@@ -62,5 +62,5 @@ def test_film_of_another_name_is_left_out(build, shenzhen):
 def test_damaged_mask_leaves_its_film_out(build, montgomery):
     (montgomery / "ManualMask" / "leftMask" / "MCUCXR_0001_0.png").write_bytes(b"x")
     built, rows = build("montgomery", montgomery)
-    assert built.left_out["a film or mask is UNREADABLE"] == 1
+    assert built.left_out["an image or mask is UNREADABLE"] == 1
     assert len(rows) == 1
