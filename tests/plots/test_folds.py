@@ -54,11 +54,11 @@ def test_global_state_of_matplotlib_is_left_alone():
 
 
 def test_many_classes_sources_and_nameless_ones_are_drawn():
-    names = [f"name {place}" if place else "" for place in range(30)]
-    assert draw([place % 2 for place in range(30)], labels=names, sources=names).size
+    names = [f"name {place}" if place else "" for place in range(12)]
+    assert draw([place % 2 for place in range(12)], labels=names, sources=names).size
 
 
 def test_missing_matplotlib_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match=r"matplotlib is not installed; pip install 'cxrnet\[train\]'"):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"cxrnet\[train\]"):
         draw([0, 1])
