@@ -64,7 +64,7 @@ GARBAGE = {
 @pytest.mark.parametrize("content", GARBAGE.values(), ids=GARBAGE.keys())
 @pytest.mark.filterwarnings("ignore")
 def test_garbage_ends_its_connection_and_nothing_else(receiver, sent, content):
-    made = receiver(limits={"seconds": 2.0})
+    made = receiver(limits={"timeout": 2.0})
     with connect(made) as connection:
         connection.sendall(content)
         assert is_closed(connection)
@@ -72,14 +72,14 @@ def test_garbage_ends_its_connection_and_nothing_else(receiver, sent, content):
 
 
 def test_a_peer_that_never_speaks_is_let_go(receiver):
-    made = receiver(limits={"seconds": 1.0})
+    made = receiver(limits={"timeout": 1.0})
     with connect(made) as connection:
         assert is_closed(connection)
     eventually(lambda: made.associations == 0)
 
 
 def test_a_peer_that_stops_in_the_middle_of_a_pdu_is_let_go(receiver):
-    made = receiver(limits={"seconds": 1.0})
+    made = receiver(limits={"timeout": 1.0})
     with connect(made) as connection:
         connection.sendall(struct.pack(">BBL", 1, 0, 400) + bytes(10))
         assert is_closed(connection)
@@ -87,7 +87,7 @@ def test_a_peer_that_stops_in_the_middle_of_a_pdu_is_let_go(receiver):
 
 
 def test_a_peer_that_drips_is_let_go(receiver):
-    made = receiver(limits={"seconds": 1.0})
+    made = receiver(limits={"timeout": 1.0})
     with connect(made) as connection:
         connection.sendall(struct.pack(">BBL", 1, 0, 400))
         start = time.monotonic()
@@ -99,7 +99,7 @@ def test_a_peer_that_drips_is_let_go(receiver):
 
 
 def test_an_association_without_traffic_is_ended(receiver):
-    made = receiver(limits={"seconds": 1.0})
+    made = receiver(limits={"timeout": 1.0})
     with association(made) as open_one:
         eventually(lambda: not open_one.is_established, seconds=10)
     eventually(lambda: made.associations == 0)
@@ -143,7 +143,7 @@ def test_a_command_that_is_none_ends_its_association(receiver, sent, content):
 
 
 def test_connections_that_only_sit_there_do_not_use_up_all_threads(receiver, sent):
-    made = receiver(limits={"associations": 2, "seconds": 3.0})
+    made = receiver(limits={"max_associations": 2, "timeout": 3.0})
     before = threading.active_count()
     sitting = [connect(made) for _ in range(40)]
     time.sleep(1)

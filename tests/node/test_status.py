@@ -27,7 +27,7 @@ def test_report_counts_states_and_names_reasons(spool):
     lines = text.splitlines()
     assert lines[0] == "cxrnet"
     assert "received          1   to be screened, oldest 0 s" in lines
-    assert "failed            3   with a reason" in lines
+    assert "failed            3   see the reasons" in lines
     assert "  COLOUR             2" in lines
     assert any(line.startswith("failed     job 3, instance abc") for line in lines)
     assert "waits      job 4, 0 attempts: OUTPUT results cannot be written" in lines

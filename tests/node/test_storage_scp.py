@@ -170,15 +170,15 @@ def test_a_uid_that_is_none_is_not_understood_and_never_becomes_a_path(receiver,
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
-def test_a_uid_of_points_is_a_name_of_our_own(receiver, sent):
+def test_a_uid_of_points_is_refused(receiver, sent):
     made, film = receiver(), sent()
     film["SOPInstanceUID"]._value = ".."
-    assert send(made, film) == [0]
-    assert received(made)[0].parent == made.spool.incoming
+    assert send(made, film) == [0xC000]
+    assert not received(made)
 
 
 def test_more_associations_than_allowed_are_rejected_for_the_moment(receiver):
-    made = receiver(limits={"associations": 2})
+    made = receiver(limits={"max_associations": 2})
     with association(made), association(made), association(made) as third:
         assert third.is_rejected
     eventually(lambda: made.associations == 0)
