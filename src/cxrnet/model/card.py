@@ -78,9 +78,10 @@ def describe(config: BundleConfig) -> list[str]:
     size, network = config.preparation, config.segmenter
     heart = "run behind the heart" if config.lungs_include_heart else "leave the heart out"
     halved = " on halved images" if network.output_stride == 2 else ""
+    equalised = DEPTHS[size.depth] + (RANKS if size.equalisation == "rank" else "")
     lines = [
         f"Images are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised "
-        f"{DEPTHS[size.depth]}{RANKS if size.equalisation == 'rank' else ''}; no display window of a file changes them.",
+        f"{equalised}; no display window of a file changes them.",
         f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches{halved}; its lungs "
         f"{heart}.",
     ]
