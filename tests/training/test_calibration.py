@@ -59,7 +59,7 @@ def test_calibration_stays_finite_where_a_line_divides_the_classes():
 
 
 def test_calibration_needs_films_of_every_class():
-    with pytest.raises(UsageError, match="class 1 has no out-of-fold film; train all folds first"):
+    with pytest.raises(UsageError, match="class 1 has no out-of-fold image; train all folds first"):
         fit_calibration(np.zeros((3, 2)), np.zeros(3, np.int64))
 
 

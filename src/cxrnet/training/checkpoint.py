@@ -14,7 +14,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import TrainingError
 
-CHECKPOINTS, LAST, PREVIOUS = "checkpoints", "last.ckpt", "previous.ckpt"
+CHECKPOINTS, LAST, PREVIOUS, NEXT = "checkpoints", "last.ckpt", "previous.ckpt", "next.ckpt"
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -29,9 +29,11 @@ class WholeCheckpoints(TorchCheckpointIO):
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         path = Path(path)
+        following = path.with_name(NEXT)
+        write_atomic(following, buffer.getvalue())  # whole before the one that it follows is moved
         if path.is_file():
             path.replace(path.with_name(PREVIOUS))
-        write_atomic(path, buffer.getvalue())
+        following.replace(path)
 
 
 def find_checkpoint(run: Path, module: lightning.LightningModule) -> Path | None:

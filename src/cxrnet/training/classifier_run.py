@@ -93,8 +93,8 @@ def train_classifier(
         numbers = ", ".join(map(str, unknown))
         raise UsageError(f"--fold {numbers}: no such fold; there are 0 to {config.folds - 1}")
     require_sound(check_rows(whole.samples), allow_leaks=options.allow_leaks)
-    if given is not None:
-        check_classes(labels, given, config.classifier.classes)
+    # Without given folds, which are made below, two would have to share every class at least.
+    check_classes(labels, np.arange(len(labels)) if given is None else given, config.classifier.classes)
     with lock_run(folder):
         data = read_data(samples, folder, config.preparation, options, with_masks=False)
         folds = given
