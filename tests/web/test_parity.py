@@ -9,16 +9,19 @@ import numpy as np
 import pytest
 
 from cxrnet.errors import RadiographError
+from cxrnet.imaging import read_radiograph
+from cxrnet.imaging.preprocess import prepare
 from cxrnet.screening.pipeline import Pipeline
-from tests.web.vectors import write_vectors
+from tests.web.vectors import framed, write_vectors
 
 LARGEST = 1e-5
 GROWN = 0.002
 """Part of the pixels of a prepared image that may differ, by one grey or so, where the image grows on an axis."""
 
-OPEN = """async () => {
+OPEN = """async (preparation) => {
   const bytes = async (name) => (await fetch(name)).arrayBuffer();
   const model = JSON.parse(new TextDecoder().decode(await bytes("model.json")));
+  Object.assign(model.preparation, preparation);
   const [wasm, graph, view] = await Promise.all(["ort.wasm", "graph.onnx", "view.onnx"].map(bytes));
   const codecs = ["openjpeg.wasm", "charls.wasm", "libjpegturbo.wasm"];
   const [openjpeg, charls, libjpegturbo] = await Promise.all(codecs.map(bytes));
@@ -51,19 +54,28 @@ SCREEN = """async ({name, content}) => {
 
 
 @pytest.fixture(scope="module")
-def screened(chromium, page_host):
-    """Function from a path to what the page makes of the file."""
+def page(chromium, page_host):
+    """A page of the host that tests open workers in."""
     context = chromium.new_context(bypass_csp=True)
     page = context.new_page()
     page.goto(page_host)
-    page.evaluate(OPEN)
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def opened(page):
+    """Function from changes of the preparation to a function from a path to what the page makes of the file."""
 
     def screen(path):
         content = base64.b64encode(path.read_bytes()).decode()
         return page.evaluate(SCREEN, {"name": path.name, "content": content})
 
-    yield screen
-    context.close()
+    def start(**preparation):
+        page.evaluate(OPEN, preparation)
+        return screen
+
+    return start
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +150,28 @@ def numbers(finding, found):
                 yield f"a heat map differs by {np.nanmax(np.abs(one - ours)):.2g}"
 
 
-def test_page_agrees_with_program_on_every_vector(screened, paths):
+def test_page_agrees_with_program_on_every_vector(opened, paths):
     wrong = []
+    screened = opened()
     with Pipeline.load("covid", threads=1) as pipeline:
         for path in paths:
             wrong += [f"{path.name}: {line}" for line in differences(path, pipeline, screened(path))]
     assert wrong == []
+
+
+@pytest.mark.parametrize("depth", ["8-bit", "full"])
+def test_page_equalises_ranks_as_the_program(opened, tmp_path, depth):
+    how = {"interpolation": "area", "equalisation": "rank", "depth": depth}
+    screened = opened(**how)
+    for name, content in framed():
+        path = tmp_path / name
+        path.write_bytes(content)
+        expected = prepare(read_radiograph(path).pixels, **how)
+        found = array(screened(path)["prepared"], np.uint8).reshape(expected.shape)
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+
+
+@pytest.mark.parametrize("key", ["equalisation", "depth", "interpolation"])
+def test_page_refuses_a_preparation_that_it_does_not_know(opened, key):
+    with pytest.raises(Exception, match=f'preparation.{key} is "other"'):
+        opened(**{key: "other"})

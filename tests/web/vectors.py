@@ -110,6 +110,20 @@ def made_up():
     yield "deep.dcm", dicom((chest(bits=16) // 16 + 30000), bits=16)  # fills a small part of its range
 
 
+def framed():
+    """Yield names and files that equalising by rank treats in a way of its own: frames and clipped areas."""
+    for frame, grey in (("black", 0), ("white", 65535)):
+        image = np.full((600, 680), grey, np.uint16)
+        image[50:-20, 80:-60] = chest(530, 540, bits=16)
+        yield f"{frame}-frame.png", cv2.imencode(".png", image)[1].tobytes()
+    wide = np.full((600, 680), 65535, np.uint16)
+    wide[200:400] = chest(200, 680, bits=16)  # the frame is wider than the quarter that is left out
+    yield "wide-frame.png", cv2.imencode(".png", wide)[1].tobytes()
+    clipped = chest(600, 680, bits=16).clip(20000, 45000)
+    yield "clipped.png", cv2.imencode(".png", clipped)[1].tobytes()
+    yield "clipped8.png", cv2.imencode(".png", (clipped // 257).astype(np.uint8))[1].tobytes()
+
+
 def write_vectors(folder: Path) -> list[Path]:
     """Write all files into a folder and return their paths."""
     paths = []

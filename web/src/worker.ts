@@ -4,6 +4,7 @@ import type { Finding, Maps } from "./inference/finding";
 import { heatMaps, type HeatMap } from "./inference/heatmap";
 import type { Model } from "./inference/model";
 import { Network, type RuntimeFiles } from "./inference/network";
+import { checkPreparation } from "./inference/preparation";
 import { screen } from "./inference/screening";
 import { Codecs, type CodecName } from "./reading/codecs";
 import type { ToneCurve } from "./reading/radiograph";
@@ -46,6 +47,7 @@ self.onmessage = (event: MessageEvent<Request>): void => {
 };
 
 async function open({ model, files, codecs }: Extract<Request, { kind: "open" }>): Promise<void> {
+  checkPreparation(model.preparation);
   const network = await Network.open(model, files);
   opened = { model, network, codecs: new Codecs((name) => Promise.resolve(codecs[name])) };
   post({ kind: "ready" });

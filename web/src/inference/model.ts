@@ -6,13 +6,14 @@ export interface Preparation {
   height: number;
   width: number;
   interpolation: "area" | "bilinear";
+  equalisation?: "histogram" | "rank";
   depth?: "8-bit" | "full";
 }
 
 export interface Calibration {
   temperature: number;
   bias: number[];
-  films: number;
+  images: number;
   operating_points: Record<string, number>;
   conformal?: { level: number; thresholds: Record<string, number> } | null;
 }

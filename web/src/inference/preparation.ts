@@ -3,11 +3,28 @@
 import { fault } from "../reading/faults";
 import { rint } from "../reading/greyscale";
 import { general, type Radiograph } from "../reading/radiograph";
+import { equaliseHistogram, equaliseRanks } from "./equalisation";
 import type { Preparation } from "./model";
 import { resizeArea, resizeLinear } from "./resize";
 
 /** Of 65,535 in one grey of 255: whole greys stay whole. */
 const STEPS = 257;
+
+/** Refuse a preparation that this page does not know: the scores would be those of another image. */
+export function checkPreparation(how: Preparation): void {
+  const accepted = {
+    interpolation: ["bilinear", "area"],
+    equalisation: ["histogram", "rank"],
+    depth: ["8-bit", "full"],
+  };
+  for (const [key, known] of Object.entries(accepted)) {
+    const value = how[key as keyof typeof accepted];
+    if (value !== undefined && !known.includes(value)) {
+      const problem = `preparation.${key} is ${JSON.stringify(value)}`;
+      throw new Error(`model: ${problem}; this page knows ${known.join(" and ")}, export it again`);
+    }
+  }
+}
 
 /** The prepared image: greys in [0, 255], row by row. */
 export function prepare(radiograph: Radiograph, how: Preparation): Uint8Array {
@@ -29,22 +46,6 @@ export function prepare(radiograph: Radiograph, how: Preparation): Uint8Array {
     const problem = `every pixel of the prepared image is ${general(resized[0])}`;
     throw fault("CONSTANT", name, problem, "a radiograph has contrast");
   }
-  return equalise(greys, low);
-}
-
-/**
- * The histogram equalised: the lowest grey becomes 0, the others 255 / (pixels - its count) x (cumulative count - its
- * count), rounded half to even, in float32.
- */
-function equalise(greys: Uint16Array, low: number): Uint8Array {
-  const counts = new Uint32Array(65536);
-  for (const grey of greys) counts[grey]++;
-  const scale = Math.fround(255 / Math.fround(greys.length - counts[low]));
-  const table = new Uint8Array(65536);
-  let sum = 0;
-  for (let grey = low + 1; grey < 65536; grey++) {
-    sum += counts[grey];
-    table[grey] = Math.min(255, rint(Math.fround(Math.fround(sum) * scale)));
-  }
-  return Uint8Array.from(greys, (grey) => table[grey]);
+  if (how.equalisation === "rank") return equaliseRanks(greys, how.height, how.width, isFull ? 65535 : 255);
+  return equaliseHistogram(greys, low);
 }
