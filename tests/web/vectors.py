@@ -111,15 +111,15 @@ def made_up():
 
 
 def framed():
-    """Yield names and files that equalising by rank treats in a way of its own: frames and clipped areas."""
+    """Yield names and files that equalising by rank treats in a way of its own, of the size of the prepared image."""
     for frame, grey in (("black", 0), ("white", 65535)):
-        image = np.full((600, 680), grey, np.uint16)
-        image[50:-20, 80:-60] = chest(530, 540, bits=16)
+        image = np.full((300, 340), grey, np.uint16)
+        image[25:-10, 40:-30] = chest(265, 270, bits=16)
         yield f"{frame}-frame.png", cv2.imencode(".png", image)[1].tobytes()
-    wide = np.full((600, 680), 65535, np.uint16)
-    wide[200:400] = chest(200, 680, bits=16)  # the frame is wider than the quarter that is left out
+    wide = np.full((300, 340), 65535, np.uint16)
+    wide[100:200] = chest(100, 340, bits=16)  # the frame is wider than the quarter that is left out
     yield "wide-frame.png", cv2.imencode(".png", wide)[1].tobytes()
-    clipped = chest(600, 680, bits=16).clip(20000, 45000)
+    clipped = chest(300, 340, bits=16).clip(20000, 45000)
     yield "clipped.png", cv2.imencode(".png", clipped)[1].tobytes()
     yield "clipped8.png", cv2.imencode(".png", (clipped // 257).astype(np.uint8))[1].tobytes()
 
