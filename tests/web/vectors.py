@@ -111,7 +111,7 @@ def made_up():
 
 
 def framed():
-    """Yield names and files that equalising by rank treats in a way of its own, of the size of the prepared image."""
+    """Yield names and files that equalising by rank treats in a way of its own; one is twice the prepared size."""
     for frame, grey in (("black", 0), ("white", 65535)):
         image = np.full((300, 340), grey, np.uint16)
         image[25:-10, 40:-30] = chest(265, 270, bits=16)
@@ -121,6 +121,7 @@ def framed():
     yield "wide-frame.png", cv2.imencode(".png", wide)[1].tobytes()
     clipped = chest(300, 340, bits=16).clip(20000, 45000)
     yield "clipped.png", cv2.imencode(".png", clipped)[1].tobytes()
+    yield "halved.png", cv2.imencode(".png", chest(600, 680, bits=16))[1].tobytes()
     yield "clipped8.png", cv2.imencode(".png", (clipped // 257).astype(np.uint8))[1].tobytes()
 
 

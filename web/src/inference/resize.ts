@@ -139,6 +139,7 @@ function averageBlocks(
   down: number,
 ): Float32Array {
   const result = new Float32Array(toHeight * toWidth);
+  if (across === 2 && down === 2) return averagePairs(pixels, width, toHeight, toWidth);
   const area = across * down;
   const part = Math.fround(1 / area);
   const offsets: number[] = [];
@@ -155,6 +156,20 @@ function averageBlocks(
       }
       for (; at < area; at++) sum = Math.fround(sum + pixels[start + offsets[at]]);
       result[row * toWidth + column] = sum * part;
+    }
+  }
+  return result;
+}
+
+/** Blocks of 2 x 2 pixels, which OpenCV adds up by rows: two sums of two. */
+function averagePairs(pixels: Float32Array, width: number, toHeight: number, toWidth: number): Float32Array {
+  const result = new Float32Array(toHeight * toWidth);
+  for (let row = 0; row < toHeight; row++) {
+    for (let column = 0; column < toWidth; column++) {
+      const upper = 2 * (row * width + column);
+      const lower = upper + width;
+      const sum = Math.fround(pixels[upper] + pixels[upper + 1]) + Math.fround(pixels[lower] + pixels[lower + 1]);
+      result[row * toWidth + column] = Math.fround(sum) * 0.25;
     }
   }
   return result;
