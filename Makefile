@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+STAMP := $(VENV)/.ready
 ORTHANC_WEB := /usr/share/orthanc/plugins/libOrthancDicomWeb.so
 DEMO ?= demo
 # The demo has an environment of its own: what a user gets, without PyTorch.
