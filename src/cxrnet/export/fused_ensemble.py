@@ -26,7 +26,7 @@ from cxrnet.export.fused import (
 )
 from cxrnet.nn.attention import CrossAttention, MultiHeadAttention
 from cxrnet.nn.blocks import ResidualBlock, ResidualBranch, leaky
-from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, presented, regions
+from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, mean_of_folds, presented, regions
 
 
 class AttentionLanes(nn.Module):
@@ -154,15 +154,7 @@ class FusedEnsemble(nn.Module):
         inside = regions(self.pooling, image)
         counted = lungs if isinstance(inside, float) else lungs * inside.unsqueeze(1)
         fold_maps = found * counted.unsqueeze(1)
-        fold_logits = fold_maps.mean(dim=(3, 4))
-        logits = fold_logits.mean(dim=1)
-        return EnsembleOutput(
-            fold_maps=fold_maps,
-            fold_scores=fold_logits.softmax(dim=2),
-            maps=fold_maps.mean(dim=1),
-            logits=logits,
-            scores=logits.softmax(dim=1),
-        )
+        return mean_of_folds(fold_maps, fold_maps.mean(dim=(3, 4)))
 
 
 def _entry(norm: nn.BatchNorm2d, shared: int, attended: int | None, channels: int) -> nn.Conv2d:

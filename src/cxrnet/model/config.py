@@ -136,6 +136,8 @@ class ClassifierConfig(Frozen):
         lungs_only: Whether coefficients outside the lungs are set to 0 before the blocks, which otherwise see some way
             beyond the border.
         pooling: How class maps become scores.
+        mirror_average: Whether class maps and logits are the mean of those of the image and of its mirror image; a
+            mirrored image then scores the same.
         patient: Patient data as a further input, or None.
         dropout: Rate of the spatial dropout, in training.
     """
@@ -155,6 +157,7 @@ class ClassifierConfig(Frozen):
     floor: Annotated[float, Field(gt=0)] = 0.01
     lungs_only: bool = False
     pooling: PoolingConfig = PoolingConfig()
+    mirror_average: bool = False
     patient: PatientConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
 

@@ -30,11 +30,12 @@ class FoldOutput(NamedTuple):
 class EnsembleOutput(NamedTuple):
     """What the ensemble says, folds along axis 1.
 
-    `fold_maps` float [batch, fold, class, rows, columns], `fold_scores` float [batch, fold, class] in [0, 1],
+    `fold_maps` float [batch, fold, class, rows, columns], `fold_logits` and `fold_scores` float [batch, fold, class],
     `maps` float [batch, class, rows, columns], `logits` and `scores` float [batch, class].
     """
 
     fold_maps: Tensor
+    fold_logits: Tensor
     fold_scores: Tensor
     maps: Tensor
     logits: Tensor
@@ -144,13 +145,20 @@ class Ensemble(nn.Module):
     ) -> EnsembleOutput:
         """Return maps, logits and scores of the folds and of their mean; arguments as in `Fold.forward`."""
         outputs = [fold(scattering, mask, image=image, patient=patient) for fold in self.folds]
-        fold_maps = torch.stack([output.maps for output in outputs], dim=1)
-        fold_logits = torch.stack([output.logits for output in outputs], dim=1)
-        logits = fold_logits.mean(dim=1)
-        return EnsembleOutput(
-            fold_maps=fold_maps,
-            fold_scores=fold_logits.softmax(dim=2),
-            maps=fold_maps.mean(dim=1),
-            logits=logits,
-            scores=logits.softmax(dim=1),
+        return mean_of_folds(
+            torch.stack([output.maps for output in outputs], dim=1),
+            torch.stack([output.logits for output in outputs], dim=1),
         )
+
+
+def mean_of_folds(fold_maps: Tensor, fold_logits: Tensor) -> EnsembleOutput:
+    """Return what an ensemble makes of the maps and logits of its folds."""
+    logits = fold_logits.mean(dim=1)
+    return EnsembleOutput(
+        fold_maps=fold_maps,
+        fold_logits=fold_logits,
+        fold_scores=fold_logits.softmax(dim=2),
+        maps=fold_maps.mean(dim=1),
+        logits=logits,
+        scores=logits.softmax(dim=1),
+    )

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from cxrnet.arrays import Float64
 from cxrnet.model.config import BundleConfig, ClassifierConfig, LungMaskConfig, Standardisation
-from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold
+from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, mean_of_folds
 from cxrnet.nn.scattering import Scattering
 from cxrnet.nn.segmenter import Segmenter
 
@@ -72,6 +72,11 @@ def scattering_input(image: Tensor, config: ClassifierConfig, grey: Standardisat
     return (image - grey.mean) / grey.std
 
 
+def both_sides(values: Tensor) -> Tensor:
+    """Return float [2, batch, ...] of float [2 * batch, ...]: what belongs to images, then to their mirror images."""
+    return values.reshape(2, -1, *values.shape[1:])
+
+
 def pooled(plane: Tensor, config: ClassifierConfig) -> Tensor:
     """Return a plane, float [batch, height, width], averaged over the positions of the scattering coefficients."""
     size = 2**config.scattering.J
@@ -122,9 +127,16 @@ class Network(nn.Module):
         if grey is None or self.config.classifier is None:
             raise ValueError(f"{self.config.name}: has no classifier")
         config = self.config.classifier
+        if config.mirror_average:
+            image, mask = (torch.cat([plane, plane.flip(-1)]) for plane in (image, mask))
+            patient = None if patient is None else torch.cat([patient, patient])
         scattering = self.scattering(scattering_input(image, config, grey))
         planes = pooled(mask, config), pooled(image / 255, config)
-        return scattering, self.ensemble(scattering, planes[0], image=planes[1], patient=patient)
+        output: EnsembleOutput = self.ensemble(scattering, planes[0], image=planes[1], patient=patient)
+        if not config.mirror_average:
+            return scattering, output
+        maps, logits = both_sides(output.fold_maps), both_sides(output.fold_logits)
+        return both_sides(scattering)[0], mean_of_folds((maps[0] + maps[1].flip(-1)) / 2, logits.mean(dim=0))
 
     def forward(self, image: Tensor, patient: Tensor | None = None) -> NetworkOutput:
         """Return all stages for uint8 [batch, height, width], prepared images."""

@@ -29,7 +29,7 @@ class FeatureSet(Dataset[tuple[Tensor, Tensor]]):
         features: Of all images.
         images: int64 [n], which of them.
         labels: int64 [all images], index of the class.
-        copies: Augmented copies of an image that are shown together; 0 shows the images as they are.
+        copies: Changed copies of an image that are shown together; 0 shows the images as they are.
     """
 
     def __init__(self, features: Features, images: Int64, labels: Int64, *, copies: int) -> None:
@@ -45,7 +45,9 @@ class FeatureSet(Dataset[tuple[Tensor, Tensor]]):
         image = int(self._images[index])
         number = self._features.variants
         step = max(1, number // max(1, self._copies))
-        variants = [1 + (epoch + image + copy * step) % number for copy in range(self._copies)] or [0]
+        originals = range(self._features.originals)
+        changed = [len(originals) + (epoch + image + copy * step) % number for copy in range(self._copies)]
+        variants = changed or list(originals)
         return torch.stack([self._features.at(variant, image) for variant in variants]), torch.tensor(
             self._labels[image]
         )
@@ -122,7 +124,8 @@ class FoldModule(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
         """Return the loss of a batch."""
         seed_step(self.config.seed, self.current_epoch, step, self.trainer.global_rank)
-        loss = self._log_step("train", *batch)
+        features, labels = batch
+        loss = self._log_step("train", self(features), labels)
         indices = self._order.batch(step, self.config.batch)
         images = [self._names[int(self._train[index])] for index in indices] if self._names else []
         require_finite(loss, epoch=self.current_epoch, images=images, optimiser=self.config.optimiser)
@@ -130,7 +133,8 @@ class FoldModule(lightning.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Log loss and accuracy of images that were kept out."""
-        self._log_step("val", *batch)
+        features, labels = batch
+        self._log_step("val", self(features).mean(dim=1, keepdim=True), labels)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule if it has one."""
@@ -138,8 +142,7 @@ class FoldModule(lightning.LightningModule):
         steps = self.config.epochs * -(-shown // (self.config.batch * self.trainer.world_size))
         return optimiser_of(self.config.optimiser, self.network, steps)
 
-    def _log_step(self, part: str, features: Tensor, labels: Tensor) -> Tensor:
-        logits = self(features)
+    def _log_step(self, part: str, logits: Tensor, labels: Tensor) -> Tensor:
         weights: Tensor | None = self._weights  # type: ignore[assignment]
         every = labels.repeat_interleave(logits.shape[1])
         loss = weighted_cross_entropy(logits.flatten(0, 1), every, weights=weights)

@@ -240,7 +240,7 @@ def write_out_of_fold(path: Path, module: FoldModule, manifest: Manifest) -> Non
     columns = [f"logit_{name}" for name in classes]
     module.eval()
     with torch.inference_mode():
-        logits = torch.cat([module(features) for features, _ in module.val_dataloader()]).numpy()[:, 0]
+        logits = torch.cat([module(features).mean(dim=1) for features, _ in module.val_dataloader()]).numpy()
     rows = []
     for index, values in zip(module.validation, logits, strict=True):
         sample = manifest.samples[int(index)]

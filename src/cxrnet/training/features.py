@@ -47,9 +47,11 @@ class Features:
     Attributes:
         values: float16 [variant, image, channel, rows, columns]: scattering coefficients, then the pooled lung mask,
             then the pooled image in [0, 1]. Half precision: 5e-4 of a value.
+        originals: Variants that are the image as it is: 1, or 2 with its mirror image. They come first.
     """
 
     values: NDArray[np.float16]
+    originals: int = 1
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -57,8 +59,8 @@ class Features:
 
     @property
     def variants(self) -> int:
-        """Moved copies of each image, without the image as it is."""
-        return int(self.values.shape[0]) - 1
+        """Changed copies of each image, without the image as it is."""
+        return int(self.values.shape[0]) - self.originals
 
     def at(self, variant: int, index: int) -> Tensor:
         """Return float32 [channel, rows, columns]."""
@@ -78,8 +80,9 @@ def open_features(
         config: The training: scattering, lung mask, augmentation, variants and seed are taken from it.
     """
     channels = config.classifier.scattering.channels + 2
+    originals = originals_of(config)
     shape = (
-        config.variants + 1,
+        config.variants + originals,
         len(images),
         channels,
         *pooled(torch.zeros(1, *images.shape[1:]), config.classifier).shape[1:],
@@ -93,7 +96,12 @@ def open_features(
     else:
         while not _is_recorded(folder, record):
             time.sleep(1)
-    return Features(values=np.memmap(path, np.float16, "r", shape=shape))
+    return Features(values=np.memmap(path, np.float16, "r", shape=shape), originals=originals)
+
+
+def originals_of(config: ClassifierTraining) -> int:
+    """Return how many variants are the image as it is; their logits are averaged."""
+    return 2 if config.classifier.mirror_average else 1
 
 
 def _make(
@@ -173,8 +181,11 @@ def _moved(
 ) -> tuple[UInt8, UInt8]:
     mask = np.rint(probability * 255).astype(np.uint8)
     equalise = EQUALISERS[config.preparation.equalisation]
-    if variant == 0:
-        return equalise(image), mask
+    originals = originals_of(config)
+    if variant < originals:
+        step = -1 if variant else 1
+        return equalise(image)[:, ::step], mask[:, ::step]
+    variant -= originals - 1
     height, width = image.shape
     matrix = draw(config.augmentation, height=height, width=width, seed=config.seed, epoch=variant, index=index)
     rng = np.random.default_rng((config.seed, variant, index, 2))
@@ -186,8 +197,10 @@ def _digest(images: UInt8, probabilities: Float32, normalisation: Standardisatio
     sha = hashlib.sha256(images.tobytes())
     sha.update(np.rint(probabilities * 255).astype(np.uint8).tobytes())
     parts = (normalisation, config.classifier.scattering, config.lung_mask, config.augmentation, config.acquisition)
-    rest = (config.seed, config.lungs, config.classifier.input_stride, config.preparation.equalisation)
-    sha.update(json.dumps([*(one.model_dump(mode="json") for one in parts), *rest]).encode())
+    classifier = config.classifier
+    rest = (config.seed, config.lungs, classifier.input_stride, config.preparation.equalisation)
+    mirror = ("mirror_average",) if classifier.mirror_average else ()  # caches made before the choice stay valid
+    sha.update(json.dumps([*(one.model_dump(mode="json") for one in parts), *rest, *mirror]).encode())
     return sha.hexdigest()
 
 
