@@ -56,6 +56,19 @@ def test_graph_says_what_the_network_says_for_any_batch(small_network, whole, ba
         np.testing.assert_allclose(have, want, rtol=0, atol=1e-5 * scale, err_msg=name)
 
 
+def test_graph_averages_over_the_mirror_image_as_the_network_does(small_network):
+    classifier = SMALL.classifier.model_copy(update={"mirror_average": True})
+    network = Network(SMALL.model_copy(update={"classifier": classifier}))
+    network.load_state_dict(small_network.state_dict())
+    graph = _session(export_network(network))
+    images = np.stack([film(seed)[0] for seed in range(50, 53)])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images))
+    for name, want, have in zip(NetworkOutput._fields, expected, graph.run(None, {"image": images}), strict=True):
+        scale = max(1.0, float(want.abs().max()))
+        np.testing.assert_allclose(have, want, rtol=0, atol=1e-5 * scale, err_msg=name)
+
+
 def test_graph_takes_a_uint8_image_of_the_size_of_the_bundle(whole):
     (image,) = whole.get_inputs()
     assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", ["batch", 64, 72])

@@ -83,6 +83,20 @@ def test_maps_and_coefficients_agree_in_size_when_the_film_is_no_multiple_of_4()
     assert output.class_maps.shape[-2:] == output.scattering.shape[-2:] == (15, 20)
 
 
+def test_mirror_average_scores_an_image_and_its_mirror_image_alike(small_network):
+    classifier = SMALL.classifier.model_copy(update={"mirror_average": True})
+    network = Network(SMALL.model_copy(update={"classifier": classifier})).eval()
+    network.load_state_dict(small_network.state_dict())
+    image, mask = (torch.from_numpy(one)[None].float() for one in film(20))
+    with torch.inference_mode():
+        one, other = (network.classify(image.flip(axes), mask.flip(axes))[1] for axes in ([], [-1]))
+        alone = [small_network.classify(image.flip(axes), mask.flip(axes))[1].logits for axes in ([], [-1])]
+    torch.testing.assert_close(one.scores, other.scores)
+    torch.testing.assert_close(one.fold_maps, other.fold_maps.flip(-1))
+    torch.testing.assert_close(one.logits, (alone[0] + alone[1]) / 2)
+    assert not torch.allclose(*alone)
+
+
 def test_network_without_classifier_refuses_to_classify():
     config = BundleConfig(
         name="lungs-only", version="1.0", description="", lungs_include_heart=True, segmenter=SegmenterConfig()

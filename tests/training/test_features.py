@@ -33,6 +33,14 @@ def test_features_hold_each_film_as_it_is_and_its_moved_copies(made):
     assert not np.array_equal(opened.at(0, 2), opened.at(1, 2))
 
 
+def test_mirror_image_is_kept_beside_the_image_for_the_mirror_average(made):
+    classifier = TINY_FOLD.classifier.model_copy(update={"mirror_average": True})
+    opened, plain = made(TINY_FOLD.model_copy(update={"classifier": classifier})), made()
+    assert (opened.originals, opened.variants) == (2, plain.variants)
+    np.testing.assert_array_equal(opened.at(1, 0)[-2:], opened.at(0, 0)[-2:].flip(-1))
+    np.testing.assert_array_equal(opened.values[2:], plain.values[1:])
+
+
 def test_last_channels_are_the_pooled_mask_and_image(made):
     films = drawn(3)
     pooled = films.prepared[1].reshape(16, 4, 18, 4).mean((1, 3)) / 255
