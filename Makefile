@@ -9,7 +9,7 @@ DEMO ?= demo
 DEMO_VENV ?= .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.ready
 
-.PHONY: help demo web test-web test test-slow test-pacs fuzz audit docs lint format bench clean
+.PHONY: help demo web test-web test test-slow test-pacs test-deploy fuzz audit docs lint format bench release clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
@@ -18,6 +18,7 @@ help:
 	@echo "make fuzz            RUNS=200000 inputs against the reader     make audit   known holes in what is installed"
 	@echo "make lint | format   ruff, mypy, wording         make bench       the table of timings"
 	@echo "make web             build the page (Node.js)    make test-web    the page in a real Chromium"
+	@echo "make release         wheel, sdist and page in dist/, checked    make test-deploy   what deploy/ states, run"
 	@echo "make docs            the documentation as a site in build/site"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -104,6 +105,14 @@ audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > $(VENV)/installed.txt
 	$(BIN)/python -m pip_audit --requirement $(VENV)/installed.txt --no-deps --disable-pip --strict
+
+# Needs Node.js for the page, and a package index.
+release:
+	PYTHON=$(PYTHON) .ci/release
+
+# The steps of the Dockerfile, and the commands and health checks of compose.yaml, run without a container engine.
+test-deploy: $(STAMP)
+	$(BIN)/python deploy/check.py
 
 bench: $(STAMP)
 	$(BIN)/cxrnet bench $(if $(BUNDLE),--bundle $(BUNDLE))
