@@ -72,7 +72,7 @@ def install(place: Path) -> Path:
 
 
 def check_node(service: Mapping[str, Any], program: Path, folder: Path) -> None:
-    """Start the node beside an archive; one radiograph goes there, and its objects come back."""
+    """Start the node and an archive; one radiograph goes there, and its objects come back."""
     spool, port, status, archive = own_folder(folder / "node"), free_port(), free_port(), free_port()
     changes = {SPOOL: str(spool), "8080": str(status), ":4242": f":{archive}"}
     command = [changed(word, changes) for word in service["command"]] + [f"--port={port}"]
@@ -96,7 +96,7 @@ def check_node(service: Mapping[str, Any], program: Path, folder: Path) -> None:
 
 
 def check_service(service: Mapping[str, Any], program: Path, folder: Path) -> None:
-    """Start the web service with a certificate and a token; it scores an upload, and answers nothing without the token."""
+    """Start the web service; it scores an upload, and answers nothing without the token."""
     if not (ROOT / "src/cxrnet/web/static").is_dir():
         print("service: not checked, since it does not start without the page")
         return
