@@ -31,13 +31,15 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from cxrnet.data.check import require_sound
 from cxrnet.data.folds import assign_folds, group_ids
 from cxrnet.data.manifest import Sample, parse_where, read_manifest
+from cxrnet.data.pack import build_pack
 from cxrnet.evaluation.bootstrap import Estimate, Floats, estimate
 from cxrnet.evaluation.metrics import binary_statistic
 from cxrnet.model.config import PreparationConfig
 from cxrnet.nn.scattering import Scattering
-from cxrnet.training.dataset import read_images
+from cxrnet.training.dataset import ImageSet as PreparedImages
 
 Indices = NDArray[np.int64]
 
@@ -72,7 +74,10 @@ class ImageSet:
 def read(manifest: Path, where: Sequence[str]) -> ImageSet:
     """Return the films of a manifest; their scattering takes a minute a thousand on one core."""
     samples = read_manifest(manifest, where=parse_where(list(where))).samples
-    images = read_images(samples, PreparationConfig(), with_masks=False).prepared
+    preparation = PreparationConfig()
+    pack = build_pack(samples, preparation, with_masks=False)
+    require_sound(pack.problems, allow_leaks=False)
+    images = PreparedImages.of(pack, preparation).prepared
     mean, std = float(images.mean()), float(images.std())
     scattering, parts = Scattering(), []
     with torch.inference_mode():

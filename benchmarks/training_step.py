@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cxrnet.nn.segmenter import Segmenter
-from cxrnet.training.lightning_patches import keep_freed_memory
+from cxrnet.training.fit import keep_freed_memory
 from cxrnet.training.losses import weighted_tanimoto_loss
 
 

@@ -27,14 +27,16 @@ from benchmarks.gate.network import GateNetwork, GateOutput
 from benchmarks.gate.synthetic_images import HALF, NOT_ASKED, Drawn, draw_image, means_of
 from cxrnet.arrays import Float32, UInt8
 from cxrnet.atomic import write_atomic
+from cxrnet.data.check import require_sound
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, parse_where, read_manifest
+from cxrnet.data.pack import build_pack
 from cxrnet.errors import UsageError
 from cxrnet.export.onnx import export_module
 from cxrnet.model.config import NEW_PREPARATION
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, METADATA, GateFacts
 from cxrnet.model.record import Frozen, Positive
-from cxrnet.training.dataset import digest, read_images
+from cxrnet.training.dataset import ImageSet, digest
 
 HELD_OUT = 8
 """One in so many groups of films is held out: from them the limits are taken."""
@@ -101,7 +103,9 @@ def train_gate(
     """
     unique = {sample.image: sample for sample in manifest.samples if sample.split != "val"}
     samples = list(unique.values())
-    whole = read_images(samples, NEW_PREPARATION, with_masks=False).prepared
+    pack = build_pack(samples, NEW_PREPARATION, with_masks=False)
+    require_sound(pack.problems, allow_leaks=False)
+    whole = ImageSet.of(pack, NEW_PREPARATION).prepared
     films = np.stack([cv2.resize(film, HALF[::-1], interpolation=cv2.INTER_AREA) for film in whole])
     is_held_out = assign_folds(samples, folds=HELD_OUT, seed=config.seed) == 0
     network = _fit(films[~is_held_out], read_pictures(others), config, report)

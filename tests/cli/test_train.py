@@ -337,8 +337,8 @@ SETTINGS_AT_FAULT = {
     "a: b: c": "is not a readable YAML file (ScannerError)",
     "segmenter: {classes: [lungs, heart, rest]}": "two classes, and no recurrent blocks",
     "segmenter: {classes: [1, 0]}": "segmenter.classes.0: Input should be a valid string; quote it: '1'",
-    "seed: 1\nloss: dice\nseed: 2": "line 3: seed is given twice",
-    "optimiser: {schedule: constant, schedule: one-cycle}": "line 1: schedule is given twice",
+    "seed: 1\nloss: dice\nseed: 2": 'line 3: duplicate key "seed"',
+    "optimiser: {schedule: constant, schedule: one-cycle}": 'line 1: duplicate key "schedule"',
 }
 
 

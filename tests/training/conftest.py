@@ -11,7 +11,7 @@ from cxrnet.training.classification import FoldModule
 from cxrnet.training.config import ClassifierTraining, Phase, SegmenterTraining
 from cxrnet.training.dataset import ImageSet
 from cxrnet.training.features import Features
-from cxrnet.training.run import fit
+from cxrnet.training.fit import fit
 from cxrnet.training.segmentation import SegmenterModule
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.material import film
@@ -78,7 +78,7 @@ def fold_module(config=TINY_FOLD):
     return FoldModule(config, Features(values=values), labels, np.arange(7), np.arange(7, 10))
 
 
-def train_fold_in(folder, config=TINY_FOLD, *, module=None, **options):
+def train_fold_in(folder, config=TINY_FOLD, *, module=None, draw=None, **options):
     """Train a fold in `folder` as `train_fold` does, on features made up."""
     return fit(
         module or fold_module(config),
@@ -87,7 +87,7 @@ def train_fold_in(folder, config=TINY_FOLD, *, module=None, **options):
         monitor="val_loss",
         is_better_higher=False,
         patience=config.patience,
-        draw=None,
+        draw=draw,
         trainer_options=options,
     )
 

@@ -5,13 +5,15 @@ import torch
 
 from cxrnet.data.augment import Augmentation
 from cxrnet.data.manifest import read_manifest
+from cxrnet.data.pack import build_pack
 from cxrnet.errors import TrainingError
 from cxrnet.model.config import PreparationConfig, SegmenterConfig
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
-from cxrnet.training.dataset import read_images
-from cxrnet.training.segmentation import SegmenterModule, optimiser_of, targets
-from tests.training.conftest import TINY, drawn, segmenter_module, train_fold_in, train_segmenter_in
+from cxrnet.training.dataset import ImageSet
+from cxrnet.training.module import optimiser_of
+from cxrnet.training.segmentation import SegmenterModule, targets
+from tests.training.conftest import TINY, drawn, segmenter_module, train_segmenter_in
 
 
 def rates(folder, config=TINY, *, stop_after=None):
@@ -52,7 +54,7 @@ def test_schedule_goes_on_when_resumed(tmp_path):
     assert rates(tmp_path / "cut") == whole[4:]
 
 
-@pytest.mark.parametrize("steps", [1, 2, 4, 40])
+@pytest.mark.parametrize("steps", [1, 4, 40])
 def test_schedule_never_runs_out(steps):
     network = Segmenter(TINY.segmenter)
     how = optimiser_of(Optimiser(), network, steps)
@@ -77,50 +79,32 @@ def test_targets_have_the_lungs_in_their_channel(channel):
     assert torch.equal(both.sum(dim=1), torch.ones(2, 4, 5))
 
 
-@pytest.mark.parametrize("loss", ["weighted-tanimoto", "tanimoto", "dice"])
+@pytest.mark.parametrize("loss", ["tanimoto", "dice"])
 def test_every_loss_trains(tmp_path, loss):
     result = train_segmenter_in(tmp_path, TINY.model_copy(update={"loss": loss, "phases": (Phase(epochs=1),)}))
     assert 0 <= result["val_dice"] <= 1
 
 
-def test_validation_dice_is_that_of_the_films(tmp_path):
+def test_validation_dice_is_that_of_the_images_whose_mask_is_not_empty(tmp_path):
     config = TINY.model_copy(update={"phases": (Phase(epochs=1),)})
-    module = segmenter_module(config)
+    images = drawn(3, first=50)
+    images.masks[0] = 0
+    module = SegmenterModule(config, drawn(8), images)
     result = train_segmenter_in(tmp_path, config, module=module)
-    films = drawn(2, first=50)
-    images = torch.from_numpy(films.images)[:, None] / 255
     with torch.inference_mode():
-        found = (module.network.eval().lung_probability(images) > 0.5).numpy()
-    true = films.masks > 127
+        found = (module.network.eval().lung_probability(torch.from_numpy(images.images)[:, None] / 255) > 0.5).numpy()
+    true = images.masks > 127
     both, either = (found & true).sum((1, 2)), found.sum((1, 2)) + true.sum((1, 2))
-    assert result["val_dice"] == pytest.approx(((2 * both + 1) / (either + 1)).mean(), abs=1e-5)
+    assert result["val_dice"] == pytest.approx(((2 * both + 1) / (either + 1))[1:].mean(), abs=1e-5)
 
 
-def test_empty_masks_do_not_count_as_found(tmp_path):
-    config = TINY.model_copy(update={"phases": (Phase(epochs=1),)})
-    films = drawn(2, first=50)
-    films.masks[0] = 0
-    module = SegmenterModule(config, drawn(8), films)
-    result = train_segmenter_in(tmp_path, config, module=module)
-    with torch.inference_mode():
-        found = (module.network.eval().lung_probability(torch.from_numpy(films.images)[:, None] / 255) > 0.5).numpy()
-    true = films.masks > 127
-    expected = (2 * (found & true)[1].sum() + 1) / (found[1].sum() + true[1].sum() + 1)
-    assert result["val_dice"] == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize("epoch", [0, 1])
-def test_first_loss_that_is_no_number_ends_the_training_and_names_its_images(tmp_path, epoch):
+def test_first_loss_that_is_no_number_ends_the_training_and_names_its_images(tmp_path):
     module = SegmenterModule(TINY, drawn(8), drawn(2), names=[f"{number}.png" for number in range(8)])
     whole = module._loss
-    module._loss = lambda *batch: whole(*batch) * (torch.nan if module.current_epoch == epoch else 1)
-    with pytest.raises(TrainingError, match=rf"nan in epoch {epoch}.*\.png.*learning_rate \(0\.01\)"):
+    module._loss = lambda *batch: whole(*batch) * (torch.nan if module.current_epoch == 1 else 1)
+    with pytest.raises(TrainingError, match=r"nan in epoch 1.*\.png.*learning_rate \(0\.01\)"):
         train_segmenter_in(tmp_path, module=module)
     assert not (tmp_path / "result.json").exists()
-
-
-def test_fold_learns_what_is_easy(tmp_path):
-    assert train_fold_in(tmp_path)["epochs"] == 4
 
 
 @pytest.mark.slow
@@ -148,7 +132,7 @@ def test_sixteen_real_films_are_learnt_by_heart_by_the_network_of_the_paper(shar
         augmentation=Augmentation(),
         phases=(Phase(epochs=200, batch=4),),
     )
-    films = read_images(manifest.samples[:320:20], config.preparation, with_masks=True)
+    films = ImageSet.of(build_pack(manifest.samples[:320:20], config.preparation, with_masks=True), config.preparation)
     torch.manual_seed(0)
     result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, films, films))
     print(result)

@@ -11,7 +11,7 @@ from cxrnet.cli.data import MASK_VALUES, VOID_VALUE
 from cxrnet.cli.options import MANIFEST, Selection, manifest_options
 
 if TYPE_CHECKING:
-    from cxrnet.training.preflight import DataOptions
+    from cxrnet.training.preflight import RunOptions
 
 app = typer.Typer(help="Train a segmenter, or the folds of a classifier.", no_args_is_help=True)
 
@@ -65,23 +65,21 @@ def segmenter(
     with require("train", "train"):
         from cxrnet.model.registry import open_bundle
         from cxrnet.training.config import SEGMENTER_PRESETS, read_training
-        from cxrnet.training.lightning_patches import check_accelerator, use_machine
+        from cxrnet.training.fit import check_accelerator, use_machine
         from cxrnet.training.segmenter_run import train_segmenter
 
     check_accelerator(accelerator)
     settings = read_training(SEGMENTER_PRESETS[preset], config, {"seed": seed})
     images = selection.read(manifest)
-    options = _data_options(pack, allow_leaks, mask_values, void_value)
+    options = _run_options(resume, pack, allow_leaks, accelerator, mask_values, void_value)
     use_machine(threads)
     bundle = init_from or start
     result = train_segmenter(
         images,
         out,
         settings,
-        resume=resume,
         start=None if bundle is None else open_bundle(bundle),
         workers=workers,
-        trainer_options={"accelerator": accelerator},
         options=options,
     )
     typer.echo(f"{out}: {result['epochs']} epochs, best Dice {result['val_dice']:.4f} in epoch {result['best_epoch']}")
@@ -122,7 +120,7 @@ def classifier(
         from cxrnet.model.registry import open_bundle
         from cxrnet.training.classifier_run import train_classifier
         from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
-        from cxrnet.training.lightning_patches import check_accelerator, use_machine
+        from cxrnet.training.fit import check_accelerator, use_machine
 
     check_accelerator(accelerator)
     settings = read_training(CLASSIFIER_PRESETS[preset], config, {"seed": seed, "folds": folds})
@@ -135,10 +133,8 @@ def classifier(
         settings,
         open_bundle(lungs),
         only=numbers,
-        resume=resume,
         features=features,
-        trainer_options={"accelerator": accelerator},
-        options=_data_options(pack, allow_leaks),
+        options=_run_options(resume, pack, allow_leaks, accelerator),
     )
     for number, result in zip(numbers or range(settings.folds), results, strict=True):
         typer.echo(f"fold {number}: {result['epochs']} epochs, best loss {result['val_loss']:.4f}")
@@ -165,9 +161,8 @@ def ensemble(
 
     with require("train", "ensemble"):
         from cxrnet.model.registry import open_bundle
-        from cxrnet.training.artifacts import BEST, LAST
         from cxrnet.training.ensemble import build_ensemble, build_segmenter
-        from cxrnet.training.run import read_record
+        from cxrnet.training.run import BEST, LAST, read_record
 
     chosen = {"last": LAST, "best": BEST}[weights]
     label, kinds = name or out.name, [read_record(run)["kind"] for run in runs]
@@ -189,16 +184,23 @@ def ensemble(
     typer.echo(f"{bundle.label}: {bundle.folder}")
 
 
-def _data_options(
-    pack: Path | None, allow_leaks: bool, mask_values: str | None = None, void_value: str | None = None
-) -> DataOptions:
+def _run_options(
+    resume: bool,
+    pack: Path | None,
+    allow_leaks: bool,
+    accelerator: str,
+    mask_values: str | None = None,
+    void_value: str | None = None,
+) -> RunOptions:
     from cxrnet.data.masks import parse_mask_values
     from cxrnet.imaging.radiograph import printable
-    from cxrnet.training.preflight import DataOptions
+    from cxrnet.training.preflight import RunOptions
 
-    return DataOptions(
+    return RunOptions(
+        resume=resume,
         values=parse_mask_values(mask_values, void_value),
         pack=pack,
         allow_leaks=allow_leaks,
+        trainer={"accelerator": accelerator},
         say=lambda line: typer.echo(printable(line), err=True),
     )

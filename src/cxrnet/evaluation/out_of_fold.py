@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrnet.arrays import Float32, Float64, Int64
+from cxrnet.data.check import FOLD_COLUMN
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.evaluation.classifier import check_labels, own_columns, score_evaluation
@@ -23,11 +24,10 @@ from cxrnet.evaluation.metrics import classifier_statistic
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, scores_of
 from cxrnet.screening.conformal import conformal_set
-from cxrnet.training.artifacts import LAST, OUT_OF_FOLD
 from cxrnet.training.calibration import fit_calibration
-from cxrnet.training.classifier_run import FOLD_COLUMN, FOLDS
+from cxrnet.training.classifier_run import FOLDS
 from cxrnet.training.out_of_fold import read_out_of_fold
-from cxrnet.training.run import read_record
+from cxrnet.training.run import LAST, OUT_OF_FOLD, read_record
 
 
 def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) -> Evaluation:

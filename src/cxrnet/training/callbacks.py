@@ -1,4 +1,4 @@
-"""What a run writes while it trains: history, best weights, and the outcome at the end.
+"""What a run writes while it trains: history, best weights, and the result at the end.
 
 They are written in the process that trains, and only by the first one where there are several.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
@@ -19,129 +18,93 @@ from safetensors.torch import save
 
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import OutputError, TrainingError
-from cxrnet.training.artifacts import BEST, LAST, write_result
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from cxrnet.training.run import BEST, LAST, write_result
 
 BOARD = "tensorboard"
 
+Draw = Callable[[list[dict[str, float]]], bytes]
+"""From the history so far to a PNG."""
+
 
 class History(Callback):
-    """The quantities of every epoch, kept in the checkpoint and written to `history.csv` and `curves.png`."""
+    """The quantities of every epoch, in the checkpoint, `history.csv`, `curves.png` and as events for TensorBoard."""
 
-    def __init__(self, folder: Path, draw: Callable[[list[dict[str, float]]], bytes] | None) -> None:
+    def __init__(self, folder: Path, draw: Draw | None) -> None:
         self.rows: list[dict[str, float]] = []
         self._folder, self._draw = folder, draw
+        self._board: Any = None
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Add the epoch and written again."""
+        """Add the epoch.
+
+        Raises:
+            TrainingError: A quantity is not finite.
+            OutputError: The disk cannot take it.
+        """
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        strange = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
-        if strange:
-            problem = f"{strange[0]} in epoch {trainer.current_epoch}"
-            remedy = "lower optimiser.learning_rate, or look for images and masks that differ from all others"
-            raise TrainingError(f"{self._folder}: {problem}; {remedy}")
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"{self._folder}: {name} is {value} in epoch {trainer.current_epoch}; lower "
+                    "optimiser.learning_rate, or look for images and masks that differ from all others"
+                )
         self.rows.append({"epoch": trainer.current_epoch, **values})
         if trainer.is_global_zero:
             write_atomic(self._folder / "history.csv", _table(self.rows).encode())
             if self._draw is not None:
                 write_atomic(self._folder / "curves.png", self._draw(self.rows))
+            self._add_events(trainer.current_epoch, values)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the checkpoint keeps."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the history of a checkpoint."""
+        """Restore the history of a checkpoint."""
         self.rows = list(state_dict["rows"])
-
-
-class Board(Callback):
-    """The history as events for TensorBoard, in the folder `tensorboard` of the run, while it trains.
-
-    Events can only be appended, and a viewer reads all files of a folder. So a training that is resumed writes them
-    again with the epochs that its checkpoint knows: no epoch is there twice, also after a kill behind the checkpoint.
-    Nothing is written where the package tensorboard is not installed; `history.csv` has it all.
-    """
-
-    def __init__(self, folder: Path, history: History) -> None:
-        self._folder, self._history = folder / BOARD, history
-        self._writer: SummaryWriter | None = None
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Take away the events of before and write the epochs that are known.
-
-        Raises:
-            OutputError: The disk cannot take them.
-        """
-        if not trainer.is_global_zero:
-            return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return
-        with self._telling():
-            for path in self._folder.glob("events.out.tfevents.*"):
-                path.unlink()
-            self._writer = SummaryWriter(str(self._folder))
-        for row in self._history.rows:
-            self._add(row)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Add the epoch, which the history has by now.
-
-        Raises:
-            OutputError: The disk cannot take it.
-        """
-        self._add(self._history.rows[-1])
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        """Let go of the file."""
-        self._close()
+        """Close the events."""
+        self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Let go of the file."""
-        self._close()
+        """Close the events."""
+        if self._board is not None:
+            self._board.close()
+            self._board = None
 
-    def _add(self, row: dict[str, float]) -> None:
-        if self._writer is None:
-            return
-        with self._telling():
-            for name, value in row.items():
-                if name != "epoch":
-                    self._writer.add_scalar(name, value, int(row["epoch"]))
-            self._writer.flush()
-
-    def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _add_events(self, epoch: int, values: dict[str, float]) -> None:
+        """Nothing is written where tensorboard is not installed; `history.csv` has it all."""
         try:
-            yield
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        try:
+            if self._board is None:  # epochs from here on, which a killed training wrote, are no longer shown
+                self._board = SummaryWriter(str(self._folder / BOARD), purge_step=epoch)
+            for name, value in values.items():
+                self._board.add_scalar(name, value, epoch)
+            self._board.flush()
         except OSError as error:
-            msg = f"{self._folder}: cannot be written ({error.strerror}); free space or choose another folder"
-            raise OutputError(msg) from error
+            raise OutputError.of(self._folder / BOARD, error) from error
 
 
 class Best(Callback):
-    """The weights of the best epoch, written to `best.safetensors` when a better one comes; an end to waiting for it.
+    """The weights of the best epoch in `best.safetensors`, an end to waiting for a better one, and the result.
 
     Epochs before `begins` do not count: they may have been measured on smaller images.
-    Whether to stop follows from the epoch and the best one alone, not from a counter: a training that was killed
-    after the epoch that would have ended it ends at once when it is resumed.
+    Whether to stop follows from the epoch and the best one alone, not from a counter as in Lightning's EarlyStopping:
+    a training that was killed after the epoch that would have ended it ends at once when it is resumed.
     """
 
     def __init__(
-        self, folder: Path, monitor: str, *, is_better_higher: bool, patience: int | None, begins: int = 0
+        self, history: History, folder: Path, monitor: str, *, is_better_higher: bool, patience: int | None, begins: int
     ) -> None:
         self.result: dict[str, Any] = {}
-        self._folder, self._monitor, self._sign = folder, monitor, 1 if is_better_higher else -1
+        self._history, self._folder = history, folder
+        self._monitor, self._sign = monitor, 1 if is_better_higher else -1
         self._patience, self._begins = patience, begins
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -151,41 +114,31 @@ class Best(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Keep the weights if this epoch is the best so far; stop if the best is too long ago."""
         value = float(trainer.callback_metrics[self._monitor])
-        if trainer.current_epoch >= self._begins and self._is_better(value):
+        best = self.result.get(self._monitor, -self._sign * math.inf)
+        if trainer.current_epoch >= self._begins and self._sign * value > self._sign * best:
             self.result = {"best_epoch": trainer.current_epoch, self._monitor: value}
             if trainer.is_global_zero:
                 write_atomic(self._folder / BEST, save(weights_of(pl_module)))
         self._stop_after(trainer, trainer.current_epoch)
+
+    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write the last weights and the result; also where nothing was left to train, never after an exception."""
+        if trainer.is_global_zero:
+            write_atomic(self._folder / LAST, save(weights_of(pl_module)))
+            write_result(self._folder, {"epochs": len(self._history.rows), **self.result})
+        trainer.strategy.barrier("result")
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the checkpoint keeps."""
         return dict(self.result)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best of a checkpoint."""
+        """Restore the best of a checkpoint."""
         self.result = dict(state_dict)
-
-    def _is_better(self, value: float) -> bool:
-        so_far = self.result.get(self._monitor, math.nan)
-        return math.isnan(so_far) or self._sign * value > self._sign * so_far
 
     def _stop_after(self, trainer: lightning.Trainer, epoch: int) -> None:
         if self._patience is not None and self.result and epoch - self.result["best_epoch"] >= self._patience:
             trainer.should_stop = True
-
-
-class Outcome(Callback):
-    """The weights of the last epoch and the result, written where the training ran: perhaps in another process."""
-
-    def __init__(self, folder: Path, history: History, best: Best) -> None:
-        self._folder, self._history, self._best = folder, history, best
-
-    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write both; called also where a resumed training has nothing left to train, never after an exception."""
-        if trainer.is_global_zero:
-            write_atomic(self._folder / LAST, save(weights_of(pl_module)))
-            write_result(self._folder, {"epochs": len(self._history.rows), **self._best.result})
-        trainer.strategy.barrier("outcome")
 
 
 def weights_of(module: lightning.LightningModule) -> dict[str, Any]:

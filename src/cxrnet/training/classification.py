@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset
 
-from cxrnet.arrays import Float64, Int64
+from cxrnet.arrays import Float32, Float64, Int64
 from cxrnet.nn.classifier import Fold
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.dataset import EpochOrder, seed_step
 from cxrnet.training.features import Features
-from cxrnet.training.finite import require_finite
 from cxrnet.training.losses import class_weights, weighted_cross_entropy
-from cxrnet.training.segmentation import optimiser_of
+from cxrnet.training.module import TrainingModule, optimiser_of
 
 
 class FeatureSet(Dataset[tuple[Tensor, Tensor]]):
@@ -53,7 +51,7 @@ class FeatureSet(Dataset[tuple[Tensor, Tensor]]):
         )
 
 
-class FoldModule(lightning.LightningModule):
+class FoldModule(TrainingModule):
     """One fold of Module 2, its loss, its optimiser and its images.
 
     Args:
@@ -66,6 +64,8 @@ class FoldModule(lightning.LightningModule):
         names: File names of all images, for messages.
     """
 
+    config: ClassifierTraining
+
     def __init__(
         self,
         config: ClassifierTraining,
@@ -77,43 +77,37 @@ class FoldModule(lightning.LightningModule):
         draws: Float64 | None = None,
         names: Sequence[str] = (),
     ) -> None:
-        super().__init__()
-        self.config, self._labels, self._features = config, labels, features
-        self._train, self.validation, self._draws = train, validation, draws
-        self._names, self._order = names, EpochOrder(0, seed=0, epoch=0)
-        self._copies = 2 if config.consistency else 1
-        self.network = Fold(config.classifier).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(Fold(config.classifier), [names[index] for index in train] if names else ())
+        self.config, self.validation, self._draws = config, validation, draws
+        self._train = FeatureSet(features, train, labels, copies=2 if config.consistency else 1)
+        self._held_out = FeatureSet(features, validation, labels, copies=0)
         counts = torch.from_numpy(np.bincount(labels[train], minlength=len(config.classifier.classes)))
         self.register_buffer("_weights", class_weights(counts) if config.balance == "class" else None)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the images of this epoch; asked for again in every epoch."""
-        images = FeatureSet(self._features, self._train, self._labels, copies=self._copies)
-        order = self._order = EpochOrder(
-            len(images),
-            seed=self.config.seed,
-            epoch=self.current_epoch,
-            rank=self.trainer.global_rank,
-            ranks=self.trainer.world_size,
-            draws=self._draws,
-            number=self.config.draws,
-        )
-        return DataLoader(images, batch_size=self.config.batch, sampler=order)
-
-    def recompute_batch_norm(self) -> None:
-        """Compute the batch-norm statistics again with the weights as they are; the same each time it is done."""
-        images = FeatureSet(self._features, self._train, self._labels, copies=self._copies)
-        seed, epoch = self.config.seed, self.config.epochs
-        order = EpochOrder(len(images), seed=seed, epoch=epoch, draws=self._draws, number=self.config.draws)
-        seed_step(seed, epoch)
-        update_bn(DataLoader(images, batch_size=self.config.batch, sampler=order), self)
-        self.eval()
+        config = self.config
+        order = self.epoch_order(len(self._train), config.batch, draws=self._draws, number=config.draws)
+        return DataLoader(self._train, batch_size=config.batch, sampler=order)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return the images that were kept out, as they are."""
-        images = FeatureSet(self._features, self.validation, self._labels, copies=0)
-        order = EpochOrder(len(images), seed=0, epoch=0, is_shuffled=False)
-        return DataLoader(images, batch_size=32, sampler=order)
+        order = EpochOrder(len(self._held_out), seed=0, epoch=0, is_shuffled=False)
+        return DataLoader(self._held_out, batch_size=32, sampler=order)
+
+    def recompute_batch_norm(self) -> None:
+        """Compute the batch-norm statistics again with the weights as they are; the same each time it is done."""
+        seed, epoch = self.config.seed, self.config.epochs
+        order = EpochOrder(len(self._train), seed=seed, epoch=epoch, draws=self._draws, number=self.config.draws)
+        seed_step(seed, epoch)
+        update_bn(DataLoader(self._train, batch_size=self.config.batch, sampler=order), self)
+        self.eval()
+
+    def held_out_logits(self) -> Float32:
+        """Return the logits of the images that were kept out, float32 [image, class]."""
+        self.eval()
+        with torch.inference_mode():
+            return torch.cat([self(features).mean(dim=1) for features, _ in self.val_dataloader()]).numpy()
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits, float [batch, copy, class], of features float [batch, copy, channel, rows, columns]."""
@@ -121,15 +115,9 @@ class FoldModule(lightning.LightningModule):
         logits: Tensor = self.network(flat[:, :-2], flat[:, -2], image=flat[:, -1]).logits
         return logits.view(*features.shape[:2], -1)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
-        """Return the loss of a batch."""
-        seed_step(self.config.seed, self.current_epoch, step, self.trainer.global_rank)
-        features, labels = batch
-        loss = self._log_step("train", self(features), labels)
-        indices = self._order.batch(step, self.config.batch)
-        images = [self._names[int(self._train[index])] for index in indices] if self._names else []
-        require_finite(loss, epoch=self.current_epoch, images=images, optimiser=self.config.optimiser)
-        return loss
+    def training_loss(self, images: Tensor, truth: Tensor) -> Tensor:
+        """Return the loss of a batch, float [], and log it."""
+        return self._log_step("train", self(images), truth)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Log loss and accuracy of images that were kept out."""
@@ -148,10 +136,8 @@ class FoldModule(lightning.LightningModule):
         loss = weighted_cross_entropy(logits.flatten(0, 1), every, weights=weights)
         if logits.shape[1] > 1:
             loss = loss + self.config.consistency * disagreement(logits)
-        accuracy = (logits.flatten(0, 1).argmax(dim=1) == every).float().mean()
-        config = {"on_step": False, "on_epoch": True, "prog_bar": True, "batch_size": len(labels), "sync_dist": True}
-        self.log(f"{part}_loss", loss, **config)  # type: ignore[arg-type]
-        self.log(f"{part}_accuracy", accuracy, **config)  # type: ignore[arg-type]
+        self.log_mean(f"{part}_loss", loss, len(labels))
+        self.log_mean(f"{part}_accuracy", (logits.flatten(0, 1).argmax(dim=1) == every).float().mean(), len(labels))
         return loss
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,22 +29,31 @@ from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import Standardisation
-from cxrnet.training.artifacts import LAST, OUT_OF_FOLD, is_finished, read_result, read_weights, write_result
 from cxrnet.training.callbacks import weights_of
 from cxrnet.training.classification import FoldModule
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.dataset import ImageSet, digest
-from cxrnet.training.features import Features, open_features
-from cxrnet.training.lock import is_first_process, lock_run
-from cxrnet.training.lungs import open_lungs
-from cxrnet.training.preflight import DataOptions, check_data, choose_rows, read_data, write_files
-from cxrnet.training.provenance import write_data
-from cxrnet.training.run import fit, open_run, read_record, require_resume
+from cxrnet.training.features import Features, FeatureSource, open_features, open_lungs
+from cxrnet.training.fit import fit
+from cxrnet.training.out_of_fold import write_out_of_fold
+from cxrnet.training.preflight import RunOptions, check_data, choose_rows, read_data, start_run
+from cxrnet.training.run import (
+    LAST,
+    OUT_OF_FOLD,
+    is_finished,
+    is_first_process,
+    lock_run,
+    open_run,
+    read_record,
+    read_result,
+    read_weights,
+    require_resume,
+    write_result,
+)
 from cxrnet.training.sampling import draw_probabilities
 from cxrnet.training.segmenter_run import draw_curves
 
 STANDARDISATION, FOLDS = "standardisation.json", "folds.csv"
-__all__ = ["FOLDS", "FOLD_COLUMN", "OUT_OF_FOLD", "STANDARDISATION", "run_identity", "train_classifier"]
 
 
 def train_classifier(
@@ -54,10 +63,8 @@ def train_classifier(
     segmenter: Bundle,
     *,
     only: Sequence[int] = (),
-    resume: bool = False,
     features: Path | None = None,
-    trainer_options: Mapping[str, Any] | None = None,
-    options: DataOptions | None = None,
+    options: RunOptions | None = None,
 ) -> list[dict[str, Any]]:
     """Train the folds of Module 2 on the images of a manifest into `folder`; return the result of each.
 
@@ -70,11 +77,9 @@ def train_classifier(
         config: The training.
         segmenter: A bundle whose Module 1 finds the lungs.
         only: Folds to train; empty trains all.
-        resume: Whether the folder may hold the training to resume.
         features: Folder for lung masks and scattering coefficients, which several trainings may share; None keeps
             them in the run.
-        trainer_options: Further options of Lightning's trainer.
-        options: How the data are read and checked.
+        options: How the data are read and checked, and how it runs.
 
     Raises:
         UsageError: Labels that are no classes, a class that a fold would not see, no such fold, or the folder
@@ -82,63 +87,58 @@ def train_classifier(
         LeakError: A check found errors: unreadable files, patients in two folds, contradictory labels.
         TrainingError: A loss is not finite, or no checkpoint is sound.
     """
-    options = options or DataOptions()
-    require_resume(folder, resume=resume, settings=config.model_dump(mode="json"))
-    whole, samples = manifest, choose_rows(manifest.samples, options.say)
-    manifest = replace(manifest, samples=tuple(samples))
-    labels = label_indices(samples, config.classifier.classes)
-    given = given_folds(samples, config)
-    unknown = sorted(set(only) - set(range(config.folds)))
-    if unknown:
+    options = options or RunOptions()
+    settings = config.model_dump(mode="json")
+    require_resume(folder, resume=options.resume, settings=settings)
+    samples = choose_rows(manifest.samples, options.say)
+    labels = _label_indices(samples, config.classifier.classes)
+    folds = _given_folds(samples, config)
+    if unknown := sorted(set(only) - set(range(config.folds))):
         numbers = ", ".join(map(str, unknown))
         raise UsageError(f"--fold {numbers}: no such fold; there are 0 to {config.folds - 1}")
-    require_sound(check_rows(whole.samples), allow_leaks=options.allow_leaks)
+    require_sound(check_rows(manifest.samples), allow_leaks=options.allow_leaks)
     # Without given folds, which are made below, two would have to share every class at least.
-    check_classes(labels, np.arange(len(labels)) if given is None else given, config.classifier.classes)
+    _check_classes(labels, np.arange(len(labels)) if folds is None else folds, config.classifier.classes)
     with lock_run(folder):
         data = read_data(samples, folder, config.preparation, options, with_masks=False)
-        folds = given
         if folds is None:
             folds = assign_folds(samples, folds=config.folds, seed=config.seed, duplicates=data.duplicates)
-            check_classes(labels, folds, config.classifier.classes)
-        accepted = check_data(whole, data, [f"fold {fold}" for fold in folds], options, what="fold")
+            _check_classes(labels, folds, config.classifier.classes)
+        accepted = check_data(manifest, data, [f"fold {fold}" for fold in folds], options, what="fold")
+        masks = {"name": segmenter.config.name, "version": segmenter.config.version, "sha256": segmenter.sha256}
         record = {
             "kind": "classifier",
             "manifest": manifest.path.name,
             "films": {"all": len(samples), "sha256": digest(samples)},
-            "segmenter": {
-                "name": segmenter.config.name,
-                "version": segmenter.config.version,
-                "sha256": segmenter.sha256,
-            },
-            "settings": config.model_dump(mode="json"),
+            "segmenter": masks,
+            "settings": settings,
         }
-        open_run(folder, record, resume=resume)
-        write_data(folder, manifest, {"all": samples}, accepted)
-        write_files(folder, data)
+        start_run(folder, record, data, manifest, {"all": samples}, accepted, resume=options.resume)
         images = ImageSet.of(data.pack, config.preparation)
         prepared = images.prepared
         normalisation = Standardisation(mean=float(prepared.mean()), std=float(prepared.std()))
         write_atomic(folder / STANDARDISATION, normalisation.model_dump_json().encode())
-        write_folds(folder / FOLDS, manifest, folds)
+        manifest = replace(manifest, samples=tuple(samples))
+        _write_folds(folder / FOLDS, manifest, folds)
         kept = features or folder / "features"
-        probabilities = open_lungs(kept, segmenter, prepared)
-        maps = open_features(kept, images.images, probabilities, normalisation, config)
+        lungs = open_lungs(kept, segmenter, prepared)
+        source = FeatureSource(images=images.images, lungs=lungs, normalisation=normalisation, config=config)
+        maps = open_features(kept, source)
     return [
-        train_fold(number, folder, config, maps, labels, folds, manifest, trainer_options)
+        _train_fold(number, folder, config, maps, labels, folds, samples, options)
         for number in only or range(config.folds)
     ]
 
 
-def train_fold(
+def _train_fold(
     number: int,
     run: Path,
     config: ClassifierTraining,
     features: Features,
     labels: Int64,
     folds: Int64,
-    manifest: Manifest,
-    trainer_options: Mapping[str, Any] | None,
+    samples: Sequence[Sample],
+    options: RunOptions,
 ) -> dict[str, Any]:
     """Train one fold into its folder of a run and write its logits of the images it has not seen; return its result."""
     folder = run / f"fold{number}"
@@ -151,9 +151,9 @@ def train_fold(
         train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
         draws = None
         if config.balance == "source":
-            sources = [manifest.samples[int(index)].source for index in train]
+            sources = [samples[int(index)].source for index in train]
             draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
-        names = [sample.image.name for sample in manifest.samples]
+        names = [sample.image.name for sample in samples]
         module = FoldModule(config, features, labels, train, validation, draws=draws, names=names)
         result = fit(
             module,
@@ -163,14 +163,15 @@ def train_fold(
             is_better_higher=False,
             patience=config.patience,
             draw=draw_curves,
-            trainer_options=trainer_options,
+            trainer_options=options.trainer,
         )
         module.network.load_state_dict(read_weights(folder, LAST))  # it may have been trained in another process
         if config.settles:
             module.recompute_batch_norm()
             if is_first_process():
                 write_atomic(folder / LAST, save(weights_of(module)))
-        write_out_of_fold(folder / OUT_OF_FOLD, module, manifest)
+        held_out = [samples[int(index)] for index in validation]
+        write_out_of_fold(folder / OUT_OF_FOLD, held_out, module.held_out_logits(), config.classifier.classes)
         if is_first_process():
             write_result(folder, result)
     return result
@@ -183,12 +184,7 @@ def run_identity(run: Path) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:
-    """Return int64 [sample], the index of each label.
-
-    Raises:
-        UsageError: A label is not one of the classes.
-    """
+def _label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:
     for sample in samples:
         if sample.label not in classes:
             raise UsageError(
@@ -198,52 +194,31 @@ def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:
     return np.array([classes.index(str(sample.label)) for sample in samples], np.int64)
 
 
-def given_folds(samples: Sequence[Sample], config: ClassifierTraining) -> Int64 | None:
-    """Return int64 [sample], the folds of the column `fold`; None where the manifest has none.
-
-    Raises:
-        UsageError: The column holds something other than the numbers of all folds.
-    """
+def _given_folds(samples: Sequence[Sample], config: ClassifierTraining) -> Int64 | None:
+    """The folds of the column `fold`, int64 [sample]; None where the manifest has none."""
     given = [sample.values.get(FOLD_COLUMN, "") for sample in samples]
     if not any(given):
         return None
     if set(given) != {str(number) for number in range(config.folds)}:
         values = ", ".join(sorted(fold or "nothing" for fold in set(given)))
-        remedy = f"every row needs one of 0 to {config.folds - 1}, and all are needed"
-        raise UsageError(f"manifest: column fold holds {values}; {remedy}")
+        raise UsageError(
+            f"manifest: column fold holds {values}; every row needs one of 0 to {config.folds - 1}, and all are needed"
+        )
     return np.array([int(fold) for fold in given], np.int64)
 
 
-def check_classes(labels: Int64, folds: Int64, classes: Sequence[str]) -> None:
-    """Hold that every fold is trained on images of every class.
-
-    Raises:
-        UsageError: A fold would not see a class.
-    """
+def _check_classes(labels: Int64, folds: Int64, classes: Sequence[str]) -> None:
+    """Check that every fold is trained on images of every class."""
     for fold in np.unique(folds):
-        missing = [name for index, name in enumerate(classes) if not np.any(labels[folds != fold] == index)]
-        if missing:
-            msg = f"manifest: no image of class {missing[0]} is left to train fold {fold}"
-            raise UsageError(f"{msg}; add images, or name other classes")
+        for index, name in enumerate(classes):
+            if not np.any(labels[folds != fold] == index):
+                raise UsageError(
+                    f"manifest: no image of class {name} is left to train fold {fold}; add images, or name other "
+                    "classes"
+                )
 
 
-def write_folds(path: Path, manifest: Manifest, folds: Int64) -> None:
-    """Write the rows of the manifest with their folds."""
+def _write_folds(path: Path, manifest: Manifest, folds: Int64) -> None:
     fields = [name for name in manifest.fields if name != FOLD_COLUMN]
     rows = ({**sample.values, FOLD_COLUMN: str(fold)} for sample, fold in zip(manifest.samples, folds, strict=True))
     write_manifest(path, [*fields, FOLD_COLUMN], rows)
-
-
-def write_out_of_fold(path: Path, module: FoldModule, manifest: Manifest) -> None:
-    """Write the logits of the images that a fold was not trained on."""
-    classes = module.config.classifier.classes
-    columns = [f"logit_{name}" for name in classes]
-    module.eval()
-    with torch.inference_mode():
-        logits = torch.cat([module(features).mean(dim=1) for features, _ in module.val_dataloader()]).numpy()
-    rows = []
-    for index, values in zip(module.validation, logits, strict=True):
-        sample = manifest.samples[int(index)]
-        texts = {column: repr(float(value)) for column, value in zip(columns, values, strict=True)}
-        rows.append({"image": str(sample.image), "label": str(sample.label), "group_id": sample.group, **texts})
-    write_manifest(path, ["image", "label", "group_id", *columns], rows)

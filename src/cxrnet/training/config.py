@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import YAMLError
 
 from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import UsageError
 from cxrnet.model.config import NEW_PREPARATION, ClassifierConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
 from cxrnet.model.record import Frozen, Positive
-from cxrnet.training.yaml_file import read_yaml
 
 Rate = Annotated[float, Field(gt=0)]
 
@@ -197,7 +199,7 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
         UsageError: The file cannot be read, or a field or value is not accepted.
     """
     where = path.name if path is not None else "training"
-    given = {} if path is None else read_yaml(path)
+    given = {} if path is None else _read_yaml(path)
     given |= {field: value for field, value in changes.items() if value is not None}
     for field, presets in _PRESETS.items():
         if isinstance(given.get(field), str):
@@ -228,3 +230,18 @@ def _preset(where: str, field: str, name: str, presets: Mapping[str, Frozen]) ->
     if name not in presets:
         raise UsageError(f"{where}: {field} {name} is not known; choose from {', '.join(presets)}")
     return presets[name].model_dump(mode="json")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """The fields of a file in YAML 1.2, where `1e-3` is a number and `yes` is a word."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
+    except DuplicateKeyError as error:
+        problem = str(error.problem).removeprefix("found ").split(" with value")[0]
+        raise UsageError(f"{path.name}: line {error.problem_mark.line + 1}: {problem}; give each field once") from error
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        problem = f"is not a readable YAML file ({type(error).__name__})"
+        raise UsageError(f"{path}: {problem}; give fields and values") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: holds {type(content).__name__}; give fields and values")
+    return content

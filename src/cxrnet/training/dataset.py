@@ -21,10 +21,8 @@ from torch.utils.data import Dataset, Sampler
 from cxrnet.arrays import Bool, Float64, UInt8
 from cxrnet.data.acquisition import Acquisition, change
 from cxrnet.data.augment import Augmentation, draw, warp
-from cxrnet.data.check import require_sound
 from cxrnet.data.manifest import Sample
-from cxrnet.data.pack import Pack, build_pack
-from cxrnet.errors import UsageError
+from cxrnet.data.pack import Pack
 from cxrnet.imaging.preprocess import EQUALISERS, Equalisation
 from cxrnet.model.config import PreparationConfig
 from cxrnet.training.config import Phase
@@ -88,20 +86,6 @@ class ImageSet:
             masks=None if self.masks is None else shrink(self.masks),
             void=None if self.void is None else shrink(self.void.astype(np.uint8) * np.uint8(255)) > 0,
         )
-
-
-def read_images(samples: Sequence[Sample], config: PreparationConfig, *, with_masks: bool) -> ImageSet:
-    """Return the images of some samples at the size of the networks.
-
-    Raises:
-        UsageError: There are no samples.
-        LeakError: An image or a mask cannot be read, or a row has no mask.
-    """
-    if not samples:
-        raise UsageError("manifest: no images are left; look at --where, the split column and the labels")
-    pack = build_pack(samples, config, with_masks=with_masks)
-    require_sound(pack.problems, allow_leaks=False)
-    return ImageSet.of(pack, config)
 
 
 def digest(samples: Sequence[Sample]) -> str:

@@ -1,4 +1,4 @@
-"""What Module 2 sees of moved images, made once: scattering coefficients and pooled lung masks, kept on disk.
+"""What Module 2 sees of augmented images, made once and kept on disk: lung masks, scattering coefficients.
 
 They do not depend on the weights, and the folds of a cross-validation share them. Each image is there as it is
 (variant 0) and in some augmented copies, image and lung mask moved alike (paper 2.2.2.2).
@@ -10,10 +10,10 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,22 +22,25 @@ from onnxruntime import InferenceSession
 from torch import Tensor
 from torch.nn import functional
 
-from cxrnet.arrays import Float32, UInt8
+from cxrnet.arrays import UInt8
 from cxrnet.atomic import write_atomic
 from cxrnet.data.acquisition import change
 from cxrnet.data.augment import draw, warp
-from cxrnet.errors import OutputError
 from cxrnet.export.fused import FusedScattering
 from cxrnet.export.onnx import export_module
 from cxrnet.imaging.preprocess import EQUALISERS
+from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import ScatteringConfig, Standardisation
+from cxrnet.model.runtime import Runtime
 from cxrnet.nn.network import lung_mask, pooled, scattering_input
 from cxrnet.training.config import ClassifierTraining
-from cxrnet.training.lock import is_first_process
+from cxrnet.training.run import is_first_process
 
 BATCH = 16
 MARGIN = 6
 ARRAY, RECORD = "features.f16", "features.json"
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,88 +70,154 @@ class Features:
         return torch.from_numpy(self.values[variant, index].astype(np.float32))
 
 
-def open_features(
-    folder: Path, images: UInt8, probabilities: Float32, normalisation: Standardisation, config: ClassifierTraining
-) -> Features:
-    """Return the features of the images, from `folder` if they are there whole and of these images, else made again.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FeatureSource:
+    """What features are made of.
 
-    Args:
-        folder: Where they are kept, in a folder of their own by what they were made of, so that trainings may share it.
+    Attributes:
         images: uint8 [image, height, width], before histogram equalisation.
-        probabilities: float32 [image, height, width], their lung probabilities, in [0, 1].
+        lungs: uint8 of that shape, their lung probabilities times 255.
         normalisation: Mean and standard deviation of the training images.
         config: The training: scattering, lung mask, augmentation, variants and seed are taken from it.
     """
-    channels = config.classifier.scattering.channels + 2
-    originals = originals_of(config)
-    shape = (
-        config.variants + originals,
-        len(images),
-        channels,
-        *pooled(torch.zeros(1, *images.shape[1:]), config.classifier).shape[1:],
-    )
-    record: dict[str, Any] = {"shape": shape, "of": _digest(images, probabilities, normalisation, config)}
-    folder /= hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
-    path = folder / ARRAY
-    if is_first_process():
-        if not _is_recorded(folder, record):
-            _make(folder, images, probabilities, normalisation, config, record)
-    else:
-        while not _is_recorded(folder, record):
-            time.sleep(1)
-    return Features(values=np.memmap(path, np.float16, "r", shape=shape), originals=originals)
+
+    images: UInt8
+    lungs: UInt8
+    normalisation: Standardisation
+    config: ClassifierTraining
+
+    @property
+    def originals(self) -> int:
+        """How many variants are the image as it is; their logits are averaged."""
+        return 2 if self.config.classifier.mirror_average else 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the features."""
+        classifier, size = self.config.classifier, self.images.shape[1:]
+        rows, columns = pooled(torch.zeros(1, *size), classifier).shape[1:]
+        variants = self.config.variants + self.originals
+        return (variants, len(self.images), classifier.scattering.channels + 2, rows, columns)
+
+    def digest(self) -> str:
+        """Return the sha256 of all that the features depend on."""
+        config, classifier = self.config, self.config.classifier
+        sha = hashlib.sha256(self.images.tobytes())
+        sha.update(self.lungs.tobytes())
+        parts = (self.normalisation, classifier.scattering, config.lung_mask, config.augmentation, config.acquisition)
+        rest = (config.seed, config.lungs, classifier.input_stride, config.preparation.equalisation)
+        mirror = ("mirror_average",) if classifier.mirror_average else ()  # caches made before the choice stay valid
+        sha.update(json.dumps([*(one.model_dump(mode="json") for one in parts), *rest, *mirror]).encode())
+        return sha.hexdigest()
+
+    def batches(self) -> Iterator[bytes]:
+        """Yield the features, batch by batch in the order of the file."""
+        config, classifier = self.config, self.config.classifier
+        inside = scattering_input(torch.zeros(1, *self.images.shape[1:]), classifier, self.normalisation)
+        scattering = fast_scattering(classifier.scattering, *inside.shape[1:])
+        for variant in range(self.shape[0]):
+            for start in range(0, len(self.images), BATCH):
+                batch = range(start, min(start + BATCH, len(self.images)))
+                pairs = [self._augmented(variant, index) for index in batch]
+                image = torch.from_numpy(np.stack([pair[0] for pair in pairs])).float()
+                probability = torch.from_numpy(np.stack([pair[1] for pair in pairs])).float() / 255
+                if config.lungs == "blacked-out":
+                    image, probability = black_out(image, probability)
+                with torch.inference_mode():
+                    mask = lung_mask(probability, image, config.lung_mask)
+                    coefficients = scattering(scattering_input(image, classifier, self.normalisation))
+                    planes = torch.stack([pooled(plane, classifier) for plane in (mask, image / 255)], dim=1)
+                    yield torch.cat([coefficients, planes], dim=1).half().numpy().tobytes()
+
+    def _augmented(self, variant: int, index: int) -> tuple[UInt8, UInt8]:
+        """One variant of an image, equalised, and of its lungs."""
+        image, lungs, config = self.images[index], self.lungs[index], self.config
+        equalise = EQUALISERS[config.preparation.equalisation]
+        if variant < self.originals:
+            step = -1 if variant else 1
+            return equalise(image)[:, ::step], lungs[:, ::step]
+        variant -= self.originals - 1
+        height, width = image.shape
+        matrix = draw(config.augmentation, height=height, width=width, seed=config.seed, epoch=variant, index=index)
+        rng = np.random.default_rng((config.seed, variant, index, 2))
+        image, lungs = change(warp(image, matrix), warp(lungs, matrix), config.acquisition, rng)
+        return equalise(image), lungs
 
 
-def originals_of(config: ClassifierTraining) -> int:
-    """Return how many variants are the image as it is; their logits are averaged."""
-    return 2 if config.classifier.mirror_average else 1
+def open_features(folder: Path, source: FeatureSource) -> Features:
+    """Return the features of the images, from `folder` if they are there whole and of this source, else made again.
+
+    Args:
+        folder: Where they are kept, in a folder of their own by what they were made of, so that trainings may share it.
+        source: What they are made of.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    record = json.dumps({"shape": source.shape, "of": source.digest()}).encode()
+    folder /= hashlib.sha256(record).hexdigest()[:16]
+    size = np.dtype(np.float16).itemsize * math.prod(source.shape)
+
+    def find() -> bool | None:
+        """None until they are whole: the record is written after them."""
+        try:
+            is_whole = json.loads((folder / RECORD).read_bytes()) == json.loads(record)
+            return (is_whole and (folder / ARRAY).stat().st_size == size) or None
+        except (OSError, ValueError):
+            return None
+
+    def make() -> None:
+        write_atomic(folder / ARRAY, source.batches())
+        write_atomic(folder / RECORD, record)
+
+    _find_or_make(find, make)
+    values = np.memmap(folder / ARRAY, np.float16, "r", shape=source.shape)
+    return Features(values=values, originals=source.originals)
 
 
-def _make(
-    folder: Path,
-    images: UInt8,
-    probabilities: Float32,
-    normalisation: Standardisation,
-    config: ClassifierTraining,
-    record: dict[str, Any],
-) -> None:
-    """Write them aside, then under their name, then the record: where it is, they are whole."""
-    aside = folder / f"{ARRAY}.part"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / RECORD).unlink(missing_ok=True)
-        values = np.memmap(aside, np.float16, "w+", shape=record["shape"])
-        _fill(values, images, probabilities, normalisation, config)
-        values.flush()
-        aside.replace(folder / ARRAY)
-    except OSError as error:
-        msg = f"{folder}: features cannot be written ({error.strerror}); free space or choose another folder"
-        raise OutputError(msg) from error
-    write_atomic(folder / RECORD, json.dumps(record).encode())
+def open_lungs(folder: Path, segmenter: Bundle, images: UInt8) -> UInt8:
+    """Return the lung probability of each image times 255, uint8 [image, height, width].
+
+    They are read from `folder` where this segmenter has found them in these images before, else they are found again.
+
+    Args:
+        folder: Where they are kept, under a name of the segmenter and the images.
+        segmenter: A bundle with Module 1.
+        images: uint8 [image, height, width], prepared images.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    digest = hashlib.sha256(images.tobytes()).hexdigest()
+    path = folder / f"lungs-{segmenter.sha256[:16]}-{digest[:16]}.u8"
+
+    def find() -> UInt8 | None:
+        """None where they are not there, or damaged; their SHA-256 follows them, but in files of earlier versions."""
+        content = path.read_bytes() if path.is_file() else b""
+        values, digest = content[: images.size], content[images.size :]
+        if len(values) < images.size or (digest and digest != hashlib.sha256(values).digest()):
+            return None
+        return np.frombuffer(values, np.uint8).reshape(images.shape)
+
+    def make() -> None:
+        runtime = Runtime(segmenter)
+        found = [np.rint(runtime.lung_probability(image) * 255).astype(np.uint8) for image in images]
+        content = np.stack(found).tobytes()
+        write_atomic(path, content + hashlib.sha256(content).digest())
+
+    return _find_or_make(find, make)
 
 
-def _fill(
-    values: NDArray[np.float16],
-    images: UInt8,
-    probabilities: Float32,
-    normalisation: Standardisation,
-    config: ClassifierTraining,
-) -> None:
-    inside = scattering_input(torch.zeros(1, *images.shape[1:]), config.classifier, normalisation)
-    scattering = fast_scattering(config.classifier.scattering, *inside.shape[1:])
-    for variant in range(len(values)):
-        for start in range(0, len(images), BATCH):
-            batch = range(start, min(start + BATCH, len(images)))
-            pairs = [_moved(images[index], probabilities[index], config, variant, index) for index in batch]
-            image = torch.from_numpy(np.stack([pair[0] for pair in pairs])).float()
-            probability = torch.from_numpy(np.stack([pair[1] for pair in pairs])).float() / 255
-            if config.lungs == "blacked-out":
-                image, probability = black_out(image, probability)
-            with torch.inference_mode():
-                mask = lung_mask(probability, image, config.lung_mask)
-                coefficients = scattering(scattering_input(image, config.classifier, normalisation))
-                planes = torch.stack([pooled(plane, config.classifier) for plane in (mask, image / 255)], dim=1)
-                values[variant, start : batch.stop] = torch.cat([coefficients, planes], dim=1).half().numpy()
+def _find_or_make(find: Callable[[], Found | None], make: Callable[[], None]) -> Found:
+    """What `find` finds, made by the first process where it is not there; the others wait for it."""
+    found = find()
+    if found is None and is_first_process():
+        make()
+        found = find()
+    while found is None:
+        time.sleep(1)
+        found = find()
+    return found
 
 
 def fast_scattering(config: ScatteringConfig, height: int, width: int) -> Callable[[Tensor], Tensor]:
@@ -174,40 +243,3 @@ def black_out(image: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
     grown = functional.max_pool2d(probability[:, None], 2 * MARGIN + 1, stride=1, padding=MARGIN)[:, 0]
     is_lung = grown > 0.5
     return image.masked_fill(is_lung, 0), (~is_lung).float()
-
-
-def _moved(
-    image: UInt8, probability: Float32, config: ClassifierTraining, variant: int, index: int
-) -> tuple[UInt8, UInt8]:
-    mask = np.rint(probability * 255).astype(np.uint8)
-    equalise = EQUALISERS[config.preparation.equalisation]
-    originals = originals_of(config)
-    if variant < originals:
-        step = -1 if variant else 1
-        return equalise(image)[:, ::step], mask[:, ::step]
-    variant -= originals - 1
-    height, width = image.shape
-    matrix = draw(config.augmentation, height=height, width=width, seed=config.seed, epoch=variant, index=index)
-    rng = np.random.default_rng((config.seed, variant, index, 2))
-    image, mask = change(warp(image, matrix), warp(mask, matrix), config.acquisition, rng)
-    return equalise(image), mask
-
-
-def _digest(images: UInt8, probabilities: Float32, normalisation: Standardisation, config: ClassifierTraining) -> str:
-    sha = hashlib.sha256(images.tobytes())
-    sha.update(np.rint(probabilities * 255).astype(np.uint8).tobytes())
-    parts = (normalisation, config.classifier.scattering, config.lung_mask, config.augmentation, config.acquisition)
-    classifier = config.classifier
-    rest = (config.seed, config.lungs, classifier.input_stride, config.preparation.equalisation)
-    mirror = ("mirror_average",) if classifier.mirror_average else ()  # caches made before the choice stay valid
-    sha.update(json.dumps([*(one.model_dump(mode="json") for one in parts), *rest, *mirror]).encode())
-    return sha.hexdigest()
-
-
-def _is_recorded(folder: Path, record: dict[str, Any]) -> bool:
-    size = np.dtype(np.float16).itemsize * math.prod(record["shape"])
-    try:
-        is_same = json.loads((folder / RECORD).read_bytes()) == json.loads(json.dumps(record))
-        return bool(is_same and (folder / ARRAY).stat().st_size == size)
-    except (OSError, ValueError):
-        return False

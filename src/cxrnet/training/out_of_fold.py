@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrnet.arrays import Float64, Int64
-from cxrnet.data.manifest import Sample
+from cxrnet.arrays import Float64, Floating, Int64
+from cxrnet.data.manifest import Sample, write_manifest
 from cxrnet.errors import UsageError
 
 
@@ -38,6 +38,21 @@ class OutOfFold:
         """
         if self.images != tuple(sample.image.name for sample in samples):
             raise UsageError(f"{self.path}: has other images than folds.csv lists for this fold; train the fold again")
+
+
+def write_out_of_fold(path: Path, samples: Sequence[Sample], logits: Floating, classes: Sequence[str]) -> None:
+    """Write logits [image, class] of the images that a fold was not trained on."""
+    columns = [f"logit_{name}" for name in classes]
+    rows = [
+        {
+            "image": str(sample.image),
+            "label": str(sample.label),
+            "group_id": sample.group,
+            **{column: repr(float(value)) for column, value in zip(columns, values, strict=True)},
+        }
+        for sample, values in zip(samples, logits, strict=True)
+    ]
+    write_manifest(path, ["image", "label", "group_id", *columns], rows)
 
 
 def read_out_of_fold(path: Path, classes: Sequence[str]) -> OutOfFold:

@@ -7,37 +7,42 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cxrnet.atomic import write_atomic
 from cxrnet.data.check import check_rows, duplicate_pairs, find_duplicates, find_leaks, require_sound
+from cxrnet.data.description import describe_images
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.data.masks import AUTOMATIC, MaskValues
 from cxrnet.data.pack import Pack, digest_files, open_pack
-from cxrnet.data.problem import Problem
 from cxrnet.errors import UsageError
 from cxrnet.model.config import PreparationConfig
-from cxrnet.training.lock import is_first_process
+from cxrnet.training.run import is_first_process, open_run
 
-IMAGES, FILES = "images.h5", "files.json"
+IMAGES, FILES, DATA = "images.h5", "files.json", "data.json"
 KNOWN_SPLITS = ("train", "val", "test")
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
-    """How the data of a training are read and checked.
+class RunOptions:
+    """How a training reads and checks its data, and how it runs.
 
     Attributes:
+        resume: Whether the folder may hold the training to resume.
         values: How stored values of masks are read.
         pack: HDF5 file for the images, which several trainings may share; None keeps it in the run.
         allow_leaks: Whether patients and images across parts, and contradictory labels, are accepted.
+        trainer: Further options of Lightning's trainer, such as `devices` and `strategy`.
         say: Called with lines for people.
     """
 
+    resume: bool = False
     values: MaskValues = AUTOMATIC
     pack: Path | None = None
     allow_leaks: bool = False
+    trainer: Mapping[str, Any] | None = None
     say: Say = lambda line: None
 
 
@@ -49,13 +54,13 @@ class ReadData:
         samples: The rows.
         pack: Their images, and masks where they were asked for.
         pairs: Near-duplicates among the rows, with their correlation.
-        digests: Of the files of each row.
+        digests: Row -> digests of its files.
     """
 
     samples: tuple[Sample, ...]
     pack: Pack
     pairs: Sequence[tuple[Sample, Sample, float]]
-    digests: Sequence[str]
+    digests: Mapping[str, str]
 
     @property
     def duplicates(self) -> list[tuple[int, int]]:
@@ -71,10 +76,10 @@ def choose_rows(samples: Sequence[Sample], say: Say) -> list[Sample]:
         UsageError: A split is not known, or no row is left.
     """
     counts = Counter(sample.split for sample in samples)
-    unknown = sorted(set(counts) - {"", *KNOWN_SPLITS})
-    if unknown:
-        problem = f"the split column has {', '.join(unknown)}"
-        raise UsageError(f"manifest: {problem}; known splits are train, val (or validation) and test")
+    if unknown := sorted(set(counts) - {"", *KNOWN_SPLITS}):
+        raise UsageError(
+            f"manifest: the split column has {', '.join(unknown)}; known splits are train, val (or validation) and test"
+        )
     chosen = [sample for sample in samples if sample.split != "test"]
     if not chosen:
         raise UsageError("manifest: the split column has test only; it names no images to train on")
@@ -84,12 +89,7 @@ def choose_rows(samples: Sequence[Sample], say: Say) -> list[Sample]:
 
 
 def read_data(
-    samples: Sequence[Sample],
-    folder: Path,
-    preparation: PreparationConfig,
-    options: DataOptions,
-    *,
-    with_masks: bool,
+    samples: Sequence[Sample], folder: Path, preparation: PreparationConfig, options: RunOptions, *, with_masks: bool
 ) -> ReadData:
     """Read the images of a training, or take them from the pack; files changed since the run started are refused.
 
@@ -111,14 +111,18 @@ def read_data(
     )
     require_sound(pack.problems, allow_leaks=options.allow_leaks)
     details = {sample.identity: detail for sample, detail in zip(samples, pack.details, strict=True)}
-    pairs = duplicate_pairs(samples, details)
-    return ReadData(samples=tuple(samples), pack=pack, pairs=pairs, digests=digests)
+    return ReadData(
+        samples=tuple(samples),
+        pack=pack,
+        pairs=duplicate_pairs(samples, details),
+        digests=dict(zip(map(_row_name, samples), digests, strict=True)),
+    )
 
 
 def check_data(
-    manifest: Manifest, data: ReadData, parts: Sequence[str], options: DataOptions, *, what: str
-) -> tuple[Problem, ...]:
-    """Run the checks of `cxrnet data check` on a training; return the leaks that were accepted.
+    manifest: Manifest, data: ReadData, parts: Sequence[str], options: RunOptions, *, what: str
+) -> tuple[str, ...]:
+    """Run the checks of `cxrnet data check` on a training; return the leaks that were accepted, for people.
 
     Args:
         manifest: All rows, those of the split `test` included.
@@ -142,16 +146,43 @@ def check_data(
     for problem in problems:
         if problem.kind == "warning" or problem.code == "LABEL_MAP":
             options.say(f"{problem.kind.upper()} {problem.code} {problem.text}")
-    for problem in accepted:
-        options.say(f"ACCEPTED {problem.code} {problem.text}")
-    return accepted
+    texts = tuple(f"{problem.code} {problem.text}" for problem in accepted)
+    for text in texts:
+        options.say(f"ACCEPTED {text}")
+    return texts
 
 
-def write_files(folder: Path, data: ReadData) -> None:
-    """Write the digest of every file that was read, for a later resume."""
+def start_run(
+    folder: Path,
+    record: Mapping[str, Any],
+    data: ReadData,
+    manifest: Manifest,
+    parts: Mapping[str, Sequence[Sample]],
+    accepted: tuple[str, ...],
+    *,
+    resume: bool,
+) -> None:
+    """Open the run, and write the counts of its images for the card, and the digests of its files for a resume.
+
+    Args:
+        folder: The run.
+        record: What makes the training this one.
+        data: What was read.
+        manifest: Of the images.
+        parts: Split -> its samples.
+        accepted: Leaks that the user accepted.
+        resume: Whether the folder may hold the training to resume.
+
+    Raises:
+        UsageError: The folder holds another training.
+        OutputError: It cannot be written.
+    """
+    open_run(folder, record, resume=resume)
     if is_first_process():
-        content = dict(zip(map(_row_name, data.samples), data.digests, strict=True))
-        write_atomic(folder / FILES, json.dumps(content, indent=0).encode())
+        described = describe_images(manifest, parts, sha256=record["films"]["sha256"])
+        described = described.model_copy(update={"accepted_leaks": accepted})
+        write_atomic(folder / DATA, described.model_dump_json(indent=1).encode())
+        write_atomic(folder / FILES, json.dumps(data.digests, indent=0).encode())
 
 
 def _require_same_files(path: Path, samples: Sequence[Sample], digests: Sequence[str]) -> None:
@@ -161,12 +192,8 @@ def _require_same_files(path: Path, samples: Sequence[Sample], digests: Sequence
         raise UsageError(
             f"{path}: is damaged; delete it if no image or mask has changed since the run started"
         ) from None
-    changed = [
-        sample
-        for sample, digest in zip(samples, digests, strict=True)
-        if stored.get(_row_name(sample), digest) != digest
-    ]
-    if changed:
+    pairs = zip(samples, digests, strict=True)
+    if changed := [sample for sample, digest in pairs if stored.get(_row_name(sample), digest) != digest]:
         more = f" and {len(changed) - 1} more rows" if len(changed) > 1 else ""
         problem = f"line {changed[0].line}{more}: {changed[0].image.name} or its mask has changed since the run started"
         raise UsageError(f"manifest: {problem}; restore the files, or start again in another folder")

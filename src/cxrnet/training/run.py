@@ -1,7 +1,7 @@
 """One training as a folder: what was asked, how far it is, what came out; an interrupted one is resumed from it.
 
     training.json           kind, settings, manifest, classes
-    data.json               the images by source: counts, groups, patients, licences, accepted leaks (see `provenance`)
+    data.json               the images by source: counts, groups, patients, licences, accepted leaks
     files.json              digest of every image and mask that was read
     images.h5               the images and masks as they were read, see `cxrnet.data.pack`
     checkpoints/            last.ckpt, written after every epoch, and previous.ckpt, the one before
@@ -11,31 +11,68 @@
     last.safetensors        weights of the last epoch, written at the end
     result.json             written after it, with digests: where it is, the training has ended
 
-Of the processes of a parallel training the first one writes.
+Of the processes of a parallel training the first one writes. Every file is checked when it is read back.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import sys
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import lightning
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from safetensors import SafetensorError
+from safetensors.torch import load
 
 from cxrnet.atomic import write_atomic
-from cxrnet.errors import TrainingError, UsageError
-from cxrnet.training.artifacts import LAST, is_finished, read_result
-from cxrnet.training.callbacks import Best, Board, History, Outcome
-from cxrnet.training.checkpoint import CHECKPOINTS, WholeCheckpoints, find_checkpoint
-from cxrnet.training.lightning_patches import interruptible, quiet_lightning
-from cxrnet.training.lock import is_first_process
+from cxrnet.errors import OutputError, UsageError
 
-RECORD = "training.json"
+try:
+    import fcntl
+except ImportError:  # Windows: there a second training is not noticed
+    fcntl = None  # type: ignore[assignment]
+
+RECORD, RESULT, LOCK = "training.json", "result.json", ".lock"
+BEST, LAST, OUT_OF_FOLD = "best.safetensors", "last.safetensors", "out_of_fold.csv"
+DIGESTS = "sha256"
+"""Field of `result.json`: file name -> sha256; runs of earlier versions have none."""
+
 NEW_FIELDS = frozenset({"run", "masks"})
 """Fields of `training.json` that runs of earlier versions do not have."""
+
+
+def is_first_process() -> bool:
+    """Return whether this is the process that writes, by what torchrun or Lightning says in the environment."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+@contextmanager
+def lock_run(folder: Path) -> Iterator[None]:
+    """Hold the run in `folder`; the system releases the lock when the process ends, however it ends.
+
+    Raises:
+        UsageError: Another process trains in it.
+        OutputError: The folder cannot be written.
+    """
+    if fcntl is None or not is_first_process():
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("w")
+    except OSError as error:
+        raise OutputError.of(folder, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"{folder}: another process trains in this folder; wait for it, or choose another --out"
+            ) from error
+        yield
 
 
 def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
@@ -53,13 +90,12 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
     if not (folder / RECORD).is_file():
         write_atomic(folder / RECORD, json.dumps(record, indent=2).encode())
         return
-    wanted, stored = json.loads(json.dumps(record)), read_record(folder)
-    differing = sorted(
-        key for key in stored.keys() | (wanted.keys() - NEW_FIELDS) if stored.get(key) != wanted.get(key)
-    )
-    if differing:
-        problem = f"was started with other {', '.join(differing)}"
-        raise UsageError(f"{folder}: {problem}; resume with the same, or start again in another folder")
+    stored = read_record(folder)
+    asked = {key: value for key, value in record.items() if key in stored or key not in NEW_FIELDS}
+    if differing := differing_fields(stored, asked):
+        raise UsageError(
+            f"{folder}: was started with other {differing}; resume with the same, or start again in another folder"
+        )
 
 
 def require_resume(folder: Path, *, resume: bool, settings: Mapping[str, Any] | None = None) -> None:
@@ -72,84 +108,91 @@ def require_resume(folder: Path, *, resume: bool, settings: Mapping[str, Any] | 
         return
     if not resume:
         raise UsageError(f"{folder}: holds a training; resume it with --resume, or choose another folder")
-    if settings is not None and read_record(folder).get("settings") != json.loads(json.dumps(settings)):
-        problem = "was started with other settings"
-        raise UsageError(f"{folder}: {problem}; resume with the same, or start again in another folder")
+    if settings is not None and differing_fields(read_record(folder).get("settings", {}), settings):
+        raise UsageError(
+            f"{folder}: was started with other settings; resume with the same, or start again in another folder"
+        )
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def differing_fields(stored: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return the names of the fields in which a stored record and another differ, "" where they are alike."""
+    other = json.loads(json.dumps(other))
+    return ", ".join(sorted(key for key in stored.keys() | other.keys() if stored.get(key) != other.get(key)))
+
+
+def read_record(folder: Path, kind: str | None = None) -> dict[str, Any]:
     """Return what `training.json` of a run says.
 
     Raises:
-        UsageError: The folder is not a run.
+        UsageError: The folder is not a run, or not one of this kind.
     """
     try:
         record = dict(json.loads((folder / RECORD).read_bytes()))
-        record["kind"]
+        found = record["kind"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{folder}: holds no training; give the folder that `cxrnet train --out` made") from error
+    if kind not in (None, found):
+        raise UsageError(f"{folder}: is the training of a {found}; that of a {kind} is needed")
     return record
 
 
-def fit(
-    module: lightning.LightningModule,
-    folder: Path,
-    *,
-    epochs: int,
-    monitor: str,
-    is_better_higher: bool,
-    patience: int | None,
-    begins: int = 0,
-    draw: Callable[[list[dict[str, float]]], bytes] | None,
-    trainer_options: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Train `module` to its last epoch, from the last sound checkpoint in `folder` if there is one; return the result.
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """Write `result.json` with the digests of the files that are there; where it is, the training has ended."""
+    digests = {name: _digest(folder / name) for name in (LAST, BEST, OUT_OF_FOLD) if (folder / name).is_file()}
+    content = {**{key: value for key, value in result.items() if key != DIGESTS}, DIGESTS: digests}
+    write_atomic(folder / RESULT, json.dumps(content, indent=2, allow_nan=False).encode())
 
-    A training that has ended is left alone, and the module too: its weights are in `last.safetensors`. Where these are
-    damaged they are written again from the checkpoint.
 
-    Args:
-        module: With a `network` that is trained.
-        folder: The run.
-        epochs: Of the whole training.
-        monitor: Quantity of the history by which the best epoch is chosen.
-        is_better_higher: Whether more of it is better.
-        patience: Epochs without a better value after which it stops; None never stops early.
-        begins: First epoch that can be the best one.
-        draw: From the history so far to a PNG, after every epoch; None draws nothing.
-        trainer_options: Further options of Lightning's trainer, such as `devices` and `strategy`.
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """Return what `result.json` of a run says; None where the training has not ended, or the file is damaged."""
+    try:
+        result = json.loads((folder / RESULT).read_bytes())
+        int(result["epochs"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return dict(result)
+
+
+def is_finished(folder: Path, *names: str) -> bool:
+    """Return whether a training has ended and these of its files are as it wrote them."""
+    result = read_result(folder)
+    if result is None or DIGESTS not in result:
+        return result is not None and all((folder / name).is_file() for name in names)
+    return all(_digest(folder / name) == result[DIGESTS].get(name) for name in names)
+
+
+def read_checked(folder: Path, name: str) -> bytes:
+    """Return the bytes of a file of a run that has ended.
 
     Raises:
-        TrainingError: No checkpoint is sound, or a loss is not finite.
-        OutputError: The disk is full.
+        UsageError: The training has not ended, the file is not there, or is not as the training wrote it.
     """
-    if is_finished(folder, LAST):
-        return read_result(folder) or {}
-    checkpoint = find_checkpoint(folder, module)
-    checkpoints = folder / CHECKPOINTS
-    history = History(folder, draw)
-    best = Best(folder, monitor, is_better_higher=is_better_higher, patience=patience, begins=begins)
-    last = ModelCheckpoint(
-        checkpoints, filename="last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
-    )
-    callbacks: list[Callback] = [history, Board(folder, history), best, Outcome(folder, history, best), last]
-    if sys.stderr.isatty():
-        callbacks.append(RichProgressBar(leave=False))
-    options: dict[str, Any] = {"accelerator": "cpu", "logger": False, **(trainer_options or {})}
-    with quiet_lightning(), interruptible():
-        trainer = lightning.Trainer(
-            max_epochs=epochs,
-            callbacks=callbacks,
-            plugins=[WholeCheckpoints()],
-            enable_progress_bar=sys.stderr.isatty(),
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-            use_distributed_sampler=False,
-            **options,
+    path = folder / name
+    if not path.is_file():
+        raise UsageError(f"{folder}: has no {name}; its training has not ended")
+    result, content = read_result(folder), path.read_bytes()
+    if (folder / RESULT).is_file() and result is None:
+        raise UsageError(f"{folder / RESULT}: is damaged; run the training again with --resume, which rewrites it")
+    wanted = (result or {}).get(DIGESTS, {}).get(name)
+    if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
+        raise UsageError(
+            f"{path}: is not the file that the training wrote (sha256); restore it, or run the training again with "
+            "--resume"
         )
-        trainer.fit(module, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
-    result = read_result(folder)
-    if result is None:
-        raise TrainingError(f"{folder}: the training ended without a result; run it again with --resume")
-    return result
+    return content
+
+
+def read_weights(folder: Path, name: str) -> dict[str, Any]:
+    """Return the tensors of a file of weights of a run.
+
+    Raises:
+        UsageError: As `read_checked`, or it holds no tensors.
+    """
+    try:
+        return load(read_checked(folder, name))
+    except SafetensorError as error:
+        raise UsageError(f"{folder / name}: is damaged; run the training again with --resume") from error
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,13 @@ from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.errors import UsageError
 from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import Bundle
-from cxrnet.model.config import SegmenterConfig
 from cxrnet.plots.chart import png
 from cxrnet.plots.history import draw_history
 from cxrnet.training.config import SegmenterTraining
 from cxrnet.training.dataset import ImageSet, digest
-from cxrnet.training.lock import lock_run
-from cxrnet.training.preflight import DataOptions, ReadData, Say, check_data, choose_rows, read_data, write_files
-from cxrnet.training.provenance import write_data
-from cxrnet.training.run import fit, open_run, require_resume
+from cxrnet.training.fit import fit
+from cxrnet.training.preflight import ReadData, RunOptions, Say, check_data, choose_rows, read_data, start_run
+from cxrnet.training.run import lock_run, require_resume
 from cxrnet.training.segmentation import SegmenterModule
 
 HELD_OUT = 10
@@ -37,11 +35,9 @@ def train_segmenter(
     folder: Path,
     config: SegmenterTraining,
     *,
-    resume: bool = False,
     start: Bundle | None = None,
     workers: int = 0,
-    trainer_options: Mapping[str, Any] | None = None,
-    options: DataOptions | None = None,
+    options: RunOptions | None = None,
 ) -> dict[str, Any]:
     """Train Module 1 on the image-mask pairs of a manifest into the run `folder`; return its result.
 
@@ -52,52 +48,54 @@ def train_segmenter(
         manifest: The pairs.
         folder: The run.
         config: The training.
-        resume: Whether the folder may hold the training to resume.
         start: Bundle whose segmenter the training starts from; random weights if not given.
         workers: Data-loading worker processes.
-        trainer_options: Further options of Lightning's trainer.
-        options: How the data are read and checked.
+        options: How the data are read and checked, and how it runs.
 
     Raises:
         UsageError: No images, the folder holds another training or one that is running, or `start` has another network.
         LeakError: A check found errors: unreadable files, masks that do not fit, patients in two splits.
         TrainingError: A loss is not finite, or no checkpoint is sound.
     """
-    options = options or DataOptions()
-    if start is not None and not have_same_weights(start.config.segmenter, config.segmenter):
+    options = options or RunOptions()
+    network = config.segmenter
+    if start is not None and network != start.config.segmenter.model_copy(
+        update={"output_stride": network.output_stride}
+    ):
         raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
-    require_resume(folder, resume=resume, settings=config.model_dump(mode="json"))
+    require_resume(folder, resume=options.resume, settings=config.model_dump(mode="json"))
     samples = choose_rows(manifest.samples, options.say)
-    require_two_groups(samples)
+    _require_two_groups(samples)
     require_sound(check_rows(manifest.samples), allow_leaks=options.allow_leaks)
     with lock_run(folder):
         data = read_data(samples, folder, config.preparation, options, with_masks=True)
-        is_held_out = hold_out(data, seed=config.seed, say=options.say)
-        parts = ["val" if is_out else "train" for is_out in is_held_out]
-        accepted = check_data(manifest, data, parts, options, what="split")
-        require_lungs(data, is_held_out)
-        train, validation = (
-            [sample for sample, is_out in zip(samples, is_held_out, strict=True) if is_out == wanted]
-            for wanted in (False, True)
-        )
+        is_held_out = _hold_out(data, seed=config.seed, say=options.say)
+        names = ["val" if is_out else "train" for is_out in is_held_out]
+        accepted = check_data(manifest, data, names, options, what="split")
+        _require_lungs(data, is_held_out)
+        pairs = list(zip(samples, names, strict=True))
+        parts = {part: [sample for sample, name in pairs if name == part] for part in ("train", "val")}
         record = {
             "kind": "segmenter",
             "manifest": manifest.path.name,
-            "films": {"train": len(train), "val": len(validation), "sha256": digest([*train, *validation])},
+            "films": {
+                **{part: len(members) for part, members in parts.items()},
+                "sha256": digest([*parts["train"], *parts["val"]]),
+            },
             "settings": config.model_dump(mode="json"),
             "masks": asdict(options.values),
         }
         if start is not None:
             record["start"] = {"name": start.config.name, "version": start.config.version, "sha256": start.sha256}
-        open_run(folder, record, resume=resume)
-        write_data(folder, manifest, {"train": train, "val": validation}, accepted)
-        write_files(folder, data)
+        start_run(folder, record, data, manifest, parts, accepted, resume=options.resume)
         torch.manual_seed(config.seed)
-        names = [sample.image.name for sample in train]
-        images, held_out = (
-            ImageSet.of(data.pack, config.preparation, chosen) for chosen in (~is_held_out, is_held_out)
+        module = SegmenterModule(
+            config,
+            ImageSet.of(data.pack, config.preparation, ~is_held_out),
+            ImageSet.of(data.pack, config.preparation, is_held_out),
+            workers=workers,
+            names=[sample.image.name for sample in parts["train"]],
         )
-        module = SegmenterModule(config, images, held_out, workers=workers, names=names)
         if start is not None:
             module.network.load_state_dict(load_network(start).segmenter.state_dict())
         return fit(
@@ -109,21 +107,11 @@ def train_segmenter(
             patience=config.patience,
             begins=config.epochs - config.phases[-1].epochs,
             draw=draw_curves,
-            trainer_options=trainer_options,
+            trainer_options=options.trainer,
         )
 
 
-def have_same_weights(one: SegmenterConfig, other: SegmenterConfig) -> bool:
-    """Return whether the weights of one network fit the other: all is alike but the output stride."""
-    return one.model_copy(update={"output_stride": other.output_stride}) == other
-
-
-def require_two_groups(samples: Sequence[Sample]) -> None:
-    """Check that there are images to train on and others to validate with.
-
-    Raises:
-        UsageError: The split column names no images to train on, or all images are of one group.
-    """
+def _require_two_groups(samples: Sequence[Sample]) -> None:
     splits = {sample.split for sample in samples} - {""}
     if "val" in splits and "train" not in splits:
         raise UsageError(f"manifest: the split column has {', '.join(sorted(splits))}; it names no images to train on")
@@ -131,27 +119,21 @@ def require_two_groups(samples: Sequence[Sample]) -> None:
         raise UsageError("manifest: 1 group of images; one is trained on and another held out, so 2 or more are needed")
 
 
-def hold_out(data: ReadData, *, seed: int, say: Say) -> Bool:
-    """Return which images choose the best epoch, bool [image]: the split `val`, else a tenth of the groups."""
-    splits = [sample.split for sample in data.samples]
-    if "val" in splits:
-        is_held_out = np.array([split == "val" for split in splits])
+def _hold_out(data: ReadData, *, seed: int, say: Say) -> Bool:
+    """Which images choose the best epoch, bool [image]: the split `val`, else a tenth of the groups."""
+    is_held_out = np.array([sample.split == "val" for sample in data.samples])
+    if is_held_out.any():
         others = f"{np.sum(~is_held_out)} rows of the split train are trained on"
         say(f"{others}, {is_held_out.sum()} of the split val choose the best epoch")
         return is_held_out
     groups = int(group_ids(data.samples, data.duplicates).max(initial=-1)) + 1
     folds = assign_folds(data.samples, folds=min(HELD_OUT, groups), seed=seed, duplicates=data.duplicates)
     is_held_out = np.asarray(folds == 0)
-    say(f"no split val: {is_held_out.sum()} of {len(splits)} rows, whole groups, choose the best epoch")
+    say(f"no split val: {is_held_out.sum()} of {len(folds)} rows, whole groups, choose the best epoch")
     return is_held_out
 
 
-def require_lungs(data: ReadData, is_held_out: Bool) -> None:
-    """Check that some mask of each part has a lung.
-
-    Raises:
-        UsageError: All masks of a part are empty.
-    """
+def _require_lungs(data: ReadData, is_held_out: Bool) -> None:
     assert data.pack.masks is not None
     has_lung = np.array([bool((mask > 127).any()) for mask in data.pack.masks])
     for part, chosen in (("train", ~is_held_out), ("val", is_held_out)):
@@ -163,7 +145,5 @@ def require_lungs(data: ReadData, is_held_out: Bool) -> None:
 
 def draw_curves(rows: list[dict[str, float]]) -> bytes:
     """Return loss and metric by epoch as PNG (paper Figs. 6 and 11b)."""
-    names = [name for name in rows[-1] if name != "epoch"]
-    history = {"epoch": [row["epoch"] for row in rows]}
-    history |= {name: [row.get(name, np.nan) for row in rows] for name in names}
+    history = {name: [row.get(name, np.nan) for row in rows] for name in ("epoch", *rows[-1])}
     return png(draw_history({"run": history}))

@@ -1,0 +1,164 @@
+"""The folds of a cross-validation, trained in one run or in several: found, and checked that they belong together."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from cxrnet.arrays import Float64, Int64
+from cxrnet.data.check import FOLD_COLUMN
+from cxrnet.errors import UsageError
+from cxrnet.model.config import Standardisation
+from cxrnet.training.classifier_run import FOLDS, STANDARDISATION, run_identity
+from cxrnet.training.out_of_fold import read_out_of_fold
+from cxrnet.training.run import OUT_OF_FOLD, RESULT, differing_fields, read_checked, read_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldRuns:
+    """The folds of one training.
+
+    Attributes:
+        folders: Of each fold, in their order.
+        rows: Of `folds.csv`: column -> cell.
+        standardisation: Mean and standard deviation of the images.
+    """
+
+    folders: tuple[Path, ...]
+    rows: Sequence[Mapping[str, str]]
+    standardisation: Standardisation
+
+    def read_logits(self, classes: Sequence[str]) -> tuple[Float64, Int64]:
+        """Return logits, float64 [image, class], and labels, int64 [image]; a fold has just its rows of `folds.csv`.
+
+        Raises:
+            UsageError: A fold has other rows, or its file is not the one that training wrote.
+        """
+        tables = []
+        for number, folder in enumerate(self.folders):
+            read_checked(folder, OUT_OF_FOLD)
+            table = read_out_of_fold(folder / OUT_OF_FOLD, classes)
+            wanted = [set(row.values()) for row in self.rows if row[FOLD_COLUMN] == str(number)]
+            found = [(name, classes[label]) for name, label in zip(table.images, table.labels, strict=True)]
+            if len(found) != len(wanted) or not all(map(_is_row, found, wanted)):
+                raise UsageError(
+                    f"{table.path}: has other images or labels than {FOLDS} lists for fold {number}; train the fold "
+                    "again"
+                )
+            tables.append(table)
+        return np.concatenate([table.logits for table in tables]), np.concatenate([table.labels for table in tables])
+
+
+def find_folds(runs: Sequence[Path], folds: int) -> FoldRuns:
+    """Return the folds of a training of a classifier: in the one run, or each in that of several in which it has ended.
+
+    Raises:
+        UsageError: The runs differ in their images, folds, lung masks or settings; none or more than one has a fold;
+            a fold belongs to another training; or a file is damaged.
+    """
+    run = runs[0]
+    for other in runs[1:]:
+        _check_alike(run, other)
+    found = FoldRuns(
+        folders=tuple(_find_fold(runs, number) for number in range(folds)),
+        rows=_read_folds(run),
+        standardisation=_read_standardisation(run),
+    )
+    record = read_record(run)
+    for number, folder in enumerate(found.folders):
+        _check_fold(folder, number, record, run)
+    return found
+
+
+def _find_fold(runs: Sequence[Path], number: int) -> Path:
+    if len(runs) == 1:
+        return runs[0] / f"fold{number}"
+    homes = [run for run in runs if (run / f"fold{number}" / RESULT).is_file()]
+    if not homes:
+        raise UsageError(
+            f"ensemble: fold {number} has ended in none of {', '.join(map(str, runs))}; train it with --fold {number}, "
+            "or give the run that has it"
+        )
+    if len(homes) > 1:
+        raise UsageError(
+            f"ensemble: fold {number} is in {' and in '.join(map(str, homes))}; give each fold once: move one of the "
+            "two folders away"
+        )
+    return homes[0] / f"fold{number}"
+
+
+def _check_alike(run: Path, other: Path) -> None:
+    """Check that two runs are parts of one training of a classifier."""
+    one, two = read_record(run, "classifier"), read_record(other, "classifier")
+    if one["segmenter"]["sha256"] != two["segmenter"]["sha256"]:
+        masks = "{name} {version}"
+        raise UsageError(
+            f"{other}: was trained on the lung masks of {masks.format(**two['segmenter'])}, {run} on those of "
+            f"{masks.format(**one['segmenter'])}; join runs with the same --lungs"
+        )
+    if differing := differing_fields(one["settings"], two["settings"]):
+        raise UsageError(f"{other}: was trained with other {differing} than {run}; join runs with the same settings")
+    if one["films"]["sha256"] != two["films"]["sha256"]:
+        raise UsageError(
+            f"{other}: was trained on {two['films']['all']} images, {run} on {one['films']['all']}, and their rows "
+            "differ; join runs with the same manifest and --where"
+        )
+    if [row[FOLD_COLUMN] for row in _read_folds(run)] != [row[FOLD_COLUMN] for row in _read_folds(other)]:
+        raise UsageError(
+            f"{other}: has other images in its folds than {run}; give both trainings a manifest with a column fold"
+        )
+    if _read_standardisation(run) != _read_standardisation(other):
+        raise UsageError(
+            f"{other}: its images have another mean or deviation than those of {run}; train with the same files"
+        )
+
+
+def _check_fold(folder: Path, number: int, record: Mapping[str, Any], run: Path) -> None:
+    """Check that a folder holds fold `number` of the training with this record, and not another one's."""
+    fold = read_record(folder, "fold")
+    if fold.get("fold") != number:
+        raise UsageError(f"{folder}: holds fold {fold.get('fold')}; give each fold its own folder, as training made it")
+    if differing := differing_fields(record["settings"], fold["settings"]):
+        raise UsageError(f"{folder}: was trained with other {differing} than its run; train the fold again")
+    if fold.get("run", run_identity(run)) != run_identity(run):
+        problem = "belongs to a training with other images, folds or lung masks"
+        raise UsageError(f"{folder}: {problem}; train the fold again")
+
+
+def _is_row(found: tuple[str, str], cells: set[str]) -> bool:
+    """Whether a row of a manifest, whose columns can have any name, is of this image and label."""
+    name, label = found
+    return label in cells and any(PurePath(cell).name == name for cell in cells)
+
+
+def _read_folds(run: Path) -> list[dict[str, str]]:
+    path = _file(run, FOLDS)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [dict(row) for row in csv.DictReader(file)]
+    except (csv.Error, ValueError) as error:
+        raise UsageError(f"{path}: is damaged; run the training again with --resume") from error
+    if not rows or any(not row.get(FOLD_COLUMN) or None in row.values() for row in rows):
+        raise UsageError(f"{path}: has no rows, or a row without a fold; run the training again with --resume")
+    return rows
+
+
+def _read_standardisation(run: Path) -> Standardisation:
+    path = _file(run, STANDARDISATION)
+    try:
+        return Standardisation.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UsageError(f"{path}: is damaged; run the training again with --resume") from error
+
+
+def _file(run: Path, name: str) -> Path:
+    path = run / name
+    if not path.is_file():
+        raise UsageError(f"{run}: has no {name}; its training has not come so far")
+    return path
