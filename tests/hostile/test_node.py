@@ -14,8 +14,9 @@ from pydicom import dcmread
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from pynetdicom.dimse_primitives import C_STORE
 
+from cxrnet.node.log import digest
 from cxrnet.node.pynetdicom_workarounds import reader_paused
-from cxrnet.node.spool import Spool, digest
+from cxrnet.node.spool import Spool
 from tests.hostile.inputs import DONE, REGISTER
 from tests.hostile.inputs.material import body_of, plain
 from tests.hostile.test_matrix import SECONDS, made

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from cxrnet.errors import UsageError
-from cxrnet.node.credentials import HEADER, PASSWORD, USER, open_session, server_name
+from cxrnet.node.dicomweb import HEADER, PASSWORD, USER, open_session, server_name
 
 
 def sent_with(environment, url="https://pacs.example/dicom-web"):

@@ -48,13 +48,13 @@ def test_a_long_file_is_sent_whole(web, server, sent, tmp_path):
     path = tmp_path / "long.dcm"
     sent(SOPInstanceUID="1.2.3", PixelData=bytes(3_000_001)).save_as(path, enforce_file_format=True)
     web.say("POST", "/studies", stored("1.2.3"))
-    server.store(path)
+    server.send([path])
     assert len(web.asked[0][4]) > 3_000_000
 
 
 def test_an_answer_of_200_without_words_is_believed(web, server, film):
     web.say("POST", "/studies", b"")
-    server.store(film)
+    server.send([film])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_answer_of_200_without_words_is_believed(web, server, film):
 def test_what_is_not_said_to_be_stored_is_not(web, server, film, status, content, problem):
     web.say("POST", "/studies", content, status=status)
     with pytest.raises(PacsError, match=problem) as caught:
-        server.store(film)
+        server.send([film])
     assert (caught.value.code, caught.value.is_final) == ("NOT_STORED", False)
 
 
@@ -89,7 +89,7 @@ def test_what_is_not_said_to_be_stored_is_not(web, server, film, status, content
 def test_a_status_that_is_no_success(web, server, film, status, is_final, remedy):
     web.say("POST", "/studies", b"", status=status)
     with pytest.raises(PacsError, match=f"answered {status}; {remedy}") as caught:
-        server.store(film)
+        server.send([film])
     assert (caught.value.code, caught.value.is_final) == ("REFUSED", is_final)
     assert len(web.asked) == 1  # the client's own retries send an empty body
 
@@ -97,14 +97,14 @@ def test_a_status_that_is_no_success(web, server, film, status, is_final, remedy
 def test_a_redirection_is_not_followed(web, server, film):
     web.say("POST", "/studies", b"", status=307, Location="http://127.0.0.1:9/elsewhere")
     with pytest.raises(PacsError, match="redirects to another address"):
-        server.store(film)
+        server.send([film])
 
 
 def test_nobody_there_is_unreachable(film):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(PacsError, match=f"http://127.0.0.1:{port}/dicom-web: no answer") as caught:
-        DICOMwebServer(f"http://127.0.0.1:{port}/dicom-web", environment={}).store(film)
+        DICOMwebServer(f"http://127.0.0.1:{port}/dicom-web", environment={}).send([film])
     assert caught.value.code == "UNREACHABLE"
 
 
@@ -113,7 +113,7 @@ def test_what_is_no_dicom_file_is_not_sent(web, server, tmp_path, content):
     path = tmp_path / "note.txt"
     path.write_bytes(content)
     with pytest.raises(PacsError, match=r"note.txt: not a readable DICOM file"):
-        server.store(path)
+        server.send([path])
     assert not web.asked
 
 
@@ -121,7 +121,7 @@ def test_a_file_that_would_cut_the_upload_is_not_sent(web, server, sent, tmp_pat
     path = tmp_path / "film.dcm"
     sent(ImageComments="\r\n--0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1--").save_as(path, enforce_file_format=True)
     with pytest.raises(PacsError, match="holds a line that would cut the upload"):
-        server.store(path)
+        server.send([path])
     assert not web.asked
 
 

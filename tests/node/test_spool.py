@@ -5,7 +5,8 @@ import os
 import pytest
 
 from cxrnet.errors import NodeError
-from cxrnet.node.spool import Spool, digest
+from cxrnet.node.log import digest
+from cxrnet.node.spool import Spool
 
 
 @pytest.fixture
@@ -77,4 +78,4 @@ def test_a_spool_that_cannot_be_made_is_said(tmp_path):
 
 
 def test_digest_is_what_sha256sum_says():
-    assert digest("1.2.3") == "c47f5b18b8a4"
+    assert digest("1.2.3").startswith("c47f5b18b8a4")

@@ -14,8 +14,9 @@ from pydicom.uid import JPEG2000Lossless, generate_uid
 from pynetdicom.sop_class import CTImageStorage, DigitalXRayImageStorageForPresentation
 
 from cxrnet.errors import UsageError
+from cxrnet.node.log import digest
 from cxrnet.node.settings import Limits, NodeSettings, parse_peer
-from cxrnet.node.spool import Spool, digest
+from cxrnet.node.spool import Spool
 from cxrnet.node.storage_scp import TRANSFER_SYNTAXES, StorageSCP
 from cxrnet.node.storage_scu import StorageSCU
 from cxrnet.node.tls import TLS
@@ -35,7 +36,6 @@ def receiver(tmp_path):
             NodeSettings(**{"title": "CXRNET", "port": 0, "limits": limits} | options),
             spool,
             queue,
-            threading.Event(),
         )
         made.spool, made.queue = spool, queue
         started.append(made)

@@ -37,7 +37,7 @@ def put(spool, queue, content):
 @pytest.fixture
 def screener(pipeline, queue, spool):
     def make(write=copy_objects):
-        return ScreeningTask(pipeline, queue, spool, kinds=("seg",), write=write, screened=threading.Event())
+        return ScreeningTask(pipeline, queue, spool, kinds=("seg",), write=write)
 
     return make
 
@@ -152,7 +152,7 @@ def test_forwarding_sends_all_objects_and_clears_up(spool, queue):
 def test_what_was_not_taken_waits_longer_each_time(spool, queue):
     forwarder = ForwardingTask(Goal(*[PacsError("NOT_STORED", "no")] * 3), queue, spool, max_attempts=9)
     job, pauses = screened(spool, queue), []
-    for attempts in range(3):
+    for attempts in (1, 2, 3):
         forwarder(replace(job, attempts=attempts))
         row = queue.rows("screened")[0]
         pauses.append(row.not_before - row.changed)
@@ -170,7 +170,7 @@ def test_an_answer_that_is_final_ends_it(spool, queue):
 
 def test_attempts_are_bounded(spool, queue):
     job = screened(spool, queue)
-    ForwardingTask(Goal(PacsError("NOT_STORED", "no")), queue, spool, max_attempts=3)(replace(job, attempts=2))
+    ForwardingTask(Goal(PacsError("NOT_STORED", "no")), queue, spool, max_attempts=3)(replace(job, attempts=3))
     assert queue.rows("failed")[0].code == "NOT_STORED"
 
 
@@ -203,7 +203,7 @@ def test_a_step_goes_on_whatever_happens(spool, queue, error, caplog):
             raise error
         queue.mark(job.number, "forwarded")
 
-    thread = Worker("test", "received", task, queue, wake=threading.Event(), stop=stop)
+    thread = Worker("test", "received", task, queue, stop=stop)
     thread.start()
     eventually(lambda: queue.counts()["forwarded"])
     stop.set()
@@ -223,7 +223,7 @@ def test_a_row_is_not_given_to_two_threads(spool, queue):
         at_once.remove(job.number)
         queue.mark(job.number, "forwarded")
 
-    threads = [Worker("test", "received", task, queue, wake=threading.Event(), stop=stop) for _ in range(3)]
+    threads = [Worker("test", "received", task, queue, stop=stop) for _ in range(3)]
     for thread in threads:
         thread.start()
     eventually(lambda: queue.counts()["forwarded"] == len(numbers))

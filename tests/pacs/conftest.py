@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from cxrnet.node.credentials import PASSWORD, USER
+from cxrnet.node.dicomweb import PASSWORD, USER
 from tests.cli.conftest import cxrnet
 from tests.node.process import scp
 

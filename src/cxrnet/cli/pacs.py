@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from cxrnet.errors import CxrNetError, PacsError, UsageError
+from cxrnet.errors import PacsError, UsageError, require
 
 if TYPE_CHECKING:
-    from cxrnet.node.dicomweb import DICOMwebServer, Instance
+    from cxrnet.node.dicomweb import DICOMwebServer
 
 URL = typer.Option(..., help="Root URL of the server, for example https://host/dicom-web.", show_default=False)
 CA = typer.Option(None, "--ca", help="CA bundle (PEM) to use instead of the system's.", show_default=False)
@@ -43,6 +40,8 @@ def pull(
     File names are digests of the UIDs, so that results hold no identifier.
     """
     server = _server(url, ca)
+    from cxrnet.node.log import digest
+
     if bool(study) == bool(query):
         raise UsageError("pull: needs either --study or --query")
     studies = [_uid(text) for text in study]
@@ -51,23 +50,23 @@ def pull(
     try:
         found = studies or server.studies(filters, most=limit)
     except PacsError as error:
-        raise _stop(error) from error
+        _report(error)
+        raise typer.Exit(1) from error
     for uid in found:
         try:
             instances = server.instances(uid, modalities=modality)
             if not instances:
-                typer.echo(f"ERROR NOT_FOUND {_digest(uid)}: no such instances; check the UID and --modality", err=True)
-                failed += 1
+                raise PacsError("NOT_FOUND", f"{digest(uid)}: no such instances; check the UID and --modality")
         except PacsError as error:
-            typer.echo(f"ERROR {error.code} {error}", err=True)
+            _report(error)
             failed += 1
             continue
         for instance in instances:
             try:
-                _save(server, instance, out)
+                server.save(instance, out)
                 done += 1
             except PacsError as error:
-                typer.echo(f"ERROR {error.code} {_digest(instance.instance)}: {error}", err=True)
+                _report(error, f"{digest(instance.instance)}: ")
                 failed += 1
     typer.echo(f"{len(found)} studies: {done} instances fetched, {failed} failed; {out}")
     raise typer.Exit(1 if failed else 0)
@@ -84,20 +83,16 @@ def push(
     done = failed = 0
     for path in _find_files(files):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pydicom's, which quote values
-                server.store(path)
+            server.send([path])
             done += 1
         except PacsError as error:
-            typer.echo(f"ERROR {error.code} {error}", err=True)
+            _report(error)
             failed += 1
     typer.echo(f"{done + failed} files: {done} stored, {failed} failed; {server.name}")
     raise typer.Exit(1 if failed else 0)
 
 
 def _server(url: str, ca: Path | None) -> DICOMwebServer:
-    from cxrnet.errors import require
-
     with require("dicom", "pacs"):
         from cxrnet.node.dicomweb import DICOMwebServer
     if ca is not None and not ca.is_file():
@@ -118,44 +113,19 @@ def _filter(text: str) -> tuple[str, str]:
 
     keyword, is_pair, value = text.partition("=")
     if not is_pair or not value or tag_for_keyword(keyword) is None:
-        msg = f"--query {text}: is not KEYWORD=VALUE; the keywords are DICOM's, as in StudyDate=20240101-20240131"
-        raise UsageError(msg)
+        raise UsageError(
+            f"--query {text}: is not KEYWORD=VALUE; the keywords are DICOM's, as in StudyDate=20240101-20240131"
+        )
     return keyword, value
 
 
 def _find_files(named: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in named:
-        if path.is_dir():
-            found += sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
-        else:
-            found.append(path)
+        inside = (each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
+        found += sorted(inside) if path.is_dir() else [path]
     return found
 
 
-def _save(server: DICOMwebServer, instance: Instance, out: Path) -> None:
-    """Fetch one instance and write it whole."""
-    from cxrnet.atomic import write_atomic
-
-    dataset = server.fetch(instance)
-    content = io.BytesIO()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom's, which quote values
-            dataset.preamble = b"\x00" * 128  # never the sender's: it can make a file another program (CVE-2019-11687)
-            dataset.save_as(content, enforce_file_format=True)
-    except CxrNetError:
-        raise
-    except Exception as error:
-        msg = f"{server.name}: sent an invalid DICOM file ({type(error).__name__}); export it there in another way"
-        raise PacsError("NOT_DICOM", msg) from error
-    write_atomic(out / _digest(instance.study) / f"{_digest(instance.instance)}.dcm", content.getvalue())
-
-
-def _digest(uid: str) -> str:
-    return hashlib.sha256(uid.encode()).hexdigest()[:16]
-
-
-def _stop(error: PacsError) -> typer.Exit:
-    typer.echo(f"ERROR {error.code} {error}", err=True)
-    return typer.Exit(1)
+def _report(error: PacsError, name: str = "") -> None:
+    typer.echo(f"ERROR {error.code} {name}{error}", err=True)

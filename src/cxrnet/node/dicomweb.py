@@ -6,24 +6,31 @@ what a server says it has stored: its client takes 202, some were not, for succe
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pydicom
 import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 
-from cxrnet.errors import PacsError
+from cxrnet.atomic import write_atomic
+from cxrnet.errors import PacsError, UsageError
 from cxrnet.imaging.attributes import is_uid
-from cxrnet.node.credentials import HEADER, PASSWORD, USER, open_session, server_name
+from cxrnet.node.log import digest
+from cxrnet.node.settings import is_loopback
 
 PAGE = 100
 """Matches that are asked for at a time."""
+
+HEADER, USER, PASSWORD = "CXRNET_PACS_AUTHORIZATION", "CXRNET_PACS_USER", "CXRNET_PACS_PASSWORD"
+"""Environment variables with the credentials: a whole Authorization header, or a name and a password."""
 
 _BOUNDARY = b"--0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1"  # what dicomweb-client puts between the parts, always
 
@@ -70,20 +77,17 @@ class DICOMwebServer:
         return self._name
 
     def send(self, files: Sequence[Path]) -> None:
-        """Store DICOM files, one by one.
+        """Store DICOM files, one by one (STOW-RS).
 
         Raises:
             PacsError: UNREACHABLE, REFUSED (the HTTP status), NOT_STORED, NOT_DICOM.
         """
-        for path in files:
-            self.store(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's, which quote values
+            for path in files:
+                self._store(path)
 
-    def store(self, path: Path) -> None:
-        """Store a DICOM file (STOW-RS).
-
-        Raises:
-            PacsError: UNREACHABLE, REFUSED (the HTTP status), NOT_STORED, NOT_DICOM.
-        """
+    def _store(self, path: Path) -> None:
         try:
             dataset = pydicom.dcmread(path)
             is_usable = "SOPInstanceUID" in dataset and _BOUNDARY not in path.read_bytes()
@@ -139,6 +143,24 @@ class DICOMwebServer:
         with self._translating_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the client, on servers that answer with one part
             return self._client.retrieve_instance(*instance)
+
+    def save(self, instance: Instance, folder: Path) -> None:
+        """Fetch an instance into `folder/<study>/<instance>.dcm`, named by the digests of their UIDs.
+
+        Raises:
+            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD, NOT_DICOM.
+            OutputError: The disk cannot take it.
+        """
+        dataset, content = self.fetch(instance), io.BytesIO()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pydicom's, which quote values
+                dataset.preamble = bytes(128)  # never the sender's: it can make a file a program (CVE-2019-11687)
+                dataset.save_as(content, enforce_file_format=True)
+        except Exception as error:  # its text can quote values
+            problem = f"sent an invalid DICOM file ({type(error).__name__})"
+            raise self._error("NOT_DICOM", problem, "export it there in another way") from error
+        write_atomic(folder / digest(instance.study) / f"{digest(instance.instance)}.dcm", content.getvalue())
 
     def _pages(self, search: Any, filters: dict[str, str], *where: str) -> Iterator[dict[str, Any]]:
         """Yield matches, page by page until one brings nothing new: servers cut pages short, or know no `offset`."""
@@ -214,3 +236,50 @@ def _text(match: dict[str, Any], tag: str) -> str:
         return str(match[tag]["Value"][0])
     except (KeyError, IndexError, TypeError):
         return ""
+
+
+def server_name(url: str) -> str:
+    """Return the name of a DICOMweb server in messages: its URL without what a URL can hide.
+
+    Raises:
+        UsageError: It is not the root of a server, or holds a password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError("--url: is not a URL; give https://host/dicom-web") from error
+    host = f"{parts.scheme}://{parts.hostname}"
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(f"{host}: is not the root of a DICOMweb server; give https://host/dicom-web")
+    if parts.username is not None or parts.password is not None:
+        problem = "the URL holds a password, which process lists show"
+        raise UsageError(f"{parts.hostname}: {problem}; set {USER} and {PASSWORD}")
+    return f"{host}{'' if port is None else f':{port}'}{parts.path}"
+
+
+def open_session(url: str, environment: Mapping[str, str], *, authorities: Path | None = None) -> requests.Session:
+    """Return a session that sends the credentials of the environment, never those of ~/.netrc, and follows no redirect.
+
+    Args:
+        url: Root of the server.
+        environment: Environment variables.
+        authorities: PEM file of authorities to trust instead of the system's.
+
+    Raises:
+        UsageError: Credentials would be sent unencrypted.
+    """
+    session = requests.Session()
+    session.proxies.update(requests.utils.get_environ_proxies(url))
+    session.trust_env = False
+    session.verify = str(authorities or environment.get("REQUESTS_CA_BUNDLE") or "") or True
+    session.max_redirects = 0
+    header, user = environment.get(HEADER), environment.get(USER)
+    parts = urlsplit(url)
+    if (header or user) and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise UsageError(f"{parts.hostname}: credentials would be sent unencrypted; give an https URL")
+    if header:
+        session.headers["Authorization"] = header
+    elif user:
+        session.auth = requests.auth.HTTPBasicAuth(user.encode(), environment.get(PASSWORD, "").encode())
+    return session

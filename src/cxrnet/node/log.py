@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import traceback
@@ -37,3 +38,11 @@ def error_location(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"
+
+
+def digest(uid: str) -> str:
+    """Return the name of a study or an instance in logs, status and file names: 16 digits of the SHA-256 of its UID.
+
+    With the UID its lines can be found (`printf %s UID | sha256sum`); the UID cannot be found from the lines.
+    """
+    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from cxrnet.node.log import error_location
+from cxrnet.node.objects import write_objects
 from cxrnet.node.settings import NodeSettings
 from cxrnet.node.spool import Spool
 from cxrnet.node.status import StatusPage, age, report
@@ -37,7 +37,7 @@ class Node:
         destination: Where they go; None leaves them in the spool.
         jobs: Instances that are screened at once.
         status_port: Port of the status page; None has none.
-        write: What makes the objects; None is `cxrnet.node.objects.write_objects`.
+        write: What makes the objects.
     """
 
     def __init__(
@@ -50,28 +50,23 @@ class Node:
         destination: Destination | None = None,
         jobs: int = 1,
         status_port: int | None = None,
-        write: Write | None = None,
+        write: Write = write_objects,
     ) -> None:
         self.settings, self.spool, self.destination = settings, Spool(spool), destination
         self.queue = self.spool.open_queue()
         self._stop = threading.Event()
-        received, screened = threading.Event(), threading.Event()
-        self.receiver = StorageSCP(settings, self.spool, self.queue, received)
+        self.receiver = StorageSCP(settings, self.spool, self.queue)
         self._pipeline, self._status_port = pipeline, status_port
         self._page: StatusPage | None = None
         self._started = time.monotonic()
-        screening = ScreeningTask(
-            pipeline, self.queue, self.spool, kinds=kinds, write=write or _write_objects(), screened=screened
-        )
+        screening = ScreeningTask(pipeline, self.queue, self.spool, kinds=kinds, write=write)
         self._threads: list[threading.Thread] = [
-            Worker(f"screening {index}", "received", screening, self.queue, wake=received, stop=self._stop)
+            Worker(f"screening {index}", "received", screening, self.queue, stop=self._stop)
             for index in range(1, jobs + 1)
         ]
         if destination is not None:
             forwarding = ForwardingTask(destination, self.queue, self.spool, max_attempts=settings.limits.max_attempts)
-            self._threads.append(
-                Worker("forwarding", "screened", forwarding, self.queue, wake=screened, stop=self._stop)
-            )
+            self._threads.append(Worker("forwarding", "screened", forwarding, self.queue, stop=self._stop))
         self._threads.append(threading.Thread(target=self._clean_up_hourly, name="cleaning up", daemon=True))
 
     def start(self) -> None:
@@ -145,9 +140,7 @@ class Node:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()
 
     def _clean_up_hourly(self) -> None:
@@ -165,10 +158,3 @@ class Node:
             self.spool.delete(job.name)
         if deleted:
             LOG.info("%d finished jobs deleted after %g days", len(deleted), days)
-
-
-def _write_objects() -> Write:
-    """Return what writes DICOM objects; highdicom is imported when the first one is made."""
-    from cxrnet.node.objects import write_objects
-
-    return write_objects

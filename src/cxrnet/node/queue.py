@@ -11,8 +11,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
@@ -52,14 +50,14 @@ class Job:
     Attributes:
         number: Counts up; people call the job by it.
         name: Of its file and of its folder of results; made up here, never what was sent.
-        instance: Digest of its SOP Instance UID (see `cxrnet.node.spool.digest`).
+        instance: Digest of its SOP Instance UID (see `cxrnet.node.log.digest`).
         sender: AE title that sent it.
         bytes: Size of its file.
         state: Where it is.
         outcome: `scored` or `refused` by the gate, once screened.
         code: Why it failed, or why its last attempt did, for programs.
         reason: The same for people.
-        attempts: How often the next step was started.
+        attempts: How often the next step was started, this time included.
         not_before: Time before which the next step is not started, in seconds since 1970.
         received: When it came.
         changed: When its state last changed.
@@ -97,6 +95,7 @@ class Queue:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -117,22 +116,28 @@ class Queue:
                 "VALUES (?, ?, ?, ?, 'received', ?, ?, ?)",
                 (name, instance, sender, size, now, now, now),
             )
+            self._changed.notify_all()
             return int(cursor.lastrowid or 0)
 
-    def claim(self, state: State) -> Job | None:
+    def claim(self, state: State, *, seconds: float = 0.0) -> Job | None:
         """Return the next row in `state` that is due and not claimed, its attempt counted; None without one.
 
         Rows with fewer attempts go first, then older ones: an instance that ends the program at each attempt does not
         keep the others from being done after the restart.
+
+        Args:
+            state: Of the row.
+            seconds: Longest wait for a change of the queue where there is no such row.
         """
-        with self._transaction():
-            found = self._select(
-                "state = ? AND NOT is_claimed AND not_before <= ? ORDER BY attempts, number LIMIT 1", state, time.time()
-            )
-            for job in found:
-                self._connection.execute(
-                    "UPDATE work SET attempts = attempts + 1, is_claimed = 1 WHERE number = ?", (job.number,)
-                )
+        statement = (
+            "UPDATE work SET attempts = attempts + 1, is_claimed = 1 WHERE number = (SELECT number FROM work WHERE "
+            f"state = ? AND NOT is_claimed AND not_before <= ? ORDER BY attempts, number LIMIT 1) RETURNING {_COLUMNS}"
+        )
+        with self._lock:
+            found = self._jobs(statement, state, time.time())
+            if not found and seconds:
+                self._changed.wait(seconds)
+                found = self._jobs(statement, state, time.time())
         return found[0] if found else None
 
     def release(self, number: int | None = None) -> None:
@@ -178,17 +183,14 @@ class Queue:
             screened: Names whose results are on the disk: these are only forwarded again.
         """
         rows = self.rows("failed")
-        with self._transaction():
-            for row in rows:
-                self.mark(row.number, "screened" if row.name in screened else "received")
+        for row in rows:
+            self.mark(row.number, "screened" if row.name in screened else "received")
         return len(rows)
 
     def rows(self, *states: State, limit: int = -1, newest: bool = False) -> list[Job]:
         """Return the rows that are in one of `states` (all by default), in the order they came."""
-        places = ", ".join("?" * len(states or STATES))
-        order = "DESC" if newest else "ASC"
-        with self._lock:
-            return self._select(f"state IN ({places}) ORDER BY number {order} LIMIT ?", *(states or STATES), limit)
+        where = f"state IN ({', '.join('?' * len(states or STATES))}) ORDER BY number {'DESC' if newest else 'ASC'}"
+        return self._jobs(f"SELECT {_COLUMNS} FROM work WHERE {where} LIMIT ?", *(states or STATES), limit)
 
     def counts(self) -> dict[State, int]:
         """Return how many rows are in each state."""
@@ -216,36 +218,30 @@ class Queue:
 
     def find(self, number: int) -> Job | None:
         """Return a row, None for an unknown number."""
-        with self._lock:
-            return next(iter(self._select("number = ?", number)), None)
+        return next(iter(self._jobs(f"SELECT {_COLUMNS} FROM work WHERE number = ?", number)), None)
 
     def delete(self, number: int) -> Job | None:
         """Delete a row, whatever its state, and return it; None for an unknown number."""
-        with self._transaction():
-            found = self._select("number = ?", number)
-            self._connection.execute("DELETE FROM work WHERE number = ?", (number,))
-        return next(iter(found), None)
+        return next(iter(self._jobs(f"DELETE FROM work WHERE number = ? RETURNING {_COLUMNS}", number)), None)
 
     def delete_finished(self, *states: State, before: float) -> list[Job]:
         """Delete the rows in `states` that last changed before a time, and return them."""
-        places = ", ".join("?" * len(states))
-        with self._transaction():
-            gone = self._select(f"state IN ({places}) AND changed < ? ORDER BY number", *states, before)
-            self._connection.execute(f"DELETE FROM work WHERE state IN ({places}) AND changed < ?", (*states, before))
-        return gone
+        where = f"state IN ({', '.join('?' * len(states))}) AND changed < ?"
+        return self._jobs(f"DELETE FROM work WHERE {where} RETURNING {_COLUMNS}", *states, before)
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
             self._connection.close()
 
-    def _select(self, condition: str, *values: object) -> list[Job]:
-        found = self._connection.execute(f"SELECT {_COLUMNS} FROM work WHERE {condition}", values)
-        return [Job(*row) for row in found.fetchall()]
+    def _jobs(self, statement: str, *values: object) -> list[Job]:
+        with self._lock:
+            return [Job(*row) for row in self._connection.execute(statement, values).fetchall()]
 
     def _run(self, statement: str, values: tuple[object, ...]) -> None:
         with self._lock:
             self._connection.execute(statement, values)
+            self._changed.notify_all()
 
     def _migrate(self) -> None:
         """Rename and add columns of a queue that an earlier version has made."""
@@ -254,15 +250,3 @@ class Queue:
             self._connection.execute(f"ALTER TABLE work RENAME COLUMN {old} TO {_OLD_COLUMNS[old]}")
         if columns and "is_claimed" not in columns:
             self._connection.execute("ALTER TABLE work ADD COLUMN is_claimed INTEGER NOT NULL DEFAULT 0")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of the block, or nothing."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")

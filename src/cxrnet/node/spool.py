@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -145,14 +144,6 @@ class Spool:
         for path in self.results.iterdir():
             if rows.get(path.name) not in ("screened", "failed"):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def digest(uid: str) -> str:
-    """Return the name of an instance in logs and status: the first 12 digits of the SHA-256 of its SOP Instance UID.
-
-    With the UID its lines can be found (`printf %s UID | sha256sum`); the UID cannot be found from the lines.
-    """
-    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _lock(file: IO[str]) -> bool:

@@ -24,10 +24,11 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when th
 from cxrnet.errors import NodeError
 from cxrnet.imaging.attributes import is_uid
 from cxrnet.imaging.radiograph import printable
+from cxrnet.node.log import digest
 from cxrnet.node.queue import Queue
 from cxrnet.node.server import PDU_BYTES, LimitedBuffer, Listener
 from cxrnet.node.settings import NodeSettings
-from cxrnet.node.spool import Spool, digest
+from cxrnet.node.spool import Spool
 
 LOG = logging.getLogger(__name__)
 
@@ -62,14 +63,11 @@ class StorageSCP:
         settings: Name, address, rules.
         spool: Where files go.
         queue: Where rows go.
-        received: Set when there is something new.
     """
 
-    def __init__(self, settings: NodeSettings, spool: Spool, queue: Queue, received: threading.Event) -> None:
-        self.settings = settings
-        self._spool, self._queue, self._received = spool, queue, received
+    def __init__(self, settings: NodeSettings, spool: Spool, queue: Queue) -> None:
+        self.settings, self._spool, self._queue = settings, spool, queue
         self._listener: Listener | None = None
-        self._thread: threading.Thread | None = None
         self.refused = 0
 
     def start(self) -> None:
@@ -97,7 +95,7 @@ class StorageSCP:
                 entity.make_server(
                     cast(Any, address),
                     ssl_context=settings.tls.server_context(),
-                    evt_handlers=cast(Any, self._handlers()),
+                    evt_handlers=[(evt.EVT_REQUESTED, self._check_peer), (evt.EVT_C_STORE, self._store)],
                     server_class=Listener,
                     limits=settings.limits,
                 ),
@@ -107,8 +105,7 @@ class StorageSCP:
                 f"{settings.bind}:{settings.port}: cannot listen ({error}); choose another --bind or --port"
             ) from error
         entity._servers.append(self._listener)  # so that associations can tell how many there are
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.2,), name="listener", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._listener.serve_forever, args=(0.2,), name="listener", daemon=True).start()
 
     @property
     def port(self) -> int:
@@ -135,9 +132,6 @@ class StorageSCP:
         while listener.active_associations and time.monotonic() < end:
             time.sleep(0.05)
 
-    def _handlers(self) -> list[tuple[Any, ...]]:
-        return [(evt.EVT_REQUESTED, self._check_peer), (evt.EVT_C_ECHO, self._echo), (evt.EVT_C_STORE, self._store)]
-
     def _check_peer(self, event: Event) -> None:
         """Reject whoever calls from a network that was not named (PS3.8 9.3.4: permanent, no reason given)."""
         from ipaddress import ip_address
@@ -148,9 +142,6 @@ class StorageSCP:
             self.refused += 1
             event.assoc.acse.send_reject(0x01, 0x01, 0x01)
             event.assoc.kill()
-
-    def _echo(self, event: Event) -> int:
-        return SUCCESS
 
     def _store(self, event: Event) -> int:
         """Write one instance and its row; both are on the disk before the sender gets an answer."""
@@ -182,7 +173,6 @@ class StorageSCP:
         name, size = self._spool.store((head, content.getbuffer()))
         number = self._queue.add(name=name, instance=label, sender=sender, size=size)
         LOG.info("job %d received: instance %s, %d bytes, from %s", number, label, size, sender)
-        self._received.set()
         return SUCCESS
 
     def _refuse(self, status: int, label: str, sender: str, why: str) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError, RadiographError
 from cxrnet.node.log import error_location
-from cxrnet.node.objects import WrittenObjects
+from cxrnet.node.objects import WrittenObjects, write_objects
 from cxrnet.node.queue import Job, Queue, State
 from cxrnet.node.spool import Spool
 from cxrnet.node.storage_scu import Destination
@@ -42,23 +42,14 @@ class Worker(threading.Thread):
         state: Which rows it claims.
         task: What it does with one; it moves the row on.
         queue: Where rows are.
-        wake: Set when there may be something to do.
         stop: Set when it is to end.
     """
 
     def __init__(
-        self,
-        name: str,
-        state: State,
-        task: Callable[[Job], None],
-        queue: Queue,
-        *,
-        wake: threading.Event,
-        stop: threading.Event,
+        self, name: str, state: State, task: Callable[[Job], None], queue: Queue, *, stop: threading.Event
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self._state, self._task, self._queue = state, task, queue
-        self._wake, self._stop_event = wake, stop
+        self._state, self._task, self._queue, self._stop_event = state, task, queue, stop
 
     def run(self) -> None:
         """Claim rows that are due, oldest first."""
@@ -68,10 +59,8 @@ class Worker(threading.Thread):
                 if claimed is not None:  # the last task failed, or its row could not be written
                     self._queue.release(claimed)
                     claimed = None
-                job = self._queue.claim(self._state)
+                job = self._queue.claim(self._state, seconds=0.25)
                 if job is None:
-                    self._wake.wait(0.5)
-                    self._wake.clear()
                     continue
                 claimed = job.number
                 self._task(job)
@@ -93,26 +82,18 @@ class ScreeningTask:
         spool: Where files are.
         kinds: Objects that are made.
         write: What makes them: `cxrnet.node.objects.write_objects`.
-        screened: Set when there is something to forward.
     """
 
     def __init__(
-        self,
-        pipeline: Pipeline,
-        queue: Queue,
-        spool: Spool,
-        *,
-        kinds: Collection[str],
-        write: Write,
-        screened: threading.Event,
+        self, pipeline: Pipeline, queue: Queue, spool: Spool, *, kinds: Collection[str], write: Write = write_objects
     ) -> None:
         self._pipeline, self._queue, self._spool = pipeline, queue, spool
-        self._kinds, self._write, self._screened = tuple(kinds), write, screened
+        self._kinds, self._write = tuple(kinds), write
 
     def __call__(self, job: Job) -> None:
         """Screen, write, and move the row to `screened` or `failed`."""
-        if job.attempts >= MAX_STARTS:
-            problem = f"the program ended {job.attempts} times while it was screened"
+        if job.attempts > MAX_STARTS:
+            problem = f"the program ended {job.attempts - 1} times while it was screened"
             self._fail(job, "DIED", f"job {job.number}: {problem}; look at the file in incoming/")
             return
         label = f"job {job.number}"
@@ -144,7 +125,6 @@ class ScreeningTask:
             LOG.info("job %d screened: %s, %.2f s", job.number, finding.status, seconds)
             if written.corrections:
                 LOG.info("job %d: corrected in its objects: %s", job.number, "; ".join(written.corrections))
-            self._screened.set()
 
     def _fail(self, job: Job, code: str, reason: str) -> None:
         self._spool.delete(job.name, source=False)
@@ -191,11 +171,11 @@ class ForwardingTask:
         LOG.info("job %d forwarded: %d objects to %s", job.number, len(files), self._destination.name)
 
     def _retry_later(self, job: Job, error: PacsError) -> None:
-        if error.is_final or job.attempts + 1 >= self._max_attempts:
+        if error.is_final or job.attempts >= self._max_attempts:
             self._queue.fail(job.number, error.code, str(error))
             LOG.warning("job %d failed: %s %s", job.number, error.code, error)
             return
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts, 20))
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts - 1, 20))
         if error.code == "UNREACHABLE":
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._unreachable, 20))
             self._unreachable += 1

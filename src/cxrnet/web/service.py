@@ -77,7 +77,6 @@ class Service:
         self.rate = RateLimit(self.limits.per_minute)
         self.stopping = threading.Event()
         self._spool, self._pipeline, self._jobs, self._keep_days = Spool(spool), pipeline, jobs, keep_days
-        self._wake = threading.Event()
         self._threads: list[threading.Thread] = []
         self._found: dict[int, Entry] = {}
         self._queue: Queue | None = None
@@ -94,11 +93,9 @@ class Service:
         for job in queue.delete_finished("screened", "failed", before=time.time() - self._keep_days * 86400):
             self._spool.delete(job.name)
         self._spool.sweep(queue)
-        screening = ScreeningTask(
-            self._pipeline, queue, self._spool, kinds=object_kinds(), write=write_results, screened=threading.Event()
-        )
+        screening = ScreeningTask(self._pipeline, queue, self._spool, kinds=object_kinds(), write=write_results)
         for index in range(1, self._jobs + 1):
-            worker = Worker(f"screening {index}", "received", screening, queue, wake=self._wake, stop=self.stopping)
+            worker = Worker(f"screening {index}", "received", screening, queue, stop=self.stopping)
             worker.start()
             self._threads.append(worker)
         return self
@@ -108,7 +105,6 @@ class Service:
     ) -> None:
         """End: the image under way may finish, the rest waits for the next start."""
         self.stopping.set()
-        self._wake.set()
         for thread in self._threads:
             thread.join(20)
         self.queue.close()
@@ -141,7 +137,6 @@ class Service:
         except BaseException:
             self._spool.delete(name)
             raise
-        self._wake.set()
         return Entry(number, "waiting")
 
     @property

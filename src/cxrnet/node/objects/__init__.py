@@ -5,13 +5,13 @@ highdicom is imported when an object is made, not before: it belongs to the extr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from cxrnet.atomic import remove, write_atomic
-from cxrnet.errors import MissingExtraError
+from cxrnet.errors import require
 
 if TYPE_CHECKING:
     from cxrnet.screening.finding import Finding
@@ -64,7 +64,12 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
     if finding.status == "failed":
         return WrittenObjects()
     wanted = [name for name, kind in FILES.items() if kind in kinds]
-    content, corrections = _makers()(finding, source, wanted) if wanted else ({}, ())
+    content: dict[str, bytes] = {}
+    corrections: tuple[str, ...] = ()
+    if wanted:
+        with require("dicom", "DICOM objects"):
+            from cxrnet.node.objects.build import make_objects
+        content, corrections = make_objects(finding, source, wanted)
     paths = []
     for name, kind in FILES.items():
         if name in content:
@@ -81,14 +86,5 @@ def check_installed() -> None:
     Raises:
         MissingExtraError: highdicom is not installed.
     """
-    _makers()
-
-
-def _makers() -> Callable[[Finding, Path, Collection[str]], tuple[dict[str, bytes], tuple[str, ...]]]:
-    try:
-        from cxrnet.node.objects.build import make_objects
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("cxrnet"):
-            raise
-        raise MissingExtraError(f"DICOM objects: {error.name} is not installed; pip install 'cxrnet[dicom]'") from error
-    return make_objects
+    with require("dicom", "DICOM objects"):
+        import cxrnet.node.objects.build  # noqa: F401

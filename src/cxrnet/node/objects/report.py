@@ -8,6 +8,7 @@ disease would read as its diagnosis.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -165,22 +166,8 @@ def _group(
     )
 
 
-def _number(
-    name: CodedConcept,
-    value: float,
-    *,
-    properties: MeasurementProperties | None = None,
-    tracking_identifier: TrackingIdentifier | None = None,
-    finding_sites: list[FindingSite] | None = None,
-) -> Measurement:
-    return Measurement(
-        name=name,
-        value=round(value, _DIGITS),
-        unit=codes.UCUM.NoUnits,
-        properties=properties,
-        tracking_identifier=tracking_identifier,
-        finding_sites=finding_sites,
-    )
+def _number(name: CodedConcept, value: float, **options: Any) -> Measurement:
+    return Measurement(name=name, value=round(value, _DIGITS), unit=codes.UCUM.NoUnits, **options)
 
 
 def _answer(name: str, meaning: str, value: str | CodedConcept) -> QualitativeEvaluation:

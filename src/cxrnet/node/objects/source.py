@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import pydicom
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
@@ -114,7 +115,11 @@ def read_source(finding: Finding, path: Path) -> Source:
 def _understand(header: Dataset, finding: Finding, name: str) -> Source:
     _refuse_huge(header, name)
     modality = code(header, "Modality").upper()
-    numbered = [f"{what} {int(found[0])}" for what, found in _numbered(header) if found]
+    numbered = [
+        f"{what} {int(found[0])}"
+        for what, keyword in (("series", "SeriesNumber"), ("image", "InstanceNumber"))
+        if (found := numbers(header, keyword))
+    ]
     orientation = tuple(code(header, "PatientOrientation").upper().split("\\"))
     laterality = code(header, "Laterality").upper()
     photometric = code(header, "PhotometricInterpretation").upper()
@@ -134,10 +139,6 @@ def _understand(header: Dataset, finding: Finding, name: str) -> Source:
         burned_in=burned if (burned := code(header, "BurnedInAnnotation").upper()) in ("YES", "NO") else "",
         title=", ".join(filter(None, (f"{modality} {code(header, 'ViewPosition').upper()}".strip(" ?"), *numbered))),
     )
-
-
-def _numbered(header: Dataset) -> list[tuple[str, tuple[float, ...] | None]]:
-    return [("series", numbers(header, "SeriesNumber")), ("image", numbers(header, "InstanceNumber"))]
 
 
 def _read_header(path: Path, name: str, sha256: str) -> Dataset:
@@ -179,13 +180,8 @@ def _refuse_huge(header: Dataset, name: str) -> None:
     for tag in header.keys():  # noqa: SIM118  (items would be converted)
         element = header.get_item(tag, keep_deferred=True)
         if isinstance(element, RawDataElement) and element.value is None and element.length:
-            problem = f"{name}: {label(tag_keyword(element))} is {element.length} bytes long"
+            problem = f"{name}: {label(keyword_for_tag(tag))} is {element.length} bytes long"
             raise ObjectError("UNREADABLE", f"{problem}; at most {LARGEST} are read")
-
-
-def tag_keyword(element: RawDataElement) -> str:
-    """The keyword of an attribute of the standard."""
-    return pydicom.datadict.keyword_for_tag(element.tag)
 
 
 def _reference(header: Dataset, finding: Finding, name: str) -> Dataset:
