@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import base64
 import io
+import json
 import socket
 
 import pytest
+import requests
 from pydicom import dcmread
 
-from cxrnet.errors import PacsError
-from cxrnet.imaging.attributes import is_uid
-from cxrnet.node.dicomweb import DICOMwebServer, Instance
+from cxrnet.errors import PacsError, UsageError
+from cxrnet.node.dicomweb import HEADER, PASSWORD, USER, DICOMwebServer, Instance, open_session, server_name
 from tests.node.web import multipart, stored, uid, web_server
 
 
@@ -50,11 +52,8 @@ def test_a_long_file_is_sent_whole(web, server, sent, tmp_path):
     web.say("POST", "/studies", stored("1.2.3"))
     server.send([path])
     assert len(web.asked[0][4]) > 3_000_000
-
-
-def test_an_answer_of_200_without_words_is_believed(web, server, film):
     web.say("POST", "/studies", b"")
-    server.send([film])
+    server.send([path])  # 200 without words is believed
 
 
 @pytest.mark.parametrize(
@@ -130,8 +129,6 @@ def test_studies_come_page_by_page(web, server):
 
     def page(query):
         offset = next(part.partition("=")[2] for part in query.split("&") if part.startswith("offset="))
-        import json
-
         return 200, {"Content-Type": "application/dicom+json"}, json.dumps(pages.get(offset, [])).encode()
 
     web.answers["GET", "/studies"] = page
@@ -139,15 +136,10 @@ def test_studies_come_page_by_page(web, server):
     assert "StudyDate=20240101" in web.asked[0][2]
 
 
-def test_a_server_that_knows_no_offset_does_not_keep_us_for_ever(web, server):
-    web.say("GET", "/studies", [uid("0020000D", "1.1")])
-    assert server.studies({}, most=10) == ["1.1"]
-    assert len(web.asked) == 2
-
-
-def test_no_more_studies_than_were_asked_for(web, server):
+def test_no_more_studies_than_were_asked_for_and_no_more_pages_than_there_are(web, server):
     web.say("GET", "/studies", [uid("0020000D", f"1.{index}") for index in range(1, 9)])
     assert len(server.studies({}, most=3)) == 3
+    assert len(server.studies({}, most=10)) == 8  # of a server that knows no offset
 
 
 def test_a_match_without_a_uid_is_not_understood(web, server):
@@ -189,14 +181,49 @@ def test_fetch_of_what_is_no_instance_is_not_understood(web, server, parts):
     with pytest.raises(PacsError) as caught:
         server.fetch(Instance("1.1", "1.2", "1.3"))
     assert caught.value.code == "NOT_UNDERSTOOD"
-
-
-def test_messages_hold_no_uid(web, server):
     with pytest.raises(PacsError) as caught:
         server.fetch(Instance("1.2.840.77", "1.2.840.88", "1.2.840.99"))
     assert "1.2.840" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "abc", ".1", "1.2/3", "1." * 40 + "1", "../1"])
-def test_an_invalid_uid_is_not_accepted(text):
-    assert not is_uid(text)
+def sent_with(environment, url="https://pacs.example/dicom-web"):
+    with open_session(url, environment) as session:
+        request = session.prepare_request(requests.Request("GET", url))
+    return request.headers.get("Authorization")
+
+
+@pytest.mark.parametrize("url", ["https://pacs.example/dicom-web", "http://127.0.0.1:8042/dicom-web"])
+def test_a_whole_header_is_sent_as_it_is(url):
+    assert sent_with({HEADER: "Bearer abc"}, url) == "Bearer abc"
+
+
+def test_a_name_and_a_password_are_sent_as_basic():
+    assert (
+        sent_with({USER: "jane", PASSWORD: "pässword"})
+        == "Basic " + base64.b64encode("jane:pässword".encode()).decode()
+    )
+
+
+def test_nothing_is_sent_where_nothing_is_set(monkeypatch, tmp_path):
+    (tmp_path / ".netrc").write_text("machine pacs.example login a password b\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert sent_with({}) is None
+
+
+def test_credentials_do_not_go_in_the_open():
+    with pytest.raises(UsageError, match=r"pacs.example: credentials would be sent unencrypted"):
+        sent_with({USER: "jane"}, "http://pacs.example/dicom-web")
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated():
+    with pytest.raises(UsageError, match="the URL holds a password") as caught:
+        server_name("https://jane:secret@pacs.example/dicom-web")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["pacs.example", "ftp://pacs.example", "https://", "https://a/b?c=d", "https://a:port/"]
+)
+def test_what_is_no_root_of_a_server(url):
+    with pytest.raises(UsageError, match="is not"):
+        server_name(url)

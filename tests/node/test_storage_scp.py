@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import shutil
 import ssl
-import threading
+from dataclasses import replace
 
 import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, generate_uid
+from pydicom.uid import JPEG2000Lossless
 from pynetdicom.sop_class import CTImageStorage, DigitalXRayImageStorageForPresentation
 
 from cxrnet.errors import UsageError
@@ -63,19 +63,24 @@ def test_an_instance_is_on_disk_whole_when_it_is_answered(receiver, sent):
     assert path.read_bytes()[:128] == bytes(128)
 
 
-def test_a_row_says_who_sent_what(receiver, sent):
+def test_each_sending_of_an_instance_makes_a_row_that_says_who_sent_what(receiver, sent):
     made, film = receiver(), sent()
-    send(made, film, title="MODALITY")
-    (job,) = made.queue.rows()
+    assert send(made, film, film, title="MODALITY") == [0, 0]
+    job, _ = made.queue.rows()
     assert (job.sender, job.instance) == ("MODALITY", digest(film.SOPInstanceUID))
     assert job.bytes == received(made)[0].stat().st_size
 
 
-@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES, ids=lambda syntax: syntax.name)
-def test_every_usual_transfer_syntax_is_accepted(receiver, sent, syntax):
-    with association(receiver(), syntaxes=(syntax,)) as open_one:
-        accepted = [context.transfer_syntax[0] for context in open_one.accepted_contexts]
-    assert syntax in accepted
+def test_radiographs_in_every_usual_transfer_syntax_are_accepted_and_other_images_are_not(receiver):
+    made, calling = receiver(), entity(kinds=(CTImageStorage,))
+    for syntax in TRANSFER_SYNTAXES:
+        calling.add_requested_context(DigitalXRayImageStorageForPresentation, syntax)
+    open_one = calling.associate("127.0.0.1", made.port, ae_title="CXRNET")
+    accepted = {context.transfer_syntax[0] for context in open_one.accepted_contexts}
+    rejected = {context.abstract_syntax for context in open_one.rejected_contexts}
+    open_one.release()
+    assert accepted == set(TRANSFER_SYNTAXES) | {"1.2.840.10008.1.2"}  # that of the echo
+    assert rejected == {CTImageStorage}
 
 
 def test_compressed_pixels_are_stored_as_they_come(receiver, sent):
@@ -89,36 +94,21 @@ def test_compressed_pixels_are_stored_as_they_come(receiver, sent):
     assert there.PixelData == film.PixelData
 
 
-def test_digital_radiography_is_taken_and_tomography_is_not(receiver):
-    kinds = (DigitalXRayImageStorageForPresentation, CTImageStorage)
-    with association(receiver(), kinds=kinds) as open_one:
-        accepted = {context.abstract_syntax for context in open_one.accepted_contexts}
-        rejected = {context.abstract_syntax for context in open_one.rejected_contexts}
-    assert DigitalXRayImageStorageForPresentation in accepted
-    assert rejected == {CTImageStorage}
-
-
-def test_a_wrong_name_is_rejected(receiver):
-    with association(receiver(), called="PACS") as closed:
-        assert closed.is_rejected
-
-
-def test_a_caller_that_is_not_on_the_list_is_rejected(receiver, sent):
+def test_a_caller_that_is_not_on_the_list_or_calls_another_is_rejected(receiver, sent):
     made = receiver(titles=("MODALITY",))
-    with association(made, title="STRANGER") as closed:
-        assert closed.is_rejected
+    for names in ({"title": "STRANGER"}, {"title": "MODALITY", "called": "PACS"}):
+        with association(made, **names) as closed:
+            assert closed.is_rejected
     assert send(made, sent(), title="MODALITY") == [0]
 
 
-def test_a_peer_that_is_not_on_the_list_is_rejected(receiver):
+def test_a_peer_that_is_not_on_the_list_is_rejected(receiver, sent):
     made = receiver(peers=(parse_peer("10.1.0.0/16"),))
     with association(made) as closed:
         assert closed.is_rejected
     assert made.refused == 1
-
-
-def test_a_peer_on_the_list_may_send(receiver, sent):
-    assert send(receiver(peers=(parse_peer("127.0.0.0/8"),)), sent()) == [0]
+    made.settings = replace(made.settings, peers=(parse_peer("127.0.0.0/8"),))
+    assert send(made, sent()) == [0]
 
 
 def test_an_instance_that_is_too_large_is_out_of_resources_and_the_next_is_taken(receiver, sent):
@@ -129,15 +119,11 @@ def test_an_instance_that_is_too_large_is_out_of_resources_and_the_next_is_taken
     assert len(received(made)) == 1
 
 
-def test_a_full_queue_is_out_of_resources(receiver, sent):
-    made = receiver(limits={"max_queue": 2})
-    assert send(made, sent(), sent(), sent()) == [0, 0, 0xA700]
-
-
-def test_a_full_disk_is_out_of_resources(receiver, sent):
-    made = receiver(limits={"min_free_bytes": 10**18})
-    assert send(made, sent()) == [0xA700]
-    assert not list(made.spool.incoming.iterdir())
+@pytest.mark.parametrize("limits", [{"max_queue": 1}, {"min_free_bytes": 10**18}])
+def test_a_full_queue_or_disk_is_out_of_resources(receiver, sent, limits):
+    made = receiver(limits=limits)
+    assert send(made, sent(), sent())[-1] == 0xA700
+    assert len(received(made)) == len(list(made.spool.incoming.iterdir())) < 2
 
 
 def test_a_spool_that_vanishes_is_out_of_resources(receiver, sent):
@@ -159,7 +145,7 @@ def test_a_row_that_cannot_be_written_is_out_of_resources(receiver, sent, monkey
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
-@pytest.mark.parametrize("uid", ["../../etc/passwd", "/etc/passwd", "a" * 64, "1.2/3", "1.2 3"])
+@pytest.mark.parametrize("uid", ["../../etc/passwd", "..", "a" * 64])
 def test_a_uid_that_is_none_is_not_understood_and_never_becomes_a_path(receiver, sent, uid, tmp_path):
     made, film = receiver(), sent()
     film["SOPInstanceUID"]._value = uid
@@ -167,14 +153,6 @@ def test_a_uid_that_is_none_is_not_understood_and_never_becomes_a_path(receiver,
     assert {path.name for path in tmp_path.rglob("*")} <= {
         "chest.dcm", "spool", "incoming", "results", "queue.db", "queue.db-wal", "queue.db-shm",
     }  # fmt: skip
-
-
-@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
-def test_a_uid_of_points_is_refused(receiver, sent):
-    made, film = receiver(), sent()
-    film["SOPInstanceUID"]._value = ".."
-    assert send(made, film) == [0xC000]
-    assert not received(made)
 
 
 def test_more_associations_than_allowed_are_rejected_for_the_moment(receiver):
@@ -240,12 +218,3 @@ def test_results_go_on_by_tls(receiver, sent, certificate, tmp_path):
     sent().save_as(path, enforce_file_format=True)
     StorageSCU("CXRNET", "localhost", made.port, calling="OTHER", tls=tls).send([path])
     assert len(received(made)) == 1
-
-
-def test_two_senders_of_one_instance_make_two_rows(receiver, sent):
-    film = sent(SOPInstanceUID=generate_uid())
-    made = receiver()
-    assert send(made, film, film) == [0, 0]
-    first, second = made.queue.rows()
-    assert first.instance == second.instance
-    assert first.name != second.name

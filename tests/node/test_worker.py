@@ -9,7 +9,6 @@ import pytest
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError
 from cxrnet.node.log import error_location
-from cxrnet.node.objects import WrittenObjects
 from cxrnet.node.spool import Spool
 from cxrnet.node.worker import MAX_STARTS, ForwardingTask, ScreeningTask, Worker
 from tests.node.senders import copy_objects, eventually
@@ -42,27 +41,19 @@ def screener(pipeline, queue, spool):
     return make
 
 
-def test_a_refused_film_is_screened_and_says_so(screener, spool, queue, dicom):
-    screener()(put(spool, queue, dicom(BodyPartExamined="FOOT").read_bytes()))
-    assert queue.rows("screened")[0].outcome == "refused"
-
-
-def test_the_source_goes_when_the_results_are_there(screener, spool, queue, dicom):
-    job = put(spool, queue, dicom().read_bytes())
-    screener()(job)
-    assert not spool.source(job.name).exists()
-    assert spool.objects(job.name)
-
-
-def test_pictures_show_the_number_of_the_job(screener, spool, queue, dicom):
+def test_a_refused_film_is_screened_by_the_number_of_its_job_and_its_source_goes(screener, spool, queue, dicom):
     seen = []
 
     def look(finding, source, kinds, folder):
         seen.append((finding.input, finding.radiograph.name))
-        return WrittenObjects()
+        return copy_objects(finding, source, kinds, folder)
 
-    screener(look)(put(spool, queue, dicom().read_bytes()))
+    job = put(spool, queue, dicom(BodyPartExamined="FOOT").read_bytes())
+    screener(look)(job)
+    assert queue.rows("screened")[0].outcome == "refused"
     assert seen == [("job 1", "job 1")]
+    assert not spool.source(job.name).exists()
+    assert spool.objects(job.name)
 
 
 def test_a_broken_file_stays_to_be_looked_at(screener, spool, queue):
@@ -159,19 +150,13 @@ def test_what_was_not_taken_waits_longer_each_time(spool, queue):
     assert pauses == pytest.approx([2, 4, 8], abs=1)
 
 
-def test_an_answer_that_is_final_ends_it(spool, queue):
+@pytest.mark.parametrize(("is_final", "attempts"), [(True, 1), (False, 3)])
+def test_a_final_answer_or_the_last_attempt_ends_it(spool, queue, is_final, attempts):
     job = screened(spool, queue)
-    ForwardingTask(Goal(PacsError("NOT_ACCEPTED", "does not take it", is_final=True)), queue, spool, max_attempts=9)(
-        job
-    )
-    assert queue.rows("failed")[0].code == "NOT_ACCEPTED"
-    assert spool.objects(job.name)  # for --retry
-
-
-def test_attempts_are_bounded(spool, queue):
-    job = screened(spool, queue)
-    ForwardingTask(Goal(PacsError("NOT_STORED", "no")), queue, spool, max_attempts=3)(replace(job, attempts=3))
+    destination = Goal(PacsError("NOT_STORED", "no", is_final=is_final))
+    ForwardingTask(destination, queue, spool, max_attempts=3)(replace(job, attempts=attempts))
     assert queue.rows("failed")[0].code == "NOT_STORED"
+    assert spool.objects(job.name)  # for --retry
 
 
 def test_nobody_there_is_found_out_once_and_not_by_each(spool, queue):

@@ -96,6 +96,24 @@ def made(pipeline, tmp_path):
     return make
 
 
+@pytest.fixture(scope="session")
+def usual(pipeline, tmp_path_factory):
+    """The file of the made-up study, its finding and its objects by name; made once, so leave them as they are."""
+    folder = tmp_path_factory.mktemp("usual")
+    path = save(study_of(), folder / "chest.dcm")
+    finding = pipeline.screen(path)
+    paths = write_objects(finding, path, OBJECTS, folder / "objects").paths
+    return path, finding, {each.name: pydicom.dcmread(BytesIO(each.read_bytes())) for each in paths}
+
+
+@pytest.fixture(scope="session")
+def refusal(usual, tmp_path_factory):
+    """The objects by name of the same study had it been refused."""
+    path, finding, _ = usual
+    paths = write_objects(refused(finding), path, OBJECTS, tmp_path_factory.mktemp("refusal")).paths
+    return {each.name: pydicom.dcmread(BytesIO(each.read_bytes())) for each in paths}
+
+
 @pytest.fixture
 def turned(pipeline, tmp_path):
     """Function from degrees to a film stored turned anticlockwise by so many, and its finding once it was corrected."""

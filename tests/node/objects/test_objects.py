@@ -22,28 +22,10 @@ def test_every_file_is_of_a_kind_and_cleared_before_a_run():
     assert not OBJECTS.keys() & SAVES.keys()
 
 
-def test_every_kind_tells_its_files():
-    for name, kind in FILES.items():
-        assert name in OBJECTS[kind]
-
-
-def test_a_scored_film_gets_all_five(pipeline, study, tmp_path):
-    path = study()
-    paths = write_objects(pipeline.screen(path), path, OBJECTS, tmp_path / "out").paths
-    assert [each.name for each in paths] == list(FILES)
-    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == sorted(FILES)
-
-
-def test_only_what_is_asked_for_is_written_and_other_kinds_are_left_alone(pipeline, study, tmp_path):
-    path = study()
-    paths = write_objects(pipeline.screen(path), path, {"sr", "png", "json"}, tmp_path / "out").paths
-    assert [each.name for each in paths] == ["report.sr.dcm"]
-
-
-def test_a_refused_film_gets_no_heat_map_and_loses_an_old_one(pipeline, study, tmp_path):
-    path = study()
-    finding = pipeline.screen(path)
-    write_objects(finding, path, OBJECTS, tmp_path / "out")
+def test_a_refused_film_gets_no_heat_map_and_loses_an_old_one(usual, tmp_path):
+    path, finding, _ = usual
+    first = write_objects(finding, path, {"seg", "png", "json"}, tmp_path / "out").paths
+    assert [each.name for each in first] == ["lungs.seg.dcm", "heatmap.seg.dcm"]
     paths = write_objects(refused(finding), path, OBJECTS, tmp_path / "out").paths
     assert [each.name for each in paths] == [name for name in FILES if name != "heatmap.seg.dcm"]
     assert not (tmp_path / "out" / "heatmap.seg.dcm").exists()

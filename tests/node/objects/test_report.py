@@ -4,8 +4,6 @@ from functools import partial
 
 import pytest
 
-from tests.node.objects.conftest import refused
-
 
 @pytest.fixture
 def made(made):
@@ -38,18 +36,19 @@ def texts(dataset):
 
 
 @pytest.fixture
-def finding(pipeline, study):
-    return pipeline.screen(study())
+def finding(usual):
+    return usual[1]
 
 
 @pytest.fixture
-def report(made, study, finding):
-    return made(study(), finding)["report.sr.dcm"]
+def report(usual):
+    return usual[2]["report.sr.dcm"]
 
 
 def test_it_is_a_measurement_report_that_nobody_has_verified(report):
     assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
     assert (report.VerificationFlag, report.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
+    assert any("not for clinical use" in text for text in texts(report))
 
 
 def test_scores_folds_and_area_are_those_of_the_finding(report, finding):
@@ -90,11 +89,6 @@ def test_it_names_the_model_and_its_checksum(report, pipeline):
     assert f"bundle sha256 = {pipeline.bundle.sha256}" in told
 
 
-def test_it_says_that_it_is_not_for_clinical_use(report):
-    assert any("not for clinical use" in text for text in texts(report))
-    assert "not for clinical use" in report.SeriesDescription
-
-
 def test_no_code_of_a_class_names_a_disease(report):
     classes = [item for item in items(report) if item.ValueType == "CODE" and named(item) == "121071"]
     codes = [item.ConceptCodeSequence[0] for item in classes]
@@ -104,20 +98,13 @@ def test_no_code_of_a_class_names_a_disease(report):
     ]
 
 
-def test_a_refused_film_has_reasons_and_no_score(made, study, finding):
-    report = made(study(), refused(finding))["report.sr.dcm"]
+def test_a_refused_film_has_reasons_and_no_score(refusal):
+    report = refusal["report.sr.dcm"]
     assert answers(report, "STATUS") == ["REFUSED"]
     assert answers(report, "REFUSAL") == ["LATERAL"]
     assert "LATERAL: looks like a lateral view (99 % sure); a frontal one is needed" in texts(report)
     for name in ("SCORE", "FOLD_SCORE", "INTERVAL_LOW", "INTERVAL_HIGH", "SPREAD"):
         assert numbers(report, name) == []
-
-
-def test_it_refers_to_the_film(report):
-    (study,) = report.CurrentRequestedProcedureEvidenceSequence
-    assert study.StudyInstanceUID == "1.2.3.4"
-    (series,) = study.ReferencedSeriesSequence
-    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.5.6"
 
 
 def test_a_corrected_film_says_what_was_done(made, turned):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -25,26 +26,17 @@ def picture(finding):
     return cv2.imdecode(np.frombuffer(lungs_png(finding.lung_probability, finding.radiograph), np.uint8), 0)
 
 
-def test_the_lungs_are_those_of_the_picture(pipeline, made, study):
-    path = study()
-    finding = pipeline.screen(path)
-    lungs = made(path, finding)["lungs.seg.dcm"]
+def test_the_lungs_are_those_of_the_picture(usual):
+    _, finding, objects = usual
+    lungs = objects["lungs.seg.dcm"]
+    assert lungs.PatientOrientation == ["L", "F"]
     assert lungs.SegmentationType == "BINARY"
     np.testing.assert_array_equal(mask_of(lungs) * 255, picture(finding))
 
 
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_of_a_film_that_was_turned_the_lungs_lie_where_the_file_has_them(made, turned, degrees):
-    path, finding = turned(degrees)
-    lungs = made(path, finding)["lungs.seg.dcm"]
-    assert (lungs.Rows, lungs.Columns) == ((150, 130) if degrees % 180 else (130, 150))
-    np.testing.assert_array_equal(mask_of(lungs) * 255, np.rot90(picture(finding), degrees // 90))
-
-
-def test_the_heat_map_is_that_of_the_first_class_at_the_size_of_the_film(pipeline, made, study):
-    path = study()
-    finding = pipeline.screen(path)
-    heat = made(path, finding)["heatmap.seg.dcm"]
+def test_the_heat_map_is_that_of_the_first_class_at_the_size_of_the_film(usual):
+    _, finding, objects = usual
+    heat = objects["heatmap.seg.dcm"]
     wanted = np.nan_to_num(finding.heatmaps.maps(130, 150)["covid"], nan=0)
     assert [each.SegmentLabel for each in heat.SegmentSequence] == ["Heat map of covid"]
     np.testing.assert_allclose(mask_of(heat) / LEVELS, wanted, atol=0.5 / LEVELS + 1e-6)
@@ -52,18 +44,18 @@ def test_the_heat_map_is_that_of_the_first_class_at_the_size_of_the_film(pipelin
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_of_a_film_that_was_turned_the_heat_map_lies_where_the_file_has_it(made, turned, degrees):
+def test_of_a_film_that_was_turned_both_lie_where_the_file_has_them(made, turned, degrees):
     path, finding = turned(degrees)
-    heat = made(path, finding)["heatmap.seg.dcm"]
+    objects = made(path, finding)
+    lungs, heat = objects["lungs.seg.dcm"], objects["heatmap.seg.dcm"]
     wanted = np.nan_to_num(finding.heatmaps.maps(130, 150)["covid"], nan=0)
     np.testing.assert_allclose(mask_of(heat) / LEVELS, np.rot90(wanted, degrees // 90), atol=0.5 / LEVELS + 1e-6)
+    assert (lungs.Rows, lungs.Columns) == ((150, 130) if degrees % 180 else (130, 150))
+    np.testing.assert_array_equal(mask_of(lungs) * 255, np.rot90(picture(finding), degrees // 90))
 
 
-def test_of_more_than_two_classes_each_has_a_heat_map(pipeline, made, study):
-    from dataclasses import replace
-
-    path = study()
-    finding = pipeline.screen(path)
+def test_of_more_than_two_classes_each_has_a_heat_map(made, usual):
+    path, finding, _ = usual
     maps = finding.heatmaps
     third = replace(
         maps,
@@ -82,39 +74,24 @@ def test_of_more_than_two_classes_each_has_a_heat_map(pipeline, made, study):
         np.testing.assert_allclose(values, np.nan_to_num(wanted[name], nan=0), atol=0.5 / LEVELS + 1e-6)
 
 
-def test_it_says_how_the_patient_lies(made, study):
-    assert made(study())["lungs.seg.dcm"].PatientOrientation == ["L", "F"]
-
-
 def test_an_orientation_that_is_not_known_stays_empty(made, study):
     assert not made(study(PatientOrientation=""))["lungs.seg.dcm"].PatientOrientation
 
 
-def test_a_segment_names_the_model_and_its_checksum(pipeline, made, study):
-    segment = made(study())["lungs.seg.dcm"].SegmentSequence[0]
+def test_a_segment_names_the_model_and_its_checksum(pipeline, usual):
+    segment = usual[2]["lungs.seg.dcm"].SegmentSequence[0]
     algorithm = segment.SegmentationAlgorithmIdentificationSequence[0]
     assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == ("cxrnet small", "0.1")
     assert pipeline.bundle.sha256 in algorithm.AlgorithmParameters
 
 
-def test_both_refer_to_the_film(made, study):
-    objects = made(study())
-    for name in ("lungs.seg.dcm", "heatmap.seg.dcm"):
-        (series,) = objects[name].ReferencedSeriesSequence
-        assert series.SeriesInstanceUID == "1.2.3.4.5"
-        assert [each.ReferencedSOPInstanceUID for each in series.ReferencedInstanceSequence] == ["1.2.3.4.5.6"]
-
-
-def test_lungs_of_a_refused_film_say_so(pipeline, made, study):
-    path = study()
-    lungs = made(path, refused(pipeline.screen(path)))["lungs.seg.dcm"]
+def test_lungs_of_a_refused_film_say_so(refusal):
+    lungs = refusal["lungs.seg.dcm"]
     assert lungs.SegmentSequence[0].SegmentLabel == "Lungs, film refused"
 
 
-def test_a_film_without_lungs_has_an_empty_mask(pipeline, made, study):
-
-    path = study()
-    finding = refused(pipeline.screen(path))
+def test_a_film_without_lungs_has_an_empty_mask(made, usual):
+    path, finding = usual[0], refused(usual[1])
     nothing = finding.model_copy(update={"lung_probability": np.zeros_like(finding.lung_probability)})
     objects = made(path, nothing, kinds={"seg", "gsps"})
     assert mask_of(objects["lungs.seg.dcm"]).sum() == 0
