@@ -176,6 +176,35 @@ def test_mask_of_another_size_is_refused(stored, size):
 
 
 @pytest.mark.parametrize(
+    ("size", "of_image", "of_mask", "fits"),
+    [
+        ((70, 80), 3, 3, True),
+        ((70, 80), 3, 1, False),
+        ((70, 80), 1, 2, False),
+        ((70, 80), 6, 8, False),
+        ((70, 80), 6, 1, True),  # drawn on the upright image, or its sides would not fit
+        ((80, 80), 6, 1, False),
+    ],
+)
+def test_mask_turned_unlike_its_image_is_refused(stored, decoder, tmp_path, size, of_image, of_mask, fits):
+    def saved(picture, orientation):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        turned = picture.T if orientation > 4 else picture
+        Image.fromarray(np.ascontiguousarray(turned)).save(tmp_path / "image.png", exif=exif)
+        return tmp_path / "image.png"
+
+    radiograph = decoder.read(saved(np.arange(size[0] * size[1], dtype=np.uint8).reshape(size), of_image))
+    mask = read_mask(decoder, saved(np.eye(*size, dtype=np.uint8), of_mask))
+    if fits:
+        check_mask_size(mask, radiograph, name="m.png")
+        return
+    with pytest.raises(RadiographError, match="EXIF orientation") as refused:
+        check_mask_size(mask, radiograph, name="m.png")
+    assert refused.value.code == "MASK_ORIENTATION"
+
+
+@pytest.mark.parametrize(
     ("lung", "void", "words"),
     [
         ("lung", None, "--mask-values lung"),

@@ -5,15 +5,17 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from cxrnet.imaging.attributes import KEPT_TAGS, kept_tags
-from cxrnet.imaging.defined_terms import body_part, plane, presentable, projection
+from cxrnet.imaging.defined_terms import UNKNOWN, body_part, plane, presentable, projection
 
 
 @pytest.mark.parametrize("keyword", KEPT_TAGS)
-@pytest.mark.parametrize("name", ["SMITH_JOHN", "Smith^John", "MÜLLER"])
-def test_name_is_cut(keyword, name):
-    shown = presentable(keyword, name)
-    assert shown.endswith("...")
-    assert len(shown) == 6
+@pytest.mark.parametrize("name", ["SMITH_JOHN", "Smith^John", "MÜLLER", "LATIMER", "Legrand", "Anna\\Abel"])
+def test_no_letter_of_a_name_is_shown(keyword, name):
+    assert presentable(keyword, name) == UNKNOWN
+
+
+def test_unknown_value_says_nothing_about_the_image():
+    assert (body_part(UNKNOWN), projection(UNKNOWN), plane(UNKNOWN)) == ("", "", "")
 
 
 @pytest.mark.parametrize(
@@ -97,9 +99,9 @@ def test_codes_are_told_by_their_meaning():
     assert kept_tags(dataset) == ({"Modality": "DX", "ViewCodeSequence": "LEFT LATERAL"}, [])
 
 
-def test_unknown_term_is_cut_with_a_warning():
+def test_unknown_term_is_hidden_with_a_warning():
     dataset = Dataset()
     dataset.BodyPartExamined = "SMITH_JOHN"
     tags, warnings = kept_tags(dataset)
-    assert tags == {"BodyPartExamined": "SMI..."}
+    assert tags == {"BodyPartExamined": UNKNOWN}
     assert "Body Part Examined (0018,0015)" in warnings[0]

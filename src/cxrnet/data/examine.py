@@ -53,7 +53,7 @@ def examine(decoder: Decoder, sample: Sample, values: MaskValues = AUTOMATIC, *,
                 check_mask_size(mask, radiograph, name=sample.mask.name)
         except RadiographError as error:
             mask = None
-            code = error.code if error.code in ("MASK_SIZE", "MASK_VALUES") else "MASK"
+            code = error.code if error.code in ("MASK_SIZE", "MASK_ORIENTATION", "MASK_VALUES") else "MASK"
             add("error", code, f"mask {error}")
     if mask is not None and sample.mask is not None:
         if mask.is_empty:

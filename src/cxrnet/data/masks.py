@@ -7,7 +7,7 @@ A file alone does not always say which; what fits two readings is an error that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -61,11 +61,13 @@ class Mask:
         lung: uint8 [height, width], 255 times the share of the pixel that is lung.
         void: bool [height, width], pixels that do not count; None where there are none.
         labels: Values taken as lung in a label map of several values, for people; "" for every other mask.
+        exif_orientation: Of its file, 1 to 8; `lung` is upright.
     """
 
     lung: UInt8
     void: Bool | None = None
     labels: str = ""
+    exif_orientation: int = 1
 
     @property
     def is_empty(self) -> bool:
@@ -99,7 +101,8 @@ def read_mask(decoder: Decoder, path: Path, values: MaskValues = AUTOMATIC) -> M
     Raises:
         RadiographError: It cannot be read, or `MASK_VALUES`: its values do not say what is lung.
     """
-    return mask_of(decoder.read_labels(path), values)
+    labels = decoder.read_labels(path)
+    return replace(mask_of(labels, values), exif_orientation=labels.exif_orientation)
 
 
 def mask_of(labels: LabelMap, values: MaskValues = AUTOMATIC) -> Mask:
@@ -134,14 +137,22 @@ def mask_of(labels: LabelMap, values: MaskValues = AUTOMATIC) -> Mask:
 
 
 def check_mask_size(mask: Mask, radiograph: Radiograph, *, name: str) -> None:
-    """Check that a mask has the height and width of its radiograph.
+    """Check that a mask has the height and width of its radiograph, and is turned upright by EXIF as it is.
+
+    Where one file has an EXIF orientation that the other lacks, the two fit if only one way makes their sides equal.
 
     Raises:
-        RadiographError: `MASK_SIZE`; a mask is never stretched or turned onto a radiograph.
+        RadiographError: `MASK_SIZE` or `MASK_ORIENTATION`; a mask is never stretched or turned onto a radiograph.
     """
-    if mask.lung.shape == radiograph.pixels.shape:
-        return
     height, width = radiograph.pixels.shape
+    if mask.lung.shape == (height, width):
+        of_image, of_mask = radiograph.exif_orientation, mask.exif_orientation
+        is_clear_by_size = height != width and (of_image > 4) != (of_mask > 4)  # above 4, rows become columns
+        if of_image == of_mask or is_clear_by_size:
+            return
+        problem = f"the EXIF orientation of the image is {of_image}, that of the mask {of_mask}"
+        remedy = "save both upright, without an orientation, or with the same one"
+        raise RadiographError("MASK_ORIENTATION", f"{printable(name)}: {problem}; {remedy}")
     turned = ", turned by 90 degrees" if mask.lung.shape == (width, height) else ""
     size = f"{mask.lung.shape[1]} x {mask.lung.shape[0]}"
     problem = f"the mask is {size}, its image {width} x {height}{turned}"

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from cxrnet.imaging.defined_terms import CUT, presentable
+from cxrnet.imaging.defined_terms import UNKNOWN, presentable
 from cxrnet.imaging.radiograph import IDENTIFIERS, Fault, fault, printable
 
 KEPT_TAGS = (
@@ -115,7 +115,7 @@ def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
     tags, warnings = {}, []
     for keyword in KEPT_TAGS:
         shown = presentable(keyword, _text(dataset, keyword))
-        if shown.endswith(CUT):
+        if shown == UNKNOWN:
             warnings.append(f"{label(keyword)} holds no known term; it says nothing about the image")
         if shown:
             tags[keyword] = shown

@@ -69,14 +69,13 @@ LATERAL_WORDS, _FRONTAL_WORDS, _DECUBITUS_WORDS = (
 KNOWN_WORDS = frozenset().union(
     CHEST_WORDS, OTHER_WORDS, LATERAL_WORDS, _FRONTAL_WORDS, _DECUBITUS_WORDS, _VIEW.split(), _NEUTRAL.split()
 )
-_SHOWN_LETTERS = 3
 
-CUT = "..."
-"""What follows the first letters of a value that is not shown in full."""
+UNKNOWN = "(no defined term)"
+"""What stands for a value without a known term: no letter of it is shown, since it can be a name."""
 
 
 def presentable(keyword: str, text: str) -> str:
-    """What may be shown of the value of an attribute: its known terms; of an unknown value the first letters.
+    """What may be shown of the value of an attribute: its known terms, or `UNKNOWN`; "" where it is empty.
 
     Args:
         keyword: Of the attribute.
@@ -84,12 +83,12 @@ def presentable(keyword: str, text: str) -> str:
     """
     if keyword == "PatientOrientation":
         parts = [part.strip().upper() for part in text.split("\\")]
-        return "\\".join(parts) if all(_ORIENTATION.fullmatch(part) for part in parts if part) else _cut(text)
+        return "\\".join(parts) if all(_ORIENTATION.fullmatch(part) for part in parts if part) else _unknown(text)
     if keyword in WHOLE_VALUES:
         value = text.strip().upper()
-        return value if value in WHOLE_VALUES[keyword] else _cut(text)
+        return value if value in WHOLE_VALUES[keyword] else _unknown(text)
     known = [word for word in _words(text) if word in KNOWN_WORDS or (word.isdigit() and len(word) == 1)]
-    return " ".join(known) if known else _cut(text)
+    return " ".join(known) if known else _unknown(text)
 
 
 def body_part(text: str) -> str:
@@ -129,7 +128,5 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[A-Z]+|[0-9]+", joined)
 
 
-def _cut(text: str) -> str:
-    """The first letters of an unknown value, fewer than make a name."""
-    letters = "".join(_words(text))[:_SHOWN_LETTERS]
-    return letters + CUT if letters else ""
+def _unknown(text: str) -> str:
+    return UNKNOWN if _words(text) else ""

@@ -28,6 +28,7 @@ class LabelMap:
         name: What messages call the file.
         is_lossy: Whether the compression changes values (JPEG).
         palette: Colour of each entry of the palette that is used, as 65536 red + 256 green + blue.
+        exif_orientation: As of a `Radiograph`.
     """
 
     values: Float32
@@ -35,6 +36,7 @@ class LabelMap:
     name: str
     is_lossy: bool = False
     palette: tuple[tuple[int, int], ...] = ()
+    exif_orientation: int = 1
 
     @classmethod
     def of_radiograph(cls, radiograph: Radiograph) -> LabelMap:
@@ -85,7 +87,14 @@ def read_label_map(source: BinaryIO, kind: str, *, name: str, limits: Limits) ->
     if orientation != 1 and kind != "TIFF":  # the decoder has turned a TIFF already
         values = _turn(values, orientation)
     exact = np.ascontiguousarray(values, np.float32)
-    return LabelMap(values=exact, kind=stored, name=name, is_lossy=kind == "JPEG", palette=palette)
+    return LabelMap(
+        values=exact,
+        kind=stored,
+        name=name,
+        is_lossy=kind == "JPEG",
+        palette=palette,
+        exif_orientation=orientation,
+    )
 
 
 def _flatten(image: Image.Image) -> Image.Image:

@@ -87,6 +87,7 @@ class Radiograph:
         identifiers: `IDENTIFIERS` by keyword, those that the file has; None where they were not asked for.
         turned: Degrees clockwise, 0, 90, 180 or 270, by which `pixels` are turned from the rows and columns of a DICOM
             file.
+        exif_orientation: 1 to 8, of the file: `pixels` are upright, so that a mask has to be stored likewise.
         tone_curve: How the file wants `pixels` shown; () shows them as they are.
     """
 
@@ -100,6 +101,7 @@ class Radiograph:
     tags: Mapping[str, str] = field(default_factory=dict)
     identifiers: Mapping[str, str] | None = None
     turned: int = 0
+    exif_orientation: int = 1
     tone_curve: ToneCurve = ()
 
     def displayed(self, pixels: Float32) -> Float32:

@@ -69,6 +69,7 @@ def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: 
         format=kind,
         history=(*history, *scaling_step(values)),
         warnings=tuple(warnings),
+        exif_orientation=orientation if orientation in range(2, 9) else 1,
     )
 
 

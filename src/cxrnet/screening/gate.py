@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cxrnet.arrays import Bool, Float32
-from cxrnet.imaging.defined_terms import CUT, RADIOGRAPHY, body_part, plane, projection
+from cxrnet.imaging.defined_terms import RADIOGRAPHY, UNKNOWN, body_part, plane, projection
 from cxrnet.model.gate_runtime import GatePrediction
 
 MIN_LUNG_FRACTION, MAX_LUNG_FRACTION = 0.06, 0.70
@@ -116,7 +116,7 @@ def check_tags(tags: Mapping[str, str]) -> GateResult:
     """What the DICOM attributes say against an upright frontal chest radiograph; unknown terms say nothing."""
     refusals, warnings = [], []
     modality = tags.get("Modality", "").strip().upper()
-    if modality and modality not in RADIOGRAPHY and not modality.endswith(CUT):
+    if modality and modality not in RADIOGRAPHY and tags["Modality"] != UNKNOWN:
         refusals.append(Reason(Code.NOT_CHEST, f"modality is {modality} (0008,0060); a chest radiograph is CR or DX"))
     for keyword, name in (("BodyPartExamined", "body part"), ("AnatomicRegionSequence", "anatomic region")):
         if body_part(tags.get(keyword, "")) == "other":
