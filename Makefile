@@ -54,7 +54,7 @@ test: lint
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,oracle]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,oracle,notebooks,monai]'
 	$(BIN)/python -m pytest -m slow
 
 # A real PACS: Debian's Orthanc with its DICOMweb plugin, and dcmtk as a second sender; both run on loopback only.

@@ -2,6 +2,7 @@ import hashlib
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -155,3 +156,9 @@ def test_refusing_lets_memory_errors_through():
 def test_importing_the_reader_loads_no_codec():
     program = "import sys, cxrnet.imaging; print(*{'pydicom', 'PIL', 'cv2', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "\n"
+
+
+def test_notebook_shows_a_radiograph_shrunk():
+    pixels = np.tile(EIGHT_BIT, (16, 8))
+    shown = cv2.imdecode(np.frombuffer(Radiograph.from_array(pixels)._repr_png_(), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert (shown.shape, shown.dtype) == ((512, 256), np.uint8)

@@ -40,3 +40,15 @@ def test_finding_is_frozen(pipeline, chest):
 def test_score_is_a_number(score):
     with pytest.raises(ValidationError):
         Finding(input="x", status="scored", model=MODEL, scores={"covid": score})
+
+
+def test_notebook_shows_the_panel_of_a_finding(pipeline, chest):
+    html = pipeline.screen(chest)._repr_html_()
+    assert html.startswith("<img ")
+    assert "data:image/png;base64," in html
+
+
+def test_notebook_shows_why_a_file_failed_and_escapes_its_name(pipeline):
+    html = Finding.failed("<b>.dcm", Reason("UNREADABLE", "<b>.dcm: no"), pipeline.bundle)._repr_html_()
+    assert "UNREADABLE" in html
+    assert "<b>.dcm" not in html.removeprefix("<p><b>")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -36,18 +36,27 @@ def import_(
 @app.command()
 def export(
     name: str = typer.Argument(..., metavar="NAME|PATH", help="Model bundle: a name or a path."),
-    out: Path = typer.Option(..., help="Folder for the new bundle."),
-    overwrite: bool = typer.Option(False, help="Replace an existing bundle."),
+    out: Path = typer.Option(..., help="New folder."),
+    kind: Literal["bundle", "onnx", "torchscript", "hub", "monai-bundle"] = typer.Option(
+        "bundle", "--format", help="What to write."
+    ),
+    overwrite: bool = typer.Option(False, help="Replace an existing bundle (format bundle only)."),
 ) -> None:
-    """Re-export the graphs of a bundle from its weights with this version. Needs cxrnet[train].
+    """Export a bundle for other programs, or again with this version. Needs cxrnet[train].
 
-    Scores stay the same within rounding; the sha256 that names the model changes.
+    With --format bundle the graphs are exported again from the weights: scores stay the same within rounding, the
+    sha256 that names the model changes. onnx: graphs and config. torchscript: traced modules. hub: a folder for a
+    model hub, nothing is uploaded. monai-bundle: the segmenter, run by `python -m monai.bundle run`.
     """
     from cxrnet.errors import require
     from cxrnet.model.registry import open_bundle
 
     with require("train", "weights export"):
         from cxrnet.export.bundle import re_export
+        from cxrnet.export.formats import export_bundle
+    if kind != "bundle":
+        typer.echo(f"{name}: {export_bundle(open_bundle(name), out, kind)}")
+        return
     written = re_export(open_bundle(name), out, overwrite=overwrite)
     typer.echo(f"{written.label}: {written.folder}")
 

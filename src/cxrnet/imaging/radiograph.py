@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import cv2
 import numpy as np
 
 from cxrnet.arrays import AnyArray, Bool, Float32
@@ -110,6 +111,13 @@ class Radiograph:
             return pixels
         values, shown = zip(*self.tone_curve, strict=True)
         return np.asarray(np.interp(pixels, values, shown), np.float32)
+
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows: the image as its file wants it, at most 512 pixels wide or high."""
+        shrink = min(1.0, 512 / max(self.pixels.shape))
+        small = cv2.resize(self.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        shown = np.rint(self.displayed(np.asarray(small, np.float32))).clip(0, 255).astype(np.uint8)
+        return bytes(cv2.imencode(".png", shown)[1])
 
     @classmethod
     def from_array(cls, pixels: Any, *, name: str = "array", spacing_mm: tuple[float, float] | None = None) -> Self:

@@ -41,6 +41,9 @@ GRAPH = "graph.onnx"
 GATE = "view.onnx"
 CARD = "card.md"
 FACTS = "facts.json"
+README = "README.md"
+"""Of a folder for a model hub; it is for people and not read."""
+
 ABOUT = frozenset({CARD, FACTS})
 """Files that describe the model and are no part of it."""
 
@@ -230,7 +233,7 @@ def _reject_unlisted_files(folder: Path, checksums: Mapping[str, str]) -> None:
         if path.suffix.lower() in PICKLES:
             msg = f"{folder.name}: holds {path.name}, a format that can run code when loaded; bundles hold safetensors"
             raise BundleError(msg)
-        if path.name in checksums or path.name == CHECKSUMS or path.name.startswith("."):
+        if path.name in (*checksums, CHECKSUMS, README) or path.name.startswith("."):
             continue
         raise BundleError(f"{folder.name}: holds {path.name}, which {CHECKSUMS} does not list; remove it")
 

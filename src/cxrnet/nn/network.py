@@ -89,7 +89,7 @@ def pooled(plane: Tensor, config: ClassifierConfig) -> Tensor:
 def averaged(plane: Tensor, rows: int, columns: int) -> Tensor:
     """Return float [batch, rows, columns] of a larger float [batch, height, width], each the mean of its area."""
     down, across = (
-        torch.as_tensor(area_weights(length, count), dtype=plane.dtype, device=plane.device)
+        torch.as_tensor(area_weights(int(length), int(count)), dtype=plane.dtype, device=plane.device)
         for length, count in zip(plane.shape[-2:], (rows, columns), strict=True)
     )
     return down @ plane @ across.T

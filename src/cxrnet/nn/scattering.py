@@ -115,7 +115,7 @@ class Scattering(nn.Module):
     def _average(self, x: Tensor, level: int) -> Tensor:
         """Return float [batch, channel, rows, columns]: x * phi each 2^J pixels, without the padding."""
         rows, columns = (
-            torch.as_tensor(averaging(self.config.J, level, length), dtype=x.dtype, device=x.device)
+            torch.as_tensor(averaging(self.config.J, level, int(length)), dtype=x.dtype, device=x.device)
             for length in x.shape[-2:]
         )
         return rows @ x @ columns.T

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from html import escape
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -146,6 +148,18 @@ class Finding(BaseModel):
     def to_json(self) -> str:
         """Return `record` as JSON text."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the panel, or the reasons where nothing could be read."""
+        from cxrnet.screening.panel.panel import draw_panel
+        from cxrnet.screening.png import encode_png
+
+        if self.radiograph is None:
+            reasons = "; ".join(f"{reason.code}: {reason.text}" for reason in self.reasons)
+            return f"<p><b>{escape(self.input)}: {self.status}</b><br>{escape(reasons)}<br>{self.notice}</p>"
+        panel = base64.b64encode(encode_png(draw_panel(self))).decode()
+        words = escape(f"{self.input}: {self.status}", quote=True)
+        return f'<img alt="{words}" style="max-width: 100%" src="data:image/png;base64,{panel}">'
 
 
 def identity(bundle: Bundle) -> dict[str, str]:
