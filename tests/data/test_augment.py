@@ -40,12 +40,6 @@ def test_no_augmentation_leaves_a_film_as_it_is(seed, epoch, index):
     np.testing.assert_array_equal(warp(lungs * np.uint8(255), matrix), lungs * 255)
 
 
-@given(limit=st.floats(0, 180), **KEYS)
-def test_rotation_stays_within_its_limit(limit, seed, epoch, index):
-    matrix = drawn(Augmentation(rotation_degrees=limit), seed=seed, epoch=epoch, index=index)
-    assert abs(degrees(matrix)) <= limit + 1e-9
-
-
 @given(**KEYS)
 def test_rotation_keeps_the_centre_and_the_size(seed, epoch, index):
     matrix = drawn(Augmentation(rotation_degrees=90), seed=seed, epoch=epoch, index=index)
@@ -59,13 +53,6 @@ def test_shift_stays_within_its_part_of_each_side(limit, seed, epoch, index):
     matrix = drawn(Augmentation(shift=limit), seed=seed, epoch=epoch, index=index)
     np.testing.assert_array_equal(matrix[:, :2], np.eye(2))
     assert (np.abs(matrix[:, 2]) <= limit * np.array([WIDTH, HEIGHT]) + 1e-9).all()
-
-
-@given(limit=st.floats(0, 0.9), **KEYS)
-def test_zoom_stays_within_its_limit_on_both_axes_alike(limit, seed, epoch, index):
-    matrix = drawn(Augmentation(zoom=limit), seed=seed, epoch=epoch, index=index)
-    assert matrix[0, 0] == matrix[1, 1]
-    assert 1 - limit - 1e-9 <= 1 / matrix[0, 0] <= 1 + limit + 1e-9
 
 
 @given(limit=st.floats(0, 79), **KEYS)
@@ -85,12 +72,6 @@ def test_plausible_never_turns_a_film_upside_down_or_on_its_side(seed, epoch, in
 def test_plausible_mirrors_sides_in_half_of_the_draws():
     mirrored = [drawn(AUGMENTATIONS["plausible"], index=index)[0, 0] < 0 for index in range(1000)]
     assert 450 < sum(mirrored) < 550
-
-
-def test_paper_turns_upside_down_and_by_up_to_a_right_angle():
-    matrices = np.stack([drawn(AUGMENTATIONS["paper"], index=index) for index in range(1000)])
-    assert 400 < (matrices[:, 1, 1] < 0).sum() < 600
-    assert (np.abs(matrices[:, 1, 0]) > 0.95).any()
 
 
 @pytest.mark.parametrize(("name", "axis"), [("mirrors_sides", 1), ("mirrors_upside_down", 0)])

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cxrnet.data.check import check_manifest, require_sound, tabulate
+from cxrnet.data.check import check_manifest, require_sound
 from cxrnet.data.manifest import Columns
 from cxrnet.data.masks import MaskValues
 from cxrnet.data.problem import Problem
 from cxrnet.errors import LeakError
-from tests.data.conftest import sample, write_mask, write_rows
+from tests.data.conftest import write_mask, write_rows
 
 
 def found(report, code):
@@ -42,39 +42,34 @@ def test_classes_are_counted_by_source(check):
     assert check({0: {"source": "two"}}).table == {"one": {"covid": 5, "non-covid": 6}, "two": {"covid": 1}}
 
 
-def test_image_of_two_rows_is_counted_once():
-    rows = [sample(0, source="one"), sample(1, image="0.png", source="one")]
-    assert tabulate(rows) == {"one": {"covid": 1}}
+THIRDS = np.arange(7200).reshape(80, 90).astype(np.uint8) % 3
+MASKS = {
+    "MASK": ("error", b"x"),
+    "MASK_SIZE": ("error", np.eye(70, 75) * 255),
+    "MASK_VALUES": ("error", THIRDS * 127),
+    "MASK_AREA": ("warning", 255 - np.eye(80, 90) * 255),
+}
 
 
-def test_faulty_rows_are_errors(check):
-    (problem,) = found(check({3: {"image": ""}}), "ROW")
-    assert problem.kind == "error"
-    assert "films.csv: line 5: image is empty" in problem.text
+@pytest.mark.parametrize("code", MASKS)
+def test_mask_at_fault_is_found_with_its_line(check, films, code):
+    kind, content = MASKS[code]
+    path = films.folder / "masks" / "3.png"
+    path.write_bytes(content if isinstance(content, bytes) else cv2.imencode(".png", content.astype(np.uint8))[1])
+    (problem,) = check().problems
+    assert (problem.kind, problem.code, problem.lines) == (kind, code, (5,))
+
+
+@pytest.mark.parametrize(("name", "code"), [("", "ROW"), ("images/nix.png", "IMAGE")])
+def test_image_that_is_not_there_is_an_error(check, name, code):
+    (problem,) = check({3: {"image": name}}).problems
+    assert (problem.kind, problem.code, problem.lines) == ("error", code, (5,))
 
 
 def test_empty_manifest_is_an_error(films):
     films.csv.write_text("image\n")
     report = check_manifest(films.csv)
     assert [problem.text for problem in found(report, "EMPTY")] == ["films.csv: has no sound row"]
-
-
-def test_missing_image_is_an_error(check):
-    (problem,) = found(check({3: {"image": "images/nix.png"}}), "IMAGE")
-    assert problem.text == "line 5: image nix.png: no such file; give an existing file"
-    assert problem.lines == (5,)
-
-
-def test_damaged_mask_is_an_error(check, films):
-    (films.folder / "masks" / "3.png").write_bytes(b"x")
-    (problem,) = found(check(), "MASK")
-    assert "line 5: mask 3.png: the file is not in a known image format" in problem.text
-
-
-def test_mask_of_another_size_is_an_error(check, films):
-    write_mask(films.folder / "masks" / "3.png", np.eye(70, 75, dtype=bool))
-    (problem,) = found(check(), "MASK_SIZE")
-    assert problem.text.startswith("line 5: mask 3.png: the mask is 75 x 70, its image 90 x 80")
 
 
 def test_image_with_two_classes_is_an_error(check):
@@ -122,10 +117,6 @@ def test_source_with_one_class_is_a_warning(check):
     assert not report.has_errors
 
 
-def test_one_class_in_all_is_no_warning(check):
-    assert check({number: {"label": "covid"} for number in range(12)}).problems == ()
-
-
 def test_patient_in_two_folds_is_an_error(check):
     report = check({number: {"fold": str(number % 2), "split": ""} for number in range(12)})
     problem = found(report, "PATIENT_LEAK")[0]
@@ -146,7 +137,7 @@ def test_labels_in_another_case_are_an_error(check):
     assert "differs from covid in case only" in problem.text
 
 
-@pytest.mark.parametrize("word", ["nan", "unknown", "N/A", "None"])
+@pytest.mark.parametrize("word", ["nan", "Unknown"])
 def test_patients_that_are_not_known_are_no_patient(check, word):
     report = check({number: {"patient_id": word} for number in range(12)})
     (problem,) = report.problems
@@ -154,34 +145,17 @@ def test_patients_that_are_not_known_are_no_patient(check, word):
     assert (report.groups, report.patients) == (12, 0)
 
 
-def test_spellings_of_a_split_are_one_split(check):
-    assert check({8: {"split": "Validation"}, 0: {"split": "TRAIN"}, 9: {"split": "valid"}}).problems == ()
-
-
-def test_label_maps_are_noted_once(check, films):
+def test_label_maps_and_empty_masks_are_noted_once(check, films):
     for number in (3, 5):
-        cv2.imwrite(str(films.folder / "masks" / f"{number}.png"), np.arange(7200).reshape(80, 90).astype(np.uint8) % 3)
-    (problem,) = check().problems
-    assert (problem.kind, problem.code, problem.lines) == ("note", "LABEL_MAP", (5, 7))
-    assert check(values=MaskValues(lung=("1", "2", "255"))).problems == ()
-
-
-def test_empty_masks_are_a_warning(check, films):
-    for number in (3, 5):
-        write_mask(films.folder / "masks" / f"{number}.png", np.zeros((80, 90), bool))
-    (problem,) = check().problems
-    assert (problem.kind, problem.code, problem.lines) == ("warning", "EMPTY_MASK", (5, 7))
-
-
-def test_inverted_mask_is_a_warning(check, films):
-    write_mask(films.folder / "masks" / "3.png", ~np.eye(80, 90, dtype=bool))
-    assert [problem.code for problem in check().problems] == ["MASK_AREA"]
-
-
-def test_mask_of_values_that_fit_two_readings_is_an_error(check, films):
-    cv2.imwrite(str(films.folder / "masks" / "3.png"), np.arange(7200).reshape(80, 90).astype(np.uint8) % 3 * 127)
-    (problem,) = check().problems
-    assert (problem.kind, problem.code, problem.lines) == ("error", "MASK_VALUES", (5,))
+        cv2.imwrite(str(films.folder / "masks" / f"{number}.png"), THIRDS)
+    write_mask(films.folder / "masks" / "4.png", np.zeros((80, 90), bool))
+    write_mask(films.folder / "masks" / "6.png", np.zeros((80, 90), bool))
+    report = check()
+    assert [(one.kind, one.code, one.lines) for one in report.problems] == [
+        ("warning", "EMPTY_MASK", (6, 8)),
+        ("note", "LABEL_MAP", (5, 7)),
+    ]
+    assert not found(check(values=MaskValues(lung=("1", "2", "255"))), "LABEL_MAP")
 
 
 LEAK = Problem(kind="error", code="PATIENT_LEAK", text="lines 2, 3: patient p0 is in train and val", lines=(2, 3))
@@ -201,10 +175,6 @@ def test_leaks_can_be_accepted_and_unreadable_files_cannot():
         require_sound([LEAK, BROKEN], allow_leaks=True)
 
 
-def test_rows_are_chosen(check):
-    assert check(where={"split": "val"}).rows == 4
-
-
 def test_long_lists_of_lines_are_cut(check):
     (problem,) = found(check({number: {"patient_id": "p"} for number in range(12)}), "PATIENT_LEAK")
     assert problem.text.startswith("lines 2, 3, 4, 5, 6, 7 and 6 more: patient p")
@@ -219,12 +189,7 @@ def test_errors_come_first_and_json_has_all(check, films):
     assert told["rows"] == 12
 
 
-def test_progress_is_told(check):
-    told = []
-    check(progress=lambda done, total: told.append((done, total)))
-    assert told == [(number, 12) for number in range(1, 13)]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["segmentation", "classification"])
 def test_real_manifests_have_no_errors(shared, name):
     where = {"split": "val"}

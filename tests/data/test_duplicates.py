@@ -3,10 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
 
-from cxrnet.data.duplicates import SIMILARITY, connected_components, detail, near_pairs
+from cxrnet.data.duplicates import SIMILARITY, detail, near_pairs
 
 
 def texture(seed):
@@ -41,10 +39,6 @@ def test_copy_is_found(copy):
     assert [pair[:2] for pair in pairs] == [(0, 2)]
 
 
-def test_detail_has_length_1():
-    assert np.linalg.norm(detail(texture(0).astype(np.float32))) == pytest.approx(1)
-
-
 def test_detail_of_a_plain_picture_is_like_nothing():
     plain = detail(np.full((80, 90), 7, np.float32))
     assert near_pairs(np.stack([plain, plain])) == []
@@ -55,17 +49,6 @@ def test_pairs_are_found_across_blocks(monkeypatch):
     images = [texture(seed) for seed in range(5)]
     pairs = near_pairs(vectors([*images, *images]))
     assert sorted(pair[:2] for pair in pairs) == [(seed, seed + 5) for seed in range(5)]
-
-
-@given(some.lists(some.tuples(some.integers(0, 9), some.integers(0, 9)), max_size=12))
-def test_joined_pairs_share_a_number(pairs):
-    numbers = connected_components(10, pairs)
-    assert all(numbers[one] == numbers[other] for one, other in pairs)
-    assert sorted(set(numbers)) == list(range(numbers.max() + 1))
-
-
-def test_things_without_a_pair_stay_alone():
-    assert connected_components(4, [(3, 1)]).tolist() == [0, 1, 2, 1]
 
 
 def test_real_films_and_their_copies_are_told_apart(shared):

@@ -6,9 +6,7 @@ import pytest
 from PIL import Image
 
 from cxrnet.data.masks import (
-    MaskValues,
     check_mask_size,
-    encode_png,
     parse_mask_values,
     read_mask,
     resize_mask,
@@ -219,10 +217,6 @@ def test_values_that_are_none_are_refused(lung, void, words):
         parse_mask_values(lung, void)
 
 
-def test_nothing_named_is_recognised():
-    assert parse_mask_values(None, None) == MaskValues()
-
-
 @pytest.mark.parametrize(("height", "width"), [(40, 45), (160, 180), (64, 200)])
 def test_resized_mask_stays_a_mask_and_keeps_its_area(height, width):
     mask = film(height=80, width=90)[1].astype(np.uint8) * 255
@@ -232,18 +226,7 @@ def test_resized_mask_stays_a_mask_and_keeps_its_area(height, width):
     assert resized.mean() == pytest.approx(mask.mean(), rel=0.05)
 
 
-def test_resized_probability_keeps_greys():
-    greys = np.tile(np.arange(80, dtype=np.uint8), (70, 1))
-    assert len(np.unique(resize_mask(greys, 35, 40))) == 40
-
-
 def test_void_grows_when_it_shrinks():
     void = np.zeros((70, 80), bool)
     void[3, 5] = True
     assert resize_void(void, 35, 40).sum() == 1
-
-
-def test_png_keeps_16_bits():
-    pixels = np.arange(4096, dtype=np.uint16).reshape(64, 64)
-    read = cv2.imdecode(np.frombuffer(encode_png(pixels), np.uint8), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(read, pixels)

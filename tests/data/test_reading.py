@@ -20,10 +20,6 @@ def test_many_are_read_in_their_order(tmp_path):
     assert names == [path.name for path in paths]
 
 
-def test_none_are_read_from_nothing():
-    assert list(read_many(lambda decoder, path: path, [])) == []
-
-
 def test_what_the_work_raises_comes_through(tmp_path):
     with pytest.raises(RadiographError, match=r"nix\.png: no such file"):
         list(read_many(lambda decoder, path: decoder.read(path), [tmp_path / "nix.png"]))

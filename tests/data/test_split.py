@@ -3,13 +3,12 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from cxrnet.data.check import check_manifest
 from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Columns, read_manifest
-from cxrnet.data.split import HELD_OUT, divide, divide_by_source, split_manifest
+from cxrnet.data.split import HELD_OUT, divide_by_source, split_manifest
 from cxrnet.errors import UsageError
 from tests.data.conftest import read_rows, sample, write_rows
 
@@ -21,6 +20,8 @@ def test_fold_is_added_to_every_row(films):
     assert {row["fold"] for row in rows} == {"0", "1", "2"}
     assert [{name: row[name] for name in films.rows[0]} for row in rows] == films.rows
     assert lines[0] == "fold 0: 4 rows, 2 groups, 50.0% covid, 50.0% non-covid"
+    assert "folds are made of the splits train, val together; --where takes one of them" in lines
+    assert (films.folder / "folds.csv.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_paths_follow_the_manifest_to_another_folder(films, tmp_path):
@@ -28,11 +29,6 @@ def test_paths_follow_the_manifest_to_another_folder(films, tmp_path):
     split_manifest(read_manifest(films.csv), out, folds=2)
     assert not check_manifest(out, where={"fold": "0"}, similarity=1.0).has_errors
     assert read_rows(out)[0]["mask"] == "../masks/0.png"
-
-
-def test_picture_is_drawn_beside_it(films):
-    split_manifest(read_manifest(films.csv), films.folder / "folds.csv", folds=2)
-    assert (films.folder / "folds.csv.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_held_out_patients_are_the_split_test(films):
@@ -60,28 +56,10 @@ def test_copies_stay_in_one_fold(films):
     assert rows[0]["fold"] == rows[11]["fold"]
 
 
-def test_splits_that_are_mixed_are_told(films):
-    lines = split_manifest(read_manifest(films.csv), films.folder / "folds.csv", folds=2)
-    assert "folds are made of the splits train, val together; --where takes one of them" in lines
-
-
 def test_rows_without_labels_are_split(films):
     path = write_rows(films.folder / "bare.csv", [{"image": row["image"]} for row in films.rows])
     lines = split_manifest(read_manifest(path), films.folder / "folds.csv", folds=2)
     assert lines[0] == "fold 0: 6 rows, 6 groups, 100.0% no label"
-
-
-def test_uneven_folds_are_told():
-    samples = [sample(n, group="big" if n < 50 else f"g{n}", label="ab"[n < 50]) for n in range(100)]
-    _, lines = divide(samples, group_ids(samples), folds=2, seed=0, holdout=0)
-    assert any("groups are not divided, the largest, big" in line for line in lines)
-
-
-def test_hold_out_is_marked():
-    samples = [sample(number) for number in range(20)]
-    parts, lines = divide(samples, group_ids(samples), folds=2, seed=0, holdout=0.2)
-    assert np.sum(parts == HELD_OUT) == 4
-    assert lines[0] == "test: 4 rows of 20, 100.0% covid"
 
 
 def of_sources(*sources, groups=None):
@@ -89,13 +67,6 @@ def of_sources(*sources, groups=None):
         replace(sample(number, group=(groups or {}).get(number, f"g{number}")), source=source)
         for number, source in enumerate(sources)
     ]
-
-
-def test_sources_become_folds():
-    films = of_sources("a", "b", "c", "a")
-    parts, lines = divide_by_source(films, group_ids(films), [["a", "c"], ["b"]])
-    assert parts.tolist() == [0, 1, 0, 0]
-    assert lines[1].startswith("fold 0: 3 rows of a, c, ")
 
 
 def test_group_in_two_such_folds_is_in_none():

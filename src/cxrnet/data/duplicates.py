@@ -9,12 +9,10 @@ has a correlation of 0.62, copies have 0.88 and more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import cv2
 import numpy as np
 
-from cxrnet.arrays import Float32, Int64
+from cxrnet.arrays import Float32
 
 SIMILARITY = 0.7
 """Correlation of detail at which two images are called near-duplicates."""
@@ -56,23 +54,3 @@ def near_pairs(details: Float32, *, similarity: float = SIMILARITY) -> list[tupl
             for row, column in zip(rows, columns, strict=True)
         ]
     return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
-
-
-def connected_components(count: int, pairs: Iterable[tuple[int, int]]) -> Int64:
-    """Number of the group of each of `count` things, int64 [count], where the two of a pair are in one group.
-
-    Groups are numbered in the order of their first members.
-    """
-    parents = list(range(count))
-
-    def root(thing: int) -> int:
-        while parents[thing] != thing:
-            parents[thing] = parents[parents[thing]]
-            thing = parents[thing]
-        return thing
-
-    for first, second in pairs:
-        low, high = sorted((root(first), root(second)))
-        parents[high] = low
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(thing), len(numbers)) for thing in range(count)], np.int64)

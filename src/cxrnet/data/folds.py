@@ -9,12 +9,13 @@ with its version; shipped models quote the folds of a seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from cxrnet.arrays import Float64, Int64
-from cxrnet.data.duplicates import connected_components
 from cxrnet.data.manifest import Sample
 from cxrnet.errors import ManifestError, UsageError
 
@@ -23,15 +24,6 @@ TOLERANCE = 0.02
 
 _SOURCE_WEIGHT = 0.1
 _PASSES = 30
-
-
-class OffShare(NamedTuple):
-    """A class whose share in a fold differs from its share in the whole by more than `TOLERANCE`."""
-
-    fold: int
-    label: str
-    share: float
-    whole: float
 
 
 def assign_folds(
@@ -69,7 +61,11 @@ def group_ids(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] =
         for key in (("group", sample.group), ("patient", sample.patient or ""), ("image", sample.identity)):
             if key[1]:
                 pairs.append((first.setdefault(key, place), place))
-    return connected_components(len(samples), pairs)
+    if not pairs:
+        return np.empty(0, np.int64)
+    one, other = np.array(pairs).T
+    graph = coo_array((np.ones(len(pairs)), (one, other)), (len(samples), len(samples)))
+    return connected_components(graph, directed=False)[1].astype(np.int64)  # type: ignore[no-any-return]
 
 
 def assign(samples: Sequence[Sample], groups: Int64, shares: Sequence[float], *, seed: int) -> Int64:
@@ -101,50 +97,33 @@ def assign(samples: Sequence[Sample], groups: Int64, shares: Sequence[float], *,
     return parts
 
 
-def check_folds(samples: Sequence[Sample], groups: Int64, parts: Int64) -> None:
-    """Check that classes keep their shares.
+def check_folds(samples: Sequence[Sample], groups: Int64, parts: Int64) -> list[str]:
+    """Check that classes keep their shares; return a line for people on each that a large group keeps from it.
 
     A class may be further off than `TOLERANCE` where the largest group is larger than the difference: groups are
     not divided for it.
 
     Raises:
-        ManifestError: They do not.
+        ManifestError: One is further off.
     """
-    sizes = np.bincount(parts)
-    name, largest = _largest_group(samples, groups)
-    for off in find_off_shares(samples, parts):
-        if abs(off.share - off.whole) > largest / sizes[off.fold]:
-            raise ManifestError(
-                f"fold {off.fold}: {off.share:.1%} of its images are {off.label}, of all {off.whole:.1%}; try another "
-                f"--seed or fewer folds (the largest group, {name}, has {largest} images of {sizes[off.fold]})"
-            )
-
-
-def describe_uneven(samples: Sequence[Sample], groups: Int64, parts: Int64) -> list[str]:
-    """Lines for people about shares that are off by more than `TOLERANCE`, with the group that is too large."""
-    name, largest = _largest_group(samples, groups)
-    return [
-        f"fold {off.fold}: {off.share:.1%} {off.label} instead of {off.whole:.1%}; groups are not divided, the "
-        f"largest, {name}, has {largest} images"
-        for off in find_off_shares(samples, parts)
-    ]
-
-
-def find_off_shares(samples: Sequence[Sample], parts: Int64) -> list[OffShare]:
-    """Classes whose share in a part differs from that in the whole by more than `TOLERANCE`."""
     labels = np.array([sample.label or "without a label" for sample in samples])
-    found = []
-    for part in range(int(parts.max()) + 1):
-        for name in np.unique(labels):
-            share, whole = float(np.mean(labels[parts == part] == name)), float(np.mean(labels == name))
+    members = np.bincount(groups)
+    largest, name = members.max(), samples[int(np.argmax(groups == members.argmax()))].group
+    lines = []
+    for fold, size in enumerate(np.bincount(parts)):
+        for label in np.unique(labels):
+            share, whole = float(np.mean(labels[parts == fold] == label)), float(np.mean(labels == label))
+            if abs(share - whole) > max(TOLERANCE, largest / size):
+                raise ManifestError(
+                    f"fold {fold}: {share:.1%} of its images are {label}, of all {whole:.1%}; try another --seed or "
+                    f"fewer folds (the largest group, {name}, has {largest} images of {size})"
+                )
             if abs(share - whole) > TOLERANCE:
-                found.append(OffShare(part, str(name), share, whole))
-    return found
-
-
-def _largest_group(samples: Sequence[Sample], groups: Int64) -> tuple[str, int]:
-    sizes = np.bincount(groups)
-    return samples[int(np.argmax(groups == sizes.argmax()))].group, int(sizes.max())
+                lines.append(
+                    f"fold {fold}: {share:.1%} {label} instead of {whole:.1%}; groups are not divided, the largest, "
+                    f"{name}, has {largest} images"
+                )
+    return lines
 
 
 def _greedy_assign(counts: Float64, weights: Float64, shares: Float64, rng: np.random.Generator) -> Int64:

@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +30,7 @@ from cxrnet.data.manifest import Sample
 from cxrnet.data.masks import AUTOMATIC, MaskValues, resize_mask, resize_void
 from cxrnet.data.problem import Problem, problem_at
 from cxrnet.data.reading import read_many
-from cxrnet.errors import MissingExtraError, OutputError, RadiographError
+from cxrnet.errors import OutputError, RadiographError, require
 from cxrnet.imaging import Radiograph
 from cxrnet.imaging.preprocess import prepare, resize
 from cxrnet.model.config import PreparationConfig
@@ -177,8 +175,10 @@ def _read(path: Path, key: str) -> Pack | None:
     """The pack with this key; None where there is no such file, or it is damaged."""
     if not path.is_file():
         return None
+    with require("train", "packs"):
+        import h5py
     try:
-        with open_library().File(path, "r") as file:
+        with h5py.File(path, "r") as file:
             if file.attrs["key"] != key:
                 return None
             problems = (Problem(**{**one, "lines": tuple(one["lines"])}) for one in json.loads(file.attrs["problems"]))
@@ -194,7 +194,8 @@ def _read(path: Path, key: str) -> Pack | None:
 
 
 def _write(path: Path, key: str, pack: Pack, samples: Sequence[Sample], preparation: PreparationConfig) -> None:
-    h5py = open_library()
+    with require("train", "packs"):
+        import h5py
     with _aside(path) as aside, h5py.File(aside, "w") as file:
         for name, array in (("X", pack.images), ("M", pack.masks), ("V", pack.void)):
             if array is not None:
@@ -220,22 +221,7 @@ def _aside(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another folder") from error
+        raise OutputError.of(path, error) from error
     finally:
         with suppress(OSError):  # it is gone when all went well
             aside.unlink()
-
-
-def open_library() -> ModuleType:
-    """h5py, imported when it is needed.
-
-    Raises:
-        MissingExtraError: It is not installed.
-    """
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("packs: h5py is not installed; pip install 'cxrnet[train]'") from error
-    library: Any = h5py
-    return library  # type: ignore[no-any-return]

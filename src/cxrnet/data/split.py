@@ -11,7 +11,7 @@ from cxrnet.arrays import Bool, Int64
 from cxrnet.atomic import write_atomic
 from cxrnet.data.check import FOLD_COLUMN, duplicate_pairs
 from cxrnet.data.duplicates import detail
-from cxrnet.data.folds import assign, describe_uneven, group_ids
+from cxrnet.data.folds import assign, check_folds, group_ids
 from cxrnet.data.manifest import STANDARD, Columns, Manifest, Sample, relative, write_manifest
 from cxrnet.data.reading import read_many
 from cxrnet.errors import UsageError
@@ -122,7 +122,7 @@ def divide(
             inside = parts == fold
             count = len(np.unique(groups[inside]))
             lines.append(f"fold {fold}: {inside.sum()} rows, {count} groups, {_shares(samples, inside)}")
-        lines += describe_uneven(chosen, numbers, parts[rest])
+        lines += check_folds(chosen, numbers, parts[rest])
     return parts, lines
 
 
