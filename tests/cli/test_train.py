@@ -335,7 +335,7 @@ SETTINGS_AT_FAULT = {
     "seed: .nan": "seed: ",
     "- 1": "holds list; give fields and values",
     "a: b: c": "is not a readable YAML file (ScannerError)",
-    "segmenter: {classes: [lungs, heart, rest]}": "two classes, and no recurrent blocks",
+    "segmenter: {classes: [lungs, heart, rest]}": "which are two classes",
     "segmenter: {classes: [1, 0]}": "segmenter.classes.0: Input should be a valid string; quote it: '1'",
     "seed: 1\nloss: dice\nseed: 2": 'line 3: duplicate key "seed"',
     "optimiser: {schedule: constant, schedule: one-cycle}": 'line 1: duplicate key "schedule"',

@@ -105,16 +105,15 @@ def test_graph_holds_no_paths_of_the_machine_that_made_it(small_bundle, name):
     assert not any(trace in content for trace in (repository, b"site-packages", b".py", b"/home/", b"/tmp/"))
 
 
-def test_segmenter_with_recurrent_blocks_is_refused():
-    segmenter = Segmenter(TINY.model_copy(update={"recurrent_blocks": 2}))
-    with pytest.raises(ExportError, match="segmenter: 2 recurrent blocks have no ONNX form; run it in PyTorch"):
-        export_segmenter(segmenter)
-
-
-def test_network_with_recurrent_blocks_is_refused():
-    config = SMALL.model_copy(update={"segmenter": TINY.model_copy(update={"recurrent_blocks": 1})})
-    with pytest.raises(ExportError, match="segmenter: 1 recurrent blocks have no ONNX form"):
-        export_network(Network(config))
+@pytest.mark.slow
+def test_graph_with_recurrent_blocks_says_what_the_segmenter_says_for_any_size():
+    segmenter = randomised(Segmenter(TINY.model_copy(update={"recurrent_blocks": 2})))
+    graph = _session(export_segmenter(segmenter))
+    for shape in [(1, 1, 33, 40), (2, 1, 16, 24)]:
+        image = torch.rand(shape)
+        with torch.inference_mode():
+            expected = segmenter(image)
+        np.testing.assert_allclose(graph.run(None, {"image": image.numpy()})[0], expected, rtol=0, atol=1e-5)
 
 
 def test_network_with_patient_data_is_refused():

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from cxrnet.model.config import ScatteringConfig
 from cxrnet.nn.blocks import ResidualBlock, SeparableConv2d, leaky
+from cxrnet.nn.recurrent import RecurrentBlock
 from cxrnet.nn.scattering import Scattering, wrap
 from cxrnet.nn.segmenter import Segmenter, halved, resized_as
 
@@ -157,22 +158,36 @@ class FusedBlock(nn.Module):
         return shortcut
 
 
+class FusedRecurrentBlock(RecurrentBlock):
+    """A recurrent block on a map whose channels are filled up to `channels`."""
+
+    def __init__(self, block: RecurrentBlock, channels: int) -> None:
+        classes = block.project.out_channels
+        super().__init__(channels, classes)
+        self.rows.load_state_dict(block.rows.state_dict())
+        self.columns.load_state_dict(block.columns.state_dict())
+        self.project = projection_of(block.project, None, size=(classes, channels))
+
+
 class FusedSegmenter(nn.Module):
-    """Module 1, without recurrent blocks."""
+    """Module 1."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
-        assert segmenter.head is not None
         self.lung_channel, self.is_halved = segmenter.lung_channel, segmenter.config.output_stride == 2
         self.blocks = nn.ModuleList()
-        channels = 1
+        channels, classes = 1, len(segmenter.config.classes)
         for block in segmenter.blocks:
             assert isinstance(block, ResidualBlock)
             fused = FusedBlock(block, channels)
             self.blocks.append(fused)
             channels = fused.out_channels
-        classes = segmenter.head.out_channels
-        self.head = projection_of(segmenter.head, None, size=(classes, channels))
+        self.recurrent = nn.ModuleList()
+        for block in segmenter.recurrent:
+            assert isinstance(block, RecurrentBlock)
+            self.recurrent.append(FusedRecurrentBlock(block, channels))
+            channels = classes
+        self.head = None if segmenter.head is None else projection_of(segmenter.head, None, size=(classes, channels))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the probability of each class, float [batch, class, height, width], as `Segmenter.forward`."""
@@ -194,7 +209,9 @@ class FusedSegmenter(nn.Module):
         x = halved(x) if self.is_halved else x
         for block in self.blocks:
             x = block(x)
-        return leaky(self.head(x))
+        for block in self.recurrent:
+            x = block(x)
+        return x if self.head is None else leaky(self.head(x))
 
 
 class FusedScattering(Scattering):

@@ -39,7 +39,6 @@ def export_network(network: Network) -> bytes:
     Raises:
         ExportError: The network has no ONNX form, or the graph differs from the network.
     """
-    _refuse_recurrence(network.segmenter)
     if network.config.classifier is not None and network.config.classifier.patient is not None:
         msg = f"{network.config.name}: patient data has no input in the graph; export a classifier without it"
         raise ExportError(msg)
@@ -69,9 +68,8 @@ def export_segmenter(segmenter: Segmenter) -> bytes:
     batch, height and width are free.
 
     Raises:
-        ExportError: The segmenter has recurrent blocks, or the graph differs from the segmenter.
+        ExportError: The graph differs from the segmenter.
     """
-    _refuse_recurrence(segmenter)
     image = torch.rand((2, 1, 48, 56), generator=torch.Generator().manual_seed(0))
     free = {0: "batch", 2: "height", 3: "width"}
     return export_module(FusedSegmenter(segmenter.eval()), image, ("probability",), free=free, original=segmenter)
@@ -151,12 +149,6 @@ def quiet_exporter() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _refuse_recurrence(segmenter: Segmenter) -> None:
-    if count := segmenter.config.recurrent_blocks:
-        msg = f"segmenter: {count} recurrent blocks have no ONNX form; run it in PyTorch or train without them"
-        raise ExportError(msg)
 
 
 def _without_notes(model: object) -> bytes:

@@ -33,14 +33,26 @@ class ConvLstm(nn.Module):
         batch, steps, positions, classes = sequence.shape
         driven = self.input(sequence.reshape(batch * steps, 1, positions, classes))
         driven = driven.view(batch, steps, 4, positions, classes)
-        hidden = cell = sequence.new_zeros(batch, 1, positions, classes)
-        states = []
+        start = sequence.new_zeros(batch, 1, positions, classes)
+        if torch.compiler.is_exporting():  # one loop in the graph, for sequences of any length
+            from torch._higher_order_ops.scan import scan
+
+            _, states = scan(self._step, (start, start.clone()), driven.transpose(0, 1))
+            scanned: Tensor = states.squeeze(2).transpose(0, 1)
+            return scanned
+        carry, found = (start, start), []
         for step in range(steps):
-            entry, forget, candidate, exit_ = (driven[:, step] + self.state(hidden)).chunk(4, dim=1)
-            cell = forget.sigmoid() * cell + entry.sigmoid() * candidate.tanh()
-            hidden = exit_.sigmoid() * cell.tanh()
-            states.append(hidden)
-        return torch.cat(states, dim=1)
+            carry, hidden = self._step(carry, driven[:, step])
+            found.append(hidden)
+        return torch.cat(found, dim=1)
+
+    def _step(self, carry: tuple[Tensor, Tensor], driven: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """Return the next hidden state and cell, and the hidden state: float [batch, 1, position, class] each."""
+        hidden, cell = carry
+        entry, forget, candidate, exit_ = (driven + self.state(hidden)).chunk(4, dim=1)
+        cell = forget.sigmoid() * cell + entry.sigmoid() * candidate.tanh()
+        hidden = exit_.sigmoid() * cell.tanh()
+        return (hidden, cell), hidden.clone()
 
 
 class Reading(nn.Module):
@@ -59,7 +71,7 @@ class Reading(nn.Module):
 
 
 class RecurrentBlock(nn.Module):
-    """One recurrent residual block; `classes` channels out of `in_channels`. It has no ONNX form."""
+    """One recurrent residual block; `classes` channels out of `in_channels`."""
 
     def __init__(self, in_channels: int, classes: int) -> None:
         super().__init__()

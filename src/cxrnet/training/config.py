@@ -76,9 +76,8 @@ class SegmenterTraining(Frozen):
 
     @model_validator(mode="after")
     def _has_two_classes(self) -> Self:
-        if len(self.segmenter.classes) != 2 or self.segmenter.recurrent_blocks:
-            msg = "a manifest holds lung masks only: two classes, and no recurrent blocks, which no bundle can hold"
-            raise ValueError(msg)
+        if len(self.segmenter.classes) != 2:
+            raise ValueError("segmenter.classes: a manifest holds lung masks only, which are two classes")
         return self
 
     @property
