@@ -12,9 +12,7 @@ import pytest
 import torch
 
 from cxrnet import Pipeline
-from cxrnet.errors import UsageError
 from cxrnet.model.bundle import read_bundle
-from cxrnet.training.config import CLASSIFIER_PRESETS, read_training
 from tests.data.conftest import write_film, write_mask, write_rows
 from tests.material import open_gate
 
@@ -147,24 +145,15 @@ def test_bundle_of_a_segmenter_segments_with_the_trained_weights(segmenter_bundl
     said = cxrnet("segment", films / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
     assert said.code == 0, said.err
     assert cv2.imread(str(tmp_path / "3" / "lungs.png"), cv2.IMREAD_GRAYSCALE).shape == (64, 72)
-
-
-def test_bundle_of_a_segmenter_screens_nothing_and_says_so(segmenter_bundle, films, cxrnet, tmp_path):
     said = cxrnet("screen", films / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
-    assert said.code == 2
-    assert said.err.count("\n") == 1
+    assert (said.code, said.err.count("\n")) == (2, 1)
 
 
-def test_segmenter_bundle_carries_name_settings_and_card(segmenter_bundle):
+def test_bundle_of_a_segmenter_has_name_settings_counts_and_card(segmenter_bundle, segmenter_run):
     bundle = read_bundle(segmenter_bundle)
     assert (bundle.config.name, bundle.config.lungs_include_heart, bundle.config.folds) == ("mine", True, 0)
-    card = (segmenter_bundle / "card.md").read_text()
-    assert "research only" in card
-    assert "val_dice" in card
-
-
-def test_card_of_a_segmenter_counts_its_films(segmenter_bundle, segmenter_run):
-    facts = read_bundle(segmenter_bundle).facts
+    assert "val_dice" in bundle.card
+    facts = bundle.facts
     record = json.loads((segmenter_run / "training.json").read_text())
     assert {part.split: part.images for part in facts.data.sources} == {"train": 10, "val": 2}
     assert facts.data.sha256 == record["films"]["sha256"]
@@ -258,10 +247,6 @@ def test_run_is_not_resumed_with_other_films(segmenter_run, films, cxrnet):
     refuses(said, "was started with other films")
 
 
-def test_begun_classifier_needs_resume(classifier_run, films, small_bundle, cxrnet):
-    refuses(cxrnet(*classifier_words(films, classifier_run, small_bundle)), "holds a training; resume it with --resume")
-
-
 def test_segmenter_without_masks_is_refused(films, cxrnet, tmp_path):
     shutil.copytree(films, tmp_path / "films")
     rows = [{"image": f"{seed}.png", "patient_id": f"p{seed}"} for seed in range(12)]
@@ -324,34 +309,7 @@ def test_few_groups_are_divided_as_they_can(films, cxrnet, tmp_path):
     assert json.loads((tmp_path / "run" / "training.json").read_text())["films"]["val"] == 4
 
 
-SETTINGS_AT_FAULT = {
-    "learning_rate: 1": "learning_rate: Extra inputs are not permitted; fields are segmenter, preparation",
-    "phases: []": "phases: Tuple should have at least 1 item",
-    "phases: [{epochs: 0}]": "phases.0.epochs: Input should be greater than or equal to 1",
-    "phases: [{epochs: 1, crop: [0, 5]}]": "phases.0.crop.0: Input should be greater than or equal to 1",
-    "augmentation: wild": "augmentation wild is not known; choose from none, paper, plausible",
-    "optimiser: {schedule: often}": "optimiser.schedule: Input should be 'constant' or 'one-cycle'",
-    "seed: 2020-01-01": "not JSON serializable",
-    "seed: .nan": "seed: ",
-    "- 1": "holds list; give fields and values",
-    "a: b: c": "is not a readable YAML file (ScannerError)",
-    "segmenter: {classes: [lungs, heart, rest]}": "which are two classes",
-    "segmenter: {classes: [1, 0]}": "segmenter.classes.0: Input should be a valid string; quote it: '1'",
-    "seed: 1\nloss: dice\nseed: 2": 'line 3: duplicate key "seed"',
-    "optimiser: {schedule: constant, schedule: one-cycle}": 'line 1: duplicate key "schedule"',
-}
-
-
-@pytest.mark.parametrize("content", SETTINGS_AT_FAULT)
-def test_settings_at_fault_are_refused(films, cxrnet, tmp_path, content):
-    path = tmp_path / "wrong.yaml"
-    path.write_text(content)
-    said = cxrnet("train", "segmenter", "-m", films / "films.csv", "-o", tmp_path / "run", "--config", path)
-    refuses(said, SETTINGS_AT_FAULT[content])
-
-
-@pytest.mark.parametrize("name", ["abacus", "tpu"])
-@pytest.mark.parametrize("kind", ["segmenter", "classifier"])
+@pytest.mark.parametrize(("kind", "name"), [("segmenter", "abacus"), ("classifier", "tpu")])
 def test_accelerator_that_is_not_there_is_refused_before_a_run_begins(
     films, small_bundle, cxrnet, tmp_path, kind, name
 ):
@@ -360,19 +318,6 @@ def test_accelerator_that_is_not_there_is_refused_before_a_run_begins(
         words = classifier_words(films, tmp_path / "run", small_bundle)
     refuses(cxrnet(*words, "--accelerator", name), f"--accelerator {name}: is not known, or not there; cpu always is")
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(("content", "rate"), [("1e-3", 0.001), ("1E2", 100.0), ("-1", None)])
-def test_exponents_are_numbers(tmp_path, content, rate):
-    path = tmp_path / "settings.yaml"
-    path.write_text(f"optimiser: {{learning_rate: {content}}}\nclassifier: {{classes: [yes, no]}}")
-    if rate is None:
-        with pytest.raises(UsageError, match="learning_rate"):
-            read_training(CLASSIFIER_PRESETS["default"], path, {})
-        return
-    settings = read_training(CLASSIFIER_PRESETS["default"], path, {})
-    assert settings.optimiser.learning_rate == rate
-    assert settings.classifier.classes == ("yes", "no")
 
 
 @pytest.mark.parametrize("option", ["--preset", "--weights"])
@@ -435,11 +380,8 @@ FOLDS_AT_ODDS = {
     "swapped": (swapped, "holds fold 1"),
     "copied": (copied, "holds fold 0"),
     "logits exchanged": (exchanged("out_of_fold.csv"), "is not the file that the training wrote"),
-    "weights exchanged": (exchanged("last.safetensors"), "is not the file that the training wrote"),
     "logits exchanged in an old run": (without_digests("out_of_fold.csv"), "has other images or labels"),
-    "logits cut": (broken("fold1/out_of_fold.csv", None), "is not the file that the training wrote"),
     "weights cut": (broken("fold0/last.safetensors", None), "is not the file that the training wrote"),
-    "weights empty": (broken("fold0/last.safetensors", b""), "is not the file that the training wrote"),
     "result cut": (broken("fold0/result.json", None), "result.json: is damaged"),
     "record cut": (broken("fold0/training.json", None), "give the folder that `cxrnet train --out` made"),
     "folds cut": (broken("folds.csv", b"image,fold"), "folds.csv: has no rows"),
@@ -531,12 +473,6 @@ def test_empty_masks_alone_are_refused(films, cxrnet, tmp_path):
     assert "masks of train has a lung" in said.err
 
 
-def test_mask_of_another_size_is_refused(films, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {})
-    write_mask(folder / "3m.png", np.eye(72, 64, dtype=bool))
-    refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "MASK_SIZE line 5: mask 3m.png")
-
-
 def test_masks_that_changed_under_their_names_are_noticed_at_a_resume(films, segmenter_run, cxrnet, tmp_path):
     folder = with_columns(films, tmp_path / "films", {})
     write_mask(folder / "3m.png", np.eye(64, 72, dtype=bool))
@@ -585,9 +521,8 @@ def whole(classifier_run, run, small_bundle, tmp_path_factory):
     return read_bundle(folder)
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_folds_of_two_runs_join_into_the_bundle_of_one(halves, whole, small_bundle, cxrnet, tmp_path, order):
-    said = cxrnet("ensemble", *halves[::order], "--out", tmp_path / "covid", "--lungs", small_bundle)
+def test_folds_of_two_runs_join_into_the_bundle_of_one(halves, whole, small_bundle, cxrnet, tmp_path):
+    said = cxrnet("ensemble", *halves[::-1], "--out", tmp_path / "covid", "--lungs", small_bundle)
     assert said.code == 0, said.err
     joined = read_bundle(tmp_path / "covid")
     assert joined.config == whole.config
@@ -599,11 +534,6 @@ def test_folds_of_two_runs_join_into_the_bundle_of_one(halves, whole, small_bund
 def test_fold_that_is_in_two_runs_is_refused(halves, classifier_run, small_bundle, cxrnet, tmp_path):
     said = cxrnet("ensemble", classifier_run, halves[1], "--out", tmp_path / "b", "--lungs", small_bundle)
     refuses(said, f"fold 1 is in {classifier_run} and in {halves[1]}; give each fold once")
-
-
-def test_run_that_is_given_twice_is_refused(halves, small_bundle, cxrnet, tmp_path):
-    said = cxrnet("ensemble", *halves, halves[0], "--out", tmp_path / "b", "--lungs", small_bundle)
-    refuses(said, f"fold 0 is in {halves[0]} and in {halves[0]}")
 
 
 def test_fold_that_has_ended_in_one_of_two_runs_is_taken_from_there(halves, small_bundle, cxrnet, tmp_path):
@@ -670,10 +600,6 @@ def test_runs_at_odds_do_not_join(halves, small_bundle, cxrnet, tmp_path, fault)
     said = cxrnet("ensemble", halves[0], other, "--out", tmp_path / "b", "--lungs", small_bundle)
     refuses(said, f"{other}: {words}")
     assert not (tmp_path / "b").exists()
-
-
-def test_ensemble_of_no_run_is_refused(cxrnet, tmp_path):
-    refuses(cxrnet("ensemble", tmp_path, "--out", tmp_path / "b"), "holds no training")
 
 
 def test_bundle_that_is_there_is_not_replaced(segmenter_run, segmenter_bundle, cxrnet):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cxrnet.data.augment import AUGMENTATIONS
@@ -56,3 +58,35 @@ def test_phases_follow_each_other():
     config = SegmenterTraining(phases=(Phase(epochs=2), Phase(epochs=1)))
     assert config.epochs == 3
     assert [config.phases.index(config.phase_at(epoch)) for epoch in range(5)] == [0, 0, 1, 1, 1]
+
+
+SETTINGS_AT_FAULT = {
+    "learning_rate: 1": "learning_rate: Extra inputs are not permitted; fields are segmenter, preparation",
+    "phases: []": "phases: Tuple should have at least 1 item",
+    "phases: [{epochs: 0}]": "phases.0.epochs: Input should be greater than or equal to 1",
+    "phases: [{epochs: 1, crop: [0, 5]}]": "phases.0.crop.0: Input should be greater than or equal to 1",
+    "augmentation: wild": "augmentation wild is not known; choose from none, paper, plausible",
+    "optimiser: {schedule: often}": "optimiser.schedule: Input should be 'constant' or 'one-cycle'",
+    "seed: 2020-01-01": "not JSON serializable",
+    "seed: .nan": "seed: ",
+    "- 1": "holds list; give fields and values",
+    "a: b: c": "is not a readable YAML file (ScannerError)",
+    "segmenter: {classes: [lungs, heart, rest]}": "which are two classes",
+    "segmenter: {classes: [1, 0]}": "segmenter.classes.0: Input should be a valid string; quote it: '1'",
+    "seed: 1\nloss: dice\nseed: 2": 'line 3: duplicate key "seed"',
+    "optimiser: {schedule: constant, schedule: one-cycle}": 'line 1: duplicate key "schedule"',
+}
+
+
+@pytest.mark.parametrize("content", SETTINGS_AT_FAULT)
+def test_settings_at_fault_are_refused(tmp_path, content):
+    with pytest.raises(UsageError, match=re.escape(SETTINGS_AT_FAULT[content])):
+        told(tmp_path, content)
+
+
+@pytest.mark.parametrize(("text", "rate"), [("1e-3", 0.001), ("1E2", 100.0)])
+def test_exponents_are_numbers_and_yes_is_a_word(tmp_path, text, rate):
+    content = f"optimiser: {{learning_rate: {text}}}\nclassifier: {{classes: [yes, no]}}"
+    settings = told(tmp_path, content, CLASSIFIER_PRESETS["default"])
+    assert settings.optimiser.learning_rate == rate
+    assert settings.classifier.classes == ("yes", "no")
