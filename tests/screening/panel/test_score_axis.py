@@ -22,7 +22,7 @@ def _dots(strip):
 def _strip(folds, score=0.5):
     scores = {"covid": score, "non-covid": 1 - score}
     finding = scored(scores=scores, folds={"covid": folds, "non-covid": [1 - fold for fold in folds]})
-    return draw_score_axis(finding, width=1600)
+    return draw_score_axis(finding)
 
 
 @settings(max_examples=40, deadline=None)
@@ -41,8 +41,8 @@ def test_strip_has_the_same_height_whatever_the_folds():
 
 
 def test_strip_has_one_axis_for_two_classes_and_one_each_for_more():
-    two = draw_score_axis(scored(), width=1600)
-    three = draw_score_axis(scored(scores={"a": 0.2, "b": 0.3, "c": 0.5}), width=1600)
+    two = draw_score_axis(scored())
+    three = draw_score_axis(scored(scores={"a": 0.2, "b": 0.3, "c": 0.5}))
     assert _dots(two) == 6
     assert _dots(three) == 18
 

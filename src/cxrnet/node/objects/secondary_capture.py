@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 
 from cxrnet.arrays import UInt8
 from cxrnet.node.objects.identity import CLAIM, Identity, set_laterality
-from cxrnet.screening.panel.canvas import MARGIN, TITLE, UNITS, Canvas
+from cxrnet.screening.panel.canvas import MARGIN, TITLE, WIDTH, Canvas
 from cxrnet.screening.panel.colour import SURFACE, WARNING
 from cxrnet.screening.panel.panel import draw_panel
 
@@ -21,8 +21,8 @@ def draw_capture(identity: Identity) -> UInt8:
 
     It is headed by the image's place in the study and not by the name of its file, which may be that of a patient.
     """
-    banner = Canvas(_BANNER, width=UNITS)
-    banner.box(0, 0, UNITS, _BANNER, SURFACE)
+    banner = Canvas(_BANNER)
+    banner.box(0, 0, WIDTH, _BANNER, SURFACE)
     banner.box(0, 0, 12, _BANNER, WARNING)
     banner.text(CLAIM.upper(), MARGIN, 48, size=TITLE, colour=WARNING)
     return np.concatenate([banner.pixels, draw_panel(identity.finding, title=identity.source.title or "Radiograph")])

@@ -8,9 +8,9 @@ import numpy as np
 from cxrnet.arrays import UInt8
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.heatmap import first_minus_second
-from cxrnet.screening.panel.canvas import BODY, MARGIN, UNITS, Canvas
+from cxrnet.screening.panel.canvas import BODY, MARGIN, WIDTH, Canvas
 from cxrnet.screening.panel.colour import DIVERGING, OUTLINE, QUIET, RULE, SEQUENTIAL
-from cxrnet.screening.panel.text import score_text
+from cxrnet.screening.panel.text import score_text, text_width
 from cxrnet.screening.panel.tile import (
     Size,
     View,
@@ -24,7 +24,7 @@ from cxrnet.screening.panel.tile import (
 
 _COLUMNS: Final = 4
 _GAP: Final = 24
-TILE: Final = (UNITS - 2 * MARGIN - (_COLUMNS - 1) * _GAP) / _COLUMNS
+TILE: Final = (WIDTH - 2 * MARGIN - (_COLUMNS - 1) * _GAP) / _COLUMNS
 _TITLE: Final = 40
 _LEGEND: Final = 82
 _CAPTION: Final = 72
@@ -63,19 +63,18 @@ class Tile:
 
 
 def tile_height(size: Size) -> float:
-    """Height of a tile in units for a radiograph of this height and width."""
+    """Height of a tile for a radiograph of this height and width."""
     return TILE * min(max(size[0] / size[1], _FLATTEST), _TALLEST)
 
 
-def draw_gallery(finding: Finding, view: View, *, width: int) -> UInt8:
+def draw_gallery(finding: Finding, view: View) -> UInt8:
     """The tiles of a scored image, uint8 [height, width, 3]; four in a row."""
     high = tile_height(view.size)
-    unit = width / UNITS
-    room = round(high * unit), round(TILE * unit)
-    tiles = _tiles(finding, view, fit_view(view, room), thickness=max(1, round(unit)))
+    room = round(high), round(TILE)
+    tiles = _tiles(finding, view, fit_view(view, room))
     row_height = _TITLE + high + _LEGEND
     rows = -(-len(tiles) // _COLUMNS)
-    canvas = Canvas(rows * row_height + _CAPTION, width=width)
+    canvas = Canvas(rows * row_height + _CAPTION)
     for index, tile in enumerate(tiles):
         row, column = divmod(index, _COLUMNS)
         _draw_tile(canvas, tile, room, MARGIN + column * (TILE + _GAP), row * row_height, high)
@@ -84,31 +83,30 @@ def draw_gallery(finding: Finding, view: View, *, width: int) -> UInt8:
         lines += "; in the difference solid above +0.5, dashed below -0.5"
     for line, words in enumerate((_CAPTION_TEXT, f"{lines}.")):
         baseline = rows * row_height + 12 + _LINE * line
-        canvas.text(words, MARGIN, baseline, colour=QUIET, room=UNITS - 2 * MARGIN)
+        canvas.text(words, MARGIN, baseline, colour=QUIET, room=WIDTH - 2 * MARGIN)
     return canvas.pixels
 
 
-def _tiles(finding: Finding, view: View, fitted: View, *, thickness: int) -> list[Tile]:
+def _tiles(finding: Finding, view: View, fitted: View) -> list[Tile]:
     assert finding.heatmaps is not None  # a scored finding has them
     maps = finding.heatmaps.maps(*view.size)
     scale = Scale(colours=SEQUENTIAL, ticks=("0", "0.5", "1"), ends=("weakest", "strongest"))
-    tiles = [Tile(picture=radiograph_tile(fitted, thickness=2 * thickness), title="Radiograph")]
+    tiles = [Tile(picture=radiograph_tile(fitted), title="Radiograph")]
     for name, score in finding.scores.items():
-        picture = class_tile(fitted, maps[name], score=score, thickness=thickness)
+        picture = class_tile(fitted, maps[name], score=score)
         tiles.append(Tile(picture=picture, title=name, value=f"score {score_text(score)}", scale=scale))
     difference = first_minus_second(maps)
     if difference is not None:
         first, second = finding.scores
         opacity = difference_opacity(*finding.scores.values())
-        picture = difference_tile(fitted, difference, opacity=opacity, thickness=thickness)
+        picture = difference_tile(fitted, difference, opacity=opacity)
         scale = Scale(colours=DIVERGING, ticks=("-1", "0", "+1"), ends=(second, first))
         tiles.append(Tile(picture=picture, title="Difference", scale=scale))
     return tiles
 
 
 def _draw_tile(canvas: Canvas, tile: Tile, room: Size, left: float, top: float, high: float) -> None:
-    value_width = canvas.measure(tile.value, size=BODY)
-    canvas.text(tile.title, left, top + 26, size=BODY, room=TILE - value_width - 16)
+    canvas.text(tile.title, left, top + 26, size=BODY, room=TILE - text_width(tile.value, BODY) - 16)
     canvas.text(tile.value, left + TILE, top + 26, size=BODY, align="right")
     canvas.paste(in_frame(tile.picture, room), left, top + _TITLE)
     under = top + _TITLE + high + 14
@@ -125,8 +123,8 @@ def draw_outline_key(canvas: Canvas, left: float, top: float) -> None:
 
 
 def _draw_scale(canvas: Canvas, scale: Scale, left: float, top: float) -> None:
-    columns = np.linspace(0, 255, round(TILE * canvas.scale)).astype(np.uint8)
-    bar = np.broadcast_to(scale.colours[columns], (canvas.to_pixels(14), len(columns), 3))
+    columns = np.linspace(0, 255, round(TILE)).astype(np.uint8)
+    bar = np.broadcast_to(scale.colours[columns], (14, len(columns), 3))
     canvas.paste(bar, left, top)
     canvas.box(left + TILE / 2 - 1, top + 14, 2, 5, RULE)
     low, middle, high = scale.ticks

@@ -8,6 +8,7 @@ import numpy as np
 from cxrnet.arrays import Bool, Int32, UInt8
 from cxrnet.screening.panel.colour import OUTLINE, TEXT, UNDER
 
+_OUTLINE: Final = 2  # pixels of the light line
 _DASH: Final = 7  # pixels drawn, and as many left out
 _SPECK: Final = 24  # pixels around; a smaller ring is noise to the eye
 
@@ -25,17 +26,16 @@ def contours_of(mask: Bool) -> list[Int32]:
     return [np.asarray(contour, dtype=np.int32) for contour in found]
 
 
-def draw_outline(tile: UInt8, lungs: Bool, *, thickness: int) -> None:
+def draw_outline(tile: UInt8, lungs: Bool) -> None:
     """Draw the border of the lungs: a light line on a dark one, visible on dark and on bright ground.
 
     Args:
         tile: uint8 [height, width, 3], RGB, drawn on in place.
         lungs: bool [height, width].
-        thickness: Pixels of the light line.
     """
     contours = straightened(contours_of(lungs))
-    cv2.drawContours(tile, contours, -1, UNDER, thickness + 2, cv2.LINE_AA)
-    cv2.drawContours(tile, contours, -1, OUTLINE, thickness, cv2.LINE_AA)
+    cv2.drawContours(tile, contours, -1, UNDER, _OUTLINE + 2, cv2.LINE_AA)
+    cv2.drawContours(tile, contours, -1, OUTLINE, _OUTLINE, cv2.LINE_AA)
 
 
 def straightened(contours: list[Int32]) -> list[Int32]:
@@ -48,7 +48,7 @@ def dashes_of(contours: list[Int32]) -> list[Int32]:
     return [contour[start : start + _DASH] for contour in contours for start in range(0, len(contour), 2 * _DASH)]
 
 
-def draw_level(tile: UInt8, above: Bool, *, is_dashed: bool, opacity: float, thickness: int) -> UInt8:
+def draw_level(tile: UInt8, above: Bool, *, is_dashed: bool, opacity: float) -> UInt8:
     """The tile with the parts of a map beyond a level ringed: white on black, as the outline is.
 
     Args:
@@ -56,14 +56,13 @@ def draw_level(tile: UInt8, above: Bool, *, is_dashed: bool, opacity: float, thi
         above: bool [height, width], where the map is beyond the level.
         is_dashed: Draw dashes and not whole lines.
         opacity: Of the lines, 0 to 1.
-        thickness: Pixels of the white line; dashes are one wider.
 
     Returns:
         uint8 [height, width, 3], RGB.
     """
     contours = [contour for contour in contours_of(above) if len(contour) >= _SPECK]
     pieces = dashes_of(contours) if is_dashed else straightened(contours)
-    thickness += is_dashed  # a dash has less ink to be seen by
+    thickness = 1 + is_dashed  # a dash has less ink to be seen by
     lined = tile.copy()
     for colour, wide in ((UNDER, thickness + 2), (TEXT, thickness)):
         cv2.polylines(lined, pieces, not is_dashed, colour, wide, cv2.LINE_AA)

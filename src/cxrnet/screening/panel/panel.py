@@ -9,18 +9,18 @@ import numpy as np
 
 from cxrnet.arrays import UInt8
 from cxrnet.screening.finding import Finding
-from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, UNITS, VERDICT, Canvas, lines_of
+from cxrnet.screening.panel.canvas import BODY, MARGIN, SMALL, TITLE, VERDICT, WIDTH, Canvas
 from cxrnet.screening.panel.colour import QUIET, RULE, SURFACE, TEXT, WARNING
 from cxrnet.screening.panel.gallery import draw_gallery, draw_outline_key
 from cxrnet.screening.panel.score_axis import draw_score_axis
-from cxrnet.screening.panel.text import score_text
+from cxrnet.screening.panel.text import score_text, text_width, wrap
 from cxrnet.screening.panel.tile import View, fit_view, fitted_size, in_frame, radiograph_tile, view_of
 
 DISCLAIMER: Final = "Research use only - not a medical device, not for diagnosis"
 _HEADER: Final = 128
 _FOOTER: Final = 64
 _LINE: Final = 30
-_INNER: Final = UNITS - 2 * MARGIN
+_INNER: Final = WIDTH - 2 * MARGIN
 _REFUSED_TILE: Final = 560
 _REASONS: Final = MARGIN + _REFUSED_TILE + 48
 _REASON: Final = 28
@@ -28,27 +28,26 @@ _REASON_LINE: Final = 36
 _CODE_LINE: Final = 54
 
 
-def draw_panel(finding: Finding, *, title: str | None = None, width: int = UNITS) -> UInt8:
+def draw_panel(finding: Finding, *, title: str | None = None) -> UInt8:
     """The panel of a scored or refused finding.
 
     Args:
         finding: What to show.
         title: The heading; default: the name of the radiograph.
-        width: Pixels, 800 or more for text that can be read; all lengths follow it.
 
     Returns:
-        uint8 [panel_height, width, 3], RGB.
+        uint8 [panel_height, WIDTH, 3], RGB.
     """
     view = view_of(finding)
-    parts = [_draw_header(finding, title, width=width)]
+    parts = [_draw_header(finding, title)]
     if finding.status == "refused":
-        parts.append(_draw_refusal(finding, view, width=width))
+        parts.append(_draw_refusal(finding, view))
     else:
         if finding.uncertainty_reason:
-            parts.append(_draw_warning("UNCERTAIN", finding.uncertainty_reason, width=width))
-        parts += [_draw_warning(reason.code, reason.text, width=width) for reason in finding.reasons]
-        parts += [draw_gallery(finding, view, width=width), draw_score_axis(finding, width=width)]
-    parts.append(_draw_footer(finding, width=width))
+            parts.append(_draw_warning("UNCERTAIN", finding.uncertainty_reason))
+        parts += [_draw_warning(reason.code, reason.text) for reason in finding.reasons]
+        parts += [draw_gallery(finding, view), draw_score_axis(finding)]
+    parts.append(_draw_footer(finding))
     return np.concatenate(parts)
 
 
@@ -74,15 +73,15 @@ def verdict_text(finding: Finding) -> tuple[str, str]:
     return f"{verdict}, uncertain" if finding.uncertainty_reason else verdict, note
 
 
-def _draw_header(finding: Finding, title: str | None, *, width: int) -> UInt8:
+def _draw_header(finding: Finding, title: str | None) -> UInt8:
     assert finding.radiograph is not None
-    canvas = Canvas(_HEADER, width=width)
+    canvas = Canvas(_HEADER)
     verdict, note = verdict_text(finding)
     colour = WARNING if finding.status == "refused" else TEXT
-    right = UNITS - MARGIN
+    right = WIDTH - MARGIN
     canvas.text(verdict, right, 70, size=VERDICT, colour=colour, align="right", room=_INNER * 0.55)
     canvas.text(note, right, 104, colour=QUIET, align="right", room=_INNER * 0.55)
-    taken = max(canvas.measure(verdict, size=VERDICT), canvas.measure(note))
+    taken = max(text_width(verdict, VERDICT), text_width(note, SMALL))
     room = _INNER - min(taken, _INNER * 0.55) - 60
     canvas.text(title or finding.radiograph.name, MARGIN, 70, size=TITLE, room=room)
     rows, columns = finding.radiograph.pixels.shape
@@ -90,9 +89,9 @@ def _draw_header(finding: Finding, title: str | None, *, width: int) -> UInt8:
     return canvas.pixels
 
 
-def _draw_warning(code: str, text: str, *, width: int) -> UInt8:
-    lines = lines_of(f"Warning {code}: {text}", width=width, size=BODY, room=_INNER - 56)
-    canvas = Canvas(20 + _LINE * len(lines) + 16, width=width)
+def _draw_warning(code: str, text: str) -> UInt8:
+    lines = wrap(f"Warning {code}: {text}", BODY, _INNER - 56)
+    canvas = Canvas(20 + _LINE * len(lines) + 16)
     canvas.box(MARGIN, 0, _INNER, 20 + _LINE * len(lines), SURFACE)
     canvas.box(MARGIN, 0, 8, 20 + _LINE * len(lines), WARNING)
     for row, line in enumerate(lines):
@@ -100,18 +99,14 @@ def _draw_warning(code: str, text: str, *, width: int) -> UInt8:
     return canvas.pixels
 
 
-def _draw_refusal(finding: Finding, view: View, *, width: int) -> UInt8:
-    room_for_text = UNITS - MARGIN - _REASONS
-    reasons = [
-        (reason.code, lines_of(reason.text, width=width, size=_REASON, room=room_for_text))
-        for reason in finding.reasons
-    ]
+def _draw_refusal(finding: Finding, view: View) -> UInt8:
+    room_for_text = WIDTH - MARGIN - _REASONS
+    reasons = [(reason.code, wrap(reason.text, _REASON, room_for_text)) for reason in finding.reasons]
     high = fitted_size(view.size, (_REFUSED_TILE, _REFUSED_TILE))[0]
     listed = sum(_CODE_LINE + _REASON_LINE * len(lines) for _, lines in reasons)
-    canvas = Canvas(max(high + 46, listed) + 20, width=width)
-    room = canvas.to_pixels(high), canvas.to_pixels(_REFUSED_TILE)
-    picture = radiograph_tile(fit_view(view, room), thickness=max(1, round(2 * canvas.scale)))
-    canvas.paste(in_frame(picture, room), MARGIN, 0)
+    canvas = Canvas(max(high + 46, listed) + 20)
+    room = (high, _REFUSED_TILE)
+    canvas.paste(in_frame(radiograph_tile(fit_view(view, room)), room), MARGIN, 0)
     draw_outline_key(canvas, MARGIN, high + 14)
     _draw_reasons(canvas, reasons)
     return canvas.pixels
@@ -120,20 +115,20 @@ def _draw_refusal(finding: Finding, view: View, *, width: int) -> UInt8:
 def _draw_reasons(canvas: Canvas, reasons: list[tuple[str, list[str]]]) -> None:
     top = 0.0
     for code, lines in reasons:
-        canvas.text(code, _REASONS, top + 18, colour=WARNING, room=UNITS - MARGIN - _REASONS)
+        canvas.text(code, _REASONS, top + 18, colour=WARNING, room=WIDTH - MARGIN - _REASONS)
         for row, line in enumerate(lines):
             canvas.text(line, _REASONS, top + 54 + _REASON_LINE * row, size=_REASON)
         top += _CODE_LINE + _REASON_LINE * len(lines)
 
 
-def _draw_footer(finding: Finding, *, width: int) -> UInt8:
-    canvas = Canvas(_FOOTER, width=width)
+def _draw_footer(finding: Finding) -> UInt8:
+    canvas = Canvas(_FOOTER)
     canvas.box(MARGIN, 6, _INNER, 1, RULE)
-    canvas.text(DISCLAIMER, UNITS - MARGIN, 40, align="right")
-    room = _INNER - canvas.measure(DISCLAIMER) - 60
+    canvas.text(DISCLAIMER, WIDTH - MARGIN, 40, align="right")
+    room = _INNER - text_width(DISCLAIMER, SMALL) - 60
     lungs = f"lungs {finding.lung_area_fraction or 0.0:.0%} of the image".replace("%", " %")
     model = f"model {finding.model['name']} {finding.model['version']} ({finding.model['sha256'][:8]})"
     canvas.text(lungs, MARGIN, 40, colour=QUIET)
-    start = canvas.measure(lungs) + 40
+    start = text_width(lungs, SMALL) + 40
     canvas.text(model, MARGIN + start, 40, colour=QUIET, room=room - start)
     return canvas.pixels

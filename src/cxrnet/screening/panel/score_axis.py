@@ -5,7 +5,7 @@ from typing import Final
 
 from cxrnet.arrays import UInt8
 from cxrnet.screening.finding import Finding
-from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, UNITS, Canvas
+from cxrnet.screening.panel.canvas import BODY, MARGIN, TITLE, WIDTH, Canvas
 from cxrnet.screening.panel.colour import BACKGROUND, FOLD, QUIET, RULE, TEXT
 from cxrnet.screening.panel.text import score_text
 
@@ -22,11 +22,11 @@ _SPACING: Final = 2 * (_RADIUS + _RIM)  # closer dots than this are stacked
 _STACK: Final = 60  # room above the axis for the middles of the dots of a stack
 
 
-def draw_score_axis(finding: Finding, *, width: int) -> UInt8:
+def draw_score_axis(finding: Finding) -> UInt8:
     """The scores with their folds, uint8 [height, width, 3]; one axis for two classes, whose sum is 1."""
     names = list(finding.scores)
     shown = names[:1] if len(names) == 2 else names
-    canvas = Canvas(_HEADING + _ROW * len(shown) + _TICKS, width=width)
+    canvas = Canvas(_HEADING + _ROW * len(shown) + _TICKS)
     _draw_heading(canvas)
     for row, name in enumerate(shown):
         axis = _HEADING + _ROW * (row + 1) - 14
@@ -96,7 +96,7 @@ def _draw_row(canvas: Canvas, name: str, score: float, folds: Sequence[float], *
         _draw_dot(canvas, _place(fold), axis - 24 - step * level)
     _draw_diamond(canvas, _place(score), axis)
     canvas.text(score_text(score), _VALUES, axis - 22, size=TITLE)
-    canvas.text(folds_text(folds), _VALUES, axis + 8, colour=QUIET, room=UNITS - MARGIN - _VALUES)
+    canvas.text(folds_text(folds), _VALUES, axis + 8, colour=QUIET, room=WIDTH - MARGIN - _VALUES)
 
 
 def _draw_dot(canvas: Canvas, x: float, y: float) -> None:

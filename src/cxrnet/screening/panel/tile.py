@@ -117,44 +117,42 @@ def fit_map(heatmap: Float32, size: Size) -> tuple[Float32, Float32]:
     return np.divide(values, share, out=np.zeros_like(values), where=share > 0), share
 
 
-def radiograph_tile(view: View, *, thickness: int) -> UInt8:
+def radiograph_tile(view: View) -> UInt8:
     """The radiograph with its lungs outlined, uint8 [height, width, 3]."""
     tile = view.pixels.copy()
-    draw_outline(tile, view.lungs, thickness=thickness)
+    draw_outline(tile, view.lungs)
     return tile
 
 
-def class_tile(view: View, heatmap: Float32, *, score: float, thickness: int) -> UInt8:
+def class_tile(view: View, heatmap: Float32, *, score: float) -> UInt8:
     """The radiograph under the map of a class with a line at `CLASS_LEVEL`, uint8 [height, width, 3].
 
     Args:
         view: The radiograph at the size of the tile.
         heatmap: float32 [height, width], 0 to 1, NaN outside the lungs.
         score: Probability of the class; the map and the line fade with it.
-        thickness: Pixels of the line.
     """
     opacity = class_opacity(score)
     values, share = fit_map(heatmap, view.size)
     colours = colourise(values, SEQUENTIAL, low=0.0, high=1.0)
     tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
     above = values > CLASS_LEVEL
-    return draw_level(tile, above, is_dashed=False, opacity=opacity / MOST_OPAQUE, thickness=thickness)
+    return draw_level(tile, above, is_dashed=False, opacity=opacity / MOST_OPAQUE)
 
 
-def difference_tile(view: View, difference: Float32, *, opacity: float, thickness: int) -> UInt8:
+def difference_tile(view: View, difference: Float32, *, opacity: float) -> UInt8:
     """The radiograph under the difference map with lines at both `DIFFERENCE_LEVEL`, uint8 [height, width, 3].
 
     Args:
         view: The radiograph at the size of the tile.
         difference: float32 [height, width], -1 to 1, NaN outside the lungs.
         opacity: See `difference_opacity`; the lines fade with it.
-        thickness: Pixels of a level line.
     """
     values, share = fit_map(difference, view.size)
     colours = colourise(values, DIVERGING, low=-1.0, high=1.0)
     tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
     for beyond, is_dashed in ((values > DIFFERENCE_LEVEL, False), (values < -DIFFERENCE_LEVEL, True)):
-        tile = draw_level(tile, beyond, is_dashed=is_dashed, opacity=opacity / MOST_OPAQUE, thickness=thickness)
+        tile = draw_level(tile, beyond, is_dashed=is_dashed, opacity=opacity / MOST_OPAQUE)
     return tile
 
 
