@@ -142,7 +142,7 @@ def test_connections_that_only_sit_there_do_not_use_up_all_threads(receiver, sen
 def test_tls_that_is_never_greeted_does_not_hold_up_the_others(receiver, sent, certificate):
     import ssl
 
-    from cxrnet.node.tls import TLS
+    from cxrnet.node.settings import TLS
 
     made = receiver(tls=TLS(certificate=certificate), limits={"timeout": 20.0})
     with connect(made), connect(made):  # neither says hello

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from cxrnet.errors import UsageError
-from cxrnet.node.settings import NodeSettings, is_loopback, parse_peer
-from cxrnet.node.tls import TLS
+from cxrnet.node.settings import TLS, NodeSettings, is_loopback, parse_peer
 
 
 @pytest.mark.parametrize("title", ["", " ", "A" * 17, "A\\B", "A\nB", " A", "Ä"])

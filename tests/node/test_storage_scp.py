@@ -15,11 +15,10 @@ from pynetdicom.sop_class import CTImageStorage, DigitalXRayImageStorageForPrese
 
 from cxrnet.errors import UsageError
 from cxrnet.node.log import digest
-from cxrnet.node.settings import Limits, NodeSettings, parse_peer
+from cxrnet.node.settings import TLS, Limits, NodeSettings, parse_peer
 from cxrnet.node.spool import Spool
 from cxrnet.node.storage_scp import TRANSFER_SYNTAXES, StorageSCP
 from cxrnet.node.storage_scu import StorageSCU
-from cxrnet.node.tls import TLS
 from tests.node.senders import association, entity, eventually, send
 
 

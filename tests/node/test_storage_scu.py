@@ -6,8 +6,8 @@ import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
 
 from cxrnet.errors import PacsError, UsageError
+from cxrnet.node.settings import TLS
 from cxrnet.node.storage_scu import StorageSCU, parse_destination
-from cxrnet.node.tls import TLS
 from tests.node.senders import archive
 
 

@@ -9,7 +9,7 @@ import typer
 
 def export_web(
     out: Path = typer.Option(..., "--out", "-o", help="File to write, or folder with --folder.", show_default=False),
-    bundle: str = typer.Option("covid", "--bundle", "-b", help="Name of a bundle, or its folder."),
+    bundle: str = typer.Option("covid", "--bundle", "-b", help="Model bundle: a name or a path."),
     folder: bool = typer.Option(False, "--folder", help="Write a folder for static hosting, with threads."),
 ) -> None:
     """Write the page that screens in the browser, with the model inside.

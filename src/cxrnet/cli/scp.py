@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cxrnet.errors import UsageError
-from cxrnet.node.settings import Limits, NodeSettings, parse_peer
-from cxrnet.node.tls import TLS
+from cxrnet.errors import UsageError, require
+from cxrnet.node.settings import TLS, Limits, NodeSettings, parse_peer
 
 if TYPE_CHECKING:
     from cxrnet.node.node import Node
@@ -73,8 +72,6 @@ def scp(
 
     It listens on this machine only unless --bind says otherwise. Logs and status name no patient.
     """
-    from cxrnet.errors import require
-
     with require("dicom", "scp"):
         import dicomweb_client  # noqa: F401
         import highdicom  # noqa: F401
@@ -84,8 +81,11 @@ def scp(
         return
     from cxrnet.node.log import configure_logging
     from cxrnet.node.node import Node
+    from cxrnet.node.objects import OBJECTS
     from cxrnet.node.storage_scu import parse_destination
+    from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
+    from cxrnet.screening.saves import parse_saves
 
     tls = TLS(certificate=tls_cert, key=tls_key, authorities=tls_ca)
     settings = NodeSettings(
@@ -105,13 +105,15 @@ def scp(
             keep_days=keep_days,
         ),
     )
-    kinds = _kinds(save)
+    kinds = parse_saves(save, OBJECTS)
+    if not kinds:
+        raise UsageError(f"--save: is empty; choose from {', '.join(OBJECTS)}")
     destination = None
     if forward is not None:
         outward = TLS(certificate=tls_cert, key=tls_key, authorities=forward_ca)
         is_encrypted = forward_tls or forward.startswith("https://")
         destination = parse_destination(forward, calling=aet, tls=outward if is_encrypted else None)
-    with Pipeline.load(bundle, threads=_threads(jobs)) as pipeline:
+    with Pipeline.load(bundle, threads=max(1, cpu_count() // jobs)) as pipeline:
         configure_logging()
         node = Node(settings, spool, pipeline, kinds=kinds, destination=destination, jobs=jobs, status_port=status_port)
         _run(node)
@@ -155,21 +157,3 @@ def _look(spool: Path, *, retry: bool) -> None:
             typer.echo(report(place, queue, head=f"cxrnet spool {spool}, {is_running}"), nl=False)
     finally:
         queue.close()
-
-
-def _kinds(save: str) -> tuple[str, ...]:
-    from cxrnet.node.objects import OBJECTS
-
-    kinds = tuple(dict.fromkeys(part.strip() for part in save.split(",") if part.strip()))
-    for kind in kinds:
-        if kind not in OBJECTS:
-            raise UsageError(f"--save {kind}: is not known; choose from {', '.join(OBJECTS)}")
-    if not kinds:
-        raise UsageError(f"--save: is empty; choose from {', '.join(OBJECTS)}")
-    return kinds
-
-
-def _threads(jobs: int) -> int:
-    from cxrnet.parallel import cpu_count
-
-    return max(1, cpu_count() // jobs)

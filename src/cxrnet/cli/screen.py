@@ -41,9 +41,9 @@ def screen(
     DICOM objects for a PACS where --save names them.
     """
     from cxrnet.node.objects import OBJECTS, check_installed, write_objects
-    from cxrnet.screening.saves import parse_saves
+    from cxrnet.screening.saves import SAVES, parse_saves
 
-    kinds = parse_saves(save, OBJECTS)
+    kinds = parse_saves(save, (*SAVES, *OBJECTS))
     if kinds & OBJECTS.keys():
         check_installed()
     options = Options(

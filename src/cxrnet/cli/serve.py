@@ -11,46 +11,53 @@ from typing import TYPE_CHECKING
 import typer
 
 from cxrnet.errors import UsageError, require
+from cxrnet.node.settings import Limits, is_loopback
 
 if TYPE_CHECKING:
     from cxrnet.web.service import Service
 
 MIB = 2**20
 TOKEN_VARIABLE = "CXRNET_TOKEN"
+_LIMITS = Limits()
 
 
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
     port: int = typer.Option(8000, min=0, max=65535, help="Port; 0 takes a free one."),
-    bundle: str = typer.Option("covid", "--bundle", "-b", help="Name of a bundle, or its folder."),
+    bundle: str = typer.Option("covid", "--bundle", "-b", help="Model bundle: a name or a path."),
     spool: Path | None = typer.Option(
         None, help="Folder for the queue and the results.", show_default="in the user's data folder"
     ),
-    jobs: int = typer.Option(1, "--jobs", "-j", min=1, max=64, help="Images worked on at once."),
+    jobs: int = typer.Option(1, "--jobs", "-j", min=1, max=64, help="Number of parallel workers."),
     allow_host: list[str] = typer.Option(
         [], help="Name by which browsers call the service (repeatable).", show_default="those of loopback"
     ),
     token: str | None = typer.Option(
-        None, envvar=TOKEN_VARIABLE, help="What clients must know.", show_default="made up, unless on loopback"
+        None, envvar=TOKEN_VARIABLE, help="Token that clients must send.", show_default="random, none on loopback"
     ),
-    tls_cert: Path | None = typer.Option(None, help="The service's certificate, PEM.", show_default=False),
-    tls_key: Path | None = typer.Option(None, help="Its key, PEM, where not in the same file.", show_default=False),
-    max_image_mb: int = typer.Option(128, min=1, max=2048, help="Largest file."),
-    max_queue: int = typer.Option(10_000, min=1, help="Most images that wait."),
-    min_free_mb: int = typer.Option(1024, min=0, help="Room on the disk below which nothing is taken."),
-    max_per_minute: int = typer.Option(3000, min=1, help="Most files in a minute."),
-    keep_days: float = typer.Option(30.0, min=0, help="Days that finished images are kept."),
+    tls_cert: Path | None = typer.Option(None, help="Certificate of the service (PEM).", show_default=False),
+    tls_key: Path | None = typer.Option(
+        None, help="Key of the certificate (PEM), if not in the same file.", show_default=False
+    ),
+    max_image_mb: int = typer.Option(
+        _LIMITS.max_instance_bytes // MIB, min=1, max=2048, help="Largest file to accept (MiB)."
+    ),
+    max_queue: int = typer.Option(_LIMITS.max_queue, min=1, help="Maximum number of waiting images."),
+    min_free_mb: int = typer.Option(
+        _LIMITS.min_free_bytes // MIB, min=0, help="Reject images below this free disk space (MiB)."
+    ),
+    max_per_minute: int = typer.Option(3000, min=1, help="Maximum number of files per minute."),
+    keep_days: float = typer.Option(30.0, min=0, help="Days to keep finished images."),
     show_identifiers: bool = typer.Option(False, "--show-identifiers", help="Show patient ID and UIDs in findings."),
 ) -> None:
-    """Open the page for radiographs: drop files, see scores, lungs and heat maps. Ends by Ctrl-C.
+    """Open the page for radiographs: drop files, see scores, lungs and heat maps. Stop with Ctrl-C.
 
-    It listens on this machine only unless --host says otherwise, and then asks for a token. Research use only.
+    It listens on this machine only unless --host says otherwise, and then requires a token. Research use only.
     """
     with require("serve", "serve"):
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     from cxrnet.node.log import configure_logging
-    from cxrnet.node.settings import is_loopback
     from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
     from cxrnet.web.application import Application

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
+
+from cxrnet.errors import BundleError, UsageError, require
 
 if TYPE_CHECKING:
     from cxrnet.model.bundle import Bundle
@@ -23,7 +25,6 @@ def import_(
     overwrite: bool = typer.Option(False, help="Replace existing bundles."),
 ) -> None:
     """Convert the published Keras weights into the bundles published-v7 and published-jms. Needs cxrnet[train]."""
-    from cxrnet.errors import require
     from cxrnet.model.registry import bundles_folder
 
     with require("train", "weights import"):
@@ -48,7 +49,6 @@ def export(
     sha256 that names the model changes. onnx: graphs and config. torchscript: traced modules. hub: a folder for a
     model hub, nothing is uploaded. monai-bundle: the segmenter, run by `python -m monai.bundle run`.
     """
-    from cxrnet.errors import require
     from cxrnet.model.registry import open_bundle
 
     with require("train", "weights export"):
@@ -64,7 +64,6 @@ def export(
 @app.command("list")
 def list_() -> None:
     """List the named bundles and where each comes from."""
-    from cxrnet.errors import BundleError
     from cxrnet.model.bundle import read_bundle
     from cxrnet.model.registry import bundle_folders, bundles_folder, hidden_folders, is_shipped
 
@@ -112,6 +111,7 @@ def card(
     Evaluations of a kind replace those of the same kind in the bundle; without options the card is only written
     again. The model and its sha256 stay the same.
     """
+    from cxrnet.evaluation.card_input import read_audit
     from cxrnet.model.bundle import write_facts
     from cxrnet.model.facts import Facts
     from cxrnet.model.registry import open_bundle
@@ -124,7 +124,7 @@ def card(
     updated = facts.model_copy(
         update={
             "evaluations": tuple(evaluations),
-            "audit": facts.audit if audit is None else _read_audit(audit, bundle),
+            "audit": facts.audit if audit is None else read_audit(audit, bundle=bundle),
             "notes": facts.notes if notes is None else _read_notes(notes),
         }
     )
@@ -143,15 +143,7 @@ def _evaluations(bundle: Bundle, facts: Facts, role: Role, words: list[str]) -> 
     return found or list(facts.of_role(role))
 
 
-def _read_audit(folder: Path, bundle: Bundle) -> dict[str, Any]:
-    from cxrnet.evaluation.card_input import read_audit
-
-    return read_audit(folder, bundle=bundle)
-
-
 def _refuse_equal_names(evaluations: list[EvaluationFacts]) -> None:
-    from cxrnet.errors import UsageError
-
     names = [evaluation.name for evaluation in evaluations]
     for label in names:
         if not label or names.count(label) > 1:
@@ -161,10 +153,9 @@ def _refuse_equal_names(evaluations: list[EvaluationFacts]) -> None:
 
 
 def _read_notes(path: Path) -> str:
-    from cxrnet.errors import UsageError
-
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read as text ({type(error).__name__}); give a Markdown file in UTF-8"
-        raise UsageError(msg) from error
+        raise UsageError(
+            f"{path}: cannot be read as text ({type(error).__name__}); give a Markdown file in UTF-8"
+        ) from error

@@ -1,13 +1,14 @@
-"""Settings of a node: name, addresses, who may send, and limits."""
+"""Settings of a node: name, addresses, who may send, limits, and TLS of the connections in and out."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cxrnet.errors import UsageError
-from cxrnet.node.tls import TLS
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -36,6 +37,53 @@ class Limits:
     timeout: float = 60.0
     max_attempts: int = 100
     keep_days: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TLS:
+    """PEM files: the node's certificate and its key, and the authorities whose certificates are trusted."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None
+
+    def server_context(self) -> ssl.SSLContext | None:
+        """Return the context of a listener, None without a certificate; with `authorities`, clients must show one.
+
+        Raises:
+            UsageError: A file cannot be used, or there is no certificate for a key or for authorities.
+        """
+        if self.certificate is None:
+            if self.authorities is None and self.key is None:
+                return None
+            raise UsageError("--tls-cert: is missing; --tls-key and --tls-ca need a certificate of the node's own")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self.authorities is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+        return self._loaded(context)
+
+    def client_context(self) -> ssl.SSLContext:
+        """Return the context of a connection to another server, whose certificate is always checked.
+
+        Raises:
+            UsageError: A file cannot be used.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self.authorities is None:
+            context.load_default_certs()
+        return self._loaded(context)
+
+    def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195, as PS3.15 B.9 asks
+        try:
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+            if self.authorities is not None:
+                context.load_verify_locations(self.authorities)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(str(each) for each in (self.certificate, self.key, self.authorities) if each is not None)
+            raise UsageError(f"{files}: cannot be used for TLS ({error}); PEM files are needed") from error
+        return context
 
 
 @dataclass(frozen=True, kw_only=True)

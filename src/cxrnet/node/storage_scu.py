@@ -16,8 +16,7 @@ from pynetdicom.association import Association
 
 from cxrnet.errors import PacsError, UsageError
 from cxrnet.node.pynetdicom_workarounds import store
-from cxrnet.node.settings import check_title
-from cxrnet.node.tls import TLS
+from cxrnet.node.settings import TLS, check_title
 
 _PLACE = re.compile(r"(?P<title>[^@]+)@(?P<host>\[[0-9A-Fa-f:]+\]|[^:@/]+):(?P<port>\d{1,5})")
 _PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)

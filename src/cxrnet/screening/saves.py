@@ -15,13 +15,13 @@ SAVES = {
 """What `--save` takes, and what it writes; DICOM objects come from `cxrnet.node.objects`."""
 
 
-def parse_saves(text: str, objects: Collection[str] = ()) -> frozenset[str]:
-    """Return the kinds named in a comma-separated list, of `SAVES` and of `objects`.
+def parse_saves(text: str, known: Collection[str] = tuple(SAVES)) -> frozenset[str]:
+    """Return the kinds named in a comma-separated list, all of them `known`.
 
     Raises:
         UsageError: One is not known.
     """
     kinds = frozenset(part.strip() for part in text.split(",") if part.strip())
-    for kind in sorted(kinds - SAVES.keys() - set(objects)):
-        raise UsageError(f"--save {kind}: is not known; choose from {', '.join((*SAVES, *objects))}")
+    for kind in sorted(kinds - set(known)):
+        raise UsageError(f"--save {kind}: is not known; choose from {', '.join(known)}")
     return kinds

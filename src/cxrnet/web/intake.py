@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from queue import Empty, Queue
 
 from cxrnet.errors import CxrNetError
+from cxrnet.node.settings import Limits
 
 _PART_BYTES = 2**20
 _PARTS_AHEAD = 4
@@ -26,9 +27,9 @@ class UploadLimits:
         seconds: Longest silence of a sender.
     """
 
-    image_bytes: int = 128 * 2**20
-    waiting: int = 10_000
-    free_bytes: int = 1024 * 2**20
+    image_bytes: int = Limits.max_instance_bytes
+    waiting: int = Limits.max_queue
+    free_bytes: int = Limits.min_free_bytes
     per_minute: int = 3000
     seconds: float = 30.0
 

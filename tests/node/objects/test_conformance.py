@@ -5,7 +5,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from cxrnet.node.objects.conformance import conform
-from cxrnet.node.objects.patient_study import PATIENT_STUDY
+from cxrnet.node.objects.modules import PATIENT_STUDY
 from tests.node.objects.conftest import raw
 
 

@@ -1,4 +1,4 @@
-"""What attributes of patient and study must come together (PS3.3 C.7.1, C.7.2, 10.1 to 10.38)."""
+"""Attributes of patient and study that objects carry, and which must come together (PS3.3 C.7.1, C.7.2, 10.1)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,44 @@ from typing import Final
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+
+PATIENT = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
+    "PatientBirthDate", "PatientBirthDateInAlternativeCalendar", "PatientDeathDateInAlternativeCalendar",
+    "PatientAlternativeCalendar", "PatientSex", "PatientBirthTime", "QualityControlSubject",
+    "ReferencedPatientSequence", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "EthnicGroup",
+    "EthnicGroupCodeSequence", "PatientComments", "PatientSpeciesDescription", "PatientSpeciesCodeSequence",
+    "PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence", "StrainDescription",
+    "StrainNomenclature", "StrainCodeSequence", "ResponsiblePerson", "ResponsiblePersonRole",
+    "ResponsibleOrganization", "PatientIdentityRemoved", "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence", "ClinicalTrialSponsorName", "ClinicalTrialProtocolID",
+    "ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
+    "ClinicalTrialSubjectReadingID", "ClinicalTrialProtocolEthicsCommitteeName",
+    "ClinicalTrialProtocolEthicsCommitteeApprovalNumber",
+)  # fmt: skip
+"""Patient and Clinical Trial Subject modules (PS3.3 C.7.1.1, C.7.1.3)."""
+
+STUDY = (
+    "StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName",
+    "ReferringPhysicianIdentificationSequence", "ConsultingPhysicianName",
+    "ConsultingPhysicianIdentificationSequence", "StudyID", "AccessionNumber", "IssuerOfAccessionNumberSequence",
+    "StudyDescription", "PhysiciansOfRecord", "PhysiciansOfRecordIdentificationSequence",
+    "NameOfPhysiciansReadingStudy", "PhysiciansReadingStudyIdentificationSequence", "RequestingService",
+    "RequestingServiceCodeSequence", "ReferencedStudySequence", "ProcedureCodeSequence",
+    "ReasonForPerformedProcedureCodeSequence", "AdmittingDiagnosesDescription", "AdmittingDiagnosesCodeSequence",
+    "PatientAge", "PatientSize", "PatientWeight", "PatientBodyMassIndex", "PatientSizeCodeSequence",
+    "MeasuredAPDimension", "MeasuredLateralDimension", "MedicalAlerts", "Allergies", "SmokingStatus",
+    "PregnancyStatus", "LastMenstrualDate", "PatientState", "Occupation", "AdditionalPatientHistory", "AdmissionID",
+    "IssuerOfAdmissionIDSequence", "ServiceEpisodeID", "IssuerOfServiceEpisodeIDSequence",
+    "ServiceEpisodeDescription", "PatientSexNeutered", "ReasonForVisit", "ReasonForVisitCodeSequence",
+    "ClinicalTrialTimePointID", "ClinicalTrialTimePointDescription", "ConsentForClinicalTrialUseSequence",
+)  # fmt: skip
+"""General Study, Patient Study and Clinical Trial Study modules (PS3.3 C.7.2.1, C.7.2.2, C.7.2.3)."""
+
+ENCODING = ("SpecificCharacterSet", "TimezoneOffsetFromUTC")
+"""What the text and the times of those are written in (PS3.3 C.12.1)."""
+
+PATIENT_STUDY = (*PATIENT, *STUDY, *ENCODING)
 
 _CODE: Final = (("CodeValue", "LongCodeValue", "URNCodeValue"), ("CodeMeaning",))
 _REFERENCE: Final = (("ReferencedSOPClassUID",), ("ReferencedSOPInstanceUID",))

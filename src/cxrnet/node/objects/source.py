@@ -28,7 +28,7 @@ from cxrnet.imaging.attributes import code, is_uid, label, numbers
 from cxrnet.imaging.radiograph import printable
 from cxrnet.node.objects.conformance import conform
 from cxrnet.node.objects.lut import SHOWN, decimal, shown
-from cxrnet.node.objects.patient_study import PATIENT_STUDY
+from cxrnet.node.objects.modules import PATIENT_STUDY
 from cxrnet.node.objects.values import conforming
 from cxrnet.screening.finding import Finding
 

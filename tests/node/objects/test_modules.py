@@ -17,7 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 from cxrnet.errors import ObjectError
 from cxrnet.node.objects.build import make_objects
 from cxrnet.node.objects.conformance import conform
-from cxrnet.node.objects.patient_study import ENCODING, PATIENT, PATIENT_STUDY, STUDY
+from cxrnet.node.objects.modules import ENCODING, PATIENT, PATIENT_STUDY, STUDY
 from tests.node.objects.conftest import save, study_of
 
 KEPT = {"StudyInstanceUID", "StudyDate", "StudyTime"}
