@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 
-import pytest
-
 from cxrnet.errors import MissingExtraError
 from cxrnet.node.objects import FILES
 from tests.node.objects.conftest import save, study, study_of
@@ -16,16 +14,20 @@ __all__ = ["study"]
 ALL = "json,png,seg,sr,sc,gsps"
 
 
-def test_objects_lie_beside_the_pictures(cxrnet, small_bundle, study, tmp_path):
-    said = cxrnet("screen", study(), "--out", tmp_path / "out", "--bundle", small_bundle, "--save", ALL)
+def test_objects_lie_beside_the_pictures_and_go_with_the_next_run(cxrnet, small_bundle, study, tmp_path):
+    words = ("screen", study(), "--out", tmp_path / "out", "--bundle", small_bundle)
+    said = cxrnet(*words, "--save", ALL)
     assert (said.code, said.err) == (0, "")
     found = {path.name for path in (tmp_path / "out" / "chest").iterdir()}
     assert found == {*FILES, "finding.json", "lungs.png", "panel.png"}
+    cxrnet(*words, "--save", "json")
+    assert [path.name for path in (tmp_path / "out" / "chest").iterdir()] == ["finding.json"]
 
 
 def test_a_picture_is_scored_and_the_missing_objects_are_one_line(cxrnet, small_bundle, study, chest, tmp_path):
     out = tmp_path / "out"
-    said = cxrnet("screen", chest, study(), "--out", out, "--bundle", small_bundle, "--save", ALL)
+    words = ("screen", chest, study(), "--out", out, "--bundle", small_bundle, "--save", ALL)
+    said = cxrnet(*words)
     line = "chest.png: is PNG; DICOM objects need the DICOM file of the radiograph"
     assert said.code == 1
     assert said.err.splitlines() == [f"ERROR NOT_DICOM {line}"]
@@ -38,27 +40,8 @@ def test_a_picture_is_scored_and_the_missing_objects_are_one_line(cxrnet, small_
     assert (picture / "panel.png").is_file()
     assert not list(picture.glob("*.dcm"))
     assert len(list(film.glob("*.dcm"))) == len(FILES)
-
-
-def test_a_film_without_a_study_is_scored_and_has_no_objects(cxrnet, small_bundle, dicom, tmp_path):
-    said = cxrnet("screen", dicom(), "--out", tmp_path / "out", "--bundle", small_bundle, "--save", ALL)
-    assert said.code == 1
-    assert said.err.startswith("ERROR NO_UID chest.dcm: Study Instance UID (0020,000d) is missing; ")
-    assert len(said.err.splitlines()) == 1
-    assert (tmp_path / "out" / "chest" / "finding.json").is_file()
-
-
-def test_the_line_is_said_again_of_what_a_resumed_run_had_done(cxrnet, small_bundle, chest, tmp_path):
-    words = ("screen", chest, "--out", tmp_path / "out", "--bundle", small_bundle, "--save", ALL)
-    first, again = cxrnet(*words), cxrnet(*words, "--resume")
-    assert (again.code, again.err) == (first.code, first.err)
-
-
-def test_objects_of_an_earlier_run_do_not_stay_behind(cxrnet, small_bundle, study, tmp_path):
-    words = ("screen", study(), "--out", tmp_path / "out", "--bundle", small_bundle)
-    cxrnet(*words, "--save", ALL)
-    cxrnet(*words, "--save", "json")
-    assert [path.name for path in (tmp_path / "out" / "chest").iterdir()] == ["finding.json"]
+    again = cxrnet(*words, "--resume")
+    assert (again.code, again.err) == (said.code, said.err)
 
 
 def test_a_missing_extra_is_said_before_anything_is_done(cxrnet, small_bundle, study, tmp_path, monkeypatch):
@@ -72,17 +55,13 @@ def test_a_missing_extra_is_said_before_anything_is_done(cxrnet, small_bundle, s
     assert not (tmp_path / "out").exists()
 
 
-def test_segment_knows_no_objects(cxrnet, small_bundle, study, tmp_path):
-    said = cxrnet("segment", study(), "--out", tmp_path / "out", "--bundle", small_bundle, "--save", "seg")
-    assert said.code == 2
-    assert said.err.startswith("ERROR --save seg: is not known; choose from json, png, npz, npz-full")
-
-
-@pytest.mark.parametrize("kind", ["gif", "dicom"])
-def test_an_unknown_kind_names_those_that_there_are(cxrnet, small_bundle, study, tmp_path, kind):
-    said = cxrnet("screen", study(), "--out", tmp_path / "out", "--bundle", small_bundle, "--save", kind)
+def test_an_unknown_kind_names_those_that_there_are_and_segment_knows_no_objects(cxrnet, study, tmp_path):
+    said = cxrnet("screen", study(), "--out", tmp_path / "out", "--save", "gif")
     assert said.code == 2
     assert "npz-full, seg, sr, sc, gsps" in said.err
+    said = cxrnet("segment", study(), "--out", tmp_path / "out", "--save", "seg")
+    assert said.code == 2
+    assert said.err.startswith("ERROR --save seg: is not known; choose from json, png, npz, npz-full")
 
 
 def test_no_identifier_leaves_the_objects(cxrnet, small_bundle, tmp_path):

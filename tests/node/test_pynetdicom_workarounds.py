@@ -21,7 +21,7 @@ def test_a_paused_thread_reads_nothing():
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
-    for _ in range(50):
+    for _ in range(20):
         checkpoint.pause()
         before = len(rounds)
         time.sleep(0.003)
@@ -45,7 +45,7 @@ def test_requests_are_answered_one_after_the_other(sent):
         association = entity().associate("127.0.0.1", stored.port, ae_title="ARCHIVE")
         with reader_paused(association):
             assert association.send_c_echo().Status == 0
-        assert [store(association, film).Status for _ in range(50)] == [0] * 50
+        assert [store(association, film).Status for _ in range(10)] == [0] * 10
         association.release()
     assert association.is_released
 

@@ -55,7 +55,7 @@ GARBAGE = {
 @pytest.mark.parametrize("content", GARBAGE.values(), ids=GARBAGE.keys())
 @pytest.mark.filterwarnings("ignore")
 def test_garbage_ends_its_connection_and_nothing_else(receiver, sent, content):
-    made = receiver(limits={"timeout": 2.0})
+    made = receiver(limits={"timeout": 1.0})
     with connect(made) as connection:
         connection.sendall(content)
         assert is_closed(connection)
@@ -128,7 +128,7 @@ def test_a_command_that_is_none_ends_its_association(receiver, sent, content):
 
 
 def test_connections_that_only_sit_there_do_not_use_up_all_threads(receiver, sent):
-    made = receiver(limits={"max_associations": 2, "timeout": 3.0})
+    made = receiver(limits={"max_associations": 2, "timeout": 2.0})
     before = threading.active_count()
     sitting = [connect(made) for _ in range(40)]
     eventually(lambda: made.associations >= 8)

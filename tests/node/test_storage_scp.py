@@ -43,7 +43,7 @@ def receiver(tmp_path):
 
     yield start
     for made in started:
-        made.stop(seconds=1)
+        made.stop(seconds=0.2)
         made.queue.close()
 
 
