@@ -136,8 +136,7 @@ class ClassifierConfig(Frozen):
         lungs_only: Whether coefficients outside the lungs are set to 0 before the blocks, which otherwise see some way
             beyond the border.
         pooling: How class maps become scores.
-        mirror_average: Whether class maps and logits are the mean of those of the image and of its mirror image; a
-            mirrored image then scores the same.
+        mirror_average: Whether class maps and logits are means over the image and its mirror image, which score the same.
         patient: Patient data as a further input, or None.
         dropout: Rate of the spatial dropout, in training.
     """
@@ -287,8 +286,7 @@ class BundleConfig(Frozen):
         if len(set(parts)) != 1:
             raise ValueError("classifier, folds and standardisation go together; give all three or none")
         if self.calibration and len(self.calibration.bias) != len(self.classifier.classes if self.classifier else ()):
-            msg = f"calibration has {len(self.calibration.bias)} biases; one for each class of a classifier is needed"
-            raise ValueError(msg)
+            raise ValueError(f"calibration has {len(self.calibration.bias)} biases; one per class is needed")
         sets = self.calibration.conformal if self.calibration else None
         if sets and self.classifier and set(sets.thresholds) != set(self.classifier.classes):
             raise ValueError(f"conformal has thresholds for {', '.join(sets.thresholds)}; one for each class is needed")
