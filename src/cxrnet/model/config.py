@@ -136,7 +136,7 @@ class ClassifierConfig(Frozen):
         lungs_only: Whether coefficients outside the lungs are set to 0 before the blocks, which otherwise see some way
             beyond the border.
         pooling: How class maps become scores.
-        mirror_average: Whether class maps and logits are means over the image and its mirror image, which score the same.
+        mirror_average: Whether class maps and logits are means over the image and its mirror image, which score alike.
         patient: Patient data as a further input, or None.
         dropout: Rate of the spatial dropout, in training.
     """
