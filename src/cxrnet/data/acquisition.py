@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from cxrnet.arrays import UInt8
+from cxrnet.arrays import AnyArray, UInt8
 from cxrnet.model.record import Frozen
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -85,6 +85,23 @@ def change(image: UInt8, mask: UInt8, acquisition: Acquisition, rng: np.random.G
     return image, mask
 
 
+def resample(image: AnyArray, size: tuple[int, int], *, down: int, up: int) -> AnyArray:
+    """Return the image shrunk to `size` (width, height) and enlarged again, by OpenCV's interpolations."""
+    small = cv2.resize(image, size, interpolation=down)
+    return cv2.resize(small, (image.shape[1], image.shape[0]), interpolation=up)
+
+
+def equalise_tiles(image: UInt8, limit: float, tiles: int) -> UInt8:
+    """Return the image, uint8 [height, width], with the histogram of each tile equalised up to `limit` (CLAHE)."""
+    return np.asarray(cv2.createCLAHE(limit, (tiles, tiles)).apply(image), np.uint8)
+
+
+def recompress(image: UInt8, quality: int) -> UInt8:
+    """Return the image, uint8 [height, width], after JPEG compression of this quality (1 to 95)."""
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
 def _border(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
     height, width = image.shape
     top, bottom = (int(part * height) for part in rng.uniform(0, limits.border_width, 2))
@@ -110,9 +127,8 @@ def _resample(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Gen
     height, width = image.shape
     factor = rng.uniform(1.1, limits.resample_factor)
     down = int(rng.choice([cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-    small = cv2.resize(image, (int(width / factor), int(height / factor)), interpolation=down)
     up = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-    return np.asarray(cv2.resize(small, (width, height), interpolation=up), np.uint8), mask
+    return resample(image, (int(width / factor), int(height / factor)), down=down, up=up), mask
 
 
 def _gamma(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
@@ -132,8 +148,7 @@ def _clip(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Generat
 
 def _clahe(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
     tiles = int(rng.integers(4, 13))
-    clahe = cv2.createCLAHE(clipLimit=float(rng.uniform(1, 4)), tileGridSize=(tiles, tiles))
-    return np.asarray(clahe.apply(image), np.uint8), mask
+    return equalise_tiles(image, float(rng.uniform(1, 4)), tiles), mask
 
 
 def _noise(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
@@ -162,9 +177,7 @@ def _marker(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Gener
 
 
 def _jpeg(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
-    quality = int(rng.integers(limits.jpeg_quality, 96))
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8), mask
+    return recompress(image, int(rng.integers(limits.jpeg_quality, 96))), mask
 
 
 _STEPS = {

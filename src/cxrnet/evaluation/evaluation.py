@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import io
@@ -18,16 +19,23 @@ from cxrnet.evaluation.bootstrap import CONFIDENCE, LEAST_GROUPS
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase, row_of
 from cxrnet.evaluation.charts import Chart
 from cxrnet.evaluation.record import EvaluationRecord
-from cxrnet.evaluation.report import render_report
+from cxrnet.evaluation.report import render
 from cxrnet.evaluation.request import Request, digest_images
 from cxrnet.evaluation.summary import AnyCase, Block, by_column
 from cxrnet.model.bundle import Bundle
+from cxrnet.model.metric_names import HEADINGS, UNDEFINED, format_metric
 from cxrnet.screening.batch import Outcome
 from cxrnet.screening.finding import identity
 from cxrnet.screening.inputs import Input
 
 Observe = Callable[[Outcome, int], object]
 """Called with what became of each image, as it comes, and the number of all images."""
+
+IN_TABLES = {
+    "segmenter": ("dice", "precision", "recall", "jaccard", "hd95_px"),
+    "classifier": ("roc_auc", "average_precision", "accuracy", "precision", "recall", "specificity"),
+}
+"""Metrics of the tables by column; the rest is in metrics.json."""
 
 WITHOUT_RESULT = frozenset({"refused", "failed"})
 
@@ -91,8 +99,21 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     for chart in evaluation.charts:
         write_atomic(out / f"{chart.name}.png", chart.png)
     write_atomic(out / "per_image.csv", _table(evaluation.rows, evaluation.fields))
-    report = render_report(evaluation.record.content(), evaluation.charts, evaluation.model)
-    write_atomic(out / "report.html", report.encode("utf-8", "surrogateescape"))
+    record, model = evaluation.record.content(), evaluation.model
+    report = render(
+        "cxrnet.evaluation",
+        record=record,
+        charts=[chart._asdict() | {"data": base64.b64encode(chart.png).decode()} for chart in evaluation.charts],
+        label=model.label,
+        description=model.description,
+        lungs_include_heart=model.lungs_include_heart,
+        headings=HEADINGS,
+        metrics=[name for name in HEADINGS if name in record["overall"]],
+        columns=IN_TABLES[record["task"]],
+        format_metric=format_metric,
+        undefined=UNDEFINED,
+    )
+    write_atomic(out / "report.html", report)
     write_atomic(out / "metrics.json", evaluation.record.to_json())
 
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cxrnet.errors import RadiographError, UsageError
 from cxrnet.evaluation.audit.geometry import affine, identity
-from cxrnet.evaluation.audit.reading import Reading, called, reader_of
-from cxrnet.evaluation.audit.stability import compare, correlation
+from cxrnet.evaluation.audit.reading import Reading, called
+from cxrnet.evaluation.audit.stability import audit_stability, compare, correlation
 from cxrnet.imaging.radiograph import Radiograph
+from tests.evaluation.conftest import pipeline  # noqa: F401
 from tests.material import film
 
 
@@ -48,6 +50,50 @@ def test_operating_point_decides_between_two_classes_only():
     assert called(np.array([0.3, 0.5, 0.2]), 0.25) == 1
 
 
-def test_any_function_that_scores_can_be_read():
-    read = reader_of(lambda radiograph: [float(radiograph.pixels.mean()) / 255, 0.5])
-    assert read(Radiograph.from_array(film(0)[0]), None).scores[1] == 0.5
+def mean_score(image):
+    assert image.dtype == np.uint8
+    return float(image.mean()) / 255
+
+
+def test_any_function_from_an_image_to_a_probability_is_audited():
+    images = [film(seed)[0] for seed in range(3)]
+    record = audit_stability(mean_score, images, groups=["a", "b", "b"], resamples=0)
+    effects = {change.name: change.effects for change in record.changes}
+    assert effects["mirror-1"]["score_move"].value == 0
+    assert effects["gamma-bright-0.7"]["score_move"].value > 0.05
+    assert effects["noise-4"]["lung_dice"].value is effects["noise-4"]["set_coverage"].value is None
+    assert record.means["reference"]["score_move"].n == 3
+    assert record == audit_stability(mean_score, images, groups=["a", "b", "b"], resamples=0)
+
+
+def test_function_that_takes_radiographs_may_refuse_a_copy():
+    def score(radiograph):
+        if radiograph.pixels.shape != (64, 72):
+            raise RadiographError("SIZE", "other size")
+        return 1.0
+
+    record = audit_stability(score, [Radiograph.from_array(film(0)[0])], takes="radiograph", resamples=0)
+    refused = {change.name for change in record.changes if change.effects["refused"].value == 1}
+    assert refused == {"border-black-5", "border-white-5", "crop-4"}
+
+
+def test_bundle_is_audited_on_images_in_memory(pipeline):  # noqa: F811
+    record = audit_stability(pipeline, [film(0)[0]], resamples=0)
+    assert record.means["reference"]["lung_dice"].value > 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"model": lambda image: 1.5}, "score"),
+        ({"model": lambda image: float("nan")}, "score"),
+        ({"changes": "some"}, "changes"),
+        ({"images": []}, "images"),
+        ({"groups": ["a"]}, "groups"),
+        ({"groups": ["a", "b", "c"]}, "groups"),
+    ],
+)
+def test_audit_that_makes_no_sense_is_refused_by_name(options, named):
+    images = [film(seed)[0] for seed in range(2)]
+    with pytest.raises(UsageError, match=named):
+        audit_stability(**{"model": mean_score, "images": images, "resamples": 0} | options)

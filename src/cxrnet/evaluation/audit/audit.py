@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -21,7 +19,7 @@ from cxrnet.evaluation.audit.changes import SETS
 from cxrnet.evaluation.audit.heatmaps import Case, perturbation, randomisation, scattering_features
 from cxrnet.evaluation.audit.reading import BundleReader
 from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ManifestRecord, ShortcutRecord, Value
-from cxrnet.evaluation.audit.report import write_report
+from cxrnet.evaluation.audit.report import csv_table, write_report
 from cxrnet.evaluation.audit.shortcuts import (
     FRAME_OF,
     LUNGS_FROM,
@@ -140,9 +138,9 @@ class Audit:
         if not done:
             raise UsageError(f"{self.request.manifest.name}: none of its images can be read; nothing to audit")
         self.record = self._record(done)
-        trials = [one.trial for one in done if one.trial is not None]
+        trials = [(self.samples[one.number], one.trial) for one in done if one.trial is not None]
         if trials:
-            write_atomic(self.out / TABLE, "".join(table_lines(trials, self.reader.classes)).encode())
+            write_atomic(self.out / TABLE, csv_table(table_rows(trials, self.reader.classes)))
         write_atomic(self.out / METRICS, (self.record.model_dump_json(indent=2) + "\n").encode())
         write_report(self.record, self.pipeline.bundle, self.out)
 
@@ -153,7 +151,15 @@ class Audit:
             found = Examined(number)
             if "stability" in request.parts:
                 changes = SETS[request.changes]
-                trial = try_changes(sample, radiograph, self.reader, changes, fold=fold, seed=request.seed)
+                trial = try_changes(
+                    radiograph,
+                    self.reader,
+                    changes,
+                    group=sample.group,
+                    label=sample.label,
+                    fold=fold,
+                    seed=request.seed,
+                )
                 found = found._replace(trial=trial)
             if "shortcuts" in request.parts:
                 other = self.partners[number]
@@ -262,21 +268,15 @@ def draw_evenly(samples: Sequence[Sample], limit: int | None, *, seed: int) -> l
     return [samples[number] for number in sorted(chosen)]
 
 
-def table_lines(trials: Sequence[Trial], classes: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of changes.csv: a row for each image and change, the unchanged image first."""
+def table_rows(trials: Sequence[tuple[Sample, Trial]], classes: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of changes.csv: the header, then each image unchanged and under every change."""
     header = ("image", "label", "group", "source", "change", "answer", *(f"score_{name}" for name in classes))
-    yield _line((*header, "refusals", *EFFECTS))
-    for trial in trials:
-        told = (trial.sample.image.name, trial.sample.label or "", trial.sample.group, trial.sample.source)
+    yield (*header, "refusals", *EFFECTS)
+    for sample, trial in trials:
+        values = (sample.image.name, sample.label or "", sample.group, sample.source)
         for name, reading in {"": trial.before, **trial.after}.items():
             scores = [""] * len(classes) if reading.scores is None else [f"{score:.6f}" for score in reading.scores]
             answer = "" if reading.scores is None else classes[reading.answer]
             effects = trial.effects.get(name, {})
-            values = [f"{effects[one]:.6f}" if np.isfinite(effects.get(one, np.nan)) else "" for one in EFFECTS]
-            yield _line((*told, name, answer, *scores, " ".join(reading.refusals), *values))
-
-
-def _line(values: Sequence[str]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
+            figures = [f"{effects[one]:.6f}" if np.isfinite(effects.get(one, np.nan)) else "" for one in EFFECTS]
+            yield (*values, name, answer, *scores, " ".join(reading.refusals), *figures)

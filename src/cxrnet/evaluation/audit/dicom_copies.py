@@ -37,8 +37,9 @@ def with_voi_lut(pixels: Float32, steepness: float) -> Radiograph:
     return _reread(_stored(pixels, STORED_BITS), STORED_BITS, VOILUTSequence=[item])
 
 
-def as_monochrome1(pixels: Float32, bits: int) -> Radiograph:
-    """Store `bits` bits with bright bones as small values and say so: MONOCHROME1."""
+def as_monochrome1(pixels: Float32, depth: float) -> Radiograph:
+    """Store `depth` bits with bright bones as small values and say so: MONOCHROME1."""
+    bits = int(depth)
     inverted = 2**bits - 1 - _stored(pixels, bits)
     return _reread(inverted, bits, PhotometricInterpretation="MONOCHROME1", PresentationLUTShape="INVERSE")
 

@@ -1,7 +1,7 @@
 """What an acquisition, a conversion or a display does to pixels: float32 [height, width], 0 to 255, in and out.
 
-Written apart from the augmentation of the training, so that the audit does not test a model with the code that taught
-it.
+JPEG, CLAHE and resampling are the operations of the augmentation (`cxrnet.data.acquisition`); amounts and all else are
+set apart from it, so that the audit does not repeat what the training drew.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 
 from cxrnet.arrays import Float32, UInt8
+from cxrnet.data.acquisition import equalise_tiles, recompress, resample
 
 WHITE = 255.0
-CLAHE_TILES = (8, 8)
+CLAHE_TILES = 8
 
 
 def add_noise(pixels: Float32, sigma: float, rng: np.random.Generator) -> Float32:
@@ -42,7 +43,7 @@ def apply_gamma(pixels: Float32, exponent: float) -> Float32:
 
 def apply_clahe(pixels: Float32, limit: float) -> Float32:
     """Equalise the histogram of each of 8 x 8 tiles, contrast limited to `limit` (CLAHE)."""
-    return cv2.createCLAHE(limit, CLAHE_TILES).apply(eight_bits(pixels)).astype(np.float32)
+    return equalise_tiles(eight_bits(pixels), limit, CLAHE_TILES).astype(np.float32)
 
 
 def blur(pixels: Float32, sigma: float) -> Float32:
@@ -50,22 +51,24 @@ def blur(pixels: Float32, sigma: float) -> Float32:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.float32)
 
 
-def resample(pixels: Float32, factor: float) -> Float32:
+def shrink_and_enlarge(pixels: Float32, factor: float) -> Float32:
     """Shrink to `factor` by area averaging and enlarge again by bilinear interpolation."""
     height, width = pixels.shape
     small = (max(1, round(width * factor)), max(1, round(height * factor)))
-    shrunk = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(resample(pixels, small, down=cv2.INTER_AREA, up=cv2.INTER_LINEAR), np.float32)
 
 
-def compress_jpeg(pixels: Float32, quality: int) -> Float32:
+def compress_jpeg(pixels: Float32, quality: float) -> Float32:
     """Store as JPEG of this quality (1 to 95) and read again."""
-    return _store(pixels, "JPEG", quality=quality)
+    return recompress(eight_bits(pixels), int(quality)).astype(np.float32)
 
 
 def compress_jpeg2000(pixels: Float32, ratio: float) -> Float32:
     """Store as irreversible JPEG 2000, `ratio` times smaller than the raw pixels, and read again."""
-    return _store(pixels, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[ratio])
+    file = io.BytesIO()
+    options = {"irreversible": True, "quality_mode": "rates", "quality_layers": [ratio]}
+    Image.fromarray(eight_bits(pixels)).save(file, "JPEG2000", **options)
+    return np.asarray(Image.open(file, formats=["JPEG2000"]), np.float32)
 
 
 def reduce_levels(pixels: Float32, bits: int) -> Float32:
@@ -84,11 +87,11 @@ def add_marker(pixels: Float32, size: float) -> Float32:
     return marked
 
 
-def add_text(pixels: Float32, lines: int) -> Float32:
+def add_text(pixels: Float32, lines: float) -> Float32:
     """Burn lines of white text into the upper right and the lower left of the image."""
     height, width = pixels.shape
     marked, step = pixels.copy(), 0.05 * height
-    for line in range(lines):
+    for line in range(int(lines)):
         above, below = (line + 1.5) * step, height - (line + 0.5) * step
         _write(marked, f"PORTABLE AP {line}", left=0.62 * width, bottom=above, height=0.6 * step)
         _write(marked, f"110 kV 2 mAs {line}", left=0.02 * width, bottom=below, height=0.6 * step)
@@ -108,9 +111,3 @@ def _write(pixels: Float32, text: str, *, left: float, bottom: float, height: fl
     place = (round(left), round(bottom))
     cv2.putText(layer, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, WHITE, thickness, cv2.LINE_AA)
     np.maximum(pixels, layer, out=pixels)
-
-
-def _store(pixels: Float32, kind: str, **options: object) -> Float32:
-    file = io.BytesIO()
-    Image.fromarray(eight_bits(pixels)).save(file, kind, **options)
-    return np.asarray(Image.open(io.BytesIO(file.getvalue()), formats=[kind]), np.float32)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from cxrnet.arrays import Float32, Float64
+from cxrnet.errors import UsageError
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.config import Calibration
 from cxrnet.model.gate_runtime import GateRuntime
@@ -91,17 +93,21 @@ class BundleReader:
         )
 
 
-def reader_of(score: Callable[[Radiograph], Sequence[float]], *, point: float | None = None) -> Reader:
-    """Return the reader of any model that scores a radiograph, for the audit of models that are no bundles.
+def score_reader(
+    score: Callable[[Any], float], *, threshold: float = 0.5, takes: Literal["array", "radiograph"] = "array"
+) -> Reader:
+    """Return the reader of any model that scores an image; arguments as in `audit_stability`.
 
-    Args:
-        score: From a radiograph to the probability of each class.
-        point: Lowest probability that counts as the first of two classes; None takes the highest score.
+    It raises UsageError where a score is no probability.
     """
 
     def read(radiograph: Radiograph, fold: int | None = None) -> Reading:
-        scores = np.asarray(score(radiograph), np.float64)
-        return Reading(scores=scores, answer=called(scores, point))
+        image = np.rint(radiograph.pixels).astype(np.uint8) if takes == "array" else radiograph
+        value = float(score(image))
+        if not 0 <= value <= 1:
+            raise UsageError(f"{radiograph.name}: the score is {value:g}; a probability from 0 to 1 is needed")
+        scores = np.array([value, 1 - value])
+        return Reading(scores=scores, answer=called(scores, threshold))
 
     return read
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from cxrnet.atomic import write_atomic
 from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ShortcutRecord, StabilityRecord, Value
 from cxrnet.evaluation.audit.stability import EFFECTS
 from cxrnet.evaluation.bootstrap import LEAST_GROUPS
+from cxrnet.evaluation.report import render
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.metric_names import format_estimate
 from cxrnet.plots.chart import BLUE, DASHED, QUIET, SERIES, SKY, VERMILION, in_style, new_chart, png
@@ -53,13 +53,10 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
         picture = png(plot.figure)
         write_atomic(out / f"{plot.name}.png", picture)
         write_atomic(out / f"{plot.name}.svg", _svg(plot.figure))
-        write_atomic(out / f"{plot.name}.csv", _table(plot.rows))
+        write_atomic(out / f"{plot.name}.csv", csv_table(plot.rows))
         pictures.append({"caption": plot.caption, "data": base64.b64encode(picture).decode(), "name": plot.name})
-    loader = PackageLoader("cxrnet.evaluation.audit", "")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("report.html.j2").render(
+    page = render(
+        "cxrnet.evaluation.audit",
         record=record,
         plots={picture["name"]: picture for picture in pictures},
         label=bundle.label,
@@ -69,7 +66,7 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
         notice=NOTICE,
         told=lambda value: format_estimate(None if value is None else value.model_dump()),
     )
-    write_atomic(out / "report.html", page.encode())
+    write_atomic(out / "report.html", page)
 
 
 @in_style
@@ -178,7 +175,8 @@ def _svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _table(rows: Rows) -> bytes:
+def csv_table(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return rows, a header first, as CSV."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
-from cxrnet.arrays import Float32
-from cxrnet.data.manifest import Sample
-from cxrnet.errors import RadiographError
+from cxrnet.arrays import AnyArray, Float32, Float64
+from cxrnet.errors import RadiographError, UsageError
 from cxrnet.evaluation.audit.changes import SETS, Change
 from cxrnet.evaluation.audit.geometry import Affine, identity, map_back
-from cxrnet.evaluation.audit.reading import Reader, Reading
+from cxrnet.evaluation.audit.reading import BundleReader, Reader, Reading, score_reader
 from cxrnet.evaluation.audit.record import ChangeRecord, StabilityRecord, Value
-from cxrnet.evaluation.bootstrap import Estimate, estimate, mean_statistic
+from cxrnet.evaluation.bootstrap import RESAMPLES, estimate, mean_statistic, ratio
 from cxrnet.evaluation.segmentation_metrics import overlap
 from cxrnet.imaging.radiograph import Radiograph
+from cxrnet.screening.pipeline import Pipeline
 
 EFFECTS = {
     "class_changes": "Class changes",
@@ -34,20 +35,80 @@ class Trial:
     """One image under all changes.
 
     Attributes:
-        sample: Row of the manifest.
+        group: Unit of the bootstrap.
+        label: True class; None where it is unknown.
         before: The reading of the unchanged image, without its arrays.
         after: Change -> the reading of the changed copy, without its arrays.
         effects: Change -> effect -> value, NaN where undefined.
     """
 
-    sample: Sample
+    group: str
+    label: str | None
     before: Reading
-    after: Mapping[str, Reading] = field(default_factory=dict)
-    effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    after: Mapping[str, Reading]
+    effects: Mapping[str, Mapping[str, float]]
+
+
+def audit_stability(
+    model: Pipeline | Callable[[Any], float],
+    images: Iterable[Radiograph | AnyArray],
+    *,
+    takes: Literal["array", "radiograph"] = "array",
+    changes: str = "reference",
+    threshold: float = 0.5,
+    groups: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> StabilityRecord:
+    """Return how far the score of any model moves when the same radiographs are stored or shown differently.
+
+    Args:
+        model: A function from an image to the probability of one class, in [0, 1], or an open bundle. Of a function
+            only `class_changes`, `score_move` and `refused` have values, since it gives neither lungs nor heat maps;
+            where it raises RadiographError, a changed copy counts as refused.
+        images: Radiographs, or whatever `Radiograph.from_array` takes; one at a time is held in memory.
+        takes: What the function is given: `array`, uint8 [height, width], or `radiograph`, with tags and float pixels.
+        changes: Name of a set of changes, one of `SETS`.
+        threshold: Lowest probability of the function that counts as the class.
+        groups: Of each image, for example its patient: images of one group are resampled together. None takes each
+            image as a group.
+        resamples: Of the bootstrap; 0 gives no intervals.
+        seed: Of the noise and of the bootstrap.
+
+    Raises:
+        RadiographError: An image is no radiograph, or the model refuses an unchanged one.
+        UsageError: `changes` is unknown, there is no image, `groups` has another length, or a score is no
+            probability.
+    """
+    if changes not in SETS:
+        raise UsageError(f"changes {changes}: is not known; {', '.join(SETS)} are accepted")
+    if isinstance(model, Pipeline):
+        reader: Reader = BundleReader(model)
+    else:
+        reader = score_reader(model, threshold=threshold, takes=takes)
+    trials: list[Trial] = []
+    for number, image in enumerate(images):
+        radiograph = image if isinstance(image, Radiograph) else Radiograph.from_array(image)
+        if groups is not None and number == len(groups):
+            raise UsageError(f"groups: {len(groups)} for more images; give one for each image")
+        group = str(number) if groups is None else groups[number]
+        trials.append(try_changes(radiograph, reader, SETS[changes], group=group, seed=seed))
+    if groups is not None and len(trials) < len(groups):
+        raise UsageError(f"groups: {len(groups)} for {len(trials)} images; give one for each image")
+    if not trials:
+        raise UsageError("images: there is none; give one or more")
+    return stability_record(trials, SETS[changes], resamples=resamples, seed=seed)
 
 
 def try_changes(
-    sample: Sample, radiograph: Radiograph, reader: Reader, changes: Sequence[Change], *, fold: int | None, seed: int
+    radiograph: Radiograph,
+    reader: Reader,
+    changes: Sequence[Change],
+    *,
+    group: str = "",
+    label: str | None = None,
+    fold: int | None = None,
+    seed: int = 0,
 ) -> Trial:
     """Return what the changes do to the reading of one radiograph."""
     before = reader(radiograph, fold)
@@ -59,9 +120,10 @@ def try_changes(
             reading = reader(copy, fold)
         except RadiographError as error:  # a window that leaves one grey value, for example
             reading, matrix = Reading(scores=None, refusals=(str(error.code),)), identity()
-        effects[change.name] = compare(before, reading, matrix) | {"set_coverage": covers(reading, sample)}
-        after[change.name] = _without_arrays(reading)
-    return Trial(sample=sample, before=_without_arrays(before), after=after, effects=effects)
+        effects[change.name] = compare(before, reading, matrix) | {"set_coverage": covers(reading, label)}
+        after[change.name] = replace(reading, lungs=None, heat_maps=None)
+    before = replace(before, lungs=None, heat_maps=None)
+    return Trial(group=group, label=label, before=before, after=after, effects=effects)
 
 
 def compare(before: Reading, after: Reading, matrix: Affine) -> dict[str, float]:
@@ -90,9 +152,9 @@ def compare(before: Reading, after: Reading, matrix: Affine) -> dict[str, float]
     return effects
 
 
-def covers(reading: Reading, sample: Sample) -> float:
-    """Return 1 where the prediction set holds the true class, 0 where it does not, NaN where there is no set."""
-    return np.nan if reading.conformal_set is None else float(sample.label in reading.conformal_set)
+def covers(reading: Reading, label: str | None) -> float:
+    """Return 1 where the prediction set holds the true class, 0 where it does not, NaN without a set or a class."""
+    return np.nan if reading.conformal_set is None or label is None else float(label in reading.conformal_set)
 
 
 def correlation(one: Float32, other: Float32) -> float:
@@ -103,53 +165,38 @@ def correlation(one: Float32, other: Float32) -> float:
     return float(np.corrcoef(one[both], other[both])[0, 1])
 
 
-def estimate_effects(
-    trials: Sequence[Trial], changes: Sequence[Change], *, resamples: int, seed: int
-) -> dict[str, Estimate]:
-    """Return each effect over the images, with its interval over groups: of an image, the mean over `changes`."""
-    values = {}
-    for effect in EFFECTS:
-        table = np.array([[trial.effects[change.name][effect] for change in changes] for trial in trials])
-        known = np.isfinite(table)
-        count = known.sum(axis=1)
-        total = np.where(known, table, 0.0).sum(axis=1)
-        values[effect] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    counts = {effect: int(np.isfinite(each).sum()) for effect, each in values.items()}
-    groups = [trial.sample.group for trial in trials]
-    return estimate(mean_statistic(values), groups, counts=counts, resamples=resamples, seed=seed)
-
-
 def stability_record(
     trials: Sequence[Trial], changes: Sequence[Change], *, resamples: int, seed: int
 ) -> StabilityRecord:
-    """Return the effects of each change over all images, and of the sets of changes that were made whole."""
+    """Return the effects of each change over all images, and of the sets of changes that were made whole.
 
-    def effects(some: Sequence[Change]) -> dict[str, Value]:
-        found = estimate_effects(trials, some, resamples=resamples, seed=seed)
+    The effect on an image is its mean over the changes of a set; intervals are over groups.
+    """
+    groups = [trial.group for trial in trials]
+
+    def estimates(values: Mapping[str, Float64], images: int | None = None) -> dict[str, Value]:
+        counts = {name: int(np.isfinite(each).sum()) if images is None else images for name, each in values.items()}
+        found = estimate(mean_statistic(values), groups, counts=counts, resamples=resamples, seed=seed)
         return {name: Value.of(each) for name, each in found.items()}
 
-    first = {
-        "refused": np.array([float(bool(trial.before.refusals)) for trial in trials]),
-        "set_coverage": np.array([covers(trial.before, trial.sample) for trial in trials]),
-    }
-    groups = [trial.sample.group for trial in trials]
-    unchanged = estimate(mean_statistic(first), groups, resamples=resamples, seed=seed)
-    return StabilityRecord(
-        changes=tuple(
-            ChangeRecord(
-                name=change.name,
-                kind=change.kind,
-                strength=change.strength,
-                amount=change.amount,
-                label=change.label,
-                effects=effects([change]),
-            )
-            for change in changes
-        ),
-        means={name: effects(SETS[name]) for name in ("reference", "middle") if set(SETS[name]) <= set(changes)},
-        unchanged={name: Value.of(each) for name, each in unchanged.items()},
+    def effects(some: Sequence[Change]) -> dict[str, Value]:
+        values = {}
+        for effect in EFFECTS:
+            table = np.array([[trial.effects[change.name][effect] for change in some] for trial in trials])
+            count = np.isfinite(table).sum(axis=1)
+            values[effect] = ratio(np.nansum(table, axis=1), count.astype(np.float64))
+        return estimates(values)
+
+    given = ("name", "kind", "strength", "amount", "label")
+    records = (
+        ChangeRecord(**{name: getattr(change, name) for name in given}, effects=effects([change])) for change in changes
     )
-
-
-def _without_arrays(reading: Reading) -> Reading:
-    return replace(reading, lungs=None, heat_maps=None)
+    unchanged = {
+        "refused": np.array([float(bool(trial.before.refusals)) for trial in trials]),
+        "set_coverage": np.array([covers(trial.before, trial.label) for trial in trials]),
+    }
+    return StabilityRecord(
+        changes=tuple(records),
+        means={name: effects(SETS[name]) for name in ("reference", "middle") if set(SETS[name]) <= set(changes)},
+        unchanged=estimates(unchanged, len(trials)),
+    )
