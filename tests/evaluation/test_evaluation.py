@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,10 +61,10 @@ def classified(pipeline, images, tmp_path_factory):
     return evaluated(evaluate_classifier, pipeline, images, tmp_path_factory.mktemp("classified"))
 
 
-@pytest.fixture
-def faulty(tmp_path):
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
     """Manifest of twelve images: one is broken, one shows nothing, so that the gate refuses it."""
-    path, _ = write_images(tmp_path / "images")
+    path, _ = write_images(tmp_path_factory.mktemp("faulty"))
     (path.parent / "image3.png").write_bytes(b"nothing")
     flat = np.full((96, 108), 255, np.uint8)
     flat[0, 0] = 0
@@ -146,7 +145,7 @@ def test_the_report_escapes_what_the_manifest_says(pipeline, tmp_path):
     assert "&lt;script&gt;alert(1)" in report
 
 
-def test_an_image_that_cannot_be_read_is_counted(pipeline, faulty, tmp_path):
+def test_unreadable_and_refused_images_are_counted(pipeline, faulty, tmp_path):
     done = evaluated(evaluate_segmenter, pipeline, faulty, tmp_path / "out")
     assert done.metrics["status"] == {"failed": 1, "segmented": 11}
     assert done.metrics["reasons"] == {"UNREADABLE": 1}
@@ -155,34 +154,33 @@ def test_an_image_that_cannot_be_read_is_counted(pipeline, faulty, tmp_path):
     assert (overall["n"], overall["failed"]) == (11, 1)
     lowered = overall["failed_as_zero"]["dice"]["value"]
     assert lowered == pytest.approx(overall["dice"]["value"] * 11 / 12, abs=1e-5)
-    assert done.rows[3]["status"] == "failed"
-    assert done.rows[3]["dice"] == ""
+    assert (done.rows[3]["status"], done.rows[3]["dice"]) == ("failed", "")
+    assert done.metrics["gate"]["would_refuse"] == 1
+    assert done.rows[4]["gate"] == "LUNG_AREA | LOW_CONTRAST"
 
 
-def test_a_mask_that_is_missing_is_a_failed_row(pipeline, tmp_path):
-    path, _ = write_images(tmp_path / "images", count=3)
-    (path.parent / "masks" / "image1.png").unlink()
+def test_missing_and_unlike_masks_fail_and_an_empty_one_is_never_perfect(pipeline, tmp_path):
+    path, _ = write_images(tmp_path / "images", count=4)
+    missing, turned, empty = (path.parent / "masks" / f"image{number}.png" for number in (1, 2, 3))
+    missing.unlink()
+    cv2.imwrite(str(turned), cv2.resize(cv2.imread(str(turned), cv2.IMREAD_UNCHANGED), (96, 108)))
+    cv2.imwrite(str(empty), np.zeros((96, 108), np.uint8))
     done = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "out")
-    assert done.metrics["reasons"] == {"NOT_FOUND": 1}
-
-
-def test_mask_of_another_size_is_a_failed_row(pipeline, tmp_path):
-    path, _ = write_images(tmp_path / "images", count=3)
-    mask = path.parent / "masks" / "image1.png"
-    cv2.imwrite(str(mask), cv2.resize(cv2.imread(str(mask), cv2.IMREAD_UNCHANGED), (96, 108)))
-    done = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "out")
-    assert done.metrics["reasons"] == {"MASK_SIZE": 1}
-    assert done.metrics["overall"]["n"] == 2
-
-
-def test_empty_mask_is_named_and_never_perfect(pipeline, tmp_path):
-    path, _ = write_images(tmp_path / "images", count=3)
-    cv2.imwrite(str(path.parent / "masks" / "image1.png"), np.zeros((96, 108), np.uint8))
-    done = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "out")
+    assert done.metrics["reasons"] == {"MASK_SIZE": 1, "NOT_FOUND": 1}
     assert done.metrics["warned"] == {"EMPTY_MASK": 1}
-    assert done.metrics["overall"]["empty_masks"] == 1
-    assert done.rows[1]["dice"] in ("", "0.000000")
+    assert (done.metrics["overall"]["n"], done.metrics["overall"]["empty_masks"]) == (2, 1)
+    assert done.rows[3]["dice"] in ("", "0.000000")
     assert "1 reference masks have no lung" in done.report
+
+
+def test_columns_can_be_renamed(pipeline, tmp_path):
+    path, _ = write_images(tmp_path / "images", count=3)
+    path.write_text(path.read_text().replace("label", "finding", 1).replace("group_id", "person", 1))
+    columns = Columns(label="finding", group="person")
+    record = evaluate_classifier(pipeline, Request(manifest=path, columns=columns, by=("view",), resamples=0)).record
+    assert record.overall.groups == 3
+    assert record.bootstrap.unit == "person"
+    assert list(record.by) == ["view"]
 
 
 def test_label_map_is_lung_where_it_is_not_0(pipeline, tmp_path):
@@ -203,12 +201,6 @@ def test_all_images_failing_still_gives_a_report(pipeline, tmp_path):
         done = evaluated(evaluate, pipeline, path, tmp_path / evaluate.__name__)
         assert done.metrics["overall"]["n"] == 0
         assert "UNREADABLE" in done.report
-
-
-def test_gate_refusals_are_counted(pipeline, faulty, tmp_path):
-    done = evaluated(evaluate_segmenter, pipeline, faulty, tmp_path / "out")
-    assert done.metrics["gate"]["would_refuse"] == 1
-    assert done.rows[4]["gate"] == "LUNG_AREA | LOW_CONTRAST"
 
 
 def test_rows_of_a_classifier_hold_a_score_a_class(classified):
@@ -259,63 +251,30 @@ def test_images_without_a_score_are_counted_as_wrong(pipeline, faulty, tmp_path)
     assert "LUNG_AREA" in done.report
 
 
-def test_columns_can_be_renamed(pipeline, images, tmp_path):
-    path = tmp_path / "images" / "other.csv"
-    shutil.copytree(images.parent, path.parent)
-    path.write_text(images.read_text().replace("label", "finding", 1).replace("group_id", "person", 1))
-    columns = Columns(label="finding", group="person")
-    done = evaluated(evaluate_classifier, pipeline, path, tmp_path / "out", columns=columns, by=("view",))
-    assert done.metrics["overall"]["groups"] == 12
-    assert done.metrics["bootstrap"]["unit"] == "person"
-    assert list(done.metrics["by"]) == ["view"]
-
-
-def test_labels_that_are_no_classes_of_the_bundle_are_named(pipeline, images, tmp_path):
-    request = Request(manifest=images, columns=Columns(label="source"))
-    words = "column source has north, south; the classes of small are covid, non-covid; choose another --label-column"
-    with pytest.raises(UsageError, match=words):
-        evaluate_classifier(pipeline, request)
-
-
-def test_a_row_without_a_class_is_named(pipeline, tmp_path):
+@pytest.mark.parametrize(
+    ("evaluate", "change", "options", "named"),
+    [
+        (evaluate_classifier, {}, {"columns": Columns(label="source")}, "column source has north, south"),
+        (evaluate_classifier, {"label": ""}, {}, "line 3: no label"),
+        (evaluate_segmenter, {"mask": ""}, {}, "line 3: no mask"),
+        (evaluate_segmenter, {"dice": "0.9"}, {}, "column dice"),
+        (evaluate_segmenter, {}, {"by": ("hospital",)}, "--by hospital"),
+        (evaluate_classifier, {"image": "./image0.png"}, {}, "lines 2, 3: .* is labelled covid and non-covid"),
+    ],
+)
+def test_manifest_that_does_not_fit_is_refused_with_the_place(pipeline, tmp_path, evaluate, change, options, named):
     path, rows = write_images(tmp_path, count=3)
-    rows[1]["label"] = rows[2]["label"] = ""
-    write_rows(tmp_path, rows)
-    with pytest.raises(UsageError, match=r"manifest.csv: line 3 and 1 more: no label; give a class in every row"):
-        evaluate_classifier(pipeline, Request(manifest=path))
+    rows[1] |= change
+    write_rows(tmp_path, [dict.fromkeys(rows[1], "") | row for row in rows])
+    with pytest.raises(UsageError, match=named):
+        evaluate(pipeline, Request(manifest=path, **options))
 
 
-def test_a_row_without_a_mask_is_named(pipeline, tmp_path):
-    path, rows = write_images(tmp_path, count=2)
-    rows[1]["mask"] = ""
-    write_rows(tmp_path, rows)
-    with pytest.raises(UsageError, match=r"manifest.csv: line 3: no mask; give a mask in every row"):
-        evaluate_segmenter(pipeline, Request(manifest=path))
-
-
-def test_a_column_to_split_by_must_be_there(pipeline, images, tmp_path):
-    with pytest.raises(UsageError, match=r"--by hospital: manifest.csv has no such column; its columns are image"):
-        evaluate_segmenter(pipeline, Request(manifest=images, by=("hospital",)))
-
-
-def test_a_column_to_split_by_has_few_values(pipeline, images, tmp_path, monkeypatch):
-    monkeypatch.setattr("cxrnet.evaluation.request.MAX_VALUES", 5)
-    with pytest.raises(UsageError, match="--by image: has 12 values; at most 5 are accepted"):
-        evaluate_segmenter(pipeline, Request(manifest=images, by=("image",)))
-
-
-def test_image_with_two_classes_by_two_spellings_is_refused(pipeline, tmp_path):
-    path, rows = write_images(tmp_path, count=3)
-    write_rows(tmp_path, [*rows, {**rows[0], "image": f"./{rows[0]['image']}", "label": "non-covid"}])
-    with pytest.raises(UsageError, match=r"lines 2, 5: .* is labelled covid and non-covid"):
-        evaluate_classifier(pipeline, Request(manifest=path))
-
-
-def test_a_manifest_with_a_column_of_ours_is_refused(pipeline, tmp_path):
+def test_column_to_split_by_has_few_values(pipeline, tmp_path):
     path, rows = write_images(tmp_path, count=1)
-    write_rows(tmp_path, [row | {"dice": "0.9"} for row in rows])
-    with pytest.raises(UsageError, match=r"has a column dice, which per_image.csv adds; rename it"):
-        evaluate_segmenter(pipeline, Request(manifest=path))
+    write_rows(tmp_path, [rows[0] | {"view": str(number)} for number in range(61)])
+    with pytest.raises(UsageError, match="--by view: has 61 values"):
+        evaluate_segmenter(pipeline, Request(manifest=path, by=("view",)))
 
 
 def test_a_bundle_without_classifier_has_no_classes_to_evaluate(small_bundle, images, tmp_path):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
@@ -19,7 +19,7 @@ def pair(first):
     return np.stack([first, 1 - first], axis=1)
 
 
-@pytest.fixture(params=range(5))
+@pytest.fixture(params=range(2))
 def drawn(request):
     """Labels, coarse scores (so that many tie) and weights."""
     chance = np.random.default_rng(request.param)
@@ -78,6 +78,7 @@ def test_a_weight_counts_as_copies(drawn):
     assert weighted == pytest.approx(repeated)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=40))
 def test_auc_is_the_share_of_pairs_in_the_right_order(images):
     truth = np.array([is_positive for is_positive, _ in images])
@@ -92,11 +93,6 @@ def test_calibration_error_counted_by_hand():
     labels = np.array([0, 0, 0, 1, 1, 1])
     found = values(classifier_statistic(labels, pair([0.95] * 4 + [0.15] * 2)), count=6)["calibration_error"]
     assert found == pytest.approx((4 * 0.2 + 2 * 0.15) / 6)
-
-
-def test_perfectly_calibrated_scores_have_no_error():
-    labels = np.array([0, 1, 1, 1])
-    assert values(classifier_statistic(labels, pair([0.25] * 4)), count=4)["calibration_error"] == pytest.approx(0)
 
 
 def test_a_score_of_1_falls_in_the_last_bin():

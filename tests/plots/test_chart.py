@@ -50,7 +50,3 @@ def test_points_are_spread_within_the_width():
     places = jitter(np.random.default_rng(0).normal(size=500), 3, width=0.4)
     assert abs(places - 3).max() <= 0.4
     assert len(np.unique(places)) > 400
-
-
-def test_a_single_point_stands_in_the_middle():
-    assert jitter(np.array([0.5]), 2).tolist() == [2]

@@ -40,19 +40,6 @@ def test_held_out_images_are_grey():
     assert share(draw([0, 1, 0, 1, 0, 1]), HELD_OUT) < 0.01
 
 
-def test_picture_grows_with_the_folds():
-    assert draw([0, 1, 2, 3, 4, 5]).shape[0] > draw([0, 1, 0, 1, 0, 1]).shape[0]
-
-
-def test_picture_is_the_same_again():
-    np.testing.assert_array_equal(draw([0, 1, 0, 1]), draw([0, 1, 0, 1]))
-
-
-def test_global_state_of_matplotlib_is_left_alone():
-    draw([0, 1, 0, 1])
-    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
-
-
 def test_many_classes_sources_and_nameless_ones_are_drawn():
     names = [f"name {place}" if place else "" for place in range(12)]
     assert draw([place % 2 for place in range(12)], labels=names, sources=names).size
