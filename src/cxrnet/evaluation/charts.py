@@ -19,10 +19,8 @@ from cxrnet.evaluation.summary import labels_of, scores_of
 from cxrnet.model.metric_names import format_metric
 from cxrnet.plots.cases import Case, draw_cases
 from cxrnet.plots.chart import png
-from cxrnet.plots.confusion import draw_confusion
-from cxrnet.plots.curves import Curve, draw_precision_recall, draw_roc
+from cxrnet.plots.classification import Curve, draw_confusion, draw_precision_recall, draw_reliability, draw_roc
 from cxrnet.plots.distribution import draw_overlap, draw_scores
-from cxrnet.plots.reliability import draw_reliability
 
 WITHOUT_SCORE = "no score"
 MOST_SOURCES = 3
