@@ -272,7 +272,7 @@ def test_manifest_that_does_not_fit_is_refused_with_the_place(pipeline, tmp_path
 
 def test_column_to_split_by_has_few_values(pipeline, tmp_path):
     path, rows = write_images(tmp_path, count=1)
-    write_rows(tmp_path, [rows[0] | {"view": str(number)} for number in range(61)])
+    write_rows(tmp_path, [rows[0] | {"image": f"{number}.png", "view": str(number)} for number in range(61)])
     with pytest.raises(UsageError, match="--by view: has 61 values"):
         evaluate_segmenter(pipeline, Request(manifest=path, by=("view",)))
 
