@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from cxrnet import Radiograph
 from cxrnet.screening.panel.tile import (
     View,
-    class_opacity,
     class_tile,
-    difference_opacity,
     difference_tile,
     fit_map,
     fit_view,
@@ -49,7 +47,7 @@ def test_radiograph_outside_the_lungs_is_the_same_under_a_class_map(view):
 
 
 def test_radiograph_outside_the_lungs_is_the_same_under_the_difference(view):
-    tile = difference_tile(view, 2 * heatmap() - 1, opacity=0.5)
+    tile = difference_tile(view, 2 * heatmap() - 1, distance=0.5)
     outside = _far_outside(view)
     np.testing.assert_array_equal(tile[outside], view.pixels[outside])
 
@@ -66,16 +64,6 @@ def test_radiograph_is_all_that_is_seen_when_a_map_is_empty(view):
 def test_class_map_is_seen_inside_the_lungs(view):
     tile = class_tile(view, heatmap(), score=0.9).astype(int)
     assert np.ptp(tile[view.lungs], axis=1).mean() > 20
-
-
-@pytest.mark.parametrize(("score", "opacity"), [(0, 0), (0.2, 0.2), (0.5, 0.5), (1, 0.5)])
-def test_class_opacity_follows_the_score_to_one_half(score, opacity):
-    assert class_opacity(score) == opacity
-
-
-@pytest.mark.parametrize(("first", "second", "opacity"), [(1, 0, 0.5), (0, 1, 0.5), (0.5, 0.5, 0)])
-def test_difference_opacity_follows_the_distance_of_the_scores(first, second, opacity):
-    assert difference_opacity(first, second) == opacity
 
 
 @given(st.integers(64, 4000), st.floats(0.2, 5))

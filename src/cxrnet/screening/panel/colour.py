@@ -34,23 +34,7 @@ _DIVERGING_STOPS: Final = (
 )
 
 
-def sequential_scale() -> UInt8:
-    """Colours of a class map from 0 to 1: dark violet to yellow (viridis).
-
-    Returns:
-        uint8 [256, 3], RGB.
-    """
-    steps = np.arange(256, dtype=np.uint8)[:, None]
-    table = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
-    return np.ascontiguousarray(table, dtype=np.uint8)
-
-
-def diverging_scale() -> UInt8:
-    """Colours of a difference map from -1 to 1: dark blue against, grey for neither, light amber for.
-
-    Returns:
-        uint8 [256, 3], RGB.
-    """
+def _diverging_scale() -> UInt8:
     places = [place for place, _ in _DIVERGING_STOPS]
     steps = np.linspace(0.0, 1.0, 256)
     channels = [np.interp(steps, places, [stop[channel] for _, stop in _DIVERGING_STOPS]) for channel in range(3)]
@@ -64,8 +48,12 @@ def filled(size: tuple[int, int], colour: Colour) -> UInt8:
     return pixels
 
 
-SEQUENTIAL: Final[UInt8] = sequential_scale()
-DIVERGING: Final[UInt8] = diverging_scale()
+_STEPS: Final = np.arange(256, dtype=np.uint8)[:, None]
+SEQUENTIAL: Final[UInt8] = np.array(cv2.applyColorMap(_STEPS, cv2.COLORMAP_VIRIDIS)[:, 0, ::-1], np.uint8, order="C")
+"""Colours of a class map from 0 to 1, uint8 [256, 3], RGB: dark violet to yellow (viridis)."""
+
+DIVERGING: Final[UInt8] = _diverging_scale()
+"""Colours of a difference map from -1 to 1, as above: dark blue against, grey for neither, light amber for."""
 
 
 def colourise(values: Float32, scale: UInt8, *, low: float, high: float) -> UInt8:

@@ -15,7 +15,6 @@ from cxrnet.screening.panel.tile import (
     Size,
     View,
     class_tile,
-    difference_opacity,
     difference_tile,
     fit_view,
     in_frame,
@@ -98,8 +97,7 @@ def _tiles(finding: Finding, view: View, fitted: View) -> list[Tile]:
     difference = first_minus_second(maps)
     if difference is not None:
         first, second = finding.scores
-        opacity = difference_opacity(*finding.scores.values())
-        picture = difference_tile(fitted, difference, opacity=opacity)
+        picture = difference_tile(fitted, difference, distance=abs(finding.scores[first] - finding.scores[second]))
         scale = Scale(colours=DIVERGING, ticks=("-1", "0", "+1"), ends=(second, first))
         tiles.append(Tile(picture=picture, title="Difference", scale=scale))
     return tiles

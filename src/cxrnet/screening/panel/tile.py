@@ -58,16 +58,6 @@ def shrink(radiograph: Radiograph, longest: int) -> UInt8:
     return np.rint(radiograph.displayed(np.asarray(small, np.float32))).clip(0, 255).astype(np.uint8)
 
 
-def class_opacity(score: float) -> float:
-    """Opacity of the map of a class, as in the paper's figures: the score, one half at most."""
-    return min(MOST_OPAQUE, score)
-
-
-def difference_opacity(first: float, second: float) -> float:
-    """Opacity of the difference map, as in the paper's figures: how far scores differ, one half at most."""
-    return min(MOST_OPAQUE, abs(first - second))
-
-
 def fitted_size(size: Size, room: Size) -> Size:
     """The largest size with the same proportions that fits into `room`; all are (height, width)."""
     ratio = min(room[0] / size[0], room[1] / size[1])
@@ -132,22 +122,22 @@ def class_tile(view: View, heatmap: Float32, *, score: float) -> UInt8:
         heatmap: float32 [height, width], 0 to 1, NaN outside the lungs.
         score: Probability of the class; the map and the line fade with it.
     """
-    opacity = class_opacity(score)
+    opacity = min(MOST_OPAQUE, score)  # as in the paper's figures
     values, share = fit_map(heatmap, view.size)
     colours = colourise(values, SEQUENTIAL, low=0.0, high=1.0)
     tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
-    above = values > CLASS_LEVEL
-    return draw_level(tile, above, is_dashed=False, opacity=opacity / MOST_OPAQUE)
+    return draw_level(tile, values > CLASS_LEVEL, is_dashed=False, opacity=opacity / MOST_OPAQUE)
 
 
-def difference_tile(view: View, difference: Float32, *, opacity: float) -> UInt8:
+def difference_tile(view: View, difference: Float32, *, distance: float) -> UInt8:
     """The radiograph under the difference map with lines at both `DIFFERENCE_LEVEL`, uint8 [height, width, 3].
 
     Args:
         view: The radiograph at the size of the tile.
         difference: float32 [height, width], -1 to 1, NaN outside the lungs.
-        opacity: See `difference_opacity`; the lines fade with it.
+        distance: Of the two scores, 0 to 1; the map and the lines fade with it.
     """
+    opacity = min(MOST_OPAQUE, distance)  # as in the paper's figures
     values, share = fit_map(difference, view.size)
     colours = colourise(values, DIVERGING, low=-1.0, high=1.0)
     tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
