@@ -67,7 +67,10 @@ def test_model_record_is_json_with_the_limits_of_the_gate(covid):
     record = json.loads(json.dumps(describe_model(covid)))
     assert record["classes"] == ["covid", "non-covid"]
     assert record["gate"]["view_limits"].keys() == {"least_frontal", "doubted_frontal", "unlike"}
-    assert "CHEST" in record["terms"]["BodyPartExamined"]
+    assert record["gate"]["max_clipping"] > record["gate"]["doubted_clipping"]
+    assert "CHEST" in record["terms"]["known"]
+    assert "CHEST" not in record["terms"]["other_parts"]
+    assert "CR" in record["terms"]["whole_values"]["Modality"]
 
 
 def test_missing_page_says_how_to_build_it(tmp_path):

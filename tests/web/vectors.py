@@ -106,8 +106,39 @@ def made_up():
     yield "voi.dcm", dicom(chest(bits=12), bits=12, VOILUTSequence=[table(square, 0)])
     yield "falling.dcm", dicom(chest(bits=12), bits=12, VOILUTSequence=[table(square[::-1], 0)])
     yield "lateral.dcm", dicom(chest(bits=12), bits=12, ViewPosition="LL", BodyPartExamined="SMITH JOHN")
+    yield from attributes()
+    clipped = chest(bits=12)
+    yield "clipped-bright.dcm", dicom(clipped.clip(0, int(np.quantile(clipped, 0.6))), bits=12)
+    yield "clipped-dark.png", encoded(".png", chest(bits=16).clip(int(np.quantile(chest(bits=16), 0.3)), 65535))
     yield "spacing.dcm", dicom(chest(bits=12), bits=12, ImagerPixelSpacing=["0.2", "0.2"])
     yield "deep.dcm", dicom((chest(bits=16) // 16 + 30000), bits=16)  # fills a small part of its range
+
+
+def attributes():
+    """Yield names and files whose attributes speak for or against a frontal chest, or say nothing."""
+    values = {
+        "decubitus": {"ViewPosition": "LLD", "PatientOrientation": ["L", "F"]},
+        "mirrored": {"PatientOrientation": ["R", "F"]},
+        "from-the-side": {"PatientOrientation": ["A", "F"]},
+        "no-orientation": {"PatientOrientation": ["JOHN", "SMITH"]},
+        "region": {"AnatomicRegionSequence": [coded("Hand"), coded("Foot")]},
+        "views": {"ViewCodeSequence": [coded("left lateral")], "SpecificCharacterSet": "ISO_IR 192"},
+        "accents": {"ViewCodeSequence": [coded("T\u00f3rax lateral")], "SpecificCharacterSet": "ISO_IR 192"},
+        "latin": {"AnatomicRegionSequence": [coded("T\u00f3rax")], "SpecificCharacterSet": "ISO_IR 100"},
+        "both-views": {"ViewPosition": "PA", "BodyPartExamined": "CHEST PA LAT"},
+        "torax": {"BodyPartExamined": "TORAX", "ViewPosition": "AP", "BurnedInAnnotation": "YES"},
+        "modality": {"Modality": "CT"},
+        "no-modality": {"Modality": "DOE"},
+    }
+    for name, elements in values.items():
+        yield f"{name}.dcm", dicom(chest(bits=12), bits=12, **elements)
+
+
+def coded(meaning):
+    """Return a code with this meaning."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "1", "99TEST", meaning
+    return item
 
 
 def framed():

@@ -63,11 +63,9 @@ WHOLE_VALUES = {
     "BurnedInAnnotation": frozenset({"YES", "NO"}),
 }
 CHEST_WORDS, OTHER_WORDS = frozenset(_CHEST.split()), frozenset(_OTHER_PARTS.split())
-LATERAL_WORDS, _FRONTAL_WORDS, _DECUBITUS_WORDS = (
-    frozenset(words.split()) for words in (_LATERAL, _FRONTAL, _DECUBITUS)
-)
+LATERAL_WORDS, FRONTAL_WORDS, DECUBITUS_WORDS = (frozenset(words.split()) for words in (_LATERAL, _FRONTAL, _DECUBITUS))
 KNOWN_WORDS = frozenset().union(
-    CHEST_WORDS, OTHER_WORDS, LATERAL_WORDS, _FRONTAL_WORDS, _DECUBITUS_WORDS, _VIEW.split(), _NEUTRAL.split()
+    CHEST_WORDS, OTHER_WORDS, LATERAL_WORDS, FRONTAL_WORDS, DECUBITUS_WORDS, _VIEW.split(), _NEUTRAL.split()
 )
 
 UNKNOWN = "(no defined term)"
@@ -102,9 +100,9 @@ def body_part(text: str) -> str:
 def projection(text: str) -> str:
     """Which view a text names: "lateral", "decubitus", "frontal", or "" where it names none or two of them."""
     words = set(_words(text))
-    if words & _DECUBITUS_WORDS:
+    if words & DECUBITUS_WORDS:
         return "decubitus"
-    is_lateral, is_frontal = bool(words & LATERAL_WORDS), bool(words & _FRONTAL_WORDS)
+    is_lateral, is_frontal = bool(words & LATERAL_WORDS), bool(words & FRONTAL_WORDS)
     if is_lateral == is_frontal:
         return ""
     return "lateral" if is_lateral else "frontal"

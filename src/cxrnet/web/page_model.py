@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from cxrnet.errors import BundleError
-from cxrnet.imaging.defined_terms import KNOWN_WORDS, LATERAL_WORDS, OTHER_WORDS, RADIOGRAPHY, WHOLE_VALUES
+from cxrnet.imaging import defined_terms
 from cxrnet.model.bundle import GRAPH, Bundle
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS, GateRuntime
 from cxrnet.screening import gate
 from cxrnet.screening.finding import NOTICE
 
-FORMAT = 1
+FORMAT = 2
 """Of the record; the page refuses any other."""
-
-_UNKNOWN = "UNKNOWN TERM"  # what the page makes of any other value; it says nothing against an image
-_CHEST_PHRASES = (
-    "CHEST PA", "CHEST AP", "CHEST_PA", "CHEST_AP", "THORAX PA", "THORAX AP", "THORAX_PA", "THORAX_AP", "PORT CHEST",
-    "CHEST PORT", "CHEST 1 VIEW",
-)  # fmt: skip
-_LATERAL_PHRASES = ("LEFT LATERAL", "RIGHT LATERAL")
 
 
 def describe_model(bundle: Bundle) -> dict[str, Any]:
@@ -50,29 +43,32 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _terms() -> dict[str, list[str]]:
-    """Return the values that the page shows of each attribute; it compares whole values and shows others as unknown."""
+def _terms() -> dict[str, Any]:
+    """Return the words of the attributes (`Terms` in `web/src/reading/defined_terms.ts`)."""
     words = {
-        "BodyPartExamined": {*KNOWN_WORDS, *_CHEST_PHRASES},
-        "ViewPosition": {*KNOWN_WORDS, *_LATERAL_PHRASES},
-        **WHOLE_VALUES,
+        "known": defined_terms.KNOWN_WORDS,
+        "other_parts": defined_terms.OTHER_WORDS,
+        "lateral": defined_terms.LATERAL_WORDS,
+        "frontal": defined_terms.FRONTAL_WORDS,
+        "decubitus": defined_terms.DECUBITUS_WORDS,
+        "radiography": defined_terms.RADIOGRAPHY,
     }
-    return {keyword: sorted(values) for keyword, values in words.items()}
+    whole = {keyword: sorted(values) for keyword, values in defined_terms.WHOLE_VALUES.items()}
+    return {"whole_values": whole, **{name: sorted(values) for name, values in words.items()}}
 
 
 def describe_gate(bundle: Bundle) -> dict[str, Any]:
-    """Return the limits and words of the gate, with the limits of the bundle's own network."""
+    """Return the limits of the gate, with the limits of the bundle's own network."""
     return {
-        "least_lung": gate.MIN_LUNG_FRACTION,
-        "most_lung": gate.MAX_LUNG_FRACTION,
-        "least_levels": gate.MIN_LEVELS,
-        "least_range": gate.MIN_RANGE,
-        "enough": gate.MAX_SAMPLES,
-        "doubted": gate.MIN_PROBABILITY,
-        "far": gate.MAX_RELATIVE_DISTANCE,
-        "radiography": sorted({*RADIOGRAPHY, _UNKNOWN}),
-        "chest": sorted({*(KNOWN_WORDS - OTHER_WORDS), *_CHEST_PHRASES, _UNKNOWN}),
-        "lateral": sorted({*LATERAL_WORDS, *_LATERAL_PHRASES}),
+        "min_lung": gate.MIN_LUNG_FRACTION,
+        "max_lung": gate.MAX_LUNG_FRACTION,
+        "min_levels": gate.MIN_LEVELS,
+        "min_range": gate.MIN_RANGE,
+        "max_samples": gate.MAX_SAMPLES,
+        "min_probability": gate.MIN_PROBABILITY,
+        "max_relative_distance": gate.MAX_RELATIVE_DISTANCE,
+        "doubted_clipping": gate.DOUBTED_CLIPPING,
+        "max_clipping": gate.MAX_CLIPPING,
         "contents": list(CONTENTS),
         "turns": list(TURNS),
         "view_size": list(GATE_SIZE),

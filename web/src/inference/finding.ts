@@ -63,12 +63,17 @@ export interface Maps {
 
 /** The finding of an image that could not be read. */
 export function failure(name: string, reason: Reason, model: Model): Finding {
+  return { ...emptyFinding(name, "failed", model), reasons: [reason], notice: model.notice };
+}
+
+/** A finding that says nothing yet. */
+export function emptyFinding(name: string, status: Status, model: Finding["model"]): Finding {
   return {
     schema: "cxrnet.finding/2",
     input: printable(name),
     identifiers: null,
-    status: "failed",
-    reasons: [reason],
+    status,
+    reasons: [],
     corrections: [],
     warnings: [],
     scores: null,
@@ -82,12 +87,8 @@ export function failure(name: string, reason: Reason, model: Model): Finding {
     uncertainty_reason: null,
     lung_area_fraction: null,
     radiograph: null,
-    model: identity(model),
+    model: { name: model.name, version: model.version, sha256: model.sha256 },
     timing_ms: {},
-    notice: model.notice,
+    notice: "",
   };
-}
-
-function identity(model: Model): { name: string; version: string; sha256: string } {
-  return { name: model.name, version: model.version, sha256: model.sha256 };
 }

@@ -1,9 +1,12 @@
 /** Whether an image may be given a score at all, and whether the score comes with a warning: `cxrnet.screening.gate`. */
 
-import { rint } from "../reading/greyscale";
+import { isOtherPart, isUnknown, plane, projection, type Terms } from "../reading/defined_terms";
 import type { Radiograph } from "../reading/radiograph";
-import type { Reason } from "./finding";
+import { checkClipping, checkContrast } from "./gate_pixels";
+import type { Maps, Reason } from "./finding";
+import { refused, warned, type GateResult } from "./gate_result";
 import type { GateRules } from "./model";
+import { decimal, percent } from "./numbers";
 
 /** What the network of the gate says of a prepared image. */
 export interface View {
@@ -13,75 +16,83 @@ export interface View {
   distance: number;
 }
 
-export interface GateResult {
-  refusals: Reason[];
-  warnings: Reason[];
-}
-
-export function assess(radiograph: Radiograph, view: View, lungAreaFraction: number, rules: GateRules): GateResult {
+export function checkImage(radiograph: Radiograph, view: View, maps: Maps, rules: GateRules, terms: Terms): GateResult {
   const parts = [
-    assessTags(radiograph.tags, rules),
-    assessView(view, rules),
-    assessLungs(lungAreaFraction, rules),
-    assessContrast(radiograph, rules),
+    checkTags(radiograph.tags, terms),
+    checkView(view, rules),
+    checkLungs(lungAreaFraction(maps), rules),
+    checkClipping(radiograph, maps, rules),
+    checkContrast(radiograph, rules),
   ];
   return { refusals: parts.flatMap((part) => part.refusals), warnings: parts.flatMap((part) => part.warnings) };
 }
 
-/** All reasons, refusals first, each code once. */
-export function allReasons(result: GateResult): Reason[] {
-  const first = new Map<string, Reason>();
-  for (const reason of [...result.refusals, ...result.warnings]) {
-    if (!first.has(reason.code)) first.set(reason.code, reason);
-  }
-  return [...first.values()];
+/** Share of the prepared image that is lung. */
+export function lungAreaFraction({ lungProbability }: Maps): number {
+  return lungProbability.reduce((sum, value) => sum + (value > 0.5 ? 1 : 0), 0) / lungProbability.length;
 }
 
-function refused(...refusals: Reason[]): GateResult {
-  return { refusals, warnings: [] };
-}
+const PARTS = [
+  ["BodyPartExamined", "body part", "0018,0015"],
+  ["AnatomicRegionSequence", "anatomic region", "0008,2218"],
+] as const;
+const VIEWS = [
+  ["ViewPosition", "view", "0018,5101"],
+  ["ViewCodeSequence", "view", "0054,0220"],
+  ["BodyPartExamined", "body part", "0018,0015"],
+] as const;
 
-function warned(...warnings: Reason[]): GateResult {
-  return { refusals: [], warnings };
-}
-
-function assessTags(tags: Record<string, string>, rules: GateRules): GateResult {
-  const word = (keyword: string): string => (tags[keyword] ?? "").trim().toUpperCase();
-  const [modality, bodyPart, view] = [word("Modality"), word("BodyPartExamined"), word("ViewPosition")];
+/** What the DICOM attributes say against an upright frontal chest radiograph; unknown terms say nothing. */
+function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
   const refusals: Reason[] = [];
-  if (modality !== "" && !rules.radiography.includes(modality)) {
+  const warnings: Reason[] = [];
+  const text = (keyword: string): string => tags[keyword] ?? "";
+  const modality = text("Modality").trim().toUpperCase();
+  if (modality !== "" && !isUnknown(modality) && !terms.radiography.includes(modality)) {
     refusals.push({ code: "NOT_CHEST", text: `modality is ${modality} (0008,0060); a chest radiograph is CR or DX` });
   }
-  if (bodyPart !== "" && !rules.chest.includes(bodyPart)) {
-    refusals.push({ code: "NOT_CHEST", text: `body part is ${bodyPart} (0018,0015); a chest radiograph is needed` });
+  for (const [keyword, name, tag] of PARTS) {
+    if (!isOtherPart(text(keyword), terms)) continue;
+    refusals.push({ code: "NOT_CHEST", text: `${name} is ${text(keyword)} (${tag}); a chest radiograph is needed` });
   }
-  if (rules.lateral.includes(view)) {
-    refusals.push({ code: "LATERAL", text: `view is ${view} (0018,5101); a frontal view, PA or AP, is needed` });
+  for (const [keyword, name, tag] of VIEWS) {
+    const named = projection(text(keyword), terms);
+    const what = `${name} is ${text(keyword)} (${tag})`;
+    if (named === "lateral") refusals.push({ code: "LATERAL", text: `${what}; a frontal view, PA or AP, is needed` });
+    if (named === "decubitus") {
+      warnings.push({ code: "DECUBITUS", text: `${what}; the models were trained on upright and supine chests` });
+    }
   }
-  return refused(...refusals);
+  const shown = plane(text("PatientOrientation"));
+  const what = `patient orientation is ${text("PatientOrientation")} (0020,0020)`;
+  if (shown === "lateral") refusals.push({ code: "LATERAL", text: `${what}; a frontal view, L\\F, is needed` });
+  if (shown === "mirrored") {
+    warnings.push({ code: "MIRRORED", text: `${what}: left and right are exchanged; L\\F is expected` });
+  }
+  return { refusals, warnings };
 }
 
-function assessView(view: View, rules: GateRules): GateResult {
+function checkView(view: View, rules: GateRules): GateResult {
   const limits = rules.view_limits;
   const frontal = view.contents[rules.contents.indexOf("frontal")];
-  const isFar = view.distance > rules.far * limits.unlike;
+  const isFar = view.distance > rules.max_relative_distance * limits.unlike;
   if (frontal < limits.doubted_frontal) {
     const reason = content(view, frontal, rules);
     return isFar || frontal < limits.least_frontal ? refused(reason) : warned(reason);
   }
   const turned = 1 - view.turns[0];
   const reasons: Reason[] = [];
-  if (view.inverted >= rules.doubted) {
+  if (view.inverted >= rules.min_probability) {
     const text = `bones are dark (${percent(view.inverted)} sure); a film with bright bones is needed`;
     reasons.push({ code: "INVERTED", text });
   }
-  if (turned >= rules.doubted) {
+  if (turned >= rules.min_probability) {
     const turn = rules.turns[view.turns.indexOf(Math.max(...view.turns))];
     const text = `the chest is turned by ${turn} degrees (${percent(turned)} sure); an upright one is needed`;
     reasons.push({ code: "ROTATED", text });
   }
   if (reasons.length === 0 && view.distance > limits.unlike) {
-    const usual = `distance ${view.distance.toFixed(1)}, ${limits.unlike.toFixed(1)} is usual at most`;
+    const usual = `distance ${decimal(view.distance, 1)}, ${decimal(limits.unlike, 1)} is usual at most`;
     const text = `the picture is unlike the films that the gate has seen (${usual}); a score means nothing there`;
     return isFar ? refused({ code: "UNLIKE_TRAINING", text }) : warned({ code: "UNLIKE_TRAINING", text });
   }
@@ -91,8 +102,8 @@ function assessView(view: View, rules: GateRules): GateResult {
 /** The most likely content that is not a whole frontal chest, as a reason. */
 function content(view: View, frontal: number, rules: GateRules): Reason {
   const others = rules.contents.filter((name) => name !== "frontal");
-  const chance = (name: string): number => view.contents[rules.contents.indexOf(name)];
-  const name = others.reduce((best, one) => (chance(one) > chance(best) ? one : best));
+  const probability = (name: string): number => view.contents[rules.contents.indexOf(name)];
+  const name = others.reduce((best, one) => (probability(one) > probability(best) ? one : best));
   const sure = `${percent(1 - frontal)} sure`;
   if (name === "lateral") {
     return { code: "LATERAL", text: `looks like a lateral view (${sure}); a frontal one is needed` };
@@ -103,38 +114,8 @@ function content(view: View, frontal: number, rules: GateRules): Reason {
   return { code: "NOT_CHEST", text: `does not look like a chest radiograph (${sure})` };
 }
 
-function assessLungs(fraction: number, rules: GateRules): GateResult {
-  if (fraction >= rules.least_lung && fraction <= rules.most_lung) return refused();
-  const plausible = `${percent(rules.least_lung)} to ${percent(rules.most_lung)} is plausible`;
+function checkLungs(fraction: number, rules: GateRules): GateResult {
+  if (fraction >= rules.min_lung && fraction <= rules.max_lung) return refused();
+  const plausible = `${percent(rules.min_lung)} to ${percent(rules.max_lung)} is plausible`;
   return refused({ code: "LUNG_AREA", text: `lungs cover ${percent(fraction, 1)} of the image; ${plausible}` });
-}
-
-function assessContrast({ pixels, height, width }: Radiograph, rules: GateRules): GateResult {
-  const step = Math.max(1, Math.floor(Math.sqrt(pixels.length / rules.enough)));
-  const counts = new Uint32Array(256);
-  let total = 0;
-  for (let row = 0; row < height; row += step) {
-    for (let column = 0; column < width; column += step) {
-      counts[rint(pixels[row * width + column])]++;
-      total++;
-    }
-  }
-  const levels = counts.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
-  const reach = (share: number): number => {
-    let sum = 0;
-    for (let grey = 0; grey < 256; grey++) {
-      sum += counts[grey];
-      if (sum / total >= share) return grey;
-    }
-    return 256;
-  };
-  const spread = reach(0.99) - reach(0.01);
-  if (levels >= rules.least_levels && spread >= rules.least_range * 255) return refused();
-  const range = `with ${percent(spread / 255)} of the range between nearly all of them`;
-  const reason = { code: "LOW_CONTRAST", text: `${levels} levels of grey, ${range}` };
-  return levels < rules.least_levels ? refused(reason) : warned(reason);
-}
-
-function percent(share: number, digits = 0): string {
-  return `${(100 * share).toFixed(digits)} %`;
 }

@@ -1,14 +1,10 @@
 /** Heat maps in closed form from the class maps, as `cxrnet.screening.heatmap` computes them. */
 
 import type { Maps } from "./finding";
-import { resizeLinear } from "./resize";
+import { resizeLinear, type Grid } from "./resize";
 
 /** One map: values in [0, 1], of a difference in [-1, 1], NaN outside the lungs. */
-export interface HeatMap {
-  values: Float32Array;
-  height: number;
-  width: number;
-}
+export type HeatMap = Grid;
 
 /**
  * The heat map of each class at the size of the prepared image times a factor.
@@ -23,12 +19,13 @@ export function heatMaps(maps: Maps, maskThreshold: number, fold: number | null,
   const activations = contrast(source, classes, plane);
   const native = isLung(maps.lungMask, maskThreshold);
   const [height, width] = [maps.height * factor, maps.width * factor];
-  const mask = factor === 1 ? maps.lungMask : resizeLinear(maps.lungMask, maps.height, maps.width, height, width);
+  const mask = factor === 1 ? maps.lungMask : resizeLinear({ ...maps, values: maps.lungMask }, height, width);
   const lungs = isLung(mask, maskThreshold);
   return activations.map((activation) => {
-    const raw = resizeLinear(activation, maps.rows, maps.columns, maps.height, maps.width);
+    const grid = { values: activation, height: maps.rows, width: maps.columns };
+    const raw = resizeLinear(grid, maps.height, maps.width);
     const [low, span] = rangeWithin(raw, native);
-    const shown = factor === 1 ? raw : resizeLinear(activation, maps.rows, maps.columns, height, width);
+    const shown = factor === 1 ? raw : resizeLinear(grid, height, width);
     const values = new Float32Array(shown.length);
     for (let at = 0; at < values.length; at++) {
       const value = Math.fround(Math.fround(shown[at] - low) / span);

@@ -1,6 +1,6 @@
 /** What the page knows of a model: the parts of a bundle's config that run in the browser, and the gate's limits. */
 
-import type { Terms } from "../reading/attributes";
+import type { Terms } from "../reading/defined_terms";
 
 export interface Preparation {
   height: number;
@@ -18,18 +18,17 @@ export interface Calibration {
   conformal?: { level: number; thresholds: Record<string, number> } | null;
 }
 
-/** The limits of `cxrnet.screening.gate`, and the words that its rules look for. */
+/** The limits of `cxrnet.screening.gate`. */
 export interface GateRules {
-  least_lung: number;
-  most_lung: number;
-  least_levels: number;
-  least_range: number;
-  enough: number;
-  doubted: number;
-  far: number;
-  radiography: string[];
-  chest: string[];
-  lateral: string[];
+  min_lung: number;
+  max_lung: number;
+  min_levels: number;
+  min_range: number;
+  max_samples: number;
+  min_probability: number;
+  max_relative_distance: number;
+  doubted_clipping: number;
+  max_clipping: number;
   contents: string[];
   turns: number[];
   view_size: [number, number];
@@ -38,7 +37,7 @@ export interface GateRules {
 
 export interface Model {
   /** Of the messages between this page and what writes the model for it. */
-  format: 1;
+  format: 2;
   name: string;
   version: string;
   sha256: string;

@@ -47,7 +47,7 @@ export class Network {
     const [toHeight, toWidth] = this.model.gate.view_size;
     let fitting = image;
     if (height !== toHeight || width !== toWidth) {
-      const resized = resizeArea(Float32Array.from(image), height, width, toHeight, toWidth);
+      const resized = resizeArea({ values: Float32Array.from(image), height, width }, toHeight, toWidth);
       fitting = Uint8Array.from(resized, rint);
     }
     const outputs = await this.view.run({ image: new ort.Tensor("uint8", fitting, [1, toHeight, toWidth]) });

@@ -30,7 +30,7 @@ export function checkPreparation(how: Preparation): void {
 export function prepare(radiograph: Radiograph, how: Preparation): Uint8Array {
   const { pixels, height, width, name } = radiograph;
   const resize = how.interpolation === "area" ? resizeArea : resizeLinear;
-  const resized = resize(pixels, height, width, how.height, how.width);
+  const resized = resize({ values: pixels, height, width }, how.height, how.width);
   const isFull = how.depth === "full";
   const greys = new Uint16Array(resized.length);
   let low = 65535;

@@ -1,5 +1,12 @@
 /** The two ways of resizing that the networks were trained with, step by step as OpenCV takes them in float32. */
 
+/** Numbers row by row. */
+export interface Grid {
+  values: Float32Array;
+  height: number;
+  width: number;
+}
+
 /** Number of a source pixel, number of the target pixel that takes a part of it, and the part. */
 interface Share {
   from: number;
@@ -8,28 +15,16 @@ interface Share {
 }
 
 /** Pixels averaged over areas along an axis that shrinks, then linear along one that grows; as `prepare` does it. */
-export function resizeArea(
-  pixels: Float32Array,
-  height: number,
-  width: number,
-  toHeight: number,
-  toWidth: number,
-): Float32Array {
-  const rows = Math.min(height, toHeight);
-  const columns = Math.min(width, toWidth);
-  const shrunk = shrink(pixels, height, width, rows, columns);
-  return resizeLinear(shrunk, rows, columns, toHeight, toWidth);
+export function resizeArea(grid: Grid, toHeight: number, toWidth: number): Float32Array {
+  const height = Math.min(grid.height, toHeight);
+  const width = Math.min(grid.width, toWidth);
+  return resizeLinear({ values: shrink(grid, height, width), height, width }, toHeight, toWidth);
 }
 
 /** Bilinear: half-pixel centres, edges repeated. */
-export function resizeLinear(
-  pixels: Float32Array,
-  height: number,
-  width: number,
-  toHeight: number,
-  toWidth: number,
-): Float32Array {
-  if (height === toHeight && width === toWidth) return pixels;
+export function resizeLinear(grid: Grid, toHeight: number, toWidth: number): Float32Array {
+  const { values, height, width } = grid;
+  if (height === toHeight && width === toWidth) return values;
   const across = positions(width, toWidth);
   const down = positions(height, toHeight);
   const lines = new Map<number, Float32Array>();
@@ -40,8 +35,8 @@ export function resizeLinear(
       const start = row * width;
       for (let at = 0; at < toWidth; at++) {
         const from = start + across.first[at];
-        const second = Math.fround(pixels[start + across.second[at]] * across.weight[at]);
-        found[at] = Math.fround(pixels[from] * Math.fround(1 - across.weight[at])) + second;
+        const second = Math.fround(values[start + across.second[at]] * across.weight[at]);
+        found[at] = Math.fround(values[from] * Math.fround(1 - across.weight[at])) + second;
       }
       lines.set(row, found);
       if (lines.size > 4) lines.delete(lines.keys().next().value ?? -1);
@@ -77,19 +72,12 @@ function positions(size: number, toSize: number): { first: Int32Array; second: I
   return { first, second, weight };
 }
 
-function shrink(
-  pixels: Float32Array,
-  height: number,
-  width: number,
-  toHeight: number,
-  toWidth: number,
-): Float32Array {
-  if (height === toHeight && width === toWidth) return pixels;
+function shrink(grid: Grid, toHeight: number, toWidth: number): Float32Array {
+  const { values, height, width } = grid;
+  if (height === toHeight && width === toWidth) return values;
   const across = 1 / (toWidth / width);
   const down = 1 / (toHeight / height);
-  if (isWhole(across) && isWhole(down)) {
-    return averageBlocks(pixels, width, toHeight, toWidth, Math.round(across), Math.round(down));
-  }
+  if (isWhole(across) && isWhole(down)) return averageBlocks(grid, toHeight, toWidth);
   const columns = shares(width, toWidth, across);
   const result = new Float32Array(toHeight * toWidth);
   const sums = new Float32Array(toWidth);
@@ -98,7 +86,7 @@ function shrink(
   for (const { from, to, part } of shares(height, toHeight, down)) {
     line.fill(0);
     const start = from * width;
-    for (const column of columns) line[column.to] += Math.fround(pixels[start + column.from] * column.part);
+    for (const column of columns) line[column.to] += Math.fround(values[start + column.from] * column.part);
     if (to !== row) {
       if (row >= 0) result.set(sums, row * toWidth);
       for (let at = 0; at < toWidth; at++) sums[at] = part * line[at];
@@ -129,50 +117,41 @@ function shares(size: number, toSize: number, scale: number): Share[] {
   return found;
 }
 
-/** Blocks of whole pixels: their sum in float32, four at a time, then one multiplication. */
-function averageBlocks(
-  pixels: Float32Array,
-  width: number,
-  toHeight: number,
-  toWidth: number,
-  across: number,
-  down: number,
-): Float32Array {
-  const result = new Float32Array(toHeight * toWidth);
-  if (across === 2 && down === 2) return averagePairs(pixels, width, toHeight, toWidth);
+/** Blocks of whole pixels: their sum in float32, then one multiplication. */
+function averageBlocks({ values, height, width }: Grid, toHeight: number, toWidth: number): Float32Array {
+  const across = Math.round(width / toWidth);
+  const down = Math.round(height / toHeight);
   const area = across * down;
   const part = Math.fround(1 / area);
   const offsets: number[] = [];
   for (let row = 0; row < down; row++) for (let column = 0; column < across; column++) offsets.push(row * width + column);
+  const sum = across === 2 && down === 2 ? sumByRows : sumByFours;
+  const result = new Float32Array(toHeight * toWidth);
   for (let row = 0; row < toHeight; row++) {
     for (let column = 0; column < toWidth; column++) {
-      const start = row * down * width + column * across;
-      let sum = 0;
-      let at = 0;
-      for (; at + 4 <= area; at += 4) {
-        let four = Math.fround(pixels[start + offsets[at]] + pixels[start + offsets[at + 1]]);
-        four = Math.fround(four + pixels[start + offsets[at + 2]]);
-        sum = Math.fround(sum + Math.fround(four + pixels[start + offsets[at + 3]]));
-      }
-      for (; at < area; at++) sum = Math.fround(sum + pixels[start + offsets[at]]);
-      result[row * toWidth + column] = sum * part;
+      result[row * toWidth + column] = sum(values, row * down * width + column * across, offsets) * part;
     }
   }
   return result;
 }
 
-/** Blocks of 2 x 2 pixels, which OpenCV adds up by rows: two sums of two. */
-function averagePairs(pixels: Float32Array, width: number, toHeight: number, toWidth: number): Float32Array {
-  const result = new Float32Array(toHeight * toWidth);
-  for (let row = 0; row < toHeight; row++) {
-    for (let column = 0; column < toWidth; column++) {
-      const upper = 2 * (row * width + column);
-      const lower = upper + width;
-      const sum = Math.fround(pixels[upper] + pixels[upper + 1]) + Math.fround(pixels[lower] + pixels[lower + 1]);
-      result[row * toWidth + column] = Math.fround(sum) * 0.25;
-    }
+/** Four at a time, as OpenCV adds up a block. */
+function sumByFours(values: Float32Array, start: number, offsets: number[]): number {
+  let sum = 0;
+  let at = 0;
+  for (; at + 4 <= offsets.length; at += 4) {
+    let four = Math.fround(values[start + offsets[at]] + values[start + offsets[at + 1]]);
+    four = Math.fround(four + values[start + offsets[at + 2]]);
+    sum = Math.fround(sum + Math.fround(four + values[start + offsets[at + 3]]));
   }
-  return result;
+  for (; at < offsets.length; at++) sum = Math.fround(sum + values[start + offsets[at]]);
+  return sum;
+}
+
+/** Two sums of two, as OpenCV adds up a block of 2 x 2. */
+function sumByRows(values: Float32Array, start: number, [first, second, third, fourth]: number[]): number {
+  const upper = Math.fround(values[start + first] + values[start + second]);
+  return Math.fround(upper + Math.fround(values[start + third] + values[start + fourth]));
 }
 
 function isWhole(scale: number): boolean {

@@ -4,8 +4,9 @@ import type { Codecs } from "../reading/codecs";
 import { ReadingError, printable } from "../reading/faults";
 import { readRadiograph } from "../reading/read";
 import type { Radiograph } from "../reading/radiograph";
-import { failure, type Finding, type Maps, type Reason } from "./finding";
-import { allReasons, assess } from "./gate";
+import { emptyFinding, failure, type Finding, type Maps, type Reason } from "./finding";
+import { checkImage, lungAreaFraction } from "./gate";
+import { allReasons } from "./gate_result";
 import type { Model } from "./model";
 import type { Network } from "./network";
 import { prepare } from "./preparation";
@@ -42,9 +43,8 @@ export async function screen(
     lap("gate");
     const { maps, logits } = await network.screen(prepared);
     lap("network");
-    const area = maps.lungProbability.reduce((sum, value) => sum + (value > 0.5 ? 1 : 0), 0);
-    const fraction = area / maps.lungProbability.length;
-    const result = assess(radiograph, view, fraction, model.gate);
+    const fraction = lungAreaFraction(maps);
+    const result = checkImage(radiograph, view, maps, model.gate, model.terms);
     const scores = result.refusals.length > 0 ? null : scoresOf(logits, model);
     const finding = record(radiograph, allReasons(result), scores, fraction, model, timing);
     return { finding, radiograph, prepared, maps };
@@ -64,8 +64,7 @@ function record(
 ): Finding {
   const { sha256, format, height, width, spacingMm, tags, history } = radiograph;
   return {
-    ...failure(radiograph.name, { code: "", text: "" }, model),
-    status: scores === null ? "refused" : "scored",
+    ...emptyFinding(radiograph.name, scores === null ? "refused" : "scored", model),
     reasons,
     warnings: radiograph.warnings,
     ...(scores === null
@@ -78,6 +77,7 @@ function record(
     lung_area_fraction: fraction,
     radiograph: { sha256, format, height, width, spacing_mm: spacingMm, tags, history },
     timing_ms: timing,
+    notice: model.notice,
   };
 }
 

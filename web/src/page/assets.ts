@@ -11,7 +11,7 @@ export interface Assets {
   workerAddress(): Promise<string>;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 export async function loadAssets(): Promise<Assets> {
   const isInline = document.getElementById("data-model.json") !== null;

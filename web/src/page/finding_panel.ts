@@ -1,8 +1,9 @@
 /** The finding next to the image: scores with their folds, why an image was refused, and how it was read. */
 
 import type { Finding } from "../inference/finding";
-import { draw, find, make } from "./elements";
+import { find, make } from "./elements";
 import { reasonsList } from "./reasons";
+import { scoreAxis } from "./score_axis";
 
 const TITLES = { scored: "Scored", refused: "Refused", failed: "Not readable", waiting: "Waiting" } as const;
 
@@ -54,41 +55,9 @@ function scoreBlock(name: string, finding: Finding): HTMLElement {
       make("h3", {}, name),
       make("span", { class: "value", "data-class": name }, score.toFixed(3)),
     ),
-    axis(score, finding.folds?.[name] ?? [], interval, points) as unknown as HTMLElement,
+    scoreAxis(score, finding.folds?.[name] ?? [], interval, points) as unknown as HTMLElement,
     make("p", { class: "quiet small range" }, range === "" ? "" : `95 % over folds: ${range}`),
   );
-}
-
-/** Scores on an axis from 0 to 1: folds as dots, the interval as a bar, the ensemble as a line, operating points. */
-function axis(
-  score: number,
-  folds: number[],
-  interval: [number, number] | null,
-  points: Record<string, number>,
-): SVGSVGElement {
-  const at = (value: number): number => 6 + 268 * value;
-  const label = `Score ${score.toFixed(3)}; folds ${folds.map((fold) => fold.toFixed(3)).join(", ")}`;
-  const parts: SVGElement[] = [
-    draw("line", { x1: at(0), x2: at(1), y1: 16, y2: 16, class: "axis" }),
-    ...[0, 0.25, 0.5, 0.75, 1].map((tick) => draw("line", { x1: at(tick), x2: at(tick), y1: 16, y2: 20, class: "axis" })),
-    ...Object.entries(points).map(([name, value]) =>
-      draw(
-        "g",
-        { class: "point" },
-        draw("line", { x1: at(value), x2: at(value), y1: 6, y2: 22 }),
-        draw("title", {}, `operating point ${name}: ${value.toFixed(3)}`),
-        draw("text", { x: at(value), y: 31, "text-anchor": "middle" }, name),
-      ),
-    ),
-  ];
-  if (interval !== null) {
-    const [low, high] = interval;
-    parts.push(draw("rect", { x: at(low), width: Math.max(2, at(high) - at(low)), y: 12, height: 8, rx: 2, class: "interval" }));
-  }
-  parts.push(...folds.map((fold) => draw("circle", { cx: at(fold), cy: 16, r: 3, class: "fold" })));
-  parts.push(draw("line", { x1: at(score), x2: at(score), y1: 7, y2: 25, class: "ensemble" }));
-  const height = Object.keys(points).length > 0 ? 34 : 26;
-  return draw("svg", { viewBox: `0 0 280 ${height}`, role: "img", "aria-label": label, class: "axis-plot" }, ...parts);
 }
 
 function details(finding: Finding): HTMLElement {

@@ -23,10 +23,11 @@ class Page {
   constructor() {
     this.worklist = new Worklist((number) => void this.open(number));
     const [image, overlay] = ["image", "overlay"].map((id) => find(id) as HTMLCanvasElement);
-    this.viewer = new Viewer(find("stage"), image, overlay, ({ zoom, low, high, isInverted }) => {
+    this.viewer = new Viewer(find("stage"), image, overlay, ({ zoom, low, high, isInverted, quarters }) => {
       const level = `window ${percent(high - low)} at ${percent((low + high) / 2)}`;
+      const turn = quarters === 0 ? "" : `  ·  turned ${90 * quarters}°`;
       const shown = this.opened?.image === null || this.opened === null;
-      find("state").textContent = shown ? "" : `${Math.round(100 * zoom)} %  ·  ${level}`;
+      find("state").textContent = shown ? "" : `${Math.round(100 * zoom)} %  ·  ${level}${turn}`;
       find("invert").setAttribute("aria-pressed", String(isInverted));
     });
     this.connect();
@@ -146,6 +147,9 @@ class Page {
       invert: () => {
         this.viewer.invert();
       },
+      turn: () => {
+        this.viewer.turn();
+      },
       reset: () => {
         this.viewer.reset();
       },
@@ -232,7 +236,10 @@ class Page {
       key(["i"], "I", "Invert", () => {
         this.viewer.invert();
       }),
-      key(["r"], "R", "Window, polarity and place as at first", () => {
+      key(["t"], "T", "Turn by 90 degrees", () => {
+        this.viewer.turn();
+      }),
+      key(["r"], "R", "Window, polarity, turn and place as at first", () => {
         this.viewer.reset();
       }),
       key(["delete"], "Delete", "Remove the image from the worklist", () => {

@@ -2,7 +2,7 @@
 
 import { unzipSync } from "fflate";
 
-import type { Finding, Maps } from "../inference/finding";
+import { emptyFinding, type Finding, type Maps } from "../inference/finding";
 import type { ToneCurve } from "../reading/radiograph";
 import { readNpy } from "./npy";
 import {
@@ -136,32 +136,9 @@ export class ServiceSource implements FindingSource {
 
   /** What is shown of an image that is not screened yet. */
   private pending(number: number): OpenedImage {
-    const finding = { ...EMPTY, input: `image ${number}`, model: this.model };
-    return { finding, image: null, maps: null };
+    return { finding: emptyFinding(`image ${number}`, "waiting", this.model), image: null, maps: null };
   }
 }
-
-const EMPTY = {
-  schema: "cxrnet.finding/2",
-  identifiers: null,
-  status: "waiting",
-  reasons: [],
-  corrections: [],
-  warnings: [],
-  scores: null,
-  calibrated: false,
-  operating_points: {},
-  folds: null,
-  spread: null,
-  interval: null,
-  conformal_set: null,
-  uncertain: null,
-  uncertainty_reason: null,
-  lung_area_fraction: null,
-  radiograph: null,
-  timing_ms: {},
-  notice: "",
-} as const;
 
 /** Asks again where the service is busy or takes no more files in this minute. */
 async function patiently(ask: () => Promise<Response>): Promise<Response> {

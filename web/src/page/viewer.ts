@@ -1,11 +1,21 @@
-/** The image view: places a image on the screen, and follows pointer, wheel and touch. */
+/** The image view: places an image on the screen, and follows pointer, wheel and touch. */
 
-import { buildPyramid, firstWindow, type Level } from "../view/pyramid";
+import { buildPyramid, firstWindow, turnImage, type Level } from "../view/pyramid";
 import { drawOverlay, paintOverlay, type Shown } from "../view/overlay";
 import { createRenderer, type Placement, type Renderer } from "../view/renderer";
 import type { DeepImage } from "./source";
 
 export type Tool = "window" | "pan";
+
+/** How the image is shown; low and high are of the window. */
+export interface ViewState {
+  zoom: number;
+  low: number;
+  high: number;
+  isInverted: boolean;
+  /** Turned clockwise. */
+  quarters: number;
+}
 
 const CLOSEST = 16;
 
@@ -13,7 +23,10 @@ export class Viewer {
   tool: Tool = "window";
   private renderer: Renderer;
   private levels: Level[] = [];
+  /** As it was read, and as it is turned. */
+  private upright: DeepImage | null = null;
   private image: DeepImage | null = null;
+  private quarters = 0;
   private scale = 1;
   /** Of the image, at the middle of the view. */
   private centre = { x: 0, y: 0 };
@@ -28,7 +41,7 @@ export class Viewer {
     private readonly stage: HTMLElement,
     private canvas: HTMLCanvasElement,
     private readonly overlay: HTMLCanvasElement,
-    private readonly report: (state: { zoom: number; low: number; high: number; isInverted: boolean }) => void,
+    private readonly report: (state: ViewState) => void,
   ) {
     this.renderer = createRenderer(canvas, false);
     canvas.addEventListener("webglcontextlost", (event) => {
@@ -54,13 +67,10 @@ export class Viewer {
     return this.renderer.kind;
   }
 
-  /** Shows a image as its file wants it shown, fitted into the view; null shows none. */
+  /** Shows an image as its file wants it shown, fitted into the view; null shows none. */
   show(image: DeepImage | null): void {
-    this.image = image;
+    this.upright = image;
     this.shown = null;
-    this.levels = image === null ? [] : buildPyramid(image);
-    if (image !== null && Math.max(image.height, image.width) > this.renderer.longestSide) this.useCanvas();
-    this.renderer.setImage(this.levels);
     this.reset();
   }
 
@@ -69,11 +79,16 @@ export class Viewer {
     this.draw();
   }
 
-  /** Window, polarity and place as at first. */
+  /** Window, polarity, turn and place as at first. */
   reset(): void {
-    if (this.image !== null) this.range = firstWindow(this.image);
+    if (this.upright !== null) this.range = firstWindow(this.upright);
     this.isInverted = false;
-    this.fit();
+    this.turnTo(0);
+  }
+
+  /** Turn by a quarter, clockwise. */
+  turn(): void {
+    this.turnTo((this.quarters + 1) % 4);
   }
 
   fit(): void {
@@ -115,6 +130,18 @@ export class Viewer {
     return canvas;
   }
 
+  private turnTo(quarters: number): void {
+    const turned = this.upright === null ? null : turnImage(this.upright, quarters);
+    this.quarters = quarters;
+    if (turned !== this.image) {
+      this.image = turned;
+      this.levels = turned === null ? [] : buildPyramid(turned);
+      if (turned !== null && Math.max(turned.height, turned.width) > this.renderer.longestSide) this.useCanvas();
+      this.renderer.setImage(this.levels);
+    }
+    this.fit();
+  }
+
   private useCanvas(): void {
     const fresh = this.canvas.cloneNode() as HTMLCanvasElement;
     this.canvas.replaceWith(fresh);
@@ -139,7 +166,7 @@ export class Viewer {
     const left = width / 2 - this.centre.x * this.scale;
     const top = height / 2 - this.centre.y * this.scale;
     const [low, high] = this.range;
-    return { scale: this.scale, left, top, low, high, isInverted: this.isInverted };
+    return { scale: this.scale, left, top, low, high, isInverted: this.isInverted, quarters: this.quarters };
   }
 
   private draw(): void {
@@ -150,7 +177,8 @@ export class Viewer {
       const nothing: Shown = { heat: null, opacity: 0, outline: null, height: 1, width: 1 };
       drawOverlay(this.overlay, this.shown ?? nothing, placement);
       const [low, high] = this.range;
-      this.report({ zoom: this.scale / window.devicePixelRatio, low, high, isInverted: this.isInverted });
+      const { isInverted, quarters } = this;
+      this.report({ zoom: this.scale / window.devicePixelRatio, low, high, isInverted, quarters });
     });
   }
 

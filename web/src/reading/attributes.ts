@@ -2,12 +2,16 @@
 
 import type { DataSet, Element } from "dicom-parser";
 
+import { isUnknown, presentable, type Terms } from "./defined_terms";
 import { fault } from "./faults";
 import { general } from "./radiograph";
 
 const NAMES = {
+  SpecificCharacterSet: ["x00080005", "Specific Character Set"],
   Modality: ["x00080060", "Modality"],
   PresentationIntentType: ["x00080068", "Presentation Intent Type"],
+  CodeMeaning: ["x00080104", "Code Meaning"],
+  AnatomicRegionSequence: ["x00082218", "Anatomic Region Sequence"],
   BodyPartExamined: ["x00180015", "Body Part Examined"],
   EstimatedRadiographicMagnificationFactor: ["x00181114", "Estimated Radiographic Magnification Factor"],
   ImagerPixelSpacing: ["x00181164", "Imager Pixel Spacing"],
@@ -35,6 +39,7 @@ const NAMES = {
   LUTDescriptor: ["x00283002", "LUT Descriptor"],
   LUTData: ["x00283006", "LUT Data"],
   VOILUTSequence: ["x00283010", "VOI LUT Sequence"],
+  ViewCodeSequence: ["x00540220", "View Code Sequence"],
   PresentationLUTShape: ["x20500020", "Presentation LUT Shape"],
   FloatPixelData: ["x7fe00008", "Float Pixel Data"],
   DoubleFloatPixelData: ["x7fe00009", "Double Float Pixel Data"],
@@ -43,7 +48,7 @@ const NAMES = {
 
 export type Keyword = keyof typeof NAMES;
 
-export const KEPT: readonly Keyword[] = [
+const KEPT: readonly Keyword[] = [
   "Modality",
   "BodyPartExamined",
   "ViewPosition",
@@ -51,14 +56,13 @@ export const KEPT: readonly Keyword[] = [
   "PresentationIntentType",
   "PatientOrientation",
   "BurnedInAnnotation",
+  "AnatomicRegionSequence",
+  "ViewCodeSequence",
 ];
-
-/** The words that each kept attribute may hold, from `cxrnet.imaging.defined_terms`. */
-export type Terms = Readonly<Record<string, readonly string[]>>;
-
-/** What stands in the place of an unknown value. */
-const UNKNOWN = "UNKNOWN TERM";
-const ORIENTATION = /^[APHFLR]{1,3}$/;
+const MOST_ITEMS = 4;
+const LONGEST_TEXT = 256;
+/** Representations of text; UN is text where the standard says so. */
+const TEXTS = "AE AS CS DS IS LO LT PN SH ST UC UN UR UT".split(" ");
 
 const BINARY: ReadonlySet<Keyword> = new Set([
   "SamplesPerPixel",
@@ -142,25 +146,37 @@ export function code(dataset: DataSet, keyword: Keyword): string {
   return parts.every((part) => CODE_STRING.test(part)) ? parts.join("\\") : "?";
 }
 
-/** The attributes that a radiograph carries along; a value that is no known term is left out, with a warning. */
+/** The attributes that a radiograph carries along, as `presentable` shows them, and a warning for each unknown one. */
 export function keptTags(dataset: DataSet, terms: Terms, warnings: string[]): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const keyword of KEPT) {
-    const text = code(dataset, keyword);
-    if (text === "?") warnings.push(`${label(keyword)} is not a code string and was left out`);
-    else if (text !== "" && !isKnown(keyword, text, terms)) {
-      warnings.push(`${label(keyword)} holds no known term, and what it holds was left out`);
-      kept[keyword] = UNKNOWN;
-    } else if (text !== "") kept[keyword] = text;
+    const shown = presentable(keyword, text(dataset, keyword), terms);
+    if (isUnknown(shown)) warnings.push(`${label(keyword)} holds no known term; it says nothing about the image`);
+    if (shown !== "") kept[keyword] = shown;
   }
   return kept;
 }
 
-function isKnown(keyword: Keyword, text: string, terms: Terms): boolean {
-  const parts = text.split("\\").map((part) => part.trim().toUpperCase());
-  const isWord = (part: string): boolean =>
-    keyword === "PatientOrientation" ? ORIENTATION.test(part) : (terms[keyword] ?? []).includes(part);
-  return parts.every((part) => part === "" || isWord(part));
+/** The text of an attribute, several values joined by a backslash; of a sequence of codes their meanings. */
+function text(dataset: DataSet, keyword: Keyword): string {
+  const found = element(dataset, keyword);
+  if (found === undefined) return "";
+  let parts: string[];
+  if (found.items !== undefined) {
+    const isUtf8 = dataset.string(NAMES.SpecificCharacterSet[0])?.trim() === "ISO_IR 192";
+    parts = found.items.slice(0, MOST_ITEMS).map((item) => meaning(item.dataSet, isUtf8));
+  } else if (found.vr !== undefined && !TEXTS.includes(found.vr)) return "";
+  else parts = (dataset.string(NAMES[keyword][0]) ?? "").split("\\");
+  return parts.map((part) => part.trim()).join("\\").slice(0, LONGEST_TEXT);
+}
+
+/** The meaning of a code; letters of other character sets than these two are lost, and none is in a known term. */
+function meaning(item: DataSet | undefined, isUtf8: boolean): string {
+  if (item === undefined) return "";
+  const found = element(item, "CodeMeaning");
+  if (found === undefined) return "";
+  const bytes = bytesOf(item).subarray(found.dataOffset, found.dataOffset + found.length);
+  return new TextDecoder(isUtf8 ? "utf-8" : "latin1").decode(bytes).replace(/[\0 ]+$/, "");
 }
 
 /**

@@ -3,8 +3,9 @@
 import dicomParser, { type DataSet } from "dicom-parser";
 import { inflateSync } from "fflate";
 
-import { code, element, integer, keptTags, label, numbers, spacing, type Terms } from "./attributes";
+import { code, element, integer, keptTags, label, numbers, spacing } from "./attributes";
 import type { Codecs } from "./codecs";
+import type { Terms } from "./defined_terms";
 import { fault, LIMITS } from "./faults";
 import { PIXEL_KEYWORDS, readFrame } from "./frame";
 import { applyModality, findPadding, isInverted, isUneven } from "./greyscale";

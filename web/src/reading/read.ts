@@ -1,6 +1,6 @@
 /** Any file to a radiograph; the first bytes decide, not the name. */
 
-import type { Terms } from "./attributes";
+import type { Terms } from "./defined_terms";
 import type { Codecs } from "./codecs";
 import { isDicom, readDicom } from "./dicom";
 import { fault, LIMITS } from "./faults";

@@ -1,4 +1,4 @@
-/** What is drawn over a image: a heat map in colours, and the outline of the lungs as a line. */
+/** What is drawn over an image: a heat map in colours, and the outline of the lungs as a line. */
 
 import type { HeatMap } from "../inference/heatmap";
 import { colourTable, type Scale } from "./colour";
@@ -53,7 +53,7 @@ export interface Shown {
   heat: HTMLCanvasElement | null;
   opacity: number;
   outline: Path2D | null;
-  /** Of the image, in pixels. */
+  /** Of the image as it was read, in pixels. */
   height: number;
   width: number;
 }
@@ -68,17 +68,24 @@ export function drawOverlay(canvas: HTMLCanvasElement, shown: Shown, placement: 
 
 /** The same on a canvas that already shows the image. */
 export function paintOverlay(context: CanvasRenderingContext2D, shown: Shown, placement: Placement): void {
-  const { scale, left, top } = placement;
+  const { scale, left, top, quarters } = placement;
   const [width, height] = [shown.width * scale, shown.height * scale];
+  const isAcross = quarters % 2 === 1;
+  const matrix = new DOMMatrix()
+    .translate(left + (isAcross ? height : width) / 2, top + (isAcross ? width : height) / 2)
+    .rotate(90 * quarters)
+    .translate(-width / 2, -height / 2);
   if (shown.heat !== null) {
+    context.setTransform(matrix);
     context.globalAlpha = shown.opacity;
     context.imageSmoothingQuality = "high";
-    context.drawImage(shown.heat, left, top, width, height);
+    context.drawImage(shown.heat, 0, 0, width, height);
     context.globalAlpha = 1;
+    context.resetTransform();
   }
   if (shown.outline !== null) {
     const placed = new Path2D();
-    placed.addPath(shown.outline, new DOMMatrix([width, 0, 0, height, left, top]));
+    placed.addPath(shown.outline, matrix.scale(width, height));
     context.lineJoin = "round";
     for (const [colour, thickness] of [
       ["rgba(0, 0, 0, 0.55)", 3.5],

@@ -65,6 +65,17 @@ function filledWindow(values: Uint16Array): [number, number] {
   return high > low ? [low, high] : [0, 65535];
 }
 
+/** The image turned clockwise by so many quarters. */
+export function turnImage(image: DeepImage, quarters: number): DeepImage {
+  if (quarters % 4 === 0) return image;
+  const { values, height, width } = image;
+  const turned = new Uint16Array(values.length);
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) turned[column * height + height - 1 - row] = values[at++];
+  }
+  return turnImage({ ...image, values: turned, height: width, width: height }, quarters - 1);
+}
+
 function halve({ values, height, width }: Level): Level {
   const [rows, columns] = [height >> 1, width >> 1];
   const halved = new Uint16Array(rows * columns);

@@ -12,6 +12,8 @@ export interface Placement {
   low: number;
   high: number;
   isInverted: boolean;
+  /** Clockwise; the pixels come turned, what is drawn over them is turned by this. */
+  quarters: number;
 }
 
 export interface Renderer {
