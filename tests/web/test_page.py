@@ -101,6 +101,27 @@ def test_dragging_changes_the_window_and_reset_brings_it_back(page, images):
     assert state.inner_text() == before
 
 
+def test_turning_is_shown_and_reset_ends_it(page, images):
+    give(page, images[:1])
+    state = page.locator("#state")
+    page.keyboard.press("t")
+    state.get_by_text("turned 90°").wait_for()
+    page.locator("#turn").click()
+    state.get_by_text("turned 180°").wait_for()
+    page.keyboard.press("r")
+    state.filter(has_not_text="turned").wait_for()
+
+
+def test_an_image_stays_beside_the_next_ones(page, images):
+    give(page, images[:2])
+    page.keyboard.press("c")
+    page.keyboard.press("ArrowDown")
+    page.locator("#beside-name").get_by_text("covid 0.").wait_for()
+    page.locator("#stage-name").get_by_text("refused NOT_CHEST").wait_for()
+    page.locator("#compare").click()
+    page.locator("#beside").wait_for(state="hidden")
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_no_serious_fault_of_accessibility(chromium, page_file, images, theme):
     if not AXE.is_file():

@@ -7,11 +7,19 @@ export interface Key {
   shown: string;
   what: string;
   run: () => void;
+  /** Id of the button that does the same, if there is one. */
+  button: string | null;
+}
+
+/** A key by itself, or several that do the same. */
+export function key(shown: string, what: string, run: () => void, button: string | null = null, keys = [shown.toLowerCase()]): Key {
+  return { keys, shown, what, run, button };
 }
 
 /** Runs keys wherever the focus is, except where text is typed or an element has a use of its own for the key. */
 export function listenForKeys(keys: Key[]): void {
   const dialog = find("keys") as HTMLDialogElement;
+  for (const { button, run } of keys) if (button !== null) find(button).addEventListener("click", run);
   const open = (): void => {
     if (!dialog.open) dialog.showModal();
   };

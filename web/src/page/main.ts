@@ -4,11 +4,12 @@ import { loadAssets } from "./assets";
 import { find, make, save } from "./elements";
 import { chosenFiles, droppedFiles } from "./files";
 import { showFinding } from "./finding_panel";
-import { listenForKeys } from "./keyboard";
+import { Comparison } from "./comparison";
+import { key, listenForKeys, type Key } from "./keyboard";
 import { Overlays } from "./overlays";
 import { ServiceSource } from "./service_source";
 import type { FindingSource, Listener, NamedFile, OpenedImage } from "./source";
-import { Viewer } from "./viewer";
+import { Viewer, type Tool } from "./viewer";
 import { WorkerSource } from "./worker_source";
 import { Worklist } from "./worklist";
 
@@ -16,6 +17,7 @@ class Page {
   private opened: OpenedImage | null = null;
   private wanted: number | null = null;
   private readonly viewer: Viewer;
+  private readonly comparison: Comparison;
   private readonly worklist: Worklist;
   private overlays: Overlays | null = null;
   private source: FindingSource | null = null;
@@ -30,6 +32,7 @@ class Page {
       find("state").textContent = shown ? "" : `${Math.round(100 * zoom)} %  ·  ${level}${turn}`;
       find("invert").setAttribute("aria-pressed", String(isInverted));
     });
+    this.comparison = new Comparison(this.viewer);
     this.connect();
   }
 
@@ -51,9 +54,15 @@ class Page {
     const isService = document.documentElement.dataset["source"] === "service";
     const source = isService ? await ServiceSource.connect(listener) : new WorkerSource(await loadAssets(), listener);
     const { model } = source;
-    this.overlays = new Overlays(model, (shown) => {
-      this.viewer.setOverlay(shown);
-    });
+    this.overlays = new Overlays(
+      model,
+      (shown) => {
+        this.viewer.setOverlay(shown);
+      },
+      (shown) => {
+        this.comparison.viewer.setOverlay(shown);
+      },
+    );
     this.overlays.show(null);
     find("model").textContent = `model ${model.name} ${model.version} (${model.sha256.slice(0, 8)})`;
     find("score-heading").textContent = model.classes[0];
@@ -81,6 +90,7 @@ class Page {
     if (!isSame) this.viewer.show(opened.image);
     find("hint").hidden = opened.image !== null;
     this.overlays?.show(opened);
+    this.comparison.describe(entry.name, opened.finding);
     showFinding(entry.name, opened.finding);
     find("exports").hidden = false;
     (find("save-png") as HTMLButtonElement).disabled = opened.image === null;
@@ -102,6 +112,7 @@ class Page {
     this.opened = null;
     this.viewer.show(null);
     this.overlays?.show(null);
+    this.comparison.describe("", null);
     find("hint").hidden = false;
     find("exports").hidden = true;
     showFinding("", null);
@@ -124,6 +135,8 @@ class Page {
   }
 
   private connect(): void {
+    const saves = { "save-png": this.savePicture.bind(this), "save-json": this.saveRecord.bind(this) };
+    for (const [id, run] of Object.entries(saves)) find(id).addEventListener("click", run);
     for (const [button, input] of [
       ["add", "file-input"],
       ["add-folder", "folder-input"],
@@ -137,42 +150,9 @@ class Page {
         field.value = "";
       });
     }
-    const buttons: Record<string, () => void> = {
-      fit: () => {
-        this.viewer.fit();
-      },
-      "full-size": () => {
-        this.viewer.fullSize();
-      },
-      invert: () => {
-        this.viewer.invert();
-      },
-      turn: () => {
-        this.viewer.turn();
-      },
-      reset: () => {
-        this.viewer.reset();
-      },
-      "tool-window": () => {
-        this.useTool("window");
-      },
-      "tool-pan": () => {
-        this.useTool("pan");
-      },
-      theme: switchTheme,
-      "save-png": () => {
-        this.savePicture();
-      },
-      "save-json": () => {
-        this.saveRecord();
-      },
-      remove: () => {
-        this.remove();
-      },
-    };
-    for (const [id, run] of Object.entries(buttons)) find(id).addEventListener("click", run);
+    find("theme").addEventListener("click", switchTheme);
     this.connectDrop();
-    this.connectKeys();
+    listenForKeys(this.keys());
   }
 
   private connectDrop(): void {
@@ -197,61 +177,53 @@ class Page {
     });
   }
 
-  private connectKeys(): void {
-    const key = (keys: string[], shown: string, what: string, run: () => void): { keys: string[]; shown: string; what: string; run: () => void } => ({ keys, shown, what, run });
-    listenForKeys([
-      key(["ArrowDown", "PageDown"], "↓ Page down", "Next image", () => {
-        this.worklist.step(1);
-      }),
-      key(["ArrowUp", "PageUp"], "↑ Page up", "Previous image", () => {
-        this.worklist.step(-1);
-      }),
-      key([" "], "Space", "All overlays away, and back", () => this.overlays?.toggleAll()),
-      ...["1", "2", "3", "4", "5"].map((digit) =>
-        key([digit], digit, ["Heat map of the first class", "Of the second", "Difference, or of the third", "Of the fourth", "Of the fifth"][Number(digit) - 1], () =>
-          this.overlays?.toggleMap(Number(digit) - 1),
-        ),
-      ).slice(0, 3),
-      key(["l"], "L", "Outline of the lungs", () => this.overlays?.toggleOutline()),
-      key(["["], "[", "Heat map fainter", () => this.overlays?.changeOpacity(-5)),
-      key(["]"], "]", "Heat map stronger", () => this.overlays?.changeOpacity(5)),
-      key(["w"], "W", "Drag: window and level", () => {
-        this.useTool("window");
-      }),
-      key(["p"], "P", "Drag: move", () => {
-        this.useTool("pan");
-      }),
-      key(["f"], "F", "Fit into the view", () => {
-        this.viewer.fit();
-      }),
-      key(["o"], "O", "One pixel to one", () => {
-        this.viewer.fullSize();
-      }),
-      key(["+", "="], "+", "Closer", () => {
-        this.viewer.zoom(1.25);
-      }),
-      key(["-"], "-", "Further away", () => {
-        this.viewer.zoom(0.8);
-      }),
-      key(["i"], "I", "Invert", () => {
-        this.viewer.invert();
-      }),
-      key(["t"], "T", "Turn by 90 degrees", () => {
-        this.viewer.turn();
-      }),
-      key(["r"], "R", "Window, polarity, turn and place as at first", () => {
-        this.viewer.reset();
-      }),
-      key(["delete"], "Delete", "Remove the image from the worklist", () => {
-        this.remove();
-      }),
-    ]);
+  private keys(): Key[] {
+    const maps = ["Heat map of the first class", "Of the second", "Difference, or of the third"];
+    const step = (places: number) => (): void => {
+      this.worklist.step(places);
+    };
+    const each = (run: (viewer: Viewer) => void) => (): void => {
+      for (const viewer of [this.viewer, this.comparison.viewer]) run(viewer);
+    };
+    const use = (tool: Tool) => (): void => {
+      this.useTool(tool);
+    };
+    return [
+      key("↓ Page down", "Next image", step(1), null, ["ArrowDown", "PageDown"]),
+      key("↑ Page up", "Previous image", step(-1), null, ["ArrowUp", "PageUp"]),
+      key("Space", "All overlays away, and back", () => this.overlays?.toggleAll(), null, [" "]),
+      ...maps.map((what, at) => key(String(at + 1), what, () => this.overlays?.toggleMap(at))),
+      key("L", "Outline of the lungs", () => this.overlays?.toggleOutline(), "lungs"),
+      key("[", "Heat map fainter", () => this.overlays?.changeOpacity(-5)),
+      key("]", "Heat map stronger", () => this.overlays?.changeOpacity(5)),
+      key("W", "Drag: window and level", use("window"), "tool-window"),
+      key("P", "Drag: move", use("pan"), "tool-pan"),
+      key("F", "Fit into the view", each((viewer) => { viewer.fit(); }), "fit"),
+      key("O", "One pixel to one", each((viewer) => { viewer.fullSize(); }), "full-size"),
+      key("+", "Closer", () => { this.viewer.zoom(1.25); }, null, ["+", "="]),
+      key("-", "Further away", () => { this.viewer.zoom(0.8); }),
+      key("I", "Invert", each((viewer) => { viewer.invert(); }), "invert"),
+      key("T", "Turn by 90 degrees", each((viewer) => { viewer.turn(); }), "turn"),
+      key("R", "Window, polarity, turn and place as at first", each((viewer) => { viewer.reset(); }), "reset"),
+      key("C", "Keep the image beside the next ones, and away", () => { this.compare(); }, "compare"),
+      key("Delete", "Remove the image from the worklist", () => { this.remove(); }, "remove"),
+    ];
   }
 
-  private useTool(tool: "window" | "pan"): void {
-    this.viewer.tool = tool;
+  /** Keeps the chosen image beside those that are chosen next, or ends that. */
+  private compare(): void {
+    if (this.source === null || this.overlays === null) return;
+    const { model } = this.source;
+    const entry = this.worklist.current;
+    if (this.comparison.isOpen) this.comparison.close(this.overlays, model);
+    else if (this.opened !== null && entry !== null) this.comparison.show(entry.name, this.opened, model, this.overlays);
+    find("compare").setAttribute("aria-pressed", String(this.comparison.isOpen));
+  }
+
+  private useTool(tool: Tool): void {
+    this.viewer.tool = this.comparison.viewer.tool = tool;
     for (const each of ["window", "pan"]) find(`tool-${each}`).setAttribute("aria-pressed", String(each === tool));
-    find("stage").dataset["tool"] = tool;
+    for (const id of ["stage", "beside"]) find(id).dataset["tool"] = tool;
   }
 
   private savePicture(): void {

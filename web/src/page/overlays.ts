@@ -9,6 +9,13 @@ import type { OpenedImage, ShownModel } from "./source";
 /** Heat maps are drawn at this many times the size of the prepared image. */
 const FINER = 2;
 
+/** One image that overlays are drawn on, with the model that they are of. */
+interface Layer {
+  opened: OpenedImage;
+  model: ShownModel;
+  outline: Path2D | null;
+}
+
 export class Overlays {
   private map: number | null = null;
   private hasOutline = true;
@@ -16,16 +23,17 @@ export class Overlays {
   private hasRefusedOutline = false;
   private isHidden = false;
   private fold: number | null = null;
-  private opened: OpenedImage | null = null;
+  private main: Layer | null = null;
+  private beside: Layer | null = null;
   private readonly buttons: HTMLButtonElement[] = [];
   private readonly names: string[];
   private readonly slider = find("opacity") as HTMLInputElement;
   private readonly folds = find("fold") as HTMLSelectElement;
-  private outline: Path2D | null = null;
 
   constructor(
     private readonly model: ShownModel,
     private readonly changed: (shown: Shown | null) => void,
+    private readonly besideChanged: (shown: Shown | null) => void,
   ) {
     this.names = [...model.classes, ...(model.classes.length === 2 ? ["difference"] : [])];
     this.names.forEach((name, at) => {
@@ -46,16 +54,17 @@ export class Overlays {
     this.slider.addEventListener("input", () => {
       this.update();
     });
-    find("lungs").addEventListener("click", () => {
-      this.toggleOutline();
-    });
   }
 
   show(opened: OpenedImage | null): void {
-    this.opened = opened;
     this.hasRefusedOutline = false;
-    const maps = opened?.maps ?? null;
-    this.outline = maps === null ? null : outlineLungs(maps.lungProbability, maps.height, maps.width);
+    this.main = opened === null ? null : layerOf(opened, this.model);
+    this.update();
+  }
+
+  /** The same overlays on a second image, or on that of a second model; null ends it. */
+  showBeside(opened: OpenedImage | null, model: ShownModel): void {
+    this.beside = opened === null ? null : layerOf(opened, model);
     this.update();
   }
 
@@ -67,8 +76,8 @@ export class Overlays {
   }
 
   toggleOutline(): void {
-    const isShown = !this.isOutlined;
-    if (this.opened?.finding.status === "scored") this.hasOutline = isShown;
+    const isShown = !this.isOutlined(this.main);
+    if (this.main?.opened.finding.status === "scored") this.hasOutline = isShown;
     else this.hasRefusedOutline = isShown;
     this.isHidden = false;
     this.update();
@@ -85,41 +94,44 @@ export class Overlays {
     this.update();
   }
 
-  private get isOutlined(): boolean {
-    const isScored = this.opened?.finding.status === "scored";
+  private isOutlined(layer: Layer | null): boolean {
+    const isScored = layer?.opened.finding.status === "scored";
     return !this.isHidden && (isScored ? this.hasOutline : this.hasRefusedOutline);
   }
 
   private update(): void {
-    const canMap = this.opened?.finding.status === "scored" && this.opened.maps !== null;
+    const canMap = this.main !== null && hasMaps(this.main);
     this.buttons.forEach((button, at) => {
       button.disabled = !canMap;
       button.setAttribute("aria-pressed", String(canMap && this.map === at && !this.isHidden));
     });
-    const outlined = this.isOutlined;
-    find("lungs").setAttribute("aria-pressed", String(outlined));
+    find("lungs").setAttribute("aria-pressed", String(this.isOutlined(this.main)));
     this.slider.disabled = this.folds.disabled = !canMap || this.map === null;
-    const image = this.opened?.image ?? null;
-    const heat = canMap && !this.isHidden ? this.heat() : null;
-    find("colour-bar").hidden = heat === null;
-    if (image === null) {
-      this.changed(null);
-      return;
-    }
-    const opacity = Number(this.slider.value) / 100;
-    const { height, width } = image;
-    this.changed({ heat, opacity, outline: outlined ? this.outline : null, height, width });
+    const [shown, besideShown] = [this.shown(this.main), this.shown(this.beside)];
+    find("colour-bar").hidden = (shown?.heat ?? null) === null;
+    this.changed(shown);
+    this.besideChanged(besideShown);
   }
 
-  private heat(): HTMLCanvasElement | null {
-    const maps = this.opened?.maps;
-    if (this.map === null || maps === null || maps === undefined) return null;
-    const every = heatMaps(maps, this.model.mask_threshold, this.fold, FINER);
+  private shown(layer: Layer | null): Shown | null {
+    const image = layer?.opened.image ?? null;
+    if (layer === null || image === null) return null;
+    const heat = this.isHidden ? null : this.heat(layer);
+    const opacity = Number(this.slider.value) / 100;
+    return { heat, opacity, outline: this.isOutlined(layer) ? layer.outline : null, height: image.height, width: image.width };
+  }
+
+  private heat(layer: Layer): HTMLCanvasElement | null {
+    const { maps } = layer.opened;
+    const { classes, folds, mask_threshold } = layer.model;
+    if (this.map === null || maps === null || !hasMaps(layer) || (this.fold ?? 0) >= folds) return null;
+    const every = heatMaps(maps, mask_threshold, this.fold, FINER);
     const isDifference = this.map === this.model.classes.length;
-    const map = isDifference ? difference(every) : every[this.map];
-    if (map === null) return null;
+    const isSame = classes.join() === this.model.classes.join();
+    const map = isDifference ? (isSame ? difference(every) : null) : every[classes.indexOf(this.names[this.map])];
+    if (map === null || map === undefined) return null; // the second model has no such class
     const scale = isDifference ? "diverging" : "sequential";
-    this.showBar(isDifference, scale);
+    if (layer === this.main) this.showBar(isDifference, scale);
     return colourise(map, scale);
   }
 
@@ -136,4 +148,13 @@ export class Overlays {
     find("bar-high").textContent = isDifference ? `for ${first}` : "strongest";
     find("bar-name").textContent = isDifference ? fold : `${this.names[this.map ?? 0]}, ${fold}`;
   }
+}
+
+function layerOf(opened: OpenedImage, model: ShownModel): Layer {
+  const { maps } = opened;
+  return { opened, model, outline: maps === null ? null : outlineLungs(maps.lungProbability, maps.height, maps.width) };
+}
+
+function hasMaps({ opened }: Layer): boolean {
+  return opened.finding.status === "scored" && opened.maps !== null;
 }

@@ -19,8 +19,17 @@ export interface ViewState {
 
 const CLOSEST = 16;
 
+/** The part of an image in the middle of the view, and the zoom over that of the fitted image. */
+interface Place {
+  x: number;
+  y: number;
+  zoom: number;
+}
+
 export class Viewer {
   tool: Tool = "window";
+  /** A view that shows the same part of its own image. */
+  linked: Viewer | null = null;
   private renderer: Renderer;
   private levels: Level[] = [];
   /** As it was read, and as it is turned. */
@@ -57,6 +66,7 @@ export class Viewer {
     stage.addEventListener("wheel", this.roll, { passive: false });
     stage.addEventListener("dblclick", () => {
       this.fit();
+      this.linked?.fit();
     });
     stage.addEventListener("contextmenu", (event) => {
       event.preventDefault();
@@ -94,8 +104,7 @@ export class Viewer {
   fit(): void {
     this.isFitted = true;
     if (this.image !== null) {
-      const { width, height } = this.canvas;
-      this.scale = Math.min(width / this.image.width, height / this.image.height);
+      this.scale = this.fittedScale(this.image);
       this.centre = { x: this.image.width / 2, y: this.image.height / 2 };
     }
     this.draw();
@@ -184,12 +193,33 @@ export class Viewer {
 
   private zoomBy(factor: number, x: number, y: number): void {
     if (this.image === null) return;
-    const least = 0.5 * Math.min(this.canvas.width / this.image.width, this.canvas.height / this.image.height);
+    const least = 0.5 * this.fittedScale(this.image);
     const scale = Math.min(CLOSEST, Math.max(Math.min(least, 1), this.scale * factor));
     const away = { x: x - this.canvas.width / 2, y: y - this.canvas.height / 2 };
     this.centre.x += away.x / this.scale - away.x / scale;
     this.centre.y += away.y / this.scale - away.y / scale;
     this.scale = scale;
+    this.isFitted = false;
+    this.draw();
+    this.lead();
+  }
+
+  private fittedScale(image: DeepImage): number {
+    return Math.min(this.canvas.width / image.width, this.canvas.height / image.height);
+  }
+
+  /** Moves the linked view to where this one is. */
+  private lead(): void {
+    if (this.image === null) return;
+    const { width, height } = this.image;
+    const zoom = this.scale / this.fittedScale(this.image);
+    this.linked?.follow({ x: this.centre.x / width, y: this.centre.y / height, zoom });
+  }
+
+  private follow({ x, y, zoom }: Place): void {
+    if (this.image === null) return;
+    this.scale = zoom * this.fittedScale(this.image);
+    this.centre = { x: x * this.image.width, y: y * this.image.height };
     this.isFitted = false;
     this.draw();
   }
@@ -200,6 +230,7 @@ export class Viewer {
     this.centre.y = Math.min(this.image.height, Math.max(0, this.centre.y - y / this.scale));
     this.isFitted = false;
     this.draw();
+    this.lead();
   }
 
   /** Across changes the width of the window, down its level; a whole view is the present width or so. */
