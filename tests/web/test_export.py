@@ -29,6 +29,13 @@ def test_single_file_holds_everything(covid, static):
     assert page.endswith("<script>app.js</script></body></html>")
 
 
+def test_second_model_has_files_of_its_own(covid, static):
+    page = export.render_file(covid, static, open_bundle("chest4")).decode()
+    assert json.loads(held(page, "model.json"))["other"]
+    assert json.loads(held(page, "other-model.json"))["name"] == "chest4"
+    assert held(page, "other-graph.onnx") == (open_bundle("chest4").folder / "graph.onnx").read_bytes()
+
+
 def test_policy_of_the_single_file_forbids_connections_and_names_its_script(covid, static):
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', export.render_file(covid, static).decode())[1]
     script = base64.b64encode(hashlib.sha256(b"app.js").digest()).decode()

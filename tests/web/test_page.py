@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cxrnet.model.registry import open_bundle
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.web.application import Application
+from cxrnet.web.export import export_file
 from cxrnet.web.intake import UploadLimits
 from cxrnet.web.service import Service
 from cxrnet.web.static_files import read_static
@@ -120,6 +122,23 @@ def test_an_image_stays_beside_the_next_ones(page, images):
     page.locator("#stage-name").get_by_text("refused NOT_CHEST").wait_for()
     page.locator("#compare").click()
     page.locator("#beside").wait_for(state="hidden")
+
+
+def test_second_model_shows_its_finding_beside(chromium, built, covid, images, tmp_path):
+    path = tmp_path / "two.html"
+    export_file(covid, path, other=open_bundle("chest4"))
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, offline=True)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.locator(READY).wait_for()
+    give(page, images[:1])
+    page.keyboard.press("m")
+    text = page.locator("#beside-name")
+    text.get_by_text("chest4").wait_for()
+    with Pipeline.load("chest4") as pipeline:
+        expected = pipeline.screen(images[0])
+    assert all(f"{name} {score:.3f}" in text.inner_text() for name, score in expected.scores.items())
+    context.close()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

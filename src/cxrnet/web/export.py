@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import OutputError
@@ -29,23 +30,33 @@ _HEADERS = """\
 """
 
 
-def export_file(bundle: Bundle, path: Path) -> int:
+def export_file(bundle: Bundle, path: Path, *, other: Bundle | None = None) -> int:
     """Write the page, the model and all that runs it as one HTML file and return its size in bytes.
+
+    Args:
+        bundle: The model.
+        path: Of the file.
+        other: A second model, whose findings the page shows beside those of the first.
 
     Raises:
         BundleError: The page cannot run the model.
         MissingExtraError: The page has not been built.
         OutputError: The disk cannot take it.
     """
-    content = render_file(bundle, read_static())
+    content = render_file(bundle, read_static(), other)
     write_atomic(path, content)
     return len(content)
 
 
-def export_folder(bundle: Bundle, folder: Path) -> int:
+def export_folder(bundle: Bundle, folder: Path, *, other: Bundle | None = None) -> int:
     """Write the page as a folder for a static host and return its size in bytes.
 
     With the headers in `_headers` (a form that several hosts read) the networks run on several threads.
+
+    Args:
+        bundle: The model.
+        folder: New, or of an earlier export.
+        other: A second model, whose findings the page shows beside those of the first.
 
     Raises:
         BundleError: The page cannot run the model.
@@ -54,13 +65,13 @@ def export_folder(bundle: Bundle, folder: Path) -> int:
     """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MODEL).is_file())):
         raise OutputError(f"{folder}: holds something else; choose a new folder, or one of an earlier export")
-    files = read_static() | read_graphs(bundle) | {MODEL: _model_json(bundle), "_headers": _HEADERS.encode()}
+    files = read_static() | _model_files(bundle, other) | {"_headers": _HEADERS.encode()}
     for name, content in files.items():
         write_atomic(folder / name, content)
     return sum(map(len, files.values()))
 
 
-def render_file(bundle: Bundle, static: dict[str, bytes]) -> bytes:
+def render_file(bundle: Bundle, static: dict[str, bytes], other: Bundle | None = None) -> bytes:
     """Return the single file: style and script in place, everything else as compressed data.
 
     The policy of the page names its script and style by their hashes and forbids every connection.
@@ -71,7 +82,7 @@ def render_file(bundle: Bundle, static: dict[str, bytes]) -> bytes:
         f"style-src '{_source_hash(style)}'; img-src blob: data:; connect-src 'none'; base-uri 'none'; "
         "form-action 'none'"
     )
-    data = {name: static[name] for name in INSIDE} | read_graphs(bundle) | {MODEL: _model_json(bundle)}
+    data = {name: static[name] for name in INSIDE} | _model_files(bundle, other)
     blocks = "".join(_data_block(name, content) for name, content in data.items())
     page = static["index.html"].decode()
     page = re.sub(f'{re.escape(_POLICY)}[^"]*', lambda _: _POLICY + policy, page, count=1)
@@ -100,5 +111,13 @@ def _data_block(name: str, content: bytes) -> str:
     return f'<script type="application/gzip" id="data-{name}">{packed}</script>\n'
 
 
-def _model_json(bundle: Bundle) -> bytes:
-    return json.dumps(describe_model(bundle), ensure_ascii=False, separators=(",", ":")).encode()
+def _model_files(bundle: Bundle, other: Bundle | None) -> dict[str, bytes]:
+    files = read_graphs(bundle) | {MODEL: _json(describe_model(bundle) | {"other": other is not None})}
+    if other is not None:
+        second = read_graphs(other) | {MODEL: _json(describe_model(other))}
+        files |= {f"other-{name}": content for name, content in second.items()}
+    return files
+
+
+def _json(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()

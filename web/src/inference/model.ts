@@ -49,4 +49,6 @@ export interface Model {
   gate: GateRules;
   terms: Terms;
   notice: string;
+  /** Whether the page holds a second model to compare with. */
+  other?: boolean;
 }

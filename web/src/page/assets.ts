@@ -13,9 +13,20 @@ export interface Assets {
 
 const FORMAT = 2;
 
-export async function loadAssets(): Promise<Assets> {
+/** Files that each model has of its own. */
+const OF_MODEL = ["model.json", "graph.onnx", "view.onnx"];
+
+/**
+ * The page's own files and those of a model.
+ *
+ * @param prefix Of the names of the model's files: "" for the first, "other-" for the one to compare with.
+ */
+export async function loadAssets(prefix: "" | "other-" = ""): Promise<Assets> {
   const isInline = document.getElementById("data-model.json") !== null;
-  const bytes = isInline ? inlineBytes : fetchedBytes;
+  const bytes = (name: string): Promise<ArrayBuffer> => {
+    const full = OF_MODEL.includes(name) ? prefix + name : name;
+    return isInline ? inlineBytes(full) : fetchedBytes(full);
+  };
   const model = JSON.parse(new TextDecoder().decode(await bytes("model.json"))) as Model;
   const format: number = model.format;
   if (format !== FORMAT) {

@@ -1,44 +1,79 @@
 /** A second image, or the same image under a second model, beside the one that is chosen. */
 
-import { find } from "./elements";
 import type { Finding } from "../inference/finding";
+import { find } from "./elements";
 import type { Overlays } from "./overlays";
+import type { SecondModel } from "./second_model";
 import type { OpenedImage, ShownModel } from "./source";
 import { Viewer } from "./viewer";
+
+/** The chosen image. */
+export interface Chosen {
+  number: number;
+  name: string;
+  opened: OpenedImage;
+}
 
 export class Comparison {
   readonly viewer: Viewer;
   private readonly stage = find("beside");
+  /** What is shown beside: an image that was kept, what the second model finds, or nothing. */
+  private beside: "image" | "model" | null = null;
+  private chosen: Chosen | null = null;
+  private overlays: Overlays | null = null;
+  private model: ShownModel | null = null;
+  private second: SecondModel | null = null;
 
   constructor(private readonly main: Viewer) {
     const [image, overlay] = ["beside-image", "beside-overlay"].map((id) => find(id) as HTMLCanvasElement);
     this.viewer = new Viewer(this.stage, image, overlay, () => undefined);
   }
 
-  get isOpen(): boolean {
-    return !this.stage.hidden;
+  start(model: ShownModel, overlays: Overlays, second: SecondModel | null): void {
+    [this.model, this.overlays, this.second] = [model, overlays, second];
+    find("other-model").hidden = second === null;
   }
 
-  show(name: string, opened: OpenedImage, model: ShownModel, overlays: Overlays): void {
-    this.stage.hidden = find("stage-name").hidden = false;
-    this.main.linked = this.viewer;
-    this.viewer.linked = this.main;
-    this.viewer.show(opened.image);
-    this.viewer.tool = this.main.tool;
-    overlays.showBeside(opened, model);
-    find("beside-name").textContent = caption(name, opened.finding);
+  /** Takes note of the chosen image; the second model screens it, if its findings are shown. */
+  async choose(chosen: Chosen | null): Promise<void> {
+    this.chosen = chosen;
+    find("stage-name").textContent = chosen === null ? "" : caption(chosen.name, chosen.opened.finding);
+    if (this.beside === "model") await this.showModel();
   }
 
-  /** What is beside it: the name and the finding of the chosen image, in short. */
-  describe(name: string, finding: Finding | null): void {
-    find("stage-name").textContent = finding === null ? "" : caption(name, finding);
+  /** Keeps the chosen image beside those that are chosen next, or ends that. */
+  toggleImage(): void {
+    if (this.model === null || this.chosen === null) return;
+    if (this.beside === "image") this.show(null);
+    else this.show("image", this.chosen.name, this.chosen.opened, this.model);
   }
 
-  close(overlays: Overlays, model: ShownModel): void {
-    this.stage.hidden = find("stage-name").hidden = true;
-    this.main.linked = this.viewer.linked = null;
-    this.viewer.show(null);
-    overlays.showBeside(null, model);
+  /** Shows what the second model finds in each image, or ends that. */
+  async toggleModel(): Promise<void> {
+    if (this.second === null || this.chosen === null) return;
+    if (this.beside === "model") this.show(null);
+    else await this.showModel();
+  }
+
+  private async showModel(): Promise<void> {
+    const { chosen } = this;
+    if (chosen === null || this.second === null || chosen.opened.finding.status === "waiting") return;
+    find("beside-name").textContent = `${chosen.name}\nscreening`;
+    const { opened, model } = await this.second.open(chosen.number);
+    if (this.chosen === chosen) this.show("model", chosen.name, opened, model);
+  }
+
+  private show(beside: "image" | "model" | null, name = "", opened: OpenedImage | null = null, model = this.model): void {
+    this.beside = beside;
+    const isOpen = beside !== null;
+    this.stage.hidden = find("stage-name").hidden = !isOpen;
+    this.main.linked = isOpen ? this.viewer : null;
+    this.viewer.linked = isOpen ? this.main : null;
+    this.viewer.show(opened?.image ?? null);
+    if (model !== null) this.overlays?.showBeside(opened, model);
+    find("beside-name").textContent = opened === null ? "" : caption(name, opened.finding);
+    find("compare").setAttribute("aria-pressed", String(beside === "image"));
+    find("other-model").setAttribute("aria-pressed", String(beside === "model"));
   }
 }
 

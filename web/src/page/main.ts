@@ -7,6 +7,7 @@ import { showFinding } from "./finding_panel";
 import { Comparison } from "./comparison";
 import { key, listenForKeys, type Key } from "./keyboard";
 import { Overlays } from "./overlays";
+import { SecondModel } from "./second_model";
 import { ServiceSource } from "./service_source";
 import type { FindingSource, Listener, NamedFile, OpenedImage } from "./source";
 import { Viewer, type Tool } from "./viewer";
@@ -52,7 +53,9 @@ class Page {
       },
     };
     const isService = document.documentElement.dataset["source"] === "service";
-    const source = isService ? await ServiceSource.connect(listener) : new WorkerSource(await loadAssets(), listener);
+    const assets = isService ? null : await loadAssets();
+    const own = assets === null ? null : new WorkerSource(assets, listener);
+    const source = own ?? (await ServiceSource.connect(listener));
     const { model } = source;
     this.overlays = new Overlays(
       model,
@@ -64,6 +67,7 @@ class Page {
       },
     );
     this.overlays.show(null);
+    this.comparison.start(model, this.overlays, own !== null && own.model.other === true ? new SecondModel(own) : null);
     find("model").textContent = `model ${model.name} ${model.version} (${model.sha256.slice(0, 8)})`;
     find("score-heading").textContent = model.classes[0];
     find("place").textContent = find("hint-place").textContent = `Screened ${source.place}.`;
@@ -90,7 +94,7 @@ class Page {
     if (!isSame) this.viewer.show(opened.image);
     find("hint").hidden = opened.image !== null;
     this.overlays?.show(opened);
-    this.comparison.describe(entry.name, opened.finding);
+    this.attempt(this.comparison.choose({ number, name: entry.name, opened }));
     showFinding(entry.name, opened.finding);
     find("exports").hidden = false;
     (find("save-png") as HTMLButtonElement).disabled = opened.image === null;
@@ -112,7 +116,7 @@ class Page {
     this.opened = null;
     this.viewer.show(null);
     this.overlays?.show(null);
-    this.comparison.describe("", null);
+    void this.comparison.choose(null);
     find("hint").hidden = false;
     find("exports").hidden = true;
     showFinding("", null);
@@ -205,19 +209,10 @@ class Page {
       key("I", "Invert", each((viewer) => { viewer.invert(); }), "invert"),
       key("T", "Turn by 90 degrees", each((viewer) => { viewer.turn(); }), "turn"),
       key("R", "Window, polarity, turn and place as at first", each((viewer) => { viewer.reset(); }), "reset"),
-      key("C", "Keep the image beside the next ones, and away", () => { this.compare(); }, "compare"),
+      key("C", "Keep the image beside the next ones, and away", () => { this.comparison.toggleImage(); }, "compare"),
+      key("M", "What the second model finds, and away", () => { this.attempt(this.comparison.toggleModel()); }, "other-model"),
       key("Delete", "Remove the image from the worklist", () => { this.remove(); }, "remove"),
     ];
-  }
-
-  /** Keeps the chosen image beside those that are chosen next, or ends that. */
-  private compare(): void {
-    if (this.source === null || this.overlays === null) return;
-    const { model } = this.source;
-    const entry = this.worklist.current;
-    if (this.comparison.isOpen) this.comparison.close(this.overlays, model);
-    else if (this.opened !== null && entry !== null) this.comparison.show(entry.name, this.opened, model, this.overlays);
-    find("compare").setAttribute("aria-pressed", String(this.comparison.isOpen));
   }
 
   private useTool(tool: Tool): void {

@@ -8,7 +8,7 @@ import { Recent, type Download, type Entry, type FindingSource, type Listener, t
 
 /** Time after which an image fails and the worker is restarted. */
 const LONGEST_MS = 60_000;
-/** Films whose pixels stay in memory. */
+/** Images whose pixels stay in memory. */
 const KEPT_IMAGES = 6;
 
 interface Job {
@@ -79,6 +79,20 @@ export class WorkerSource implements FindingSource {
       this.listener.changed(this.entry(number));
     }
     await this.next();
+  }
+
+  /** The file of an image, as it was given. */
+  file(number: number): NamedFile | undefined {
+    return this.files.get(number);
+  }
+
+  /** What is found in a file that stays out of the worklist. */
+  async screen(file: NamedFile): Promise<OpenedImage> {
+    const number = this.lastNumber + 1;
+    await this.add([file]);
+    const opened = await this.open(number);
+    await this.remove(number);
+    return opened;
   }
 
   open(number: number): Promise<OpenedImage> {
