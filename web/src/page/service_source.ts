@@ -140,13 +140,16 @@ export class ServiceSource implements FindingSource {
   }
 }
 
-/** Asks again where the service is busy or takes no more files in this minute. */
+/** Status of a service that cannot be reached, for example while it starts again. */
+const UNREACHABLE = 0;
+
+/** Asks again where the service is busy, takes no more files in this minute, or does not answer. */
 async function patiently(ask: () => Promise<Response>): Promise<Response> {
   for (let left = PATIENCE; ; left--) {
     try {
       return await ask();
     } catch (error) {
-      const isBusy = error instanceof ServiceError && (error.status === 429 || error.status === 503);
+      const isBusy = error instanceof ServiceError && [429, 503, UNREACHABLE].includes(error.status);
       if (!isBusy || left === 0) throw error;
       await new Promise((resolve) => window.setTimeout(resolve, 2000));
     }
@@ -164,7 +167,9 @@ class ServiceError extends Error {
 
 /** An answer of the service; what it refuses is thrown in its own words. */
 async function request(path: string, options: RequestInit = {}): Promise<Response> {
-  const response = await fetch(`${API}/${path}`, { ...options, headers: { "X-Requested-With": "cxrnet" } });
+  const response = await fetch(`${API}/${path}`, { ...options, headers: { "X-Requested-With": "cxrnet" } }).catch(() => {
+    throw new ServiceError(UNREACHABLE, "the service does not answer; start it again");
+  });
   if (response.ok) return response;
   const answer = (await response.json().catch(() => null)) as { detail?: string } | null;
   throw new ServiceError(response.status, answer?.detail ?? `the service answered with status ${response.status}`);
