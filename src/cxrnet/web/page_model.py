@@ -54,7 +54,11 @@ def _terms() -> dict[str, Any]:
         "radiography": defined_terms.RADIOGRAPHY,
     }
     whole = {keyword: sorted(values) for keyword, values in defined_terms.WHOLE_VALUES.items()}
-    return {"whole_values": whole, **{name: sorted(values) for name, values in words.items()}}
+    return {
+        "unknown": defined_terms.UNKNOWN,
+        "whole_values": whole,
+        **{name: sorted(values) for name, values in words.items()},
+    }
 
 
 def describe_gate(bundle: Bundle) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 /** Whether an image may be given a score at all, and whether the score comes with a warning: `cxrnet.screening.gate`. */
 
-import { isOtherPart, isUnknown, plane, projection, type Terms } from "../reading/defined_terms";
+import { isOtherPart, plane, projection, type Terms } from "../reading/defined_terms";
 import type { Radiograph } from "../reading/radiograph";
 import { checkClipping, checkContrast } from "./gate_pixels";
 import type { Maps, Reason } from "./finding";
@@ -48,7 +48,7 @@ function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
   const warnings: Reason[] = [];
   const text = (keyword: string): string => tags[keyword] ?? "";
   const modality = text("Modality").trim().toUpperCase();
-  if (modality !== "" && !isUnknown(modality) && !terms.radiography.includes(modality)) {
+  if (modality !== "" && text("Modality") !== terms.unknown && !terms.radiography.includes(modality)) {
     refusals.push({ code: "NOT_CHEST", text: `modality is ${modality} (0008,0060); a chest radiograph is CR or DX` });
   }
   for (const [keyword, name, tag] of PARTS) {

@@ -2,7 +2,7 @@
 
 import type { DataSet, Element } from "dicom-parser";
 
-import { isUnknown, presentable, type Terms } from "./defined_terms";
+import { presentable, type Terms } from "./defined_terms";
 import { fault } from "./faults";
 import { general } from "./radiograph";
 
@@ -151,7 +151,7 @@ export function keptTags(dataset: DataSet, terms: Terms, warnings: string[]): Re
   const kept: Record<string, string> = {};
   for (const keyword of KEPT) {
     const shown = presentable(keyword, text(dataset, keyword), terms);
-    if (isUnknown(shown)) warnings.push(`${label(keyword)} holds no known term; it says nothing about the image`);
+    if (shown === terms.unknown) warnings.push(`${label(keyword)} holds no known term; it says nothing about the image`);
     if (shown !== "") kept[keyword] = shown;
   }
   return kept;

@@ -10,30 +10,24 @@ export interface Terms {
   frontal: readonly string[];
   decubitus: readonly string[];
   radiography: readonly string[];
+  /** What stands for a value without a known term. */
+  unknown: string;
 }
 
-const SHOWN_LETTERS = 3;
-/** What follows the first letters of a value that is not shown in full. */
-const CUT = "...";
 const ORIENTATION = /^[APHFLR]{1,3}$/; // PS3.3 C.7.6.1.1.1, of a biped
 
-/** What may be shown of the value of an attribute: its known terms; of an unknown value the first letters. */
+/** What may be shown of the value of an attribute: its known terms, or `unknown`; "" where it is empty. */
 export function presentable(keyword: string, text: string, terms: Terms): string {
   if (keyword === "PatientOrientation") {
     const parts = text.split("\\").map((part) => part.trim().toUpperCase());
-    return parts.every((part) => part === "" || ORIENTATION.test(part)) ? parts.join("\\") : cut(text);
+    return parts.every((part) => part === "" || ORIENTATION.test(part)) ? parts.join("\\") : unknown(text, terms);
   }
   if (keyword in terms.whole_values) {
     const value = text.trim().toUpperCase();
-    return terms.whole_values[keyword].includes(value) ? value : cut(text);
+    return terms.whole_values[keyword].includes(value) ? value : unknown(text, terms);
   }
   const known = words(text).filter((word) => terms.known.includes(word) || /^[0-9]$/.test(word));
-  return known.length > 0 ? known.join(" ") : cut(text);
-}
-
-/** Whether `presentable` found no known term in a value. */
-export function isUnknown(shown: string): boolean {
-  return shown.endsWith(CUT);
+  return known.length > 0 ? known.join(" ") : unknown(text, terms);
 }
 
 /** Whether a text names another part of the body than the chest. */
@@ -65,7 +59,6 @@ function words(text: string): string[] {
   return plain.replace(/\b([AP])[./-]([AP])\b/g, "$1$2").match(/[A-Z]+|[0-9]+/g) ?? [];
 }
 
-function cut(text: string): string {
-  const letters = words(text).join("").slice(0, SHOWN_LETTERS);
-  return letters === "" ? "" : letters + CUT;
+function unknown(text: string, terms: Terms): string {
+  return words(text).length > 0 ? terms.unknown : "";
 }
