@@ -47,6 +47,12 @@ def serve(
         _LIMITS.min_free_bytes // MIB, min=0, help="Reject images below this free disk space (MiB)."
     ),
     max_per_minute: int = typer.Option(3000, min=1, help="Maximum number of files per minute."),
+    dicomweb: str | None = typer.Option(
+        None, help="DICOMweb server to fetch studies from; credentials as for `pacs`.", show_default=False
+    ),
+    ca: Path | None = typer.Option(
+        None, help="CA bundle (PEM) for that server, instead of the system's.", show_default=False
+    ),
     keep_days: float = typer.Option(30.0, min=0, help="Days to keep finished images."),
     show_identifiers: bool = typer.Option(False, "--show-identifiers", help="Show patient ID and UIDs in findings."),
 ) -> None:
@@ -64,6 +70,7 @@ def serve(
     from cxrnet.web.intake import UploadLimits
     from cxrnet.web.service import Service, default_spool
     from cxrnet.web.static_files import read_static
+    from cxrnet.web.studies import Studies
 
     is_local = is_loopback(host)
     if not is_local and not allow_host:
@@ -80,13 +87,16 @@ def serve(
         free_bytes=min_free_mb * MIB,
         per_minute=max_per_minute,
     )
+    studies = None if dicomweb is None else Studies(dicomweb, authorities=ca)
     threads = max(1, cpu_count() // jobs)
     configure_logging()
     with (
         Pipeline.load(bundle, threads=threads, identifiers=show_identifiers) as pipeline,
         Service(spool or default_spool(), pipeline, jobs=jobs, limits=limits, keep_days=keep_days) as service,
     ):
-        application = Application(service, static, hosts=allow_host, token=token, is_encrypted=tls_cert is not None)
+        application = Application(
+            service, static, hosts=allow_host, token=token, is_encrypted=tls_cert is not None, studies=studies
+        )
         _run(application.guarded, service, host, port, tls_cert, tls_key)
 
 

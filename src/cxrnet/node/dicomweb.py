@@ -148,8 +148,16 @@ class DICOMwebServer:
         """Fetch an instance into `folder/<study>/<instance>.dcm`, named by the digests of their UIDs.
 
         Raises:
-            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD, NOT_DICOM.
+            PacsError: As of `fetch_file`.
             OutputError: The disk cannot take it.
+        """
+        write_atomic(folder / digest(instance.study) / f"{digest(instance.instance)}.dcm", self.fetch_file(instance))
+
+    def fetch_file(self, instance: Instance) -> bytes:
+        """Return an instance as a DICOM file.
+
+        Raises:
+            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD, NOT_DICOM.
         """
         dataset, content = self.fetch(instance), io.BytesIO()
         try:
@@ -160,7 +168,7 @@ class DICOMwebServer:
         except Exception as error:  # its text can quote values
             problem = f"sent an invalid DICOM file ({type(error).__name__})"
             raise self._error("NOT_DICOM", problem, "export it there in another way") from error
-        write_atomic(folder / digest(instance.study) / f"{digest(instance.instance)}.dcm", content.getvalue())
+        return content.getvalue()
 
     def _pages(self, search: Any, filters: dict[str, str], *where: str) -> Iterator[dict[str, Any]]:
         """Yield matches, page by page until one brings nothing new: servers cut pages short, or know no `offset`."""

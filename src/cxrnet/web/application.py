@@ -21,9 +21,10 @@ from cxrnet.web.openapi import describe_api, describe_page
 from cxrnet.web.results import LAYOUT, MAPS, PIXELS
 from cxrnet.web.security import LOGIN, Gatekeeper
 from cxrnet.web.service import Service
+from cxrnet.web.studies import Studies
 
 API = "/api/v1"
-_LOGIN_BYTES = 4096
+_SHORT_BYTES = 4096
 _KINDS = {"app.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8"}
 _LOGIN_PAGE = (
     '<!doctype html><html lang="en" data-theme="dark"><meta charset="utf-8"><title>cxrnet</title>'
@@ -43,6 +44,7 @@ class Application:
         hosts: Names by which it may be asked, in addition to those of loopback.
         token: What a client must know; None asks for none.
         is_encrypted: Whether it is asked over TLS.
+        studies: Where studies are fetched from; None fetches none.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class Application:
         hosts: Collection[str] = (),
         token: str | None = None,
         is_encrypted: bool = False,
+        studies: Studies | None = None,
     ) -> None:
-        self._service, self._static = service, static
+        self._service, self._static, self._studies = service, static, studies
         self._watcher = Watcher(service)
         self._page = _service_page(static["index.html"])
         routes = Starlette(
@@ -66,6 +69,7 @@ class Application:
                 Route(f"{API}/docs", self._answer_docs),
                 Route(f"{API}/model", self._answer_model),
                 Route(f"{API}/events", self._answer_events),
+                Route(f"{API}/studies", self._answer_studies, methods=["POST"]),
                 Route(f"{API}/images", self._answer_images, methods=["GET", "POST"]),
                 Route(f"{API}/images/{{number:int}}", self._answer_image, methods=["GET", "DELETE"]),
                 Route(f"{API}/images/{{number:int}}/finding.json", self._answer_finding),
@@ -88,11 +92,7 @@ class Application:
         if request.method == "GET":
             return HTMLResponse(_LOGIN_PAGE.format(""))
         self._service.rate.take()
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _LOGIN_BYTES:
-                raise HTTPException(413, "the form is too large; send the token alone")
+        body = await _short_body(request)
         given = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0]
         cookie = self.guarded.log_in(given)
         if cookie is None:
@@ -107,7 +107,18 @@ class Application:
         return HTMLResponse(describe_page(describe_api()))
 
     async def _answer_model(self, request: Request) -> Response:
-        return JSONResponse(self._service.model)
+        return JSONResponse(self._service.model | {"archive": None if self._studies is None else self._studies.name})
+
+    async def _answer_studies(self, request: Request) -> Response:
+        if self._studies is None:
+            raise HTTPException(404, "no DICOMweb server is known; start the service with --dicomweb")
+        try:
+            asked = json.loads(await _short_body(request))
+        except ValueError:
+            asked = None
+        study = asked.get("study") if isinstance(asked, dict) else None
+        entries = await asyncio.to_thread(self._studies.fetch, study, self._service)
+        return JSONResponse({"images": [entry.record() for entry in entries]}, status_code=201)
 
     async def _answer_events(self, request: Request) -> Response:
         if self._watcher.is_full:
@@ -185,6 +196,15 @@ class Application:
 def _service_page(index: bytes) -> bytes:
     """Return the page as the service gives it: informed where its findings come from; the policy is in the headers."""
     return index.replace(b'<html lang="en"', b'<html lang="en" data-source="service"', 1)
+
+
+async def _short_body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _SHORT_BYTES:
+            raise HTTPException(413, f"the request has more than {_SHORT_BYTES} bytes; send what is asked for alone")
+    return body
 
 
 def _missing(number: int) -> HTTPException:

@@ -30,6 +30,11 @@ ENTRY = {
         "objects": {"type": "array", "items": {"type": "string"}, "description": "DICOM objects that were made."},
     },
 }
+STUDY = {
+    "type": "object",
+    "required": ["study"],
+    "properties": {"study": {"type": "string", "description": "Study Instance UID."}},
+}
 PROBLEM = {"type": "object", "required": ["detail"], "properties": {"detail": {"type": "string"}}}
 
 
@@ -47,6 +52,13 @@ def describe_api() -> dict[str, Any]:
                 {"201": _json("It is on the disk and waits", entry)} | _problems("400 408 413 429 503 507"),
                 requestBody={"required": True, **upload},
             ),
+        },
+        "/studies": {
+            "post": _operation(
+                "Fetch the radiographs of a study from the DICOMweb server that the service was started with",
+                {"201": _json("They are on the disk and wait", entries)} | _problems("400 404 413 429 502 503 507"),
+                requestBody={"required": True, "content": {"application/json": {"schema": STUDY}}},
+            )
         },
         "/images/{number}": {
             "parameters": [NUMBER],
@@ -118,11 +130,12 @@ def _json(description: str, schema: dict[str, Any] | None = None) -> dict[str, A
 def _problems(codes: str) -> dict[str, Any]:
     reasons = {
         "400": "Not a usable request",
-        "404": "There is no such image",
+        "404": "There is no such image or study",
         "408": "The upload stalled",
         "409": "Not screened yet",
         "413": "Too large",
         "429": "Too many",
+        "502": "The DICOMweb server does not answer, or refuses",
         "503": "Busy",
         "507": "The disk is full",
     }

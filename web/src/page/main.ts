@@ -9,7 +9,7 @@ import { key, listenForKeys, type Key } from "./keyboard";
 import { Overlays } from "./overlays";
 import { SecondModel } from "./second_model";
 import { ServiceSource } from "./service_source";
-import type { FindingSource, Listener, NamedFile, OpenedImage } from "./source";
+import type { FindingSource, Listener, NamedFile, OpenedImage, ShownModel } from "./source";
 import { Viewer, type Tool } from "./viewer";
 import { WorkerSource } from "./worker_source";
 import { Worklist } from "./worklist";
@@ -56,7 +56,7 @@ class Page {
     const assets = isService ? null : await loadAssets();
     const own = assets === null ? null : new WorkerSource(assets, listener);
     const source = own ?? (await ServiceSource.connect(listener));
-    const { model } = source;
+    const model: ShownModel = source.model;
     this.overlays = new Overlays(
       model,
       (shown) => {
@@ -71,6 +71,9 @@ class Page {
     find("model").textContent = `model ${model.name} ${model.version} (${model.sha256.slice(0, 8)})`;
     find("score-heading").textContent = model.classes[0];
     find("place").textContent = find("hint-place").textContent = `Screened ${source.place}.`;
+    const archive = model.archive ?? null;
+    find("study").hidden = archive === null;
+    find("fetch-study").title = `From ${archive ?? "no server"}`;
     this.source = source; // entries of an earlier run arrive while it starts
     await source.start();
     for (const id of ["add", "add-folder"]) (find(id) as HTMLButtonElement).disabled = false;
@@ -131,6 +134,21 @@ class Page {
     );
   }
 
+  private fetchStudy(): void {
+    if (this.source === null) return;
+    const field = find("study-uid") as HTMLInputElement;
+    const button = find("fetch-study") as HTMLButtonElement;
+    button.disabled = true;
+    const fetched = this.source.fetchStudy(field.value.trim()).then(() => {
+      field.value = "";
+    });
+    this.attempt(
+      fetched.finally(() => {
+        button.disabled = false;
+      }),
+    );
+  }
+
   private attempt(work: Promise<unknown>): void {
     this.tell(null);
     work.catch((error: unknown) => {
@@ -155,6 +173,10 @@ class Page {
       });
     }
     find("theme").addEventListener("click", switchTheme);
+    find("study").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.fetchStudy();
+    });
     this.connectDrop();
     listenForKeys(this.keys());
   }

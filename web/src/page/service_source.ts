@@ -97,6 +97,10 @@ export class ServiceSource implements FindingSource {
     }
   }
 
+  async fetchStudy(uid: string): Promise<void> {
+    await request("studies", { method: "POST", body: JSON.stringify({ study: uid }) });
+  }
+
   async open(number: number): Promise<OpenedImage> {
     const kept = this.images.get(number);
     if (kept !== undefined) return kept;

@@ -38,6 +38,8 @@ export interface ShownModel {
   classes: string[];
   folds: number;
   mask_threshold: number;
+  /** Name of the DICOMweb server that studies can be fetched from, if there is one. */
+  archive?: string | null;
 }
 
 export interface NamedFile {
@@ -57,6 +59,8 @@ export interface FindingSource {
   /** Begins, and returns when images can be added. */
   start(): Promise<void>;
   add(files: NamedFile[]): Promise<void>;
+  /** Fetches the radiographs of a study from the archive. */
+  fetchStudy(uid: string): Promise<void>;
   open(number: number): Promise<OpenedImage>;
   remove(number: number): Promise<void>;
   /** What can be saved of an image in addition to its picture and its record. */

@@ -81,6 +81,10 @@ export class WorkerSource implements FindingSource {
     await this.next();
   }
 
+  fetchStudy(): Promise<void> {
+    return Promise.reject(new Error("this page has no archive; drop files"));
+  }
+
   /** The file of an image, as it was given. */
   file(number: number): NamedFile | undefined {
     return this.files.get(number);
