@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
+from isal import igzip
 
 from cxrnet.arrays import UInt16
 from cxrnet.atomic import write_atomic
@@ -50,7 +50,7 @@ def write_results(finding: Finding, source: Path, kinds: Collection[str], folder
     """
     radiograph = finding.radiograph
     assert radiograph is not None
-    write_atomic(folder / PIXELS, gzip.compress(deep_pixels(radiograph).tobytes(), compresslevel=1, mtime=0))
+    write_atomic(folder / PIXELS, igzip.compress(deep_pixels(radiograph).tobytes(), 1, mtime=0))
     write_atomic(folder / LAYOUT, json.dumps(layout(radiograph)).encode())
     objects = WrittenObjects()
     if radiograph.format == "DICOM" and kinds:
