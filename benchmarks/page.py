@@ -75,7 +75,7 @@ def real(name, folder):
 
 def children(pid):
     """Return the process and all below it."""
-    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    below = [child for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
     return [pid, *(each for child in below for each in children(int(child)))]
 
 
@@ -83,6 +83,12 @@ def resident_mb(pids):
     """Return the proportional memory of processes, shared pages counted once, in MB."""
     sizes = [re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M) for pid in pids]
     return sum(int(size[1]) for size in sizes if size) / 1024
+
+
+def cpu_seconds(pids):
+    """Return the processor time of processes, all threads, in seconds: the load of a machine moves it less."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in pids]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def renderers():
@@ -120,12 +126,18 @@ def measure_image(browser, folder):
                 give(page, files)
                 for file in files:
                     count = page.locator("#rows tr").count()
+                    before = cpu_seconds(renderers())
                     say(f"{form}, {file.name}", [give(page, [file], count + at) for at in range(8)])
+                    print(f"  processor time {(cpu_seconds(renderers()) - before) / 8:.3f} s an image", flush=True)
     for threads in (1, 2):
         with Pipeline.load("covid", threads=threads) as pipeline:
             for file in files:
                 pipeline.screen(file)
+                before = cpu_seconds(children(os.getpid()))
                 say(f"program, {threads} threads, {file.name}", [timed(pipeline.screen, file) for _ in range(8)])
+                print(
+                    f"  processor time {(cpu_seconds(children(os.getpid())) - before) / 8:.3f} s an image", flush=True
+                )
 
 
 def timed(function, *arguments):
@@ -173,7 +185,7 @@ def measure_api(browser, folder):
     say("serve, page usable", usable)
     uploads, whole, direct, batch = [], [], [], 24
     with (
-        served(folder / "api") as (address, _),
+        served(folder / "api") as (address, process),
         httpx.Client(base_url=address, timeout=60) as client,
         Pipeline.load("covid") as pipeline,
     ):
@@ -188,11 +200,12 @@ def measure_api(browser, folder):
         say("Pipeline.screen", direct)
         say("API, upload confirmed", uploads)
         say("API, finding there (with pixels, maps and DICOM objects written)", whole)
-        start = time.perf_counter()
+        before, start = cpu_seconds(children(process.pid)), time.perf_counter()
         numbers = [client.post("/api/v1/images", content=content).json()["number"] for _ in range(batch)]
         while client.get(f"/api/v1/images/{numbers[-1]}").json()["status"] in ("waiting", "screening"):
             time.sleep(0.05)
         print(f"API, {batch} images at once: {batch / (time.perf_counter() - start):.2f} images a second", flush=True)
+        print(f"  processor time {(cpu_seconds(children(process.pid)) - before) / batch:.3f} s an image", flush=True)
 
 
 def measure_drop(browser, folder, count=500):
