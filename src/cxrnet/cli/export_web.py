@@ -11,7 +11,7 @@ def export_web(
     out: Path = typer.Option(..., "--out", "-o", help="File to write, or folder with --folder.", show_default=False),
     bundle: str = typer.Option("covid", "--bundle", "-b", help="Model bundle: a name or a path."),
     compare_with: str | None = typer.Option(
-        None, help="A second bundle, whose findings the page shows beside.", show_default=False
+        None, help="Second bundle, whose findings the page shows next to those of the first.", show_default=False
     ),
     folder: bool = typer.Option(False, "--folder", help="Write a folder for static hosting, with threads."),
 ) -> None:

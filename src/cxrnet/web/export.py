@@ -36,7 +36,7 @@ def export_file(bundle: Bundle, path: Path, *, other: Bundle | None = None) -> i
     Args:
         bundle: The model.
         path: Of the file.
-        other: A second model, whose findings the page shows beside those of the first.
+        other: A second model, whose findings the page shows next to those of the first.
 
     Raises:
         BundleError: The page cannot run the model.
@@ -56,7 +56,7 @@ def export_folder(bundle: Bundle, folder: Path, *, other: Bundle | None = None) 
     Args:
         bundle: The model.
         folder: New, or of an earlier export.
-        other: A second model, whose findings the page shows beside those of the first.
+        other: A second model, whose findings the page shows next to those of the first.
 
     Raises:
         BundleError: The page cannot run the model.

@@ -231,7 +231,7 @@ class Page {
       key("I", "Invert", each((viewer) => { viewer.invert(); }), "invert"),
       key("T", "Turn by 90 degrees", each((viewer) => { viewer.turn(); }), "turn"),
       key("R", "Window, polarity, turn and place as at first", each((viewer) => { viewer.reset(); }), "reset"),
-      key("C", "Keep the image beside the next ones, and away", () => { this.comparison.toggleImage(); }, "compare"),
+      key("C", "Keep the image next to later ones, and away", () => { this.comparison.toggleImage(); }, "compare"),
       key("M", "What the second model finds, and away", () => { this.attempt(this.comparison.toggleModel()); }, "other-model"),
       key("Delete", "Remove the image from the worklist", () => { this.remove(); }, "remove"),
     ];
