@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import cv2
 import numpy as np
 
 from cxrnet.arrays import AnyArray, Bool, Float32
@@ -114,6 +113,8 @@ class Radiograph:
 
     def _repr_png_(self) -> bytes:
         """Return what a notebook shows: the image as its file wants it, at most 512 pixels wide or high."""
+        import cv2  # a codec, which importing the reader must not load
+
         shrink = min(1.0, 512 / max(self.pixels.shape))
         small = cv2.resize(self.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         shown = np.rint(self.displayed(np.asarray(small, np.float32))).clip(0, 255).astype(np.uint8)
