@@ -199,7 +199,7 @@ def measure_api(browser, folder):
             whole.append(time.perf_counter() - start)
         say("Pipeline.screen", direct)
         say("API, upload confirmed", uploads)
-        say("API, finding there (with pixels, maps and DICOM objects written)", whole)
+        say("API, finding there (with pixels and maps written)", whole)
         before, start = cpu_seconds(children(process.pid)), time.perf_counter()
         numbers = [client.post("/api/v1/images", content=content).json()["number"] for _ in range(batch)]
         while client.get(f"/api/v1/images/{numbers[-1]}").json()["status"] in ("waiting", "screening"):

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from cxrnet.web.application import Application
@@ -16,6 +17,7 @@ from cxrnet.web.intake import UploadLimits
 from cxrnet.web.service import Service
 from tests.web.conftest import connected, wait_until_screened
 
+FILED = {"StudyInstanceUID": "2.25.1", "SeriesInstanceUID": "2.25.2"}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "web.md"
 
 
@@ -141,3 +143,34 @@ def test_curl_examples_of_the_documentation_work(client, dicom, tmp_path):
         if "--data-binary" in words:
             wait_until_screened(client, 1)
     assert (tmp_path / "maps.npz").stat().st_size > 0
+
+
+def test_dicom_objects_are_made_when_asked_for(client, dicom, tmp_path):
+    number = upload(client, dicom(**FILED).read_bytes())
+    names = wait_until_screened(client, number)["objects"]
+    (results,) = (tmp_path / "spool" / "results").iterdir()
+    assert "lungs.seg.dcm" in names
+    assert not list(results.glob("*.dcm"))
+    answer = client.get(f"/api/v1/images/{number}/objects/lungs.seg.dcm")
+    made = pydicom.dcmread(io.BytesIO(answer.content))
+    assert made.Modality == "SEG"
+
+
+def test_dicom_object_of_a_picture_does_not_exist(client, dicom):
+    number = upload(client, b"no image at all")
+    assert wait_until_screened(client, number)["objects"] == []
+    assert client.get(f"/api/v1/images/{number}/objects/lungs.seg.dcm").status_code == 404
+
+
+def test_dicom_object_is_refused_when_its_header_lacks_what_it_refers_to(client, dicom):
+    number = upload(client, dicom().read_bytes())
+    wait_until_screened(client, number)
+    assert client.get(f"/api/v1/images/{number}/objects/lungs.seg.dcm").status_code == 422
+
+
+def test_dicom_object_is_refused_when_another_model_screened_the_image(client, service, dicom, tmp_path):
+    number = upload(client, dicom(**FILED).read_bytes())
+    wait_until_screened(client, number)
+    (record,) = (tmp_path / "spool" / "results").glob("*/finding.json")
+    record.write_text(record.read_text().replace('"version": "', '"version": "0'))
+    assert client.get(f"/api/v1/images/{number}/objects/lungs.seg.dcm").status_code == 409

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
@@ -86,7 +87,10 @@ def arrays(finding: Finding, *, full: bool) -> dict[str, AnyArray]:
 
 
 def encode_npz(content: dict[str, AnyArray]) -> bytes:
-    """Return arrays as a compressed .npz file."""
+    """Return arrays as a .npz file, compressed at level 1: `numpy.savez_compressed` takes three times as long."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **content)  # type: ignore[arg-type]  # numpy's stub takes the names for options
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in content.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return buffer.getvalue()

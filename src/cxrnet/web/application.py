@@ -14,9 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from cxrnet.errors import CxrNetError, OutputError
 from cxrnet.node.objects import FILES
 from cxrnet.web.events import Watcher
-from cxrnet.web.intake import Parts, UploadError
+from cxrnet.web.intake import Parts, RequestError
 from cxrnet.web.openapi import describe_api, describe_page
 from cxrnet.web.results import LAYOUT, MAPS, PIXELS
 from cxrnet.web.security import LOGIN, Gatekeeper
@@ -77,7 +78,12 @@ class Application:
                 Route(f"{API}/images/{{number:int}}/maps.npz", self._answer_maps),
                 Route(f"{API}/images/{{number:int}}/objects/{{name:str}}", self._answer_object),
             ],
-            exception_handlers={HTTPException: _refuse, UploadError: _refuse_upload, OSError: _refuse_disk},
+            exception_handlers={
+                HTTPException: _refuse,
+                RequestError: _refuse_request,
+                OSError: _refuse_disk,
+                CxrNetError: _refuse_object,
+            },
         )
         self.guarded = Gatekeeper(routes, hosts=hosts, token=token, is_encrypted=is_encrypted)
 
@@ -133,12 +139,12 @@ class Application:
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._service.limits.image_bytes:
             most = self._service.limits.image_bytes
-            raise UploadError(413, f"the file is {length} bytes; at most {most} are taken")
+            raise RequestError(413, f"the file is {length} bytes; at most {most} are taken")
         parts = Parts()
         writing = asyncio.create_task(asyncio.to_thread(self._service.take, parts))
         try:
             await parts.fill(request.stream(), self._service.limits)
-        except (UploadError, ClientDisconnect):
+        except (RequestError, ClientDisconnect):
             await asyncio.gather(writing, return_exceptions=True)  # it ends with the same error, and leaves no file
             raise
         entry = await writing
@@ -175,7 +181,11 @@ class Application:
         name = request.path_params["name"]
         if name not in FILES:
             raise HTTPException(404, f"there is no object of this name; the names are {', '.join(FILES)}")
-        return FileResponse(await self._result(request, name), media_type="application/dicom")
+        number = request.path_params["number"]
+        path = await asyncio.to_thread(self._service.object, number, name)
+        if path is None:
+            raise await self._why_none(number)
+        return FileResponse(path, media_type="application/dicom")
 
     async def _result(self, request: Request, name: str) -> Path:
         number = request.path_params["number"]
@@ -216,8 +226,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error.detail)}, status_code=error.status_code)
 
 
-async def _refuse_upload(request: Request, error: Exception) -> Response:
-    assert isinstance(error, UploadError)
+async def _refuse_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
     headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
     return JSONResponse({"detail": str(error)}, status_code=error.status, headers=headers | {"Connection": "close"})
 
@@ -225,3 +235,7 @@ async def _refuse_upload(request: Request, error: Exception) -> Response:
 async def _refuse_disk(request: Request, error: Exception) -> Response:
     detail = f"the disk cannot take it ({type(error).__name__}); free space"
     return JSONResponse({"detail": detail}, status_code=507)
+
+
+async def _refuse_object(request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, status_code=507 if isinstance(error, OutputError) else 422)

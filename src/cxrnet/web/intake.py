@@ -34,8 +34,8 @@ class UploadLimits:
     seconds: float = 30.0
 
 
-class UploadError(CxrNetError):
-    """An upload that is not taken; `status` is that of the answer.
+class RequestError(CxrNetError):
+    """A request that is refused; `status` is that of the answer.
 
     Args:
         status: HTTP status.
@@ -61,13 +61,13 @@ class RateLimit:
         """Count one.
 
         Raises:
-            UploadError: There were too many.
+            RequestError: There were too many.
         """
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._last) * self._most / 60)
         self._last = now
         if self._left < 1:
-            raise UploadError(429, f"more than {self._most} files in a minute; send the rest later")
+            raise RequestError(429, f"more than {self._most} files in a minute; send the rest later")
         self._left -= 1
 
 
@@ -111,16 +111,16 @@ class Parts:
             except StopAsyncIteration:
                 break
             except TimeoutError as error:
-                raise UploadError(408, f"nothing came for {limits.seconds:g} s; send the file again") from error
+                raise RequestError(408, f"nothing came for {limits.seconds:g} s; send the file again") from error
             size += len(chunk)
             if size > limits.image_bytes:
-                raise UploadError(413, f"the file is larger than {limits.image_bytes} bytes, the most that is taken")
+                raise RequestError(413, f"the file is larger than {limits.image_bytes} bytes, the most that is taken")
             part += chunk
             if len(part) >= _PART_BYTES and not self._is_closed:
                 await asyncio.to_thread(self._queue.put, bytes(part))
                 part.clear()
         if size == 0:
-            raise UploadError(400, "the request has no content; send the file as the body of the request")
+            raise RequestError(400, "the request has no content; send the file as the body of the request")
         if not self._is_closed:
             await asyncio.to_thread(self._queue.put, bytes(part))
 

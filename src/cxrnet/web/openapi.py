@@ -27,7 +27,7 @@ ENTRY = {
         "status": {"enum": ["waiting", "screening", "scored", "refused", "failed"]},
         "score": {"type": ["number", "null"], "description": "Of the first class; null unless scored."},
         "uncertain": {"type": "boolean", "description": "Whether the folds leave the answer open."},
-        "objects": {"type": "array", "items": {"type": "string"}, "description": "DICOM objects that were made."},
+        "objects": {"type": "array", "items": {"type": "string"}, "description": "DICOM objects that can be had."},
     },
 }
 STUDY = {

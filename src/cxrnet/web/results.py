@@ -1,8 +1,9 @@
-"""What the service keeps of a screened image: the record, the arrays of its heat maps, and its pixels."""
+"""What the service keeps of a screened image: record, arrays of its heat maps, pixels and DICOM objects."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -13,15 +14,17 @@ from cxrnet.arrays import UInt16
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import MissingExtraError
 from cxrnet.imaging.radiograph import Radiograph
-from cxrnet.node.objects import FILES, OBJECTS, WrittenObjects, check_installed, write_objects
+from cxrnet.node.objects import FILES, OBJECTS, SCORED_ONLY, WrittenObjects, check_installed, write_objects
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.outputs import RECORD, write_finding
+from cxrnet.screening.pipeline import Pipeline
+from cxrnet.web.intake import RequestError
 
 MAPS = "maps.npz"
 PIXELS = "pixels.gz"
 LAYOUT = "layout.json"
-NOTE = "objects.txt"
-"""Why there are no DICOM objects, where there are none."""
+SOURCE = "source"
+"""The DICOM file that was screened, from which objects are made when they are asked for."""
 
 STEPS = 257
 """Of 65,535 in one grey of 255."""
@@ -37,12 +40,12 @@ def object_kinds() -> tuple[str, ...]:
 
 
 def write_results(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
-    """Write what the page shows of a finding, and DICOM objects of a DICOM file; the record comes last.
+    """Write what the page shows of a finding, and keep a DICOM file for its objects; the record comes last.
 
     Args:
         finding: Scored or refused.
         source: The file that was screened.
-        kinds: DICOM objects that are wanted.
+        kinds: DICOM objects that can be made later; without any the file is not kept.
         folder: Where they go.
 
     Raises:
@@ -52,24 +55,25 @@ def write_results(finding: Finding, source: Path, kinds: Collection[str], folder
     assert radiograph is not None
     write_atomic(folder / PIXELS, igzip.compress(deep_pixels(radiograph).tobytes(), 1, mtime=0))
     write_atomic(folder / LAYOUT, json.dumps(layout(radiograph)).encode())
-    objects = WrittenObjects()
     if radiograph.format == "DICOM" and kinds:
-        objects = _write_objects(finding, source, kinds, folder)
-        notes = (f"DICOM objects: {each}" for each in objects.corrections)
-        finding = finding.model_copy(update={"warnings": (*finding.warnings, *notes)})
+        os.link(source, folder / SOURCE)  # the spool deletes its own name of it
     write_finding(finding, folder, ("npz", "json"))
-    return objects
+    return WrittenObjects()
 
 
-def _write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
-    """Write DICOM objects; a file that lacks what they must refer to is screened all the same."""
-    from cxrnet.errors import ObjectError
+def write_missing_objects(pipeline: Pipeline, folder: Path) -> None:
+    """Screen a kept DICOM file again and write its objects next to it.
 
-    try:
-        return write_objects(finding, source, kinds, folder)
-    except ObjectError as error:
-        write_atomic(folder / NOTE, str(error).replace(source.name, finding.input).encode())
-        return WrittenObjects()
+    Raises:
+        RequestError: The model is not the one whose results the folder holds.
+        ObjectError: The file lacks what an object must refer to.
+        OutputError: The disk cannot take it.
+    """
+    record = read_record(folder)
+    finding = pipeline.screen(folder / SOURCE, name=str(record["input"]))
+    if finding.model != record["model"]:
+        raise RequestError(409, "the image was screened with another model; upload it again for its DICOM objects")
+    write_objects(finding, folder / SOURCE, object_kinds(), folder)
 
 
 def deep_pixels(radiograph: Radiograph) -> UInt16:
@@ -84,8 +88,10 @@ def layout(radiograph: Radiograph) -> dict[str, object]:
 
 
 def object_names(folder: Path) -> list[str]:
-    """Return the names of the DICOM objects in a folder of results."""
-    return [name for name in FILES if (folder / name).is_file()]
+    """Return the names of the DICOM objects that an image with these results can have."""
+    is_scored = read_record(folder)["status"] == "scored"
+    is_dicom = (folder / SOURCE).is_file()
+    return [name for name in FILES if is_dicom and (is_scored or name not in SCORED_ONLY)]
 
 
 def read_record(folder: Path) -> dict[str, object]:

@@ -17,9 +17,9 @@ from cxrnet.node.worker import ScreeningTask, Worker
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.pipeline import Pipeline
-from cxrnet.web.intake import RateLimit, UploadError, UploadLimits
+from cxrnet.web.intake import RateLimit, RequestError, UploadLimits
 from cxrnet.web.page_model import describe_model
-from cxrnet.web.results import object_kinds, object_names, read_record, write_results
+from cxrnet.web.results import object_kinds, object_names, read_record, write_missing_objects, write_results
 
 LOG = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Entry:
         status: Where it is, or what was found.
         score: Of the first class; None unless scored.
         uncertain: Whether the folds leave the answer open.
-        objects: Names of the DICOM objects that were made of it.
+        objects: Names of the DICOM objects that can be had of it.
     """
 
     number: int
@@ -78,6 +78,7 @@ class Service:
         self.stopping = threading.Event()
         self._spool, self._pipeline, self._jobs, self._keep_days = Spool(spool), pipeline, jobs, keep_days
         self._threads: list[threading.Thread] = []
+        self._making = threading.Lock()
         self._found: dict[int, Entry] = {}
         self._queue: Queue | None = None
 
@@ -121,13 +122,13 @@ class Service:
         """Refuse an upload where there is no room for it.
 
         Raises:
-            UploadError: Too many wait, or too many come, or the disk is full.
+            RequestError: Too many wait, or too many come, or the disk is full.
         """
         self.rate.take()
         if self.queue.waiting() >= self.limits.waiting:
-            raise UploadError(503, f"{self.limits.waiting} images wait already; send the rest later")
+            raise RequestError(503, f"{self.limits.waiting} images wait already; send the rest later")
         if self._spool.free_bytes() < self.limits.free_bytes:
-            raise UploadError(507, f"less than {self.limits.free_bytes} bytes are free; delete images")
+            raise RequestError(507, f"less than {self.limits.free_bytes} bytes are free; delete images")
 
     def take(self, parts: Iterable[bytes]) -> Entry:
         """Write a file to the spool and queue it; both are on the disk when this returns."""
@@ -168,6 +169,23 @@ class Service:
         job = self.queue.find(number)
         path = None if job is None else self.folder(job) / name
         return path if path is not None and path.is_file() else None
+
+    def object(self, number: int, name: str) -> Path | None:
+        """Return the path of a DICOM object, made when first asked for; None for an image that has none of this name.
+
+        Raises:
+            RequestError: The image was screened with another model.
+            ObjectError: The file lacks what an object must refer to.
+            OutputError: The disk cannot take it.
+        """
+        entry = self.entry(number)
+        job = self.queue.find(number)
+        if entry is None or job is None or name not in entry.objects:
+            return None
+        with self._making:
+            if self.result(number, name) is None:
+                write_missing_objects(self._pipeline, self.folder(job))
+        return self.result(number, name)
 
     def delete(self, number: int) -> bool:
         """Delete an image with its results and return whether it was there."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cxrnet.errors import PacsError
 from cxrnet.imaging.attributes import is_uid
-from cxrnet.web.intake import UploadError
+from cxrnet.web.intake import RequestError
 
 if TYPE_CHECKING:
     from cxrnet.node.dicomweb import DICOMwebServer
@@ -46,22 +46,22 @@ class Studies:
             service: Whose limits hold, as for uploads.
 
         Raises:
-            UploadError: 400 not a UID, 404 no radiographs, 413 too large, 502 the server fails, or as for uploads.
+            RequestError: 400 not a UID, 404 no radiographs, 413 too large, 502 the server fails, or as for uploads.
         """
         if not isinstance(study, str) or not is_uid(study):
-            raise UploadError(400, 'the study is not named by a UID; send {"study": "1.2.3"}')
+            raise RequestError(400, 'the study is not named by a UID; send {"study": "1.2.3"}')
         try:
             instances = self._server.instances(study, modalities=MODALITIES)
             if not instances:
-                raise UploadError(404, f"{self.name}: has no CR or DX images of this study; check the UID")
+                raise RequestError(404, f"{self.name}: has no CR or DX images of this study; check the UID")
             entries = []
             for instance in instances:
                 service.check_room()
                 content = self._server.fetch_file(instance)
                 if len(content) > service.limits.image_bytes:
                     problem = f"an image of the study is larger than {service.limits.image_bytes} bytes"
-                    raise UploadError(413, f"{problem}; start the service with a larger --max-image-mb")
+                    raise RequestError(413, f"{problem}; start the service with a larger --max-image-mb")
                 entries.append(service.take([content]))
         except PacsError as error:
-            raise UploadError(502, str(error)) from error
+            raise RequestError(502, str(error)) from error
         return entries

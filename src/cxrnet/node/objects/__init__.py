@@ -16,7 +16,7 @@ from cxrnet.errors import require
 if TYPE_CHECKING:
     from cxrnet.screening.finding import Finding
 
-__all__ = ["FILES", "OBJECTS", "WrittenObjects", "check_installed", "write_objects"]
+__all__ = ["FILES", "OBJECTS", "SCORED_ONLY", "WrittenObjects", "check_installed", "write_objects"]
 
 OBJECTS: Mapping[str, str] = MappingProxyType(
     {
@@ -38,6 +38,9 @@ FILES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Names of all files that one image can have, and their kinds."""
+
+SCORED_ONLY = frozenset({"heatmap.seg.dcm"})
+"""Files that a refused image does not have."""
 
 
 class WrittenObjects(NamedTuple):

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from cxrnet.errors import CxrNetError, ObjectError
-from cxrnet.node.objects import presentation, report, secondary_capture, segmentation
+from cxrnet.node.objects import SCORED_ONLY, presentation, report, secondary_capture, segmentation
 from cxrnet.node.objects.identity import IMPLEMENTATION, Identity
 from cxrnet.node.objects.source import Source, read_source
 from cxrnet.screening.finding import Finding
@@ -27,7 +27,6 @@ _MAKERS: dict[str, Callable[[Identity], Dataset]] = {
     "panel.sc.dcm": secondary_capture.panel,
     "contours.gsps.dcm": presentation.contours,
 }
-_SCORED_ONLY = frozenset({"heatmap.seg.dcm"})
 _GREY_ONLY = frozenset({"contours.gsps.dcm"})
 
 # pydicom and highdicom warn and log with values of the header; filters and levels are the same for all threads.
@@ -46,7 +45,7 @@ def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[
     with _quiet():
         source = read_source(finding, path)
         identity = Identity(finding=finding, source=source)
-        left_out = set() if finding.heatmaps else set(_SCORED_ONLY)
+        left_out = set() if finding.heatmaps else set(SCORED_ONLY)
         corrections = source.corrections
         if source.is_colour and _GREY_ONLY & set(names):
             left_out |= _GREY_ONLY
