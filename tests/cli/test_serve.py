@@ -20,3 +20,9 @@ def test_export_web_to_a_folder_needs_the_option(cxrnet, tmp_path):
     ended = cxrnet("export-web", "--out", tmp_path)
     assert ended.code == 2
     assert "--folder" in ended.err
+
+
+def test_blank_token_is_refused(cxrnet):
+    ended = cxrnet("serve", "--token", " ")
+    assert ended.code == 2
+    assert "--token" in ended.err

@@ -70,13 +70,14 @@ def serve(
     from cxrnet.web.intake import UploadLimits
     from cxrnet.web.service import Service, default_spool
     from cxrnet.web.static_files import read_static
-    from cxrnet.web.studies import Studies
 
     is_local = is_loopback(host)
     if not is_local and not allow_host:
         raise UsageError(f"--host {host}: browsers will call the service by a name; give it with --allow-host")
     if not is_local and tls_cert is None:
         raise UsageError(f"--host {host}: images would cross the network unencrypted; give --tls-cert")
+    if token is not None and not token.strip():
+        raise UsageError("--token is empty; give a token, or leave the option out")
     if token is None and not is_local:
         token = secrets.token_urlsafe(24)
         typer.echo(f"token: {token}")
@@ -87,7 +88,11 @@ def serve(
         free_bytes=min_free_mb * MIB,
         per_minute=max_per_minute,
     )
-    studies = None if dicomweb is None else Studies(dicomweb, authorities=ca)
+    studies = None
+    if dicomweb is not None:
+        from cxrnet.web.studies import Studies
+
+        studies = Studies(dicomweb, authorities=ca)
     threads = max(1, cpu_count() // jobs)
     configure_logging()
     with (

@@ -9,16 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError, RadiographError
 from cxrnet.node.log import error_location
 from cxrnet.node.objects import WrittenObjects, write_objects
 from cxrnet.node.queue import Job, Queue, State
 from cxrnet.node.spool import Spool
-from cxrnet.node.storage_scu import Destination
 from cxrnet.screening.batch import INTERNAL
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.pipeline import Pipeline
+
+if TYPE_CHECKING:  # pydicom loads for 0.3 s
+    from cxrnet.node.storage_scu import Destination
 
 LOG = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -22,7 +23,9 @@ from cxrnet.web.openapi import describe_api, describe_page
 from cxrnet.web.results import LAYOUT, MAPS, PIXELS
 from cxrnet.web.security import LOGIN, Gatekeeper
 from cxrnet.web.service import Service
-from cxrnet.web.studies import Studies
+
+if TYPE_CHECKING:
+    from cxrnet.web.studies import Studies
 
 API = "/api/v1"
 _SHORT_BYTES = 4096

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,8 @@ from isal import igzip
 
 from cxrnet.arrays import UInt16
 from cxrnet.atomic import write_atomic
-from cxrnet.errors import MissingExtraError
 from cxrnet.imaging.radiograph import Radiograph
-from cxrnet.node.objects import FILES, OBJECTS, SCORED_ONLY, WrittenObjects, check_installed, write_objects
+from cxrnet.node.objects import FILES, OBJECTS, SCORED_ONLY, WrittenObjects, write_objects
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.outputs import RECORD, write_finding
 from cxrnet.screening.pipeline import Pipeline
@@ -32,11 +32,7 @@ STEPS = 257
 
 def object_kinds() -> tuple[str, ...]:
     """Return the kinds of DICOM objects that can be made here: none without the extra `dicom`."""
-    try:
-        check_installed()
-    except MissingExtraError:
-        return ()
-    return tuple(OBJECTS)
+    return tuple(OBJECTS) if find_spec("highdicom") else ()
 
 
 def write_results(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
