@@ -9,7 +9,21 @@ import sys
 
 import typer
 
-from cxrnet.cli import bench, data, evaluate, export_web, inspect, pacs, scp, screen, segment, serve, train, weights
+from cxrnet.cli import (
+    bench,
+    data,
+    evaluate,
+    export_web,
+    inspect,
+    pacs,
+    reproduce,
+    scp,
+    screen,
+    segment,
+    serve,
+    train,
+    weights,
+)
 from cxrnet.errors import CxrNetError, OutputError
 
 HELP = "Lung masks, class scores and heat maps from chest radiographs. Research use only: not a medical device."
@@ -35,6 +49,7 @@ app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.command("ensemble")(train.ensemble)
+app.add_typer(reproduce.app, name="reproduce")
 
 
 @app.callback(invoke_without_command=True, help=HELP)

@@ -1,0 +1,91 @@
+"""`cxrnet reproduce`: the tables and figures of the paper from a model and the user's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cxrnet.cli.options import JOBS, OUT
+from cxrnet.errors import UsageError, require
+
+if TYPE_CHECKING:
+    from cxrnet.evaluation.evaluation import Observe
+    from cxrnet.screening.batch import Outcome
+
+app = typer.Typer(help="Tables and figures of the paper. Needs cxrnet[train].", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Tables and figures of the paper. Needs cxrnet[train]."""
+
+
+@app.command()
+def paper(
+    data: Path = typer.Option(
+        ..., help="Folder with segmentation/manifest.csv, classification/manifest.csv, or both.", show_default=False
+    ),
+    out: Path = OUT,
+    weights: Path | None = typer.Option(
+        None,
+        help="Folder with the published Keras weights (.h5) and their standardisation (.json).",
+        show_default=False,
+    ),
+    bundle: list[str] = typer.Option(
+        [], "--bundle", "-b", help="Model bundle instead of the published weights (repeatable).", show_default=False
+    ),
+    threshold: float = typer.Option(0.2, min=0.0, max=0.99, help="Grey value of Table 3, of the largest."),
+    jobs: int | None = JOBS,
+    resamples: int = typer.Option(1000, min=0, max=100_000, help="Bootstrap resamples; 0 gives no intervals."),
+) -> None:
+    """Make the tables and figures of the CXR-Net paper from the published weights, or from other models.
+
+    Writes report.html, with the paper's own figures next to each, and a folder for each table to OUT. An interrupted
+    run continues where it stopped.
+    """
+    with require("train", "reproduce"):
+        import sklearn.metrics  # noqa: F401  # used inside functions only
+
+        from cxrnet.evaluation.reproduction.reproduction import published_bundles, reproduce
+        from cxrnet.evaluation.reproduction.task import Task
+    from cxrnet.model.registry import open_bundle
+    from cxrnet.parallel import cpu_count
+
+    if (weights is None) == (not bundle):
+        raise UsageError("--weights or --bundle: give one of them; --weights takes the published weights")
+    if weights is not None:
+        typer.echo("importing the published weights", err=True)
+        bundles = published_bundles(weights, out / "bundles")
+    else:
+        bundles = [open_bundle(name) for name in bundle]
+
+    @contextmanager
+    def progress(title: str) -> Iterator[Observe]:
+        from cxrnet.cli.progress import ProgressReport
+
+        typer.echo(title, err=True)
+        with ExitStack() as stack:
+            reports: list[ProgressReport] = []
+
+            def observe(outcome: Outcome, total: int) -> None:
+                if not reports:
+                    reports.append(stack.enter_context(ProgressReport(total=total, table=out)))
+                reports[0].add(outcome)
+
+            yield observe
+
+    task = Task(
+        bundles=bundles,
+        are_published=weights is not None,
+        data=data,
+        out=out,
+        threshold=threshold,
+        jobs=jobs or cpu_count(),
+        resamples=resamples,
+        progress=progress,
+    )
+    typer.echo(f"report: {reproduce(task)}")

@@ -1,0 +1,1 @@
+"""The tables and figures of the CXR-Net paper, made from a model and its user's data."""

@@ -1,0 +1,136 @@
+"""The pictures of the paper: wavelets, scattering coefficients, masks and heat maps. Needs matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import hsv_to_rgb
+from matplotlib.figure import Figure
+
+from cxrnet.arrays import AnyArray, Float32, Float64, UInt8
+from cxrnet.evaluation.cases import View
+from cxrnet.model.config import ScatteringConfig
+from cxrnet.nn.scattering import Path, gabor, morlet
+from cxrnet.plots.chart import INK, in_style, new_chart
+from cxrnet.screening.finding import Finding
+from cxrnet.screening.heatmap import first_minus_second
+from cxrnet.screening.panel.tile import View as Tile
+from cxrnet.screening.panel.tile import class_tile, difference_tile, fit_view, radiograph_tile, view_of
+
+_TILE = (300, 340)
+
+
+@in_style
+def draw_wavelets(config: ScatteringConfig) -> Figure:
+    """Draw the wavelets by scale and angle, hue for phase and brightness for magnitude, and the averaging filter."""
+    figure, axes = new_chart(1.5 * config.L, 1.7 * (config.J + 1), rows=config.J + 1, columns=config.L)
+    for one in axes:
+        one.set_axis_off()
+    for scale in range(config.J):
+        for angle in range(config.L):
+            wave = morlet(config.L, angle, scale)
+            _show(axes[scale * config.L + angle], _phases(_middle(wave)), f"scale {scale}, angle {angle}")
+    average = gabor(0.8 * 2 ** (config.J - 1), 0.0, 0.0, 1.0).real
+    _show(axes[config.J * config.L], _middle(average), "average", cmap="gray")
+    return figure
+
+
+def _middle(kernel: AnyArray) -> AnyArray:
+    """Return the 30 x 34 pixels around the centre, the size of the paper's drawing."""
+    row, column = (length // 2 for length in kernel.shape)
+    return kernel[max(row - 15, 0) : row + 15, max(column - 17, 0) : column + 17]
+
+
+def _phases(wave: AnyArray) -> Float64:
+    magnitude = np.abs(wave) / np.abs(wave).max()
+    hue = (np.angle(wave) / (2 * np.pi)) % 1
+    return np.asarray(hsv_to_rgb(np.stack([hue, np.ones_like(hue), np.sqrt(magnitude)], axis=-1)))
+
+
+@in_style
+def draw_scattering(image: UInt8, coefficients: Float32, mask: Float32, paths: Sequence[Path]) -> Figure:
+    """Draw an image, its scattering coefficients channel by channel, and the lung mask.
+
+    Args:
+        image: uint8 [height, width], prepared.
+        coefficients: float32 [channel, rows, columns].
+        mask: float32 [height, width] in [0, 1].
+        paths: The wavelets behind each channel.
+    """
+    columns = 9
+    rows = -(-(len(coefficients) + 2) // columns)
+    figure, axes = new_chart(1.35 * columns, 1.4 * rows, rows=rows, columns=columns)
+    for one in axes:
+        one.set_axis_off()
+    _show(axes[0], image, "image", cmap="gray")
+    for one, channel, path in zip(axes[1:], coefficients, paths, strict=False):
+        words = " ".join(f"{scale},{angle}" for scale, angle in zip(path.scales, path.angles, strict=True))
+        brightest = np.percentile(channel, 99.5)  # markers and edges would leave the rest black
+        _show(one, channel, words or "order 0", cmap="gray", vmax=brightest)
+    _show(axes[len(coefficients) + 1], mask, "lung mask", cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+@in_style
+def draw_masks(views: Sequence[View], captions: Sequence[str]) -> Figure:
+    """Draw images in rows: the radiograph, the annotator's mask and the model's mask at 0.5."""
+    figure, axes = new_chart(7.2, 2.2 * len(views), rows=len(views), columns=3)
+    for row, (view, caption) in enumerate(zip(views, captions, strict=True)):
+        left, middle, right = axes[3 * row : 3 * row + 3]
+        _show(left, view.image, caption, cmap="gray", vmin=0, vmax=255)
+        _show(middle, view.truth, "annotator" if row == 0 else "", cmap="gray", vmin=0, vmax=1)
+        _show(right, view.found, "model" if row == 0 else "", cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+@in_style
+def draw_probabilities(findings: Sequence[Finding], captions: Sequence[str]) -> Figure:
+    """Draw radiographs side by side with their lung probability, two pairs a row."""
+    figure, axes = new_chart(9.0, 2.1 * -(-len(findings) // 2), rows=-(-len(findings) // 2), columns=4)
+    for one in axes:
+        one.set_axis_off()
+    for index, (finding, caption) in enumerate(zip(findings, captions, strict=True)):
+        tile = fit_view(view_of(finding), _TILE)
+        _show(axes[2 * index], tile.pixels, caption)
+        _show(axes[2 * index + 1], _known(finding.lung_probability), "", cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+@in_style
+def draw_heat_maps(findings: Sequence[Finding], captions: Sequence[str]) -> Figure:
+    """Draw scored images in rows: lungs, the heat map of each class, and their difference where there are two."""
+    tiles = [_tiles(finding) for finding in findings]
+    columns = len(tiles[0])
+    figure, axes = new_chart(2.5 * columns, 2.4 * len(findings), rows=len(findings), columns=columns)
+    for row, (finding, caption) in enumerate(zip(findings, captions, strict=True)):
+        titles = [caption, *(f"{name} {score:.3f}" for name, score in finding.scores.items()), "difference"]
+        for one, tile, title in zip(axes[row * columns : (row + 1) * columns], tiles[row], titles, strict=False):
+            _show(one, tile, title)
+    return figure
+
+
+def _tiles(finding: Finding) -> list[UInt8]:
+    assert finding.heatmaps is not None
+    view: Tile = fit_view(view_of(finding), _TILE)
+    maps = finding.heatmaps.maps()
+    tiles = [radiograph_tile(view)]
+    tiles += [class_tile(view, one, score=finding.scores[name]) for name, one in maps.items()]
+    difference = first_minus_second(maps)
+    if difference is not None:
+        first, second = finding.scores.values()
+        tiles.append(difference_tile(view, difference, distance=abs(first - second)))
+    return tiles
+
+
+def _known(values: Float32 | None) -> Float32:
+    assert values is not None
+    return values
+
+
+def _show(axes: Axes, image: AnyArray, title: str, **options: Any) -> None:
+    axes.imshow(image, **options)
+    axes.set_axis_off()
+    axes.set_title(title, loc="center", fontsize=7.5, fontweight="normal", color=INK)

@@ -1,0 +1,290 @@
+"""The steps of a reproduction: what is evaluated, and which tables and pictures come of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cxrnet.data.manifest import Sample, read_manifest
+from cxrnet.evaluation.cases import segment_samples
+from cxrnet.evaluation.classifier import evaluate_classifier
+from cxrnet.evaluation.evaluation import Evaluation, write_evaluation
+from cxrnet.evaluation.reproduction import paper
+from cxrnet.evaluation.reproduction.drawings import (
+    draw_heat_maps,
+    draw_masks,
+    draw_probabilities,
+)
+from cxrnet.evaluation.reproduction.figures import (
+    caption_of,
+    coefficient_section,
+    open_pipeline,
+    save_picture,
+    wavelet_section,
+)
+from cxrnet.evaluation.reproduction.task import Make, Picture, Section, Task
+from cxrnet.evaluation.request import Request
+from cxrnet.evaluation.segmenter import evaluate_segmenter
+from cxrnet.export.bundle import build_bundle, load_network
+from cxrnet.model.bundle import Bundle, read_bundle
+from cxrnet.model.metric_names import HEADINGS, format_estimate, format_metric
+from cxrnet.nn.network import Network
+from cxrnet.screening.finding import Finding
+from cxrnet.screening.pipeline import Pipeline
+
+Step = tuple[str, Mapping[str, object], Make]
+EXAMPLES = (1.0, 0.9, 0.75, 0.5, 0.1, 0.0)
+"""Quantiles of the Dice coefficient, or of the score, whose images are drawn."""
+
+
+def network_section(task: Task) -> Section:
+    """Return the numbers of parameters."""
+    rows = []
+    for bundle in task.bundles:
+        network = load_network(bundle)
+        rows.append((f"Module 1, {bundle.label}", paper.PARAMETERS["segmenter"], _count(network.segmenter)))
+        if bundle.config.classifier is not None:
+            rows.append((f"one fold, {bundle.label}", paper.PARAMETERS["fold"], _count(network.ensemble.folds[0])))
+            rows.append((f"ensemble, {bundle.label}", paper.PARAMETERS["ensemble"], _count(network.ensemble)))
+    remark = (
+        "The published lung models have 59,941 arrays' values, of which 58,309 are trained; nothing that was published "
+        "has 59,165. The numbers of Module 2 include the moving statistics of the batch norms."
+    )
+    header = ("network", "paper", "parameters and moving statistics")
+    return Section(title="Parameters", header=header, rows=tuple(rows), remarks=(remark,))
+
+
+def _count(module: Any) -> str:
+    state = module.state_dict().items()
+    return f"{sum(values.numel() for name, values in state if not name.endswith('num_batches_tracked')):,}"
+
+
+def segmentation_steps(task: Task) -> Iterator[Step]:
+    """Yield Table 1 with Figs. 7 and 8, for each convention that there is a model for."""
+    manifest = task.manifest("segmentation")
+    for style, figure in (("heart_excluded", "Fig. 7"), ("heart_included", "Fig. 8")):
+        bundle = task.segmenter(with_heart=style == "heart_included")
+        if manifest is None or bundle is None:
+            continue
+        where = _where(manifest, mask_style=style, split="val")
+
+        def make(
+            folder: Path, bundle: Bundle = bundle, style: str = style, figure: str = figure, where: Any = where
+        ) -> list[Section]:
+            return _segmentation(task, folder, bundle, style, figure, where)
+
+        yield f"table-1-{style.replace('_', '-')}", _inputs(task, bundle, manifest, where), make
+
+
+def classification_steps(task: Task) -> Iterator[Step]:
+    """Yield Tables 2 and 3 with the figures of Module 2."""
+    manifest, bundle = task.manifest("classification"), task.classifier()
+    if manifest is None or bundle is None:
+        return
+    where = {} if task.are_published else _where(manifest, split="val")
+    inputs = _inputs(task, bundle, manifest, where)
+    yield "table-2", inputs, lambda folder: _classification(task, folder, bundle, where)
+    threshold = {"threshold": task.threshold}
+    yield "table-3", inputs | threshold, lambda folder: _thresholded(task, folder, bundle, where)
+
+
+def _inputs(task: Task, bundle: Bundle, manifest: Path, where: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "bundle": bundle.sha256,
+        "manifest": hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        "where": dict(where),
+        "resamples": task.resamples,
+        "cxrnet": version("cxrnet"),
+    }
+
+
+def _where(manifest: Path, **wanted: str) -> dict[str, str]:
+    """Return which rows are used: of each column that the manifest has, those with this value, if any has it."""
+    samples = read_manifest(manifest).samples
+    return {
+        column: value
+        for column, value in wanted.items()
+        if any(sample.values.get(column) == value for sample in samples)
+    }
+
+
+def _request(task: Task, name: str, where: Mapping[str, str]) -> Request:
+    manifest = task.manifest(name)
+    assert manifest is not None
+    command = f"cxrnet reproduce paper --data {task.data.name}"
+    return Request(manifest=manifest, where=where, jobs=task.jobs, resamples=task.resamples, command=command)
+
+
+def _segmentation(
+    task: Task, folder: Path, bundle: Bundle, style: str, figure: str, where: Mapping[str, str]
+) -> list[Section]:
+    name = paper.NAMES[style]
+    request = _request(task, "segmentation", where)
+    with open_pipeline(task, bundle) as pipeline:
+        with task.progress(f"Table 1, {name}") as observe:
+            evaluation = evaluate_segmenter(pipeline, request, observe=observe)
+        write_evaluation(evaluation, folder)
+        samples, captions = _examples(request, evaluation, "dice")
+        cases = segment_samples(pipeline, samples, jobs=1)
+        views = [case.view for case in cases if case.view is not None]
+    overall = evaluation.record.content()["overall"]
+    pooled = format_metric(overall, "pixel_accuracy")
+    rows = [
+        (HEADINGS[metric], value, pooled, format_metric(overall, metric))
+        for metric, value in paper.TABLE_1[style].items()
+    ]
+    header = ("metric", "paper", "both classes pooled", "lungs only [95 % interval]")
+    text = f"{bundle.label} on {overall['n']} images{_said(where)}."
+    remarks = (paper.POOLED_REMARK, *((paper.SEEN_REMARK,) if task.are_published else ()))
+    table = Section(title=f"Table 1: {name}", text=text, header=header, rows=tuple(rows), remarks=remarks)
+    caption = f"{figure}: radiograph, mask of the annotator, mask of the model, from the best to the worst Dice."
+    picture = save_picture(task, folder, "examples", draw_masks(views, captions), caption)
+    return [table, Section(title=f"{figure}: lungs, {name}", pictures=(picture,))]
+
+
+def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str, str]) -> list[Section]:
+    request = _request(task, "classification", where)
+    with open_pipeline(task, bundle) as pipeline:
+        evaluation = _evaluate(task, pipeline, request, folder, "Table 2")
+        found = _typical(request, evaluation, pipeline, bundle)
+    every = [one for group in found.values() for one in group]
+    masks = draw_probabilities(every, [caption_of(one) for one in every])
+    caption = "Fig. 9: radiographs and their lung probability; the images of the paper are private."
+    charts = {chart.name: chart for chart in evaluation.charts}
+    shown = tuple(
+        Picture(file=f"{folder.name}/{name}.png", caption=f"Fig. 11 {part}: {charts[name].caption}")
+        for name, part in (("roc", "c, g"), ("confusion", "d, h"))
+        if name in charts
+    )
+    sections = [
+        wavelet_section(task, folder, bundle),
+        Section(title="Fig. 9: lung masks", pictures=(save_picture(task, folder, "masks", masks, caption),)),
+        *([coefficient_section(task, folder, bundle, every[0])] if every else []),
+        _classifier_table("Table 2", paper.TABLE_2, evaluation, bundle, where, paper.CLASSIFIER_REMARKS),
+        Section(title="Fig. 11: curves and confusion matrix", pictures=shown),
+    ]
+    for number, (label, group) in enumerate(found.items(), start=12):
+        figure = draw_heat_maps(group, [caption_of(one) for one in group])
+        caption = f"Fig. {number}: images of class {label}, from the highest to the lowest score of {label}."
+        picture = save_picture(task, folder, f"heat-maps-{number}", figure, caption)
+        sections.append(Section(title=f"Fig. {number}: heat maps, {label}", pictures=(picture,)))
+    return sections
+
+
+def _thresholded(task: Task, folder: Path, bundle: Bundle, where: Mapping[str, str]) -> list[Section]:
+    request = _request(task, "classification", where)
+    other = _with_threshold(bundle, task.threshold, task.out / "bundles" / f"{bundle.config.name}-threshold")
+    with open_pipeline(task, other) as pipeline:
+        evaluation = _evaluate(task, pipeline, request, folder, "Table 3")
+        found = _typical(request, evaluation, pipeline, other)
+        pairs = [group[len(group) // 2] for group in found.values()]
+    with open_pipeline(task, bundle) as pipeline:
+        samples = {sample.image.name: sample for sample in request.read(own_columns=())[0].samples}
+        plain = [pipeline.screen(samples[Path(one.input).name].image) for one in pairs]
+    remarks = (paper.THRESHOLD_REMARK.format(threshold=task.threshold), *paper.CLASSIFIER_REMARKS)
+    table = _classifier_table("Table 3", paper.TABLE_3, evaluation, other, where, remarks)
+    rows = [one for pair in zip(plain, pairs, strict=True) for one in pair if one.heatmaps is not None]
+    figure = draw_heat_maps(rows, [caption_of(one) for one in rows])
+    caption = "Fig. 14: one image of each class, without the threshold (upper row) and with it (lower row)."
+    picture = save_picture(task, folder, "heat-maps-14", figure, caption)
+    return [table, Section(title="Fig. 14: heat maps with a threshold", pictures=(picture,))]
+
+
+def _evaluate(task: Task, pipeline: Pipeline, request: Request, folder: Path, title: str) -> Evaluation:
+    with task.progress(title) as observe:
+        evaluation = evaluate_classifier(pipeline, request, observe=observe)
+    write_evaluation(evaluation, folder)
+    return evaluation
+
+
+def _classifier_table(
+    title: str,
+    printed: Mapping[str, tuple[str, ...]],
+    evaluation: Evaluation,
+    bundle: Bundle,
+    where: Mapping[str, str],
+    remarks: tuple[str, ...],
+) -> Section:
+    record = evaluation.record.content()
+    sources = {
+        name: block
+        for name, block in record["by"].get("source", {}).items()
+        if block.get("roc_auc", {}).get("value") is not None
+    }
+    header = ("metric", *(f"paper: {name}" for name in paper.CLASSIFIER_COLUMNS))
+    header += ("folds, mean (sd)", "ensemble [95 % interval]", *(f"within {name}" for name in sources))
+    rows = [
+        (
+            HEADINGS[metric],
+            *values,
+            _mean(record["folds"].get(metric)),
+            format_metric(record["overall"], metric),
+            *(format_estimate(block.get(metric)) for block in sources.values()),
+        )
+        for metric, values in printed.items()
+    ]
+    overall = record["overall"]
+    text = (
+        f"{bundle.label} on {overall['n']} images{_said(where)}; {overall['refused']} others were refused by the gate. "
+        "All folds see the same images here, of which none was in their training."
+    )
+    return Section(title=f"{title}: classification", text=text, header=header, rows=tuple(rows), remarks=remarks)
+
+
+def _mean(values: Mapping[str, Any] | None) -> str:
+    return "n/a" if not values or values["mean"] is None else f"{values['mean']:.3f} ({values['std']:.3f})"
+
+
+def _with_threshold(bundle: Bundle, threshold: float, folder: Path) -> Bundle:
+    """Return a model with the same weights whose average leaves dark regions out; it is not calibrated."""
+    classifier = bundle.config.classifier
+    assert classifier is not None
+    pooling = classifier.pooling.model_copy(update={"regions": "threshold", "intensity_threshold": threshold})
+    update = {"classifier": classifier.model_copy(update={"pooling": pooling}), "calibration": None}
+    config = bundle.config.model_copy(update=update | {"name": folder.name})
+    if folder.is_dir() and (made := read_bundle(folder)).config == config:
+        return made
+    network = Network(config)
+    network.load_state_dict(load_network(bundle).state_dict())
+    card = f"# {folder.name}\n\nThe weights of {bundle.label}, pooled with a threshold.\n"
+    return build_bundle(network.eval(), folder, card=card, overwrite=True)
+
+
+def _examples(request: Request, evaluation: Evaluation, column: str) -> tuple[list[Sample], list[str]]:
+    """Return the images at `EXAMPLES` of a column of the results, best first, and their captions."""
+    samples = request.read(own_columns=())[0].samples
+    rated = [(float(row[column]), index) for index, row in enumerate(evaluation.rows) if row.get(column)]
+    rated.sort()
+    places = dict.fromkeys(round(share * (len(rated) - 1)) for share in EXAMPLES) if rated else {}
+    chosen = [rated[place] for place in places]
+    names = {value: HEADINGS.get(column, column) for value, _ in chosen}
+    captions = [f"{samples[index].image.name[:28]}  {names[value]} {value:.3f}" for value, index in chosen]
+    return [samples[index] for _, index in chosen], captions
+
+
+def _typical(request: Request, evaluation: Evaluation, pipeline: Pipeline, bundle: Bundle) -> dict[str, list[Finding]]:
+    """Return for each class its images with the highest, middle and lowest score of it, screened."""
+    assert bundle.config.classifier is not None
+    samples = request.read(own_columns=())[0].samples
+    found: dict[str, list[Finding]] = {}
+    for name in bundle.config.classifier.classes:
+        rated = sorted(
+            (float(row[f"score_{name}"]), index)
+            for index, row in enumerate(evaluation.rows)
+            if row.get(f"score_{name}") and samples[index].label == name
+        )
+        places = dict.fromkeys(np.linspace(len(rated) - 1, 0, 5).round().astype(int).tolist()) if rated else {}
+        if places:
+            found[name] = [pipeline.screen(samples[rated[place][1]].image) for place in places]
+    return found
+
+
+def _said(where: Mapping[str, str]) -> str:
+    return "".join(
+        f" {'where' if at == 0 else 'and'} {name} = {value}" for at, (name, value) in enumerate(where.items())
+    )

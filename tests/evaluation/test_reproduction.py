@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from cxrnet.errors import UsageError
+from cxrnet.evaluation.reproduction.reproduction import published_bundles, reproduce, run_step
+from cxrnet.evaluation.reproduction.steps import network_section
+from cxrnet.evaluation.reproduction.task import Section, Task
+from tests.evaluation.material import write_images
+
+FIGURES = ("Table 1", "Fig. 2", "Fig. 9", "Fig. 10", "Table 2", "Fig. 11", "Fig. 12", "Table 3", "Fig. 14")
+
+
+@pytest.fixture
+def started():
+    """Titles of the evaluations that were started."""
+    return []
+
+
+@pytest.fixture
+def task(pipeline, tmp_path, started):
+    """A small model and data of both kinds."""
+
+    @contextmanager
+    def progress(title):
+        started.append(title)
+        yield lambda outcome, total: None
+
+    for name in ("segmentation", "classification"):
+        write_images(tmp_path / "data" / name, count=6)
+    return Task(
+        bundles=[pipeline.bundle],
+        are_published=False,
+        data=tmp_path / "data",
+        out=tmp_path / "out",
+        threshold=0.2,
+        jobs=1,
+        resamples=0,
+        progress=progress,
+    )
+
+
+@pytest.mark.slow
+def test_reproduction_makes_every_table_and_figure_once(task, started):
+    page = reproduce(task).read_text()
+    assert [name for name in FIGURES if f"<h2>{name}" not in page] == []
+    done = list(started)
+    assert reproduce(task).read_text() == page
+    assert started == done
+
+
+def test_step_is_made_again_when_its_inputs_differ(task):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        return [Section(title="Table")]
+
+    for inputs in ({"bundle": "a"}, {"bundle": "a"}, {"bundle": "b"}):
+        run_step(task, "table", inputs, make)
+    assert len(made) == 2
+
+
+def test_step_is_made_again_when_a_picture_is_gone(task):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "one.png").write_bytes(b"png")
+        return [Section(title="Figure", pictures=({"file": "table/one.png", "caption": ""},))]
+
+    run_step(task, "table", {}, make)
+    (task.out / "table" / "one.png").unlink()
+    run_step(task, "table", {}, make)
+    assert len(made) == 2
+
+
+def test_data_without_a_manifest_is_an_error(task, tmp_path):
+    with pytest.raises(UsageError, match=r"manifest\.csv"):
+        reproduce(replace(task, data=tmp_path))
+
+
+@pytest.mark.slow
+def test_published_networks_have_the_numbers_of_parameters_of_their_files(shared, task, tmp_path):
+    bundles = published_bundles(shared / "reference", tmp_path / "bundles")
+    rows = network_section(replace(task, bundles=bundles)).rows
+    assert [row[-1] for row in rows] == ["59,941", "20,467", "122,802"] * 2
