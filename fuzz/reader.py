@@ -53,7 +53,7 @@ def read(data: bytes) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            radiograph = _read_source(io.BytesIO(data), name="film", limits=Limits(), identifiers=True)
+            radiograph = _read_source(io.BytesIO(data), name="image", limits=Limits(), identifiers=True)
         except RadiographError as error:
             if not str(error).isprintable():
                 raise AssertionError("a line that is not printable") from error
@@ -77,7 +77,7 @@ def seeds() -> dict[str, bytes]:
 
 
 def codec_seeds() -> dict[str, bytes]:
-    """Return name -> bytes of the made-up film in each transfer syntax and format."""
+    """Return name -> bytes of the synthetic image in each transfer syntax and format."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from tests.hostile.inputs import codecs, files, pictures

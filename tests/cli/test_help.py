@@ -12,8 +12,6 @@ import typer
 from cxrnet.cli import app
 
 find_words = runpy.run_path(str(Path(__file__).parents[2] / ".ci" / "words.py"))["find_words"]
-PENDING = {"pacs", "scp"}
-"""Commands whose help is not plain English yet."""
 
 
 def commands(command, names=()):
@@ -41,8 +39,6 @@ def test_help_prints_every_word_of_its_source(cxrnet, names):
 
 @EVERY
 def test_help_has_no_private_word(cxrnet, names):
-    if not PENDING.isdisjoint(names or PENDING):
-        pytest.skip("not clean yet")
     assert not list(find_words(cxrnet(*names, "--help").out))
 
 

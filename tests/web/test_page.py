@@ -114,17 +114,17 @@ def test_turning_is_shown_and_reset_ends_it(page, images):
     state.filter(has_not_text="turned").wait_for()
 
 
-def test_an_image_stays_beside_the_next_ones(page, images):
+def test_an_image_stays_next_to_the_following_ones(page, images):
     give(page, images[:2])
     page.keyboard.press("c")
     page.keyboard.press("ArrowDown")
-    page.locator("#beside-name").get_by_text("covid 0.").wait_for()
+    page.locator("#second-name").get_by_text("covid 0.").wait_for()
     page.locator("#stage-name").get_by_text("refused NOT_CHEST").wait_for()
     page.locator("#compare").click()
-    page.locator("#beside").wait_for(state="hidden")
+    page.locator("#second").wait_for(state="hidden")
 
 
-def test_second_model_shows_its_finding_beside(chromium, built, covid, images, tmp_path):
+def test_second_model_shows_its_finding_on_the_second_stage(chromium, built, covid, images, tmp_path):
     path = tmp_path / "two.html"
     export_file(covid, path, other=open_bundle("chest4"))
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, offline=True)
@@ -133,7 +133,7 @@ def test_second_model_shows_its_finding_beside(chromium, built, covid, images, t
     page.locator(READY).wait_for()
     give(page, images[:1])
     page.keyboard.press("m")
-    text = page.locator("#beside-name")
+    text = page.locator("#second-name")
     text.get_by_text("chest4").wait_for()
     with Pipeline.load("chest4") as pipeline:
         expected = pipeline.screen(images[0])

@@ -83,6 +83,6 @@ def _say(record: AuditRecord, out: Path) -> None:
     if record.heat_maps is not None:
         lines |= {"randomised up to": record.heat_maps.randomisation, "curves": record.heat_maps.areas}
     for name, values in lines.items():
-        told = [f"{value} {each.value:.3f}" for value, each in values.items() if each.value is not None]
-        typer.echo(f"{name:<24} {', '.join(told)}")
+        parts = [f"{value} {each.value:.3f}" for value, each in values.items() if each.value is not None]
+        typer.echo(f"{name:<24} {', '.join(parts)}")
     typer.echo(f"report: {out / 'report.html'}")

@@ -20,10 +20,10 @@ def inspect(
     from cxrnet.screening.pipeline import Pipeline
 
     with Pipeline.load(bundle) as pipeline:
-        radiograph, judgement, lungs = pipeline.inspect(source)
+        radiograph, gate_result, lungs = pipeline.inspect(source)
     spacing = radiograph.spacing_mm
-    gate = [f"refuses: {reason.code}: {reason.text}" for reason in judgement.refusals]
-    gate += [f"warns: {reason.code}: {reason.text}" for reason in judgement.warnings]
+    gate = [f"refuses: {reason.code}: {reason.text}" for reason in gate_result.refusals]
+    gate += [f"warns: {reason.code}: {reason.text}" for reason in gate_result.warnings]
     area = f"{lungs.area_fraction:.0%}".replace("%", " %")
     record: dict[str, Any] = {
         "input": printable(source),

@@ -93,7 +93,7 @@ def has_items(dataset: Dataset, keyword: str) -> bool:
 
 
 def code(dataset: Dataset, keyword: str) -> str:
-    """The code string of an attribute, several joined by a backslash, "" where there is none.
+    """The code string of an attribute, several joined by a backslash, "" if it is missing.
 
     What is not a code string comes back as "?": free text can hold anything, a patient's name too.
     """

@@ -29,7 +29,7 @@ class FrameHeader(NamedTuple):
 
 
 def read_frame_header(frame: bytes) -> FrameHeader | None:
-    """The header of a JPEG, JPEG-LS or JPEG 2000 frame, None where there is none to be found."""
+    """The header of a JPEG, JPEG-LS or JPEG 2000 frame, None if none can be found."""
     if frame.startswith(b"\xff\xd8"):
         return _read_jpeg_header(frame)
     if frame.startswith(_JP2_SIGNATURE):

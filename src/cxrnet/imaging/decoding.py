@@ -40,7 +40,7 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # glibc would hand the arrays of a film back to the system, and every page would be zeroed anew for the next film.
+    # glibc would return the arrays of an image to the system, and every page would be zeroed again for the next one.
     "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
 }

@@ -1,4 +1,4 @@
-"""The stored values of a DICOM image: the header is judged first, then one frame is decoded."""
+"""The stored values of a DICOM image: the header is checked first, then one frame is decoded."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _find_decoder(syntax: UID, name: str) -> Decoder:
     """The decoder that pydicom has for a transfer syntax.
 
     Raises:
-        RadiographError: UNREADABLE where there is none.
+        RadiographError: UNREADABLE if there are no pixels.
     """
     try:
         decoder = get_decoder(syntax)
@@ -130,7 +130,7 @@ def _find_decoder(syntax: UID, name: str) -> Decoder:
 def _decode(dataset: Dataset, decoder: Decoder, name: str, noted: list[str]) -> AnyArray:
     """Stored values of the first frame from pydicom and the decoders behind it."""
     syntax = decoder.UID
-    # pydicom drops what lies above Bits Stored but takes no note of High Bit: told of the lower bits as stored
+    # pydicom drops what lies above Bits Stored but takes no note of High Bit: informed that the lower bits are stored
     # ones too, it drops the right ones, and the shift below removes the rest.
     shift = 0
     if "HighBit" in dataset and not (syntax in _WITH_FRAME_HEADER or "PixelData" not in dataset):

@@ -63,7 +63,7 @@ def is_uneven(dataset: Dataset) -> bool:
 
 
 def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> Bool | None:
-    """Which stored values are padding, not image: bool as `levels.values`, or None where there is none.
+    """Which stored values are padding, not image: bool as `levels.values`, or None without padding.
 
     Pixel Padding Value (0028,0120), up to the Range Limit (0028,0121) where given (PS3.3 C.7.5.1.1.2).
     """

@@ -16,7 +16,7 @@ from cxrnet.errors import RadiographError
 from cxrnet.imaging.array_input import grey_values
 
 IDENTIFIERS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber")
-"""Attributes that tell whose image it is; read and told only where that is asked for."""
+"""Attributes that identify the patient or the study; read and shown only on request."""
 
 BURNED_IN = "Burned In Annotation (0028,0301) is YES: text is part of the picture"
 """Warning for a picture that may show a name, which its panel then shows as well."""
@@ -179,7 +179,7 @@ def fault(code: Fault, name: str, problem: str, remedy: str) -> RadiographError:
 def refusing(name: str, task: str) -> Iterator[None]:
     """Turn what a library raises during `task` into UNREADABLE.
 
-    Only the class of the exception is told: its text can quote values that identify a patient.
+    Only the class of the exception is shown: its text can quote values that identify a patient.
     """
     try:
         yield

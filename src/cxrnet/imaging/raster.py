@@ -129,7 +129,7 @@ def _check_frames(image: Image.Image, name: str, warnings: list[str]) -> int:
 
 
 def _find_orientation(image: Image.Image, warnings: list[str]) -> int:
-    """The EXIF orientation, 1 (upright) to 8, 1 where there is none."""
+    """The EXIF orientation, 1 (upright) to 8, 1 if it is missing."""
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # whatever Pillow raises on damaged EXIF data

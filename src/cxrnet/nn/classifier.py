@@ -123,7 +123,7 @@ def presented(scattering: Tensor, lungs: Tensor, config: ClassifierConfig) -> Te
 
 
 def regions(config: PoolingConfig, image: Tensor | None) -> Tensor | float:
-    """Return float [batch, rows, columns] in [0, 1], what each position counts beside the lungs."""
+    """Return float [batch, rows, columns] in [0, 1], the weight of each position in addition to the lungs."""
     if config.regions == "lungs":
         return 1.0
     if image is None:

@@ -163,7 +163,9 @@ class DICOMwebServer:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # pydicom's, which quote values
-                dataset.preamble = bytes(128)  # never the sender's: it can make a file a program (CVE-2019-11687)
+                dataset.preamble = bytes(
+                    128
+                )  # never the sender's: a file can be a program because of it (CVE-2019-11687)
                 dataset.save_as(content, enforce_file_format=True)
         except Exception as error:  # its text can quote values
             problem = f"sent an invalid DICOM file ({type(error).__name__})"

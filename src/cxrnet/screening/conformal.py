@@ -51,5 +51,5 @@ def ambiguity(members: Sequence[str], *, level: float) -> str | None:
     """Return why a prediction set leaves the answer open, in words; None where it holds one class."""
     if len(members) == 1:
         return None
-    told = " and ".join(members) if members else "no class: the image is unlike those of every class"
-    return f"the {100 * level:.0f} % prediction set holds {told}"
+    named = " and ".join(members) if members else "no class: the image is unlike those of every class"
+    return f"the {100 * level:.0f} % prediction set holds {named}"

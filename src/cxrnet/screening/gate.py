@@ -146,14 +146,14 @@ def check_view(view: GatePrediction) -> GateResult:
         return GateResult((reason,)) if is_refused else GateResult((), (reason,))
     reasons = []
     if view.inverted >= MIN_PROBABILITY:
-        text = f"bones are dark ({view.inverted:.0%} sure); a film with bright bones is needed"
+        text = f"bones are dark ({view.inverted:.0%} sure); an image with bright bones is needed"
         reasons.append(Reason(Code.INVERTED, _spaced(text)))
     if view.turned >= MIN_PROBABILITY:
         text = f"the chest is turned by {view.turn} degrees ({view.turned:.0%} sure); an upright one is needed"
         reasons.append(Reason(Code.ROTATED, _spaced(text)))
     if not reasons and view.distance > view.limits["unlike"]:
         text = (
-            f"the picture is unlike the films that the gate has seen (distance {view.distance:.1f}, "
+            f"the image is unlike those that the gate was trained on (distance {view.distance:.1f}, "
             f"{view.limits['unlike']:.1f} is usual at most); a score means nothing there"
         )
         reason = Reason(Code.UNLIKE_TRAINING, text)

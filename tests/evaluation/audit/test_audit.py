@@ -38,7 +38,7 @@ def test_table_has_each_image_unchanged_and_under_every_change(audited):
     assert len(counts) == 25
 
 
-def test_report_holds_its_plots_and_they_have_their_numbers_beside_them(audited):
+def test_report_holds_its_plots_and_they_have_their_numbers_next_to_them(audited):
     report = (audited / "report.html").read_text()
     assert report.count("data:image/png;base64") == len(list(audited.glob("*.svg"))) == len(list(audited.glob("*.png")))
     header = (audited / "stability_class_changes.csv").read_text().splitlines()[0]

@@ -76,7 +76,7 @@ def test_auc_is_given_within_mixed_sources_and_between_those_of_unlike_classes()
     assert found[""].n == 40
 
 
-def test_source_that_marks_its_images_is_told_and_one_that_does_not_is_not():
+def test_source_that_marks_its_images_is_recognised_and_one_that_does_not_is_not():
     rng = np.random.default_rng(0)
     sources, groups = ["x", "y"] * 40, [f"g{number}" for number in range(80)]
     noise = rng.normal(size=(80, 3))

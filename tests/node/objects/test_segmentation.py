@@ -87,7 +87,7 @@ def test_a_segment_names_the_model_and_its_checksum(pipeline, usual):
 
 def test_lungs_of_a_refused_film_say_so(refusal):
     lungs = refusal["lungs.seg.dcm"]
-    assert lungs.SegmentSequence[0].SegmentLabel == "Lungs, film refused"
+    assert lungs.SegmentSequence[0].SegmentLabel == "Lungs, image refused"
 
 
 def test_a_film_without_lungs_has_an_empty_mask(made, usual):

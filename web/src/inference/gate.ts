@@ -83,7 +83,7 @@ function checkView(view: View, rules: GateRules): GateResult {
   const turned = 1 - view.turns[0];
   const reasons: Reason[] = [];
   if (view.inverted >= rules.min_probability) {
-    const text = `bones are dark (${percent(view.inverted)} sure); a film with bright bones is needed`;
+    const text = `bones are dark (${percent(view.inverted)} sure); an image with bright bones is needed`;
     reasons.push({ code: "INVERTED", text });
   }
   if (turned >= rules.min_probability) {
@@ -93,7 +93,7 @@ function checkView(view: View, rules: GateRules): GateResult {
   }
   if (reasons.length === 0 && view.distance > limits.unlike) {
     const usual = `distance ${decimal(view.distance, 1)}, ${decimal(limits.unlike, 1)} is usual at most`;
-    const text = `the picture is unlike the films that the gate has seen (${usual}); a score means nothing there`;
+    const text = `the image is unlike those that the gate was trained on (${usual}); a score means nothing there`;
     return isFar ? refused({ code: "UNLIKE_TRAINING", text }) : warned({ code: "UNLIKE_TRAINING", text });
   }
   return refused(...reasons);

@@ -1,4 +1,4 @@
-/** A second image, or the same image under a second model, beside the one that is chosen. */
+/** A second image, or the same image under a second model, next to the chosen one. */
 
 import type { Finding } from "../inference/finding";
 import { find } from "./elements";
@@ -16,16 +16,16 @@ export interface Chosen {
 
 export class Comparison {
   readonly viewer: Viewer;
-  private readonly stage = find("beside");
-  /** What is shown beside: an image that was kept, what the second model finds, or nothing. */
-  private beside: "image" | "model" | null = null;
+  private readonly stage = find("second");
+  /** What is shown on the second stage: an image that was kept, what the second model finds, or nothing. */
+  private mode: "image" | "model" | null = null;
   private chosen: Chosen | null = null;
   private overlays: Overlays | null = null;
   private model: ShownModel | null = null;
   private second: SecondModel | null = null;
 
   constructor(private readonly main: Viewer) {
-    const [image, overlay] = ["beside-image", "beside-overlay"].map((id) => find(id) as HTMLCanvasElement);
+    const [image, overlay] = ["second-image", "second-overlay"].map((id) => find(id) as HTMLCanvasElement);
     this.viewer = new Viewer(this.stage, image, overlay, () => undefined);
   }
 
@@ -38,42 +38,42 @@ export class Comparison {
   async choose(chosen: Chosen | null): Promise<void> {
     this.chosen = chosen;
     find("stage-name").textContent = chosen === null ? "" : caption(chosen.name, chosen.opened.finding);
-    if (this.beside === "model") await this.showModel();
+    if (this.mode === "model") await this.showModel();
   }
 
-  /** Keeps the chosen image beside those that are chosen next, or ends that. */
+  /** Keeps the chosen image on the second stage, or removes it. */
   toggleImage(): void {
     if (this.model === null || this.chosen === null) return;
-    if (this.beside === "image") this.show(null);
+    if (this.mode === "image") this.show(null);
     else this.show("image", this.chosen.name, this.chosen.opened, this.model);
   }
 
   /** Shows what the second model finds in each image, or ends that. */
   async toggleModel(): Promise<void> {
     if (this.second === null || this.chosen === null) return;
-    if (this.beside === "model") this.show(null);
+    if (this.mode === "model") this.show(null);
     else await this.showModel();
   }
 
   private async showModel(): Promise<void> {
     const { chosen } = this;
     if (chosen === null || this.second === null || chosen.opened.finding.status === "waiting") return;
-    find("beside-name").textContent = `${chosen.name}\nscreening`;
+    find("second-name").textContent = `${chosen.name}\nscreening`;
     const { opened, model } = await this.second.open(chosen.number);
     if (this.chosen === chosen) this.show("model", chosen.name, opened, model);
   }
 
-  private show(beside: "image" | "model" | null, name = "", opened: OpenedImage | null = null, model = this.model): void {
-    this.beside = beside;
-    const isOpen = beside !== null;
+  private show(mode: "image" | "model" | null, name = "", opened: OpenedImage | null = null, model = this.model): void {
+    this.mode = mode;
+    const isOpen = mode !== null;
     this.stage.hidden = find("stage-name").hidden = !isOpen;
     this.main.linked = isOpen ? this.viewer : null;
     this.viewer.linked = isOpen ? this.main : null;
     this.viewer.show(opened?.image ?? null);
     if (model !== null) this.overlays?.showBeside(opened, model);
-    find("beside-name").textContent = opened === null ? "" : caption(name, opened.finding);
-    find("compare").setAttribute("aria-pressed", String(beside === "image"));
-    find("other-model").setAttribute("aria-pressed", String(beside === "model"));
+    find("second-name").textContent = opened === null ? "" : caption(name, opened.finding);
+    find("compare").setAttribute("aria-pressed", String(mode === "image"));
+    find("other-model").setAttribute("aria-pressed", String(mode === "model"));
   }
 }
 

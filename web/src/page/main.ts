@@ -240,7 +240,7 @@ class Page {
   private useTool(tool: Tool): void {
     this.viewer.tool = this.comparison.viewer.tool = tool;
     for (const each of ["window", "pan"]) find(`tool-${each}`).setAttribute("aria-pressed", String(each === tool));
-    for (const id of ["stage", "beside"]) find(id).dataset["tool"] = tool;
+    for (const id of ["stage", "second"]) find(id).dataset["tool"] = tool;
   }
 
   private savePicture(): void {

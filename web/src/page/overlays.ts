@@ -24,7 +24,7 @@ export class Overlays {
   private isHidden = false;
   private fold: number | null = null;
   private main: Layer | null = null;
-  private beside: Layer | null = null;
+  private second: Layer | null = null;
   private readonly buttons: HTMLButtonElement[] = [];
   private readonly names: string[];
   private readonly slider = find("opacity") as HTMLInputElement;
@@ -33,7 +33,7 @@ export class Overlays {
   constructor(
     private readonly model: ShownModel,
     private readonly changed: (shown: Shown | null) => void,
-    private readonly besideChanged: (shown: Shown | null) => void,
+    private readonly secondChanged: (shown: Shown | null) => void,
   ) {
     this.names = [...model.classes, ...(model.classes.length === 2 ? ["difference"] : [])];
     this.names.forEach((name, at) => {
@@ -64,7 +64,7 @@ export class Overlays {
 
   /** The same overlays on a second image, or on that of a second model; null ends it. */
   showBeside(opened: OpenedImage | null, model: ShownModel): void {
-    this.beside = opened === null ? null : layerOf(opened, model);
+    this.second = opened === null ? null : layerOf(opened, model);
     this.update();
   }
 
@@ -107,10 +107,10 @@ export class Overlays {
     });
     find("lungs").setAttribute("aria-pressed", String(this.isOutlined(this.main)));
     this.slider.disabled = this.folds.disabled = !canMap || this.map === null;
-    const [shown, besideShown] = [this.shown(this.main), this.shown(this.beside)];
+    const [shown, secondShown] = [this.shown(this.main), this.shown(this.second)];
     find("colour-bar").hidden = (shown?.heat ?? null) === null;
     this.changed(shown);
-    this.besideChanged(besideShown);
+    this.secondChanged(secondShown);
   }
 
   private shown(layer: Layer | null): Shown | null {

@@ -170,7 +170,7 @@ function text(dataset: DataSet, keyword: Keyword): string {
   return parts.map((part) => part.trim()).join("\\").slice(0, LONGEST_TEXT);
 }
 
-/** The meaning of a code; letters of other character sets than these two are lost, and none is in a known term. */
+/** The meaning of a code; letters of other character sets than these two are lost, and no known term has one. */
 function meaning(item: DataSet | undefined, isUtf8: boolean): string {
   if (item === undefined) return "";
   const found = element(item, "CodeMeaning");

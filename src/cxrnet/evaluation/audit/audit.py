@@ -98,8 +98,7 @@ class Audit:
     Raises:
         BundleError: The bundle has no classifier.
         ManifestError: The manifest cannot be read.
-        UsageError: A column, a part or a set of changes is not there, a label is no class, or a fold is none of the
-            bundle's.
+        UsageError: A column, part or set of changes does not exist, or a label or fold is unknown to the bundle.
     """
 
     def __init__(self, pipeline: Pipeline, request: AuditRequest, out: Path) -> None:
@@ -118,8 +117,8 @@ class Audit:
         self.record: AuditRecord | None = None
         strange = {str(sample.label) for sample in self.samples} - set(self.reader.classes)
         if strange:
-            told = f"column {request.columns.label} has {', '.join(sorted(strange))}"
-            raise UsageError(f"{request.manifest.name}: {told}; the classes are {', '.join(self.reader.classes)}")
+            problem = f"column {request.columns.label} has {', '.join(sorted(strange))}"
+            raise UsageError(f"{request.manifest.name}: {problem}; the classes are {', '.join(self.reader.classes)}")
 
     def run(self) -> Generator[Outcome]:
         """Yield the outcome of each image in turn; when all are done, write the results.
@@ -184,8 +183,8 @@ class Audit:
             return None
         given = sample.values.get(column)
         if given is None or not given.isdecimal() or int(given) >= folds:
-            told = "no such column" if given is None else f"line {sample.line} has {given!r}"
-            raise UsageError(f"--fold-column {column}: {told}; every row needs one of 0 to {folds - 1}")
+            problem = "no such column" if given is None else f"line {sample.line} has {given!r}"
+            raise UsageError(f"--fold-column {column}: {problem}; every row needs one of 0 to {folds - 1}")
         return int(given)
 
     def _record(self, done: Sequence[Examined]) -> AuditRecord:

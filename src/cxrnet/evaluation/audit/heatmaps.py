@@ -97,7 +97,7 @@ def perturbation(
     tells what the score rests on makes deletion fall and insertion rise faster than the other two.
 
     Args:
-        run: The model, as `Pipeline.run`; it finds the lungs of each changed image anew.
+        run: The model, as `Pipeline.run`; it segments the lungs of each changed image.
         image: uint8 [height, width], prepared.
         threshold: The lungs are where the lung mask is above this.
         seed: Of the random order.

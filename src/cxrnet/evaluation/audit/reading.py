@@ -82,11 +82,11 @@ class BundleReader:
         scores = self._calibration.probabilities(logits).astype(np.float64)
         heat = resize(contrast(maps, logits), *image.shape)
         sets = self._calibration.conformal
-        told = dict(zip(self.classes, map(float, scores), strict=True))
+        by_class = dict(zip(self.classes, map(float, scores), strict=True))
         return Reading(
             scores=scores,
             answer=called(scores, self._point),
-            conformal_set=None if sets is None else conformal_set(told, sets.thresholds),
+            conformal_set=None if sets is None else conformal_set(by_class, sets.thresholds),
             refusals=tuple(reason.code for reason in result.refusals),
             lungs=stages.lung_probability,
             heat_maps=np.where(stages.lung_mask > self._threshold, heat, np.float32(np.nan)),

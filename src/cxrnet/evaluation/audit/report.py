@@ -64,14 +64,14 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
         effects=EFFECTS,
         least_groups=LEAST_GROUPS,
         notice=NOTICE,
-        told=lambda value: format_estimate(None if value is None else value.model_dump()),
+        format_value=lambda value: format_estimate(None if value is None else value.model_dump()),
     )
     write_atomic(out / "report.html", page)
 
 
 @in_style
 def effect_plot(record: StabilityRecord, effect: str) -> Plot:
-    """Return the plot of one effect: a row a kind of change, a point with its interval a strength."""
+    """Return the plot of one effect: one row per kind of change, one point with its interval per strength."""
     kinds = list(dict.fromkeys(change.kind for change in record.changes))
     figure, (axes,) = new_chart(7.2, 0.6 + 0.27 * len(kinds))
     strengths = [strength for strength in COLOURS if any(change.strength == strength for change in record.changes)]

@@ -1,7 +1,7 @@
 """Shortcuts: what a model still scores with the lungs taken away, and how well it can tell where an image comes from.
 
 A model that reads disease from the lungs falls to an AUC of 0.5 without them. The graph finds the lungs of each altered
-image anew, as it would those of any image.
+image again, as it would those of any image.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def score_altered(
 
 
 def choose_partners(samples: Sequence[Sample], *, seed: int) -> list[int | None]:
-    """Return for each sample the number of one of another class, drawn at random; None where there is none."""
+    """Return for each sample the number of one of another class, drawn at random; None where no other class exists."""
     rng = np.random.default_rng(seed)
     partners: list[int | None] = []
     for sample in samples:
@@ -123,8 +123,8 @@ def estimate_auc(
 ) -> dict[str, Estimate]:
     """Return the AUC over all images (""), within each source that has several classes, and within pairs of sources.
 
-    A pair is told where each of its sources has images of one class only, and these differ: all that such an AUC can
-    rest on may be the source.
+    A pair is reported if each of its sources has images of one class only, and these classes differ: the source alone
+    may explain such an AUC.
 
     Args:
         rows: Sample, index of the class to find, and scores; those without scores are left out.

@@ -96,7 +96,7 @@ def audit_stability(
     if groups is not None and len(trials) < len(groups):
         raise UsageError(f"groups: {len(groups)} for {len(trials)} images; give one for each image")
     if not trials:
-        raise UsageError("images: there is none; give one or more")
+        raise UsageError("images: the list is empty; give one or more")
     return stability_record(trials, SETS[changes], resamples=resamples, seed=seed)
 
 

@@ -64,7 +64,7 @@ def report(identity: Identity) -> ComprehensiveSR:
             observer_device_context=ObserverContext(codes.DCM.Device, observer_identifying_attributes=observer)
         ),
         procedure_reported=CHEST_RADIOGRAPHY if finding.scores else RADIOGRAPHY,
-        imaging_measurements=[_film(identity), *(_class(identity, name) for name in finding.scores)],
+        imaging_measurements=[_image_group(identity), *(_class(identity, name) for name in finding.scores)],
     )
     content[0].ContentSequence.append(_text(codes.DCM.Comment, f"{CLAIM}. Not a medical device; not for diagnosis."))
     return ComprehensiveSR(
@@ -78,7 +78,7 @@ def report(identity: Identity) -> ComprehensiveSR:
     )
 
 
-def _film(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
+def _image_group(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
     finding = identity.finding
     evaluations = [_answer("STATUS", "Status", finding.status)]
     if finding.scores:
@@ -96,7 +96,7 @@ def _film(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
         measurements.append(
             _number(private_code("SPREAD", "Largest standard deviation over the folds"), finding.spread)
         )
-    group = _group(identity, "film", measurements, evaluations)
+    group = _group(identity, "image", measurements, evaluations)
     texts = [f"{reason.code}: {reason.text}" for reason in finding.reasons]
     texts += ([f"Uncertain: {finding.uncertainty_reason}"] if finding.uncertainty_reason else []) + list(
         finding.corrections

@@ -28,7 +28,7 @@ def lungs(identity: Identity) -> Segmentation:
     status = "refused by the gate, no score" if finding.status == "refused" else "where Module 1 says lung"
     segment = SegmentDescription(
         segment_number=1,
-        segment_label="Lungs, film refused" if finding.status == "refused" else "Lungs",
+        segment_label="Lungs, image refused" if finding.status == "refused" else "Lungs",
         segmented_property_category=codes.SCT.AnatomicalStructure,
         segmented_property_type=codes.SCT.Lung,
         algorithm_type="AUTOMATIC",
@@ -76,7 +76,7 @@ def heatmap(identity: Identity) -> Segmentation:
         role="seg heatmap",
         instance=2,
         content_label="HEATMAP",
-        content_description="Heat map, relative within this film",
+        content_description="Heat map, relative within this image",
     )
 
 
@@ -95,7 +95,7 @@ def _heat(identity: Identity, number: int, name: str) -> SegmentDescription:
     score = identity.finding.scores[name]
     segment.SegmentDescription = ascii_text(
         f"Where the score of {name}, {score:.4f}, comes from: 0 weakest, {LEVELS} strongest within the lungs of this "
-        f"film; not a probability, not an outline of disease, not comparable between films. {CLAIM}."
+        f"image; not a probability, not an outline of disease, not comparable between images. {CLAIM}."
     )
     return segment
 
