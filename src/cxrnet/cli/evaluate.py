@@ -99,6 +99,28 @@ def folds(
     _run(lambda observe: evaluate_folds(run, request, observe=observe), out)
 
 
+@app.command()
+def compare(
+    results: list[Path] = typer.Argument(
+        ..., metavar="RESULT...", help="OUT folders of evaluations.", show_default=False
+    ),
+    out: Path = OUT,
+    positive_class: str | None = typer.Option(
+        None, help="Class whose scores are compared.", show_default="the first of two"
+    ),
+) -> None:
+    """Compare classifiers: ROC curves, decision curves, the AUC in subgroups, and predictions by source.
+
+    RESULT is the OUT folder of `evaluate classifier` or `evaluate folds`. Writes report.html, and each plot as PNG, SVG
+    and CSV, to OUT.
+    """
+    with require("train", "evaluate"):
+        from cxrnet.evaluation.comparison import read_result, write_comparison
+
+    report = write_comparison([read_result(folder, positive_class) for folder in results], out)
+    typer.echo(f"report: {report}")
+
+
 def _evaluate(
     task: Literal["segmenter", "classifier"],
     manifest: Path,

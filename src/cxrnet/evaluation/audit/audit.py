@@ -19,7 +19,7 @@ from cxrnet.evaluation.audit.changes import SETS
 from cxrnet.evaluation.audit.heatmaps import Case, perturbation, randomisation, scattering_features
 from cxrnet.evaluation.audit.reading import BundleReader
 from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ManifestRecord, ShortcutRecord, Value
-from cxrnet.evaluation.audit.report import csv_table, write_report
+from cxrnet.evaluation.audit.report import write_report
 from cxrnet.evaluation.audit.shortcuts import (
     FRAME_OF,
     LUNGS_FROM,

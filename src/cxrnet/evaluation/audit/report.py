@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from cxrnet.atomic import write_atomic
 from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ShortcutRecord, StabilityRecord, Value
 from cxrnet.evaluation.audit.stability import EFFECTS
 from cxrnet.evaluation.bootstrap import LEAST_GROUPS
+from cxrnet.evaluation.plot_files import Plot, write_plots
 from cxrnet.evaluation.report import render
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.metric_names import format_estimate
-from cxrnet.plots.chart import BLUE, DASHED, QUIET, SERIES, SKY, VERMILION, in_style, new_chart, png
+from cxrnet.plots.chart import BLUE, DASHED, QUIET, SERIES, SKY, VERMILION, in_style, new_chart
 from cxrnet.screening.finding import NOTICE
 
 COLOURS = {"weak": SKY, "middle": BLUE, "strong": VERMILION}
-Rows = Sequence[Sequence[Any]]
-
-
-class Plot(NamedTuple):
-    """A plot: its file `name` without ending, the `caption`, the `figure`, and the `rows` behind it, a header first."""
-
-    name: str
-    caption: str
-    figure: Figure
-    rows: Rows
 
 
 def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
@@ -48,13 +35,7 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
         plots.append(shortcut_plot(record.shortcuts))
     if record.heat_maps is not None:
         plots += [randomisation_plot(record.heat_maps), curve_plot(record.heat_maps)]
-    pictures = []
-    for plot in plots:
-        picture = png(plot.figure)
-        write_atomic(out / f"{plot.name}.png", picture)
-        write_atomic(out / f"{plot.name}.svg", _svg(plot.figure))
-        write_atomic(out / f"{plot.name}.csv", csv_table(plot.rows))
-        pictures.append({"caption": plot.caption, "data": base64.b64encode(picture).decode(), "name": plot.name})
+    pictures = write_plots(plots, out)
     page = render(
         "cxrnet.evaluation.audit",
         record=record,
@@ -166,17 +147,3 @@ def _is_known(record: StabilityRecord, effect: str) -> bool:
 
 def _numbers(value: Value) -> tuple[Any, ...]:
     return value.value, value.low, value.high, value.n
-
-
-@in_style
-def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def csv_table(rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return rows, a header first, as CSV."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()

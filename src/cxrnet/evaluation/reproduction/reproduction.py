@@ -71,7 +71,8 @@ def reproduce(task: Task) -> Path:
     page = render(
         "cxrnet.evaluation.reproduction",
         sections=[section.model_dump() for section in sections],
-        models=[bundle.label for bundle in task.bundles],
+        title=f"The CXR-Net paper, with {' and '.join(bundle.label for bundle in task.bundles)}",
+        text="Figures of the paper are on a blue ground; all others were computed by this run.",
         data={file: base64.b64encode((task.out / file).read_bytes()).decode() for file in pictures},
         notice=NOTICE,
     )
