@@ -30,6 +30,7 @@ from cxrnet.evaluation.audit.shortcuts import (
 )
 from cxrnet.evaluation.audit.stability import EFFECTS, Trial, stability_record, try_changes
 from cxrnet.evaluation.bootstrap import RESAMPLES, estimate, mean_statistic
+from cxrnet.evaluation.plot_files import csv_table
 from cxrnet.export.bundle import load_network
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import Outcome
