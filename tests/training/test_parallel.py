@@ -75,7 +75,8 @@ def test_spawned_training_writes_one_checkpoint_and_one_history(tmp_path):
     left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
     boards = [name for name in left if name.startswith("tensorboard/")]  # none where the package is not installed
     assert len(boards) <= 1
-    kept = {"best.safetensors", "checkpoints/last.ckpt", "history.csv", "last.safetensors", "result.json"}
+    kept = {"best.safetensors", "history.csv", "last.safetensors", "result.json"}
+    kept |= {f"checkpoints/{name}.ckpt" for name in ("last", "previous")}
     assert set(left) - set(boards) == kept
     rows = read_rows(tmp_path / "history.csv")
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
@@ -116,7 +117,7 @@ def test_script_trains_in_two_processes_by_lightning_and_by_torchrun(script, lau
     assert ended.returncode == 0, ended.stderr[-3000:]
     run = script.parent / "run"
     assert len((run / "history.csv").read_text().splitlines()) == 1 + TINY.epochs
-    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt", "previous.ckpt"}
     assert (run / "result.json").is_file()
 
 

@@ -101,10 +101,12 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
 def require_resume(folder: Path, *, resume: bool, settings: Mapping[str, Any] | None = None) -> None:
     """Check that a folder which holds a run is to be resumed, and with its settings, before images are read.
 
+    The first process of a parallel training checks for all: the others start when its record may be there already.
+
     Raises:
         UsageError: It is not.
     """
-    if not (folder / RECORD).is_file():
+    if not is_first_process() or not (folder / RECORD).is_file():
         return
     if not resume:
         raise UsageError(f"{folder}: holds a training; resume it with --resume, or choose another folder")
