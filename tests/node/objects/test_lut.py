@@ -108,3 +108,19 @@ def test_a_table_survives_other_byte_orders(made, tmp_path, syntax):
     kept = state.SoftcopyVOILUTSequence[0].VOILUTSequence[0]
     assert list(kept.LUTDescriptor) == [256, 0, 16]
     np.testing.assert_array_equal(np.frombuffer(kept.LUTData, "<u2"), np.frombuffer(table().LUTData, "<u2"))
+
+
+def test_modality_table_without_a_unit_fills_16_bits_and_its_window_follows():
+    item = table(12)
+    item.ModalityLUTType = "US"
+    grey = shown(header(ModalityLUTSequence=[item], WindowCenter=2048, WindowWidth=4096))
+    (voi,) = grey.SoftcopyVOILUTSequence
+    low, high = (float(voi.WindowCenter) - 0.5 + side * (float(voi.WindowWidth) - 1) / 2 for side in (-1, 1))
+    assert np.frombuffer(grey.ModalityLUTSequence[0].LUTData, "<u2").max() == 0xFFFF
+    assert (low, high) == pytest.approx((0, 0xFFFF), abs=0.01)
+
+
+def test_modality_table_with_a_unit_keeps_its_values():
+    before, after = table(12), shown(header(ModalityLUTSequence=[table(12)])).ModalityLUTSequence[0]
+    assert after.ModalityLUTType == "OD"
+    assert bytes(after.LUTData) == bytes(before.LUTData)

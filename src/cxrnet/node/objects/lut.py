@@ -26,15 +26,17 @@ FUNCTIONS: Final = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 def shown(header: Dataset) -> Dataset:
     """Modality LUT and Softcopy VOI LUT (PS3.3 C.11.1, C.11.8), as far as the file has them."""
-    grey, voi = Dataset(), Dataset()
+    grey, voi, factor = Dataset(), Dataset(), 1.0
     is_signed = numbers(header, "PixelRepresentation") == (1.0,)
     slope, intercept = numbers(header, "RescaleSlope") or (), numbers(header, "RescaleIntercept") or ()
     if header.get("ModalityLUTSequence"):
-        table, bits = _table(header, "ModalityLUTSequence", is_signed=is_signed)
-        table.ModalityLUTType = code(header.ModalityLUTSequence[0], "ModalityLUTType").strip("?") or "US"
+        unit = code(header.ModalityLUTSequence[0], "ModalityLUTType").strip("?") or "US"
+        is_free = unit == "US" and not header.get("VOILUTSequence")
+        table, bits, factor = _table(header, "ModalityLUTSequence", is_signed=is_signed, is_scaled=is_free)
+        table.ModalityLUTType = unit
         grey.ModalityLUTSequence = Sequence([table])
         is_signed = False
-        if 8 < bits < 16:  # without a window a viewer shows the range of the 16 bits that are declared
+        if 8 < bits < 16 and factor == 1:  # without a window a viewer shows the range of the 16 bits that are declared
             voi.WindowCenter, voi.WindowWidth = decimal(2.0 ** (bits - 1)), decimal(2.0**bits)
     elif slope or intercept:
         grey.RescaleIntercept = decimal((intercept or (0.0,))[0])
@@ -44,7 +46,7 @@ def shown(header: Dataset) -> Dataset:
     if header.get("VOILUTSequence"):
         voi = Dataset()
         voi.VOILUTSequence = Sequence([_table(header, "VOILUTSequence", is_signed=is_signed, is_scaled=True)[0]])
-    elif window := _window(header):
+    elif window := _window(header, factor):
         voi = window
     if len(voi):
         grey.SoftcopyVOILUTSequence = Sequence([voi])
@@ -56,31 +58,34 @@ def decimal(value: float) -> DSfloat:
     return DSfloat(value, auto_format=True)
 
 
-def _window(header: Dataset) -> Dataset | None:
-    """The first window, None if it cannot be applied (PS3.3 C.11.2.1.2)."""
+def _window(header: Dataset, factor: float = 1.0) -> Dataset | None:
+    """The first window for values times `factor`, None if it cannot be applied (PS3.3 C.11.2.1.2)."""
     centres, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
     function = code(header, "VOILUTFunction").upper()
     if not centres or not widths or function not in ("", *FUNCTIONS):
         return None
     if widths[0] < (1 if function in ("", "LINEAR") else 1e-9):
         return None
+    shift, step = (0.5, 1.0) if function in ("", "LINEAR") else (0.0, 0.0)  # a linear window of N values is N - 1 wide
     window = Dataset()
-    window.WindowCenter, window.WindowWidth = decimal(centres[0]), decimal(widths[0])
+    window.WindowCenter = decimal((centres[0] - shift) * factor + shift)
+    window.WindowWidth = decimal((widths[0] - step) * factor + step)
     if function:
         window.VOILUTFunction = function
     return window
 
 
-def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = False) -> tuple[Dataset, int]:
-    """The first table of a sequence and its bits, rewritten: its representation may be ambiguous, its bytes swapped.
+def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = False) -> tuple[Dataset, int, float]:
+    """The first table of a sequence, rewritten; its bits; and what its output was multiplied with.
 
+    It is rewritten because its representation may be ambiguous and its bytes swapped.
     A presentation state has tables of 8 or of 16 bits (PS3.3 C.11.1.1.1, C.11.8), so that one of 12 is declared as 16.
 
     Args:
         header: The header.
         keyword: The sequence.
         is_signed: Whether what the table is applied to can be negative.
-        is_scaled: Whether its output is grey, which is stretched to 16 bits; that of a Modality LUT has a unit.
+        is_scaled: Whether its output has no unit, so that one of 10 to 15 bits can be stretched to 16.
     """
     found = header[keyword][0]
     entries, first, bits = (int(each) for each in found.LUTDescriptor)
@@ -88,10 +93,12 @@ def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = 
     if is_signed and first > 0x7FFF:  # written as unsigned all the same
         first -= 0x10000
     values = _values(found.LUTData, entries, is_big_endian=header.original_encoding[1] is False)
+    factor = 1.0
     if values.dtype == np.uint16:
         most = 2**bits - 1
         if is_scaled and 8 < bits < 16 and values.max() <= most:
-            values = np.rint(values * (0xFFFF / most)).astype("<u2")
+            factor = 0xFFFF / most
+            values = np.rint(values * factor).astype("<u2")
         data, written = values.astype("<u2").tobytes(), 16 if bits > 8 else bits
     else:
         data, written = values.tobytes() + b"\0" * (len(values) % 2), 8
@@ -100,7 +107,7 @@ def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = 
     count = entries - 0x10000 if is_negative and entries > 0x7FFF else entries % 0x10000
     table.add_new("LUTDescriptor", "SS" if is_negative else "US", [count, first, written])
     table.add_new("LUTData", "OW", data)
-    return table, bits
+    return table, bits, factor
 
 
 def _values(data: object, entries: int, *, is_big_endian: bool) -> NDArray[np.uint16] | NDArray[np.uint8]:
