@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from cxrnet.arrays import UInt8
 from cxrnet.export.bundle import load_network
-from cxrnet.export.fused import FusedScattering
+from cxrnet.export.fused_scattering import FusedScattering
 from cxrnet.export.onnx import export_module
 from cxrnet.model.bundle import SEGMENTER, Bundle
 from cxrnet.model.session import Session

@@ -16,7 +16,7 @@ SIDE = 2048
 """Rows and columns of the matrices whose product tells the rate."""
 
 RADII = (5, 11)
-"""Radius in pixels of the wavelets of a graph at the first two scales (`cxrnet.export.fused.FUSED_TAIL`)."""
+"""Radius in pixels of the wavelets of a graph at the first two scales (`cxrnet.export.fused_scattering.FUSED_TAIL`)."""
 
 
 def operations(config: BundleConfig) -> dict[str, float]:
@@ -24,9 +24,20 @@ def operations(config: BundleConfig) -> dict[str, float]:
     height, width = config.preparation.height, config.preparation.width
     found = {"module 1": segmenter_operations(config.segmenter, height, width)}
     if config.classifier is not None:
+        height, width = scattered_size(config.classifier, height, width)
         found["scattering"] = scattering_operations(config.classifier.scattering, height, width)
         found["folds"] = config.folds * fold_operations(config.classifier, height, width)
+        sides = 2 if config.classifier.mirror_average else 1
+        found |= {part: sides * found[part] for part in ("scattering", "folds")}
     return found
+
+
+def scattered_size(config: ClassifierConfig, height: int, width: int) -> tuple[int, int]:
+    """Return height and width of the image that is scattered, of those of the prepared image."""
+    if config.input_stride == 1:
+        return height, width
+    size = 2**config.scattering.J
+    return -(-height // (config.input_stride * size)) * size, -(-width // (config.input_stride * size)) * size
 
 
 def segmenter_operations(config: SegmenterConfig, height: int, width: int) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.flops import scattered_size
 from cxrnet.arrays import UInt8
 from cxrnet.model.bundle import GRAPH, Bundle
 from cxrnet.model.session import Session
@@ -25,11 +26,12 @@ def time_inside(bundle: Bundle, image: UInt8, *, runs: int, threads: int | None 
     folds where it is as large as the class maps, and otherwise to the scattering transform, whose last maps are counted
     with the folds. The profiler itself takes a little time.
     """
-    assert bundle.config.classifier is not None
-    size = 2**bundle.config.classifier.scattering.J
+    classifier = bundle.config.classifier
+    assert classifier is not None
+    size = 2**classifier.scattering.J
     stride = bundle.config.segmenter.output_stride
     large = {image.shape, tuple(side // stride for side in image.shape)}
-    small = tuple(side // size for side in image.shape)
+    small = tuple(side // size for side in scattered_size(classifier, image.shape[0], image.shape[1]))
     with tempfile.TemporaryDirectory() as folder:
         session = Session(bundle.folder / GRAPH, threads=threads, profile=os.path.join(folder, "profile")).opened
         for _ in range(runs + SKIPPED):

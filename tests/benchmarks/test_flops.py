@@ -1,7 +1,7 @@
 import pytest
 from benchmarks.flops import matrix_task, operations, segmenter_operations
 
-from cxrnet.export.fused import FUSED_TAIL
+from cxrnet.export.fused_scattering import FUSED_TAIL
 from cxrnet.model.config import BundleConfig, ClassifierConfig, SegmenterConfig, Standardisation
 from cxrnet.nn.network import Network
 from cxrnet.nn.scattering import wavelets
@@ -43,6 +43,13 @@ def test_scattering_counts_its_wavelets_and_its_low_pass():
     wanted = 308 * 348 * first.size + 7 * 154 * 174 * second.size
     low = 7 * (75 * 308 * 348 + 75 * 348 * 85) + 42 * (75 * 154 * 174 + 75 * 174 * 85)
     assert operations(PAPER)["scattering"] == 2 * (wanted + low)
+
+
+def test_image_that_is_halved_and_mirrored_has_half_the_operations_of_module_2():
+    classifier = ClassifierConfig(input_stride=2, mirror_average=True)
+    found = operations(PAPER.model_copy(update={"classifier": classifier}))
+    assert found["folds"] == operations(PAPER)["folds"] * 2 * (38 * 43) / (75 * 85)
+    assert 0.5 < found["scattering"] / operations(PAPER)["scattering"] < 0.6
 
 
 def test_segmenter_alone_has_no_other_part():

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from cxrnet.export.fused import FusedBlock, FusedScattering, FusedSegmenter, continued, filled, normed, spread
+from cxrnet.export.fused import FusedBlock, FusedSegmenter, filled, normed, spread
+from cxrnet.export.fused_scattering import FusedScattering, MirroredScattering, continued
 from cxrnet.model.config import Branch, ScatteringConfig, SegmenterConfig
 from cxrnet.nn.blocks import ResidualBlock
 from cxrnet.nn.scattering import Scattering, wrap
@@ -61,6 +62,14 @@ def test_fused_scattering_says_what_the_transform_says(config, size):
     assert (FusedScattering(config)(image) - expected).abs().max() <= 5e-6 * expected.abs().max()
 
 
+@pytest.mark.parametrize("config", [{}, {"J": 3, "L": 2}, {"J": 1, "L": 5}, {"order": 1}])
+@pytest.mark.parametrize("size", [(48, 60), (9, 14)])
+def test_mirrored_scattering_says_what_the_transform_says_of_an_image_and_its_mirror_image(config, size):
+    image, config = torch.randn(2, *size), ScatteringConfig(**config)
+    expected = Scattering(config).both_sides(image)
+    assert (MirroredScattering(config).both_sides(image) - expected).abs().max() <= 5e-6 * expected.abs().max()
+
+
 def test_wavelets_of_a_graph_are_cut_shorter():
     fused = FusedScattering(ScatteringConfig())
     assert [buffer.shape[-1] for buffer in fused.buffers()] == [11, 23]
@@ -69,4 +78,4 @@ def test_wavelets_of_a_graph_are_cut_shorter():
 @pytest.mark.parametrize("radius", [1, 5, 6, 13])
 def test_map_is_continued_as_it_is_wrapped(radius):
     x = torch.rand(1, 2, 5, 8)
-    assert torch.equal(continued(x, radius), wrap(x, radius))
+    assert torch.equal(continued(x, radius, radius), wrap(x, radius))

@@ -5,7 +5,7 @@
 - A softmax over two classes is a sigmoid of their difference.
 - Channels are filled up with zeros to what the blocked layout takes, where a network's own number does not fit.
 
-The folds of Module 2 side by side are in `fused_ensemble`.
+The scattering transform is in `fused_scattering`, the folds of Module 2 side by side in `fused_ensemble`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from cxrnet.model.config import ScatteringConfig
 from cxrnet.nn.blocks import ResidualBlock, SeparableConv2d, leaky
 from cxrnet.nn.recurrent import RecurrentBlock
-from cxrnet.nn.scattering import Scattering, wrap
 from cxrnet.nn.segmenter import Segmenter, halved, resized_as
 
 LANES = 16
 """Fewest channels that are kept in the blocked layout: the floats in the widest register of a CPU."""
-
-FUSED_TAIL = 1e-5
-"""Where the wavelets of a graph are cut: coefficients move by about 1e-6 of the largest."""
 
 
 def filled(channels: int) -> int:
@@ -212,31 +206,3 @@ class FusedSegmenter(nn.Module):
         for block in self.recurrent:
             x = block(x)
         return x if self.head is None else leaky(self.head(x))
-
-
-class FusedScattering(Scattering):
-    """The scattering transform with its moduli as convolutions: squares of both parts, added by a 1x1 kernel.
-
-    Its wavelets are cut a little shorter than those of the transform itself.
-    """
-
-    def __init__(self, config: ScatteringConfig) -> None:
-        super().__init__(config, tail=FUSED_TAIL)
-
-    def _modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
-        kernels = self.get_buffer(f"wavelets_{scale}_at_{level}")
-        size, radius = filled(len(kernels)), kernels.shape[-1] // 2
-        weight = torch.cat([kernels, kernels.new_zeros(size - len(kernels), *kernels.shape[1:])])
-        response = functional.conv2d(continued(x, radius), weight, stride=2 ** (scale - level))
-        angles = len(kernels) // 2
-        pairs = torch.zeros(angles, size, 1, 1)
-        pairs[range(angles), range(angles)] = pairs[range(angles), range(angles, 2 * angles)] = 1
-        return functional.conv2d(response * response, pairs).sqrt()
-
-
-def continued(x: Tensor, radius: int) -> Tensor:
-    """Return what `wrap` does, of whole rows at a time where the map is large enough for that."""
-    if min(x.shape[-2:]) < radius:
-        return wrap(x, radius)
-    x = torch.cat([x[..., -radius:, :], x, x[..., :radius, :]], dim=-2)
-    return torch.cat([x[..., -radius:], x, x[..., :radius]], dim=-1)

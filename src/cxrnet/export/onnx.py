@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from cxrnet.arrays import Float32
 from cxrnet.errors import ExportError, require
-from cxrnet.export.fused import FusedScattering, FusedSegmenter
+from cxrnet.export.fused import FusedSegmenter
 from cxrnet.export.fused_ensemble import FusedEnsemble
+from cxrnet.export.fused_scattering import FusedScattering, MirroredScattering
 from cxrnet.nn.network import Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
 
@@ -56,7 +57,9 @@ def fuse(network: Network) -> Network:
     fused._modules = dict(network._modules)
     fused.segmenter = FusedSegmenter(network.segmenter)  # type: ignore[assignment]
     if network.config.classifier is not None:
-        fused.scattering = FusedScattering(network.config.classifier.scattering)
+        is_shared = network.config.classifier.mirror_average and network.config.preparation.width % 2 == 0
+        transform = MirroredScattering if is_shared else FusedScattering
+        fused.scattering = transform(network.config.classifier.scattering)
         fused.ensemble = FusedEnsemble(network.ensemble)  # type: ignore[assignment]
     return fused.eval()
 

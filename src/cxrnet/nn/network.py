@@ -127,11 +127,12 @@ class Network(nn.Module):
         if grey is None or self.config.classifier is None:
             raise ValueError(f"{self.config.name}: has no classifier")
         config = self.config.classifier
+        given = scattering_input(image, config, grey)
+        planes = [pooled(mask, config), pooled(image / 255, config)]
         if config.mirror_average:
-            image, mask = (torch.cat([plane, plane.flip(-1)]) for plane in (image, mask))
+            planes = [torch.cat([plane, plane.flip(-1)]) for plane in planes]
             patient = None if patient is None else torch.cat([patient, patient])
-        scattering = self.scattering(scattering_input(image, config, grey))
-        planes = pooled(mask, config), pooled(image / 255, config)
+        scattering = self.scattering.both_sides(given) if config.mirror_average else self.scattering(given)
         output: EnsembleOutput = self.ensemble(scattering, planes[0], image=planes[1], patient=patient)
         if not config.mirror_average:
             return scattering, output

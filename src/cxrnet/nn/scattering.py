@@ -105,6 +105,11 @@ class Scattering(nn.Module):
         coefficients = torch.cat(averaged, dim=1)
         return coefficients if self._is_sorted else coefficients[:, self._order]
 
+    def both_sides(self, image: Tensor) -> Tensor:
+        """Return float [2 * batch, ...]: the coefficients of images as `forward`, then those of their mirror images."""
+        coefficients: Tensor = self(torch.cat([image, image.flip(-1)]))
+        return coefficients
+
     def _modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
         """Return float [batch, L, ...] of [batch, 1, ...]: |x * psi(scale)|, from `level` to `scale`."""
         kernels = self.get_buffer(f"wavelets_{scale}_at_{level}")
@@ -135,9 +140,9 @@ def reflect(x: Tensor, size: int) -> Tensor:
     return x
 
 
-def wrap(x: Tensor, radius: int) -> Tensor:
-    """Return `x` continued periodically by `radius` on every side."""
-    for axis in (-2, -1):
+def wrap(x: Tensor, radius: int, *, axes: tuple[int, ...] = (-2, -1)) -> Tensor:
+    """Return `x` continued periodically by `radius` on both sides of these axes."""
+    for axis in axes:
         length = x.shape[axis]
         x = x.index_select(axis, torch.arange(-radius, length + radius) % length)
     return x

@@ -26,7 +26,7 @@ from cxrnet.arrays import UInt8
 from cxrnet.atomic import write_atomic
 from cxrnet.data.acquisition import change
 from cxrnet.data.augment import draw, warp
-from cxrnet.export.fused import FusedScattering
+from cxrnet.export.fused_scattering import FusedScattering
 from cxrnet.export.onnx import export_module
 from cxrnet.imaging.preprocess import EQUALISERS
 from cxrnet.model.bundle import Bundle
