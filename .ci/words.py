@@ -65,7 +65,7 @@ LISTS = {True: CLEAN, False: PENDING}
 
 ALLOWED = re.compile(
     r"\bfilm\(|import (?:\w+, )*film\b|\"films\"|`films`|\['films'\]|\bfilms(: |=)|\"rival\"|--rival"
-    r"|--films?|films\.csv|--mend|\bmend: bool|or mend,"
+    r"|--films?|films\.csv|--mend"
 )
 """Names that are part of a file format or an option, or belong to code that is not clean yet."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from cxrnet.model.config import Branch, BundleConfig, ClassifierConfig, ScatteringConfig, SegmenterConfig
+from cxrnet.nn.network import scattered_size
 
 SIDE = 2048
 """Rows and columns of the matrices whose product tells the rate."""
@@ -30,14 +31,6 @@ def operations(config: BundleConfig) -> dict[str, float]:
         sides = 2 if config.classifier.mirror_average else 1
         found |= {part: sides * found[part] for part in ("scattering", "folds")}
     return found
-
-
-def scattered_size(config: ClassifierConfig, height: int, width: int) -> tuple[int, int]:
-    """Return height and width of the image that is scattered, of those of the prepared image."""
-    if config.input_stride == 1:
-        return height, width
-    size = 2**config.scattering.J
-    return -(-height // (config.input_stride * size)) * size, -(-width // (config.input_stride * size)) * size
 
 
 def segmenter_operations(config: SegmenterConfig, height: int, width: int) -> float:

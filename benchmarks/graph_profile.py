@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.flops import scattered_size
 from cxrnet.arrays import UInt8
 from cxrnet.model.bundle import GRAPH, Bundle
 from cxrnet.model.session import Session
+from cxrnet.nn.network import scattered_size
 
 SKIPPED = 2
 """First runs that do not count."""

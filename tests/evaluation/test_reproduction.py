@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cxrnet.errors import UsageError
+from cxrnet.evaluation.reproduction import paper
 from cxrnet.evaluation.reproduction.reproduction import published_bundles, reproduce, run_step
 from cxrnet.evaluation.reproduction.steps import network_section
 from cxrnet.evaluation.reproduction.task import Section, Task
@@ -47,6 +48,8 @@ def task(pipeline, tmp_path, started):
 def test_reproduction_makes_every_table_and_figure_once(task, started):
     page = reproduce(task).read_text()
     assert [name for name in FIGURES if f"<h2>{name}" not in page] == []
+    assert paper.MAYBE_SEEN_REMARK in page
+    assert paper.UNSEEN_REMARK not in page
     done = list(started)
     assert reproduce(task).read_text() == page
     assert started == done

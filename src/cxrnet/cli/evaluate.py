@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +18,6 @@ from cxrnet.errors import require
 if TYPE_CHECKING:
     from cxrnet.evaluation.evaluation import Evaluation, Observe
     from cxrnet.evaluation.request import Request
-    from cxrnet.screening.batch import Outcome
 
 app = typer.Typer(
     help="Metrics with confidence intervals, plots and a report. Needs cxrnet[train].", no_args_is_help=True
@@ -171,21 +169,14 @@ def _request(
 
 def _run(evaluate: Callable[[Observe], Evaluation], out: Path) -> None:
     """Run an evaluation with its progress on the terminal, write it, print its metrics, and exit."""
-    from cxrnet.cli.progress import ProgressReport
+    from cxrnet.cli.progress import LateProgressReport
     from cxrnet.evaluation.evaluation import write_evaluation
 
-    with ExitStack() as stack:
-        reports: list[ProgressReport] = []
-
-        def observe(outcome: Outcome, total: int) -> None:
-            if not reports:
-                reports.append(stack.enter_context(ProgressReport(total=total, table=out / "per_image.csv")))
-            reports[0].add(outcome)
-
-        evaluation = evaluate(observe)
+    with LateProgressReport(out / "per_image.csv") as report:
+        evaluation = evaluate(report.observe)
         write_evaluation(evaluation, out)
     _print_metrics(evaluation, out)
-    raise typer.Exit(reports[0].exit_code)
+    raise typer.Exit(report.exit_code)
 
 
 def _print_metrics(evaluation: Evaluation, out: Path) -> None:

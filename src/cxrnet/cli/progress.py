@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -74,6 +74,32 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
         if BURNED_IN in outcome.warnings:
             self._errors.print(f"WARNING {printable(outcome.item.path.name)}: {BURNED_IN}")
         self._progress.advance(self._bar)
+
+
+class LateProgressReport(AbstractContextManager["LateProgressReport"]):
+    """A `ProgressReport` that starts with the first image: an evaluation knows then how many there are.
+
+    Args:
+        table: The results table that the summary names.
+    """
+
+    def __init__(self, table: Path) -> None:
+        self._table, self._stack = table, ExitStack()
+        self._report: ProgressReport | None = None
+
+    def __exit__(self, *raised: Any) -> None:
+        self._stack.__exit__(*raised)
+
+    @property
+    def exit_code(self) -> int:
+        """As of the report; 0 before the first image."""
+        return 0 if self._report is None else self._report.exit_code
+
+    def observe(self, outcome: Outcome, total: int) -> None:
+        """Show that an image of so many is done."""
+        if self._report is None:
+            self._report = self._stack.enter_context(ProgressReport(total=total, table=self._table))
+        self._report.add(outcome)
 
 
 def show_progress(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:

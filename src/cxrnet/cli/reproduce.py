@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,8 @@ from cxrnet.errors import UsageError, require
 
 if TYPE_CHECKING:
     from cxrnet.evaluation.evaluation import Observe
-    from cxrnet.screening.batch import Outcome
 
-app = typer.Typer(help="Tables and figures of the paper. Needs cxrnet[train].", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
@@ -65,18 +64,11 @@ def paper(
 
     @contextmanager
     def progress(title: str) -> Iterator[Observe]:
-        from cxrnet.cli.progress import ProgressReport
+        from cxrnet.cli.progress import LateProgressReport
 
         typer.echo(title, err=True)
-        with ExitStack() as stack:
-            reports: list[ProgressReport] = []
-
-            def observe(outcome: Outcome, total: int) -> None:
-                if not reports:
-                    reports.append(stack.enter_context(ProgressReport(total=total, table=out)))
-                reports[0].add(outcome)
-
-            yield observe
+        with LateProgressReport(out) as report:
+            yield report.observe
 
     task = Task(
         bundles=bundles,

@@ -32,7 +32,7 @@ def screen(
     include_identifiers: bool = IDENTIFIERS,
     backend: Backend = typer.Option("local", "--backend", help="Where to run: this machine, or a Ray cluster."),
     provider: Provider = PROVIDER,
-    mend: bool = typer.Option(False, "--mend", hidden=True),
+    auto_correct_alias: bool = typer.Option(False, "--mend", hidden=True),
     engine: Backend | None = typer.Option(None, "--engine", hidden=True),
 ) -> None:
     """Score radiographs, with lung masks and heat maps.
@@ -51,7 +51,7 @@ def screen(
         save=kinds,
         jobs=jobs,
         image_column=image_column,
-        auto_correct=auto_correct or mend,  # old names of two options
+        auto_correct=auto_correct or auto_correct_alias,  # old names of two options
         resume=resume,
         identifiers=include_identifiers,
         provider=provider,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from cxrnet.arrays import Bool, Float64
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import UsageError
+from cxrnet.evaluation.bootstrap import draw_weights
 from cxrnet.evaluation.charts import WITHOUT_SCORE, roc_curve
 from cxrnet.evaluation.plot_files import Plot, write_plots
 from cxrnet.evaluation.record import EvaluationRecord
@@ -164,12 +166,10 @@ def roc_plot(results: Mapping[str, Result]) -> Plot:
 
 def roc_band(result: Result, *, seed: int = 0) -> Float64:
     """Return float64 [2, 101], the 95 % interval of the recall at even false positive rates, resampled by groups."""
-    names, members = np.unique(result.groups, return_inverse=True)
-    rng = np.random.default_rng(seed)
     curves = []
-    for _ in range(RESAMPLES):
-        weights = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[members]
-        chosen = np.repeat(np.arange(len(weights)), weights)
+    resamples = draw_weights(result.groups, resamples=RESAMPLES, seed=seed)
+    for weights in chain.from_iterable(resamples):
+        chosen = np.repeat(np.arange(len(weights)), weights.astype(int))
         truth = result.truth[chosen]
         if truth.any() and not truth.all():
             curve = roc_curve(truth, result.scores[chosen])
@@ -239,7 +239,8 @@ def _subgroups(result: Result) -> Iterator[tuple[str, Mapping[str, Any]]]:
     blocks += [
         (f"{column}: {name}", block) for column, each in result.record["by"].items() for name, block in each.items()
     ]
-    yield from ((name, auc_of(block)) for name, block in blocks if auc_of(block)["value"] is not None)
+    aucs = ((name, auc_of(block)) for name, block in blocks)
+    yield from ((name, auc) for name, auc in aucs if auc["value"] is not None)
 
 
 def confusion_plots(results: Mapping[str, Result]) -> Iterator[Plot]:

@@ -66,10 +66,17 @@ def scattering_input(image: Tensor, config: ClassifierConfig, grey: Standardisat
         grey: Mean and standard deviation of the grey values.
     """
     if config.input_stride > 1:
-        size = 2**config.scattering.J
-        rows, columns = (-(-side // (config.input_stride * size)) * size for side in image.shape[-2:])
-        image = averaged(image, rows, columns)
+        image = averaged(image, *scattered_size(config, *image.shape[-2:]))
     return (image - grey.mean) / grey.std
+
+
+def scattered_size(config: ClassifierConfig, height: int, width: int) -> tuple[int, int]:
+    """Return height and width of the image that is scattered, of those of the prepared image."""
+    if config.input_stride == 1:
+        return height, width
+    size = 2**config.scattering.J
+    rows, columns = (-(-side // (config.input_stride * size)) * size for side in (height, width))
+    return rows, columns
 
 
 def both_sides(values: Tensor) -> Tensor:
@@ -82,7 +89,7 @@ def pooled(plane: Tensor, config: ClassifierConfig) -> Tensor:
     size = 2**config.scattering.J
     if config.input_stride == 1:
         return functional.avg_pool2d(plane.unsqueeze(1), size).squeeze(1)
-    rows, columns = (-(-side // (config.input_stride * size)) for side in plane.shape[-2:])
+    rows, columns = (side // size for side in scattered_size(config, *plane.shape[-2:]))
     return averaged(plane, rows, columns)
 
 

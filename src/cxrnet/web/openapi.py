@@ -73,7 +73,9 @@ def describe_api() -> dict[str, Any]:
             "application/octet-stream",
         ),
         "/images/{number}/maps.npz": _result("Lung probability, class maps and heat maps as arrays", "application/zip"),
-        "/images/{number}/objects/{name}": _result("A DICOM object", "application/dicom", OBJECT),
+        "/images/{number}/objects/{name}": _result(
+            "A DICOM object", "application/dicom", OBJECT, codes="404 409 422 507"
+        ),
         "/events": {
             "get": _operation(
                 "Changes as server-sent events: `images` that are new or changed, numbers that were `removed`",
@@ -132,8 +134,9 @@ def _problems(codes: str) -> dict[str, Any]:
         "400": "Not a usable request",
         "404": "There is no such image or study",
         "408": "The upload stalled",
-        "409": "Not screened yet",
+        "409": "Not screened yet, or screened with another model",
         "413": "Too large",
+        "422": "The file lacks what a DICOM object must refer to",
         "429": "Too many",
         "502": "The DICOMweb server does not answer, or refuses",
         "503": "Busy",
@@ -143,6 +146,6 @@ def _problems(codes: str) -> dict[str, Any]:
     return {code: _json(reasons[code], schema) for code in codes.split()}
 
 
-def _result(summary: str, kind: str, *parameters: dict[str, Any]) -> dict[str, Any]:
-    responses = {"200": {"description": "The result", "content": {kind: {}}}} | _problems("404 409")
+def _result(summary: str, kind: str, *parameters: dict[str, Any], codes: str = "404 409") -> dict[str, Any]:
+    responses = {"200": {"description": "The result", "content": {kind: {}}}} | _problems(codes)
     return {"parameters": [NUMBER, *parameters], "get": _operation(summary, responses)}

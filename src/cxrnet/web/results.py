@@ -57,8 +57,8 @@ def write_results(finding: Finding, source: Path, kinds: Collection[str], folder
     return WrittenObjects()
 
 
-def write_missing_objects(pipeline: Pipeline, folder: Path) -> None:
-    """Screen a kept DICOM file again and write its objects next to it.
+def write_missing_objects(pipeline: Pipeline, folder: Path) -> WrittenObjects:
+    """Screen a kept DICOM file again, write its objects next to it, and return what was written.
 
     Raises:
         RequestError: The model is not the one whose results the folder holds.
@@ -69,7 +69,7 @@ def write_missing_objects(pipeline: Pipeline, folder: Path) -> None:
     finding = pipeline.screen(folder / SOURCE, name=str(record["input"]))
     if finding.model != record["model"]:
         raise RequestError(409, "the image was screened with another model; upload it again for its DICOM objects")
-    write_objects(finding, folder / SOURCE, object_kinds(), folder)
+    return write_objects(finding, folder / SOURCE, object_kinds(), folder)
 
 
 def deep_pixels(radiograph: Radiograph) -> UInt16:

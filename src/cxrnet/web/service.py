@@ -178,14 +178,16 @@ class Service:
             ObjectError: The file lacks what an object must refer to.
             OutputError: The disk cannot take it.
         """
-        entry = self.entry(number)
         job = self.queue.find(number)
-        if entry is None or job is None or name not in entry.objects:
+        if job is None or name not in self._entry(job).objects:
             return None
+        path = self.folder(job) / name
         with self._making:
-            if self.result(number, name) is None:
-                write_missing_objects(self._pipeline, self.folder(job))
-        return self.result(number, name)
+            if not path.is_file():
+                written = write_missing_objects(self._pipeline, self.folder(job))
+                if written.corrections:
+                    LOG.info("job %d: corrected in its objects: %s", number, "; ".join(written.corrections))
+        return path if path.is_file() else None
 
     def delete(self, number: int) -> bool:
         """Delete an image with its results and return whether it was there."""

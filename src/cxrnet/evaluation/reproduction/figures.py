@@ -11,6 +11,7 @@ from cxrnet.atomic import write_atomic
 from cxrnet.evaluation.reproduction.drawings import draw_scattering, draw_wavelets
 from cxrnet.evaluation.reproduction.task import Picture, Section, Task
 from cxrnet.export.bundle import load_network
+from cxrnet.export.pretrained import prepare_image
 from cxrnet.model.bundle import Bundle
 from cxrnet.parallel import cpu_count
 from cxrnet.plots.chart import png
@@ -33,9 +34,8 @@ def wavelet_section(task: Task, folder: Path, bundle: Bundle) -> Section:
 def coefficient_section(task: Task, folder: Path, bundle: Bundle, finding: Finding) -> Section:
     """Return Fig. 10 of one image."""
     network = load_network(bundle)
-    with open_pipeline(task, bundle) as pipeline:
-        assert finding.radiograph is not None
-        image = pipeline.prepare(finding.radiograph)
+    assert finding.radiograph is not None
+    image = prepare_image(finding.radiograph, bundle.config.preparation)
     with torch.inference_mode():
         output = network(torch.from_numpy(image[None].copy()))
     coefficients, mask = output.scattering[0].numpy(), output.lung_mask[0].numpy()

@@ -39,6 +39,13 @@ SEEN_REMARK: Final = (
     "The published lung models may have seen some of these images: the V7 and Shenzhen collections are among their "
     "training data, and the paper does not list the images."
 )
+UNSEEN_REMARK: Final = (
+    "The published classifier was trained on the private images alone: none of these was in its training."
+)
+MAYBE_SEEN_REMARK: Final = (
+    "These images may have trained the model. The folds of a cross-validation together see all images but those with "
+    "split = test, and the ensemble then scores higher than on new images. Trust the out-of-fold figures of its card."
+)
 CLASSIFIER_REMARKS: Final = (
     "The HFHS images (2,265 for training, 1,532 for testing) are private. The columns on the right are other images, "
     "from other hospitals.",

@@ -34,12 +34,11 @@ from cxrnet.export.bundle import build_bundle, load_network
 from cxrnet.model.bundle import Bundle, read_bundle
 from cxrnet.model.metric_names import HEADINGS, format_estimate, format_metric
 from cxrnet.nn.network import Network
-from cxrnet.screening.finding import Finding
 from cxrnet.screening.pipeline import Pipeline
 
 Step = tuple[str, Mapping[str, object], Make]
 EXAMPLES = (1.0, 0.9, 0.75, 0.5, 0.1, 0.0)
-"""Quantiles of the Dice coefficient, or of the score, whose images are drawn."""
+"""Quantiles of the Dice coefficient whose images are drawn."""
 
 
 def network_section(task: Task) -> Section:
@@ -52,8 +51,8 @@ def network_section(task: Task) -> Section:
             rows.append((f"one fold, {bundle.label}", paper.PARAMETERS["fold"], _count(network.ensemble.folds[0])))
             rows.append((f"ensemble, {bundle.label}", paper.PARAMETERS["ensemble"], _count(network.ensemble)))
     remark = (
-        "The published lung models have 59,941 arrays' values, of which 58,309 are trained; nothing that was published "
-        "has 59,165. The numbers of Module 2 include the moving statistics of the batch norms."
+        "The published lung models hold 59,941 values, of which 58,309 are trained; no published file has 59,165. "
+        "The numbers of Module 2 include the moving statistics of the batch norms."
     )
     header = ("network", "paper", "parameters and moving statistics")
     return Section(title="Parameters", header=header, rows=tuple(rows), remarks=(remark,))
@@ -129,7 +128,7 @@ def _segmentation(
         with task.progress(f"Table 1, {name}") as observe:
             evaluation = evaluate_segmenter(pipeline, request, observe=observe)
         write_evaluation(evaluation, folder)
-        samples, captions = _examples(request, evaluation, "dice")
+        samples, captions = _examples(request, evaluation)
         cases = segment_samples(pipeline, samples, jobs=1)
         views = [case.view for case in cases if case.view is not None]
     overall = evaluation.record.content()["overall"]
@@ -151,7 +150,8 @@ def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str
     request = _request(task, "classification", where)
     with open_pipeline(task, bundle) as pipeline:
         evaluation = _evaluate(task, pipeline, request, folder, "Table 2")
-        found = _typical(request, evaluation, pipeline, bundle)
+        typical = _typical(request, evaluation, bundle)
+        found = {name: [pipeline.screen(one.image) for one in samples] for name, samples in typical.items()}
     every = [one for group in found.values() for one in group]
     masks = draw_probabilities(every, [caption_of(one) for one in every])
     caption = "Fig. 9: radiographs and their lung probability; the images of the paper are private."
@@ -165,7 +165,9 @@ def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str
         wavelet_section(task, folder, bundle),
         Section(title="Fig. 9: lung masks", pictures=(save_picture(task, folder, "masks", masks, caption),)),
         *([coefficient_section(task, folder, bundle, every[0])] if every else []),
-        _classifier_table("Table 2", paper.TABLE_2, evaluation, bundle, where, paper.CLASSIFIER_REMARKS),
+        _classifier_table(
+            "Table 2", paper.TABLE_2, evaluation, bundle, where, (_seen(task), *paper.CLASSIFIER_REMARKS)
+        ),
         Section(title="Fig. 11: curves and confusion matrix", pictures=shown),
     ]
     for number, (label, group) in enumerate(found.items(), start=12):
@@ -181,14 +183,13 @@ def _thresholded(task: Task, folder: Path, bundle: Bundle, where: Mapping[str, s
     other = _with_threshold(bundle, task.threshold, task.out / "bundles" / f"{bundle.config.name}-threshold")
     with open_pipeline(task, other) as pipeline:
         evaluation = _evaluate(task, pipeline, request, folder, "Table 3")
-        found = _typical(request, evaluation, pipeline, other)
-        pairs = [group[len(group) // 2] for group in found.values()]
+        samples = [group[len(group) // 2] for group in _typical(request, evaluation, other).values()]
+        thresholded = [pipeline.screen(sample.image) for sample in samples]
     with open_pipeline(task, bundle) as pipeline:
-        samples = {sample.image.name: sample for sample in request.read(own_columns=())[0].samples}
-        plain = [pipeline.screen(samples[Path(one.input).name].image) for one in pairs]
-    remarks = (paper.THRESHOLD_REMARK.format(threshold=task.threshold), *paper.CLASSIFIER_REMARKS)
+        plain = [pipeline.screen(sample.image) for sample in samples]
+    remarks = (paper.THRESHOLD_REMARK.format(threshold=task.threshold), _seen(task), *paper.CLASSIFIER_REMARKS)
     table = _classifier_table("Table 3", paper.TABLE_3, evaluation, other, where, remarks)
-    rows = [one for pair in zip(plain, pairs, strict=True) for one in pair if one.heatmaps is not None]
+    rows = [one for pair in zip(plain, thresholded, strict=True) for one in pair if one.heatmaps is not None]
     figure = draw_heat_maps(rows, [caption_of(one) for one in rows])
     caption = "Fig. 14: one image of each class, without the threshold (upper row) and with it (lower row)."
     picture = save_picture(task, folder, "heat-maps-14", figure, caption)
@@ -231,9 +232,13 @@ def _classifier_table(
     overall = record["overall"]
     text = (
         f"{bundle.label} on {overall['n']} images{_said(where)}; {overall['refused']} others were refused by the gate. "
-        "All folds see the same images here, of which none was in their training."
+        "All folds see the same images here."
     )
     return Section(title=f"{title}: classification", text=text, header=header, rows=tuple(rows), remarks=remarks)
+
+
+def _seen(task: Task) -> str:
+    return paper.UNSEEN_REMARK if task.are_published else paper.MAYBE_SEEN_REMARK
 
 
 def _mean(values: Mapping[str, Any] | None) -> str:
@@ -255,32 +260,33 @@ def _with_threshold(bundle: Bundle, threshold: float, folder: Path) -> Bundle:
     return build_bundle(network.eval(), folder, card=card, overwrite=True)
 
 
-def _examples(request: Request, evaluation: Evaluation, column: str) -> tuple[list[Sample], list[str]]:
-    """Return the images at `EXAMPLES` of a column of the results, best first, and their captions."""
+def _ranked(request: Request, evaluation: Evaluation, column: str) -> list[tuple[float, Sample]]:
+    """Return the images that have a value in a column of the results, lowest first, with it."""
     samples = request.read(own_columns=())[0].samples
-    rated = [(float(row[column]), index) for index, row in enumerate(evaluation.rows) if row.get(column)]
-    rated.sort()
-    places = dict.fromkeys(round(share * (len(rated) - 1)) for share in EXAMPLES) if rated else {}
-    chosen = [rated[place] for place in places]
-    names = {value: HEADINGS.get(column, column) for value, _ in chosen}
-    captions = [f"{samples[index].image.name[:28]}  {names[value]} {value:.3f}" for value, index in chosen]
-    return [samples[index] for _, index in chosen], captions
+    rated = [
+        (float(row[column]), sample) for row, sample in zip(evaluation.rows, samples, strict=True) if row.get(column)
+    ]
+    return sorted(rated, key=lambda each: each[0])
 
 
-def _typical(request: Request, evaluation: Evaluation, pipeline: Pipeline, bundle: Bundle) -> dict[str, list[Finding]]:
-    """Return for each class its images with the highest, middle and lowest score of it, screened."""
+def _examples(request: Request, evaluation: Evaluation) -> tuple[list[Sample], list[str]]:
+    """Return the images at the quantiles `EXAMPLES` of the Dice coefficient, best first, and their captions."""
+    ranked = _ranked(request, evaluation, "dice")
+    places = dict.fromkeys(round(share * (len(ranked) - 1)) for share in EXAMPLES) if ranked else {}
+    chosen = [ranked[place] for place in places]
+    captions = [f"{sample.image.name[:28]}  Dice {value:.3f}" for value, sample in chosen]
+    return [sample for _, sample in chosen], captions
+
+
+def _typical(request: Request, evaluation: Evaluation, bundle: Bundle) -> dict[str, list[Sample]]:
+    """Return for each class its images from the highest to the lowest score of it, five evenly spaced ones."""
     assert bundle.config.classifier is not None
-    samples = request.read(own_columns=())[0].samples
-    found: dict[str, list[Finding]] = {}
+    found: dict[str, list[Sample]] = {}
     for name in bundle.config.classifier.classes:
-        rated = sorted(
-            (float(row[f"score_{name}"]), index)
-            for index, row in enumerate(evaluation.rows)
-            if row.get(f"score_{name}") and samples[index].label == name
-        )
-        places = dict.fromkeys(np.linspace(len(rated) - 1, 0, 5).round().astype(int).tolist()) if rated else {}
-        if places:
-            found[name] = [pipeline.screen(samples[rated[place][1]].image) for place in places]
+        ranked = [one for _, one in _ranked(request, evaluation, f"score_{name}") if one.label == name]
+        if ranked:
+            places = dict.fromkeys(np.linspace(len(ranked) - 1, 0, 5).round().astype(int).tolist())
+            found[name] = [ranked[place] for place in places]
     return found
 
 

@@ -66,10 +66,13 @@ def _window(header: Dataset, factor: float = 1.0) -> Dataset | None:
         return None
     if widths[0] < (1 if function in ("", "LINEAR") else 1e-9):
         return None
-    shift, step = (0.5, 1.0) if function in ("", "LINEAR") else (0.0, 0.0)  # a linear window of N values is N - 1 wide
+    centre, width = centres[0], widths[0]
+    if factor != 1:  # otherwise as the file has them, to the last digit
+        # A linear window of N values is N - 1 wide.
+        shift, step = (0.5, 1.0) if function in ("", "LINEAR") else (0.0, 0.0)
+        centre, width = (centre - shift) * factor + shift, (width - step) * factor + step
     window = Dataset()
-    window.WindowCenter = decimal((centres[0] - shift) * factor + shift)
-    window.WindowWidth = decimal((widths[0] - step) * factor + step)
+    window.WindowCenter, window.WindowWidth = decimal(centre), decimal(width)
     if function:
         window.VOILUTFunction = function
     return window
