@@ -9,7 +9,7 @@ DEMO ?= demo
 DEMO_VENV ?= .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.ready
 
-.PHONY: help demo web test-web test test-slow test-pacs test-deploy fuzz audit docs lint format bench release clean
+.PHONY: help demo web test-web test test-slow test-pacs test-deploy fuzz audit docs lint format bench bench-compare release clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-pacs       studies through the node and a real PACS (Orthanc) and back"
 	@echo "make fuzz            RUNS=200000 inputs against the reader     make audit   known holes in what is installed"
 	@echo "make lint | format   ruff, mypy, wording         make bench       the table of timings"
+	@echo "make bench-compare   this tree against REVISION (default: the last release), in turns"
 	@echo "make web             build the page (Node.js)    make test-web    the page in a real Chromium"
 	@echo "make release         wheel, sdist and page in dist/, checked    make test-deploy   what deploy/ states, run"
 	@echo "make docs            the documentation as a site in build/site"
@@ -116,6 +117,10 @@ test-deploy: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/cxrnet bench $(if $(BUNDLE),--bundle $(BUNDLE))
+
+# Fails where a step takes over 10 % more processor time. RECORD=benchmarks/history.json keeps the table.
+bench-compare: $(STAMP)
+	$(BIN)/python -m benchmarks.regression $(REVISION) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(RECORD),--record $(RECORD))
 
 clean:
 	rm -rf $(VENV) $(DEMO_VENV) $(DEMO) $(STATIC) web/dist web/node_modules .mypy_cache .pytest_cache .ruff_cache

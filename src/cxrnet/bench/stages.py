@@ -62,26 +62,36 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def _stages(pipeline: Pipeline, source: Path | None, radiograph: Radiograph, runs: int) -> Iterator[Row]:
-    finding = pipeline.screen(radiograph)
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = stage_tasks(pipeline, radiograph if source is None else source, Path(folder))
+        for name, timing in time_together(tasks, runs=runs).items():
+            yield Row(part="one image, warm", name=name, timing=timing)
+
+
+def stage_tasks(pipeline: Pipeline, given: Path | Radiograph, folder: Path) -> dict[str, Callable[[], object]]:
+    """Return the steps of one image, by name, each ready to run any number of times; results go to `folder`.
+
+    Raises:
+        UsageError: The image is not scored.
+        RadiographError: It cannot be read.
+    """
+    radiograph = pipeline.read(given)
+    finding, image = pipeline.screen(radiograph), pipeline.prepare(radiograph)
     if finding.heatmaps is None:
         code = finding.reasons[0].code
         raise UsageError(f"{radiograph.name}: is refused ({code}); give an image that is scored, with --image")
-    image, maps = pipeline.prepare(radiograph), finding.heatmaps
-    panel, given = draw_panel(finding), radiograph if source is None else source
-    with tempfile.TemporaryDirectory() as folder:
-        tasks: dict[str, Callable[[], object]] = {
-            "read": lambda: pipeline.read(given),
-            "prepare": lambda: pipeline.prepare(radiograph),
-            "graph": lambda: pipeline.run(image),
-            "heat maps": maps.maps,
-            "panel: draw": lambda: draw_panel(finding),
-            "panel: encode": lambda: encode_png(panel),
-            "write": lambda: write_finding(finding, Path(folder), {"json", "png"}),
-            "file to finding": lambda: pipeline.screen(given),
-            "file to results on disk": lambda: write_finding(pipeline.screen(given), Path(folder), {"json", "png"}),
-        }
-        for name, timing in time_together(tasks, runs=runs).items():
-            yield Row(part="one image, warm", name=name, timing=timing)
+    maps, panel = finding.heatmaps, draw_panel(finding)
+    return {
+        "read": lambda: pipeline.read(given),
+        "prepare": lambda: pipeline.prepare(radiograph),
+        "graph": lambda: pipeline.run(image),
+        "heat maps": maps.maps,
+        "panel: draw": lambda: draw_panel(finding),
+        "panel: encode": lambda: encode_png(panel),
+        "write": lambda: write_finding(finding, folder, {"json", "png"}),
+        "file to finding": lambda: pipeline.screen(given),
+        "file to results on disk": lambda: write_finding(pipeline.screen(given), folder, {"json", "png"}),
+    }
 
 
 def _starts(source: Path | None, radiograph: Radiograph, bundle: str, runs: int) -> Iterator[Row]:

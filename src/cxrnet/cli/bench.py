@@ -52,15 +52,11 @@ def format_row(row: Row, *, is_first: bool) -> str:
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Write the table, and the machine it was measured on, as JSON."""
     import json
-    import platform
     from dataclasses import asdict
-    from importlib.metadata import version
 
     from cxrnet.atomic import write_atomic
-    from cxrnet.parallel import cpu_count
+    from cxrnet.bench.machine import machine, versions
 
-    machine = {"processor": platform.machine(), "system": platform.system(), "cores": cpu_count()}
-    versions = {name: version(name) for name in ("cxrnet", "onnxruntime", "numpy")}
     records = [{"part": row.part, "name": row.name, "note": row.note} | asdict(row.timing) for row in rows]
-    content = {"schema": "cxrnet.bench/2", "machine": machine, "versions": versions, "rows": records}
+    content = {"schema": "cxrnet.bench/2", "machine": machine(), "versions": versions(), "rows": records}
     write_atomic(path, json.dumps(content, indent=1).encode())
