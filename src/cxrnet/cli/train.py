@@ -19,6 +19,9 @@ RUN = typer.Option(..., "--out", "-o", help="Folder for the run.", show_default=
 CONFIG = typer.Option(None, help="YAML file with settings that differ from the preset.")
 RESUME = typer.Option(False, "--resume", help="Resume from the last checkpoint.")
 SEED = typer.Option(None, min=0, help="Random seed (default: that of the preset).")
+INIT_FROM = typer.Option(
+    None, "--init-from", metavar="MODEL", help="Bundle to initialise the weights from (default: random weights)."
+)
 ACCELERATOR = typer.Option("cpu", help="Lightning accelerator: cpu, gpu, mps.")
 THREADS = typer.Option(None, min=1, help="Threads of PyTorch (default: number of cores).")
 PACK = typer.Option(
@@ -42,9 +45,7 @@ def segmenter(
     config: Path | None = CONFIG,
     resume: bool = RESUME,
     seed: int | None = SEED,
-    init_from: str | None = typer.Option(
-        None, "--init-from", metavar="MODEL", help="Bundle to initialise the weights from (default: random weights)."
-    ),
+    init_from: str | None = INIT_FROM,
     start: str | None = typer.Option(None, "--start", hidden=True),
     mask_values: str | None = MASK_VALUES,
     void_value: str | None = VOID_VALUE,
@@ -97,6 +98,7 @@ def classifier(
     config: Path | None = CONFIG,
     resume: bool = RESUME,
     seed: int | None = SEED,
+    init_from: str | None = INIT_FROM,
     folds: int | None = typer.Option(None, min=2, help="Cross-validation folds (default: that of the preset)."),
     fold: list[int] = typer.Option([], "--fold", help="Train only this fold (repeatable).", show_default=False),
     only: list[int] = typer.Option([], "--only", hidden=True),
@@ -132,6 +134,7 @@ def classifier(
         out,
         settings,
         open_bundle(lungs),
+        start=None if init_from is None else open_bundle(init_from),
         only=numbers,
         features=features,
         options=_run_options(resume, pack, allow_leaks, accelerator),

@@ -25,7 +25,6 @@ from cxrnet.evaluation.summary import AnyCase, Block, by_column
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.metric_names import HEADINGS, UNDEFINED, format_metric
 from cxrnet.screening.batch import Outcome
-from cxrnet.screening.finding import identity
 from cxrnet.screening.inputs import Input
 
 Observe = Callable[[Outcome, int], object]
@@ -63,7 +62,7 @@ class ModelInfo:
         """Return the description of a bundle."""
         config = bundle.config
         return cls(
-            identity=identity(bundle),
+            identity=bundle.identity,
             label=bundle.label,
             description=config.description,
             lungs_include_heart=config.lungs_include_heart,

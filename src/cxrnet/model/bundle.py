@@ -76,6 +76,11 @@ class Bundle:
         return f"{self.config.name} {self.config.version} ({self.sha256[:8]})"
 
     @property
+    def identity(self) -> dict[str, str]:
+        """`name`, `version` and `sha256`, for records."""
+        return {"name": self.config.name, "version": self.config.version, "sha256": self.sha256}
+
+    @property
     def gate_graph(self) -> Path:
         """The graph of the gate's network: the model's own, or the one that comes with the package."""
         own = self.folder / GATE

@@ -29,7 +29,7 @@ from cxrnet.screening.csv_output import (
     table_lines,
     with_identifiers,
 )
-from cxrnet.screening.finding import Finding, identity
+from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input, path_text
 from cxrnet.screening.options import Options, Task
@@ -166,7 +166,7 @@ def _screen(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Out
 
 
 def _segment(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Outcome:
-    model = identity(pipeline.bundle)
+    model = pipeline.bundle.identity
     try:
         found = pipeline.segment(item.path)
         write_segmentation(found, out / item.folder, options.save)

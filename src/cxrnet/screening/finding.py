@@ -139,7 +139,7 @@ class Finding(BaseModel):
     @classmethod
     def failed(cls, name: str, reason: Reason, bundle: Bundle) -> Self:
         """Return the finding of an input that could not be read."""
-        return cls(input=name, status="failed", reasons=(reason,), model=identity(bundle))
+        return cls(input=name, status="failed", reasons=(reason,), model=bundle.identity)
 
     def record(self) -> dict[str, Any]:
         """Return what `finding.json` holds, in its order."""
@@ -160,8 +160,3 @@ class Finding(BaseModel):
         panel = base64.b64encode(encode_png(draw_panel(self))).decode()
         words = escape(f"{self.input}: {self.status}", quote=True)
         return f'<img alt="{words}" style="max-width: 100%" src="data:image/png;base64,{panel}">'
-
-
-def identity(bundle: Bundle) -> dict[str, str]:
-    """Return `name`, `version` and `sha256` of a bundle."""
-    return {"name": bundle.config.name, "version": bundle.config.version, "sha256": bundle.sha256}

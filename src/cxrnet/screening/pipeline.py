@@ -20,7 +20,7 @@ from cxrnet.model.registry import open_bundle
 from cxrnet.model.runtime import ModelOutput, Runtime
 from cxrnet.screening.conformal import ambiguity, conformal_set
 from cxrnet.screening.correction import correct_orientation
-from cxrnet.screening.finding import Finding, identity
+from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import GateResult, check_image, correctable
 from cxrnet.screening.heatmap import HeatMaps
 from cxrnet.screening.inputs import path_text
@@ -204,7 +204,7 @@ class Pipeline:
             reasons=gate.reasons,
             corrections=corrections,
             warnings=radiograph.warnings,
-            model=identity(self.bundle),
+            model=self.bundle.identity,
             lung_area_fraction=lung_area_fraction(output.lung_probability),
             timing_ms={stage: round(milliseconds, 2) for stage, milliseconds in timing.items()},
             radiograph=radiograph,

@@ -27,6 +27,7 @@ from cxrnet.data.check import FOLD_COLUMN, check_rows, require_sound
 from cxrnet.data.folds import assign_folds
 from cxrnet.data.manifest import Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
+from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import Standardisation
 from cxrnet.training.callbacks import weights_of
@@ -53,6 +54,10 @@ from cxrnet.training.run import (
 from cxrnet.training.sampling import draw_probabilities
 from cxrnet.training.segmenter_run import draw_curves
 
+START_WARNING = (
+    "WARNING {start} may have been trained on these images: out-of-fold figures hold for images that are new to it, "
+    "or for the folds of its own training"
+)
 STANDARDISATION, FOLDS = "standardisation.json", "folds.csv"
 
 
@@ -62,6 +67,7 @@ def train_classifier(
     config: ClassifierTraining,
     segmenter: Bundle,
     *,
+    start: Bundle | None = None,
     only: Sequence[int] = (),
     features: Path | None = None,
     options: RunOptions | None = None,
@@ -76,19 +82,23 @@ def train_classifier(
         folder: The run.
         config: The training.
         segmenter: A bundle whose Module 1 finds the lungs.
+        start: Bundle whose fold of the same number each fold starts from; random weights if not given. Layers whose
+            size depends on the classes start from random weights where the number of classes differs.
         only: Folds to train; empty trains all.
         features: Folder for lung masks and scattering coefficients, which several trainings may share; None keeps
             them in the run.
         options: How the data are read and checked, and how it runs.
 
     Raises:
-        UsageError: Labels that are no classes, a class that a fold would not see, no such fold, or the folder
-            holds another training or one that is running.
+        UsageError: Labels that are no classes, a class that a fold would not see, no such fold, `start` has another
+            network, or the folder holds another training or one that is running.
         LeakError: A check found errors: unreadable files, patients in two folds, contradictory labels.
         TrainingError: A loss is not finite, or no checkpoint is sound.
     """
     options = options or RunOptions()
     settings = config.model_dump(mode="json")
+    if start is not None:
+        _check_start(start, config)
     require_resume(folder, resume=options.resume, settings=settings)
     samples = choose_rows(manifest.samples, options.say)
     labels = _label_indices(samples, config.classifier.classes)
@@ -105,14 +115,16 @@ def train_classifier(
             folds = assign_folds(samples, folds=config.folds, seed=config.seed, duplicates=data.duplicates)
             _check_classes(labels, folds, config.classifier.classes)
         accepted = check_data(manifest, data, [f"fold {fold}" for fold in folds], options, what="fold")
-        masks = {"name": segmenter.config.name, "version": segmenter.config.version, "sha256": segmenter.sha256}
         record = {
             "kind": "classifier",
             "manifest": manifest.path.name,
             "films": {"all": len(samples), "sha256": digest(samples)},
-            "segmenter": masks,
+            "segmenter": segmenter.identity,
             "settings": settings,
         }
+        if start is not None:
+            record["start"] = start.identity
+            options.say(START_WARNING.format(start=start.label))
         start_run(folder, record, data, manifest, {"all": samples}, accepted, resume=options.resume)
         images = ImageSet.of(data.pack, config.preparation)
         prepared = images.prepared
@@ -125,7 +137,7 @@ def train_classifier(
         source = FeatureSource(images=images.images, lungs=lungs, normalisation=normalisation, config=config)
         maps = open_features(kept, source)
     return [
-        _train_fold(number, folder, config, maps, labels, folds, samples, options)
+        _train_fold(number, folder, config, maps, labels, folds, samples, options, start)
         for number in only or range(config.folds)
     ]
 
@@ -139,6 +151,7 @@ def _train_fold(
     folds: Int64,
     samples: Sequence[Sample],
     options: RunOptions,
+    start: Bundle | None,
 ) -> dict[str, Any]:
     """Train one fold into its folder of a run and write its logits of the images it has not seen; return its result."""
     folder = run / f"fold{number}"
@@ -155,6 +168,8 @@ def _train_fold(
             draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
         names = [sample.image.name for sample in samples]
         module = FoldModule(config, features, labels, train, validation, draws=draws, names=names)
+        if start is not None:
+            _load_fold(module, start, number)
         result = fit(
             module,
             folder,
@@ -175,6 +190,24 @@ def _train_fold(
         if is_first_process():
             write_result(folder, result)
     return result
+
+
+def _check_start(start: Bundle, config: ClassifierTraining) -> None:
+    """Check that a bundle has a fold of the same network for each fold, whatever its classes are."""
+    given = start.config.classifier
+    if given is None or given.model_copy(update={"classes": config.classifier.classes}) != config.classifier:
+        raise UsageError(f"{start.label}: has another classifier than the settings; give its `classifier` in --config")
+    if start.config.folds != config.folds:
+        raise UsageError(f"{start.label}: has {start.config.folds} folds, the training {config.folds}; give --folds")
+
+
+def _load_fold(module: FoldModule, start: Bundle, number: int) -> None:
+    """Load the weights of a bundle's fold into the network; layers of another size keep their random weights."""
+    network = module.network.state_dict()
+    given = load_network(start).ensemble.folds[number].state_dict()
+    module.network.load_state_dict(
+        {name: given[name] if given[name].shape == values.shape else values for name, values in network.items()}
+    )
 
 
 def run_identity(run: Path) -> str:

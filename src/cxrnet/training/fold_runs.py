@@ -104,6 +104,8 @@ def _check_alike(run: Path, other: Path) -> None:
         )
     if differing := differing_fields(one["settings"], two["settings"]):
         raise UsageError(f"{other}: was trained with other {differing} than {run}; join runs with the same settings")
+    if one.get("start") != two.get("start"):
+        raise UsageError(f"{other}: started from other weights than {run}; join runs with the same --init-from")
     if one["films"]["sha256"] != two["films"]["sha256"]:
         raise UsageError(
             f"{other}: was trained on {two['films']['all']} images, {run} on {one['films']['all']}, and their rows "

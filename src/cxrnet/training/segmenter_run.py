@@ -86,7 +86,7 @@ def train_segmenter(
             "masks": asdict(options.values),
         }
         if start is not None:
-            record["start"] = {"name": start.config.name, "version": start.config.version, "sha256": start.sha256}
+            record["start"] = start.identity
         start_run(folder, record, data, manifest, parts, accepted, resume=options.resume)
         torch.manual_seed(config.seed)
         module = SegmenterModule(

@@ -34,7 +34,6 @@ from cxrnet.evaluation.plot_files import csv_table
 from cxrnet.export.bundle import load_network
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import Outcome
-from cxrnet.screening.finding import identity
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import Input
 from cxrnet.screening.pipeline import Pipeline
@@ -193,7 +192,7 @@ class Audit:
         trials = [one.trial for one in done if one.trial is not None]
         changes, resamples, seed = SETS[request.changes], request.resamples, request.seed
         return AuditRecord(
-            model=identity(self.pipeline.bundle),
+            model=self.pipeline.bundle.identity,
             classes=self.reader.classes,
             manifest=ManifestRecord(
                 name=request.manifest.name,
