@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from cxrnet.imaging.radiograph import Fault
-from cxrnet.model.metric_names import format_metric
 from cxrnet.model.registry import SHIPPED
 from cxrnet.screening.gate import Code
 from cxrnet.screening.options import DEFAULT_BUNDLE
@@ -54,18 +53,24 @@ def test_readme_commands_are_known(cxrnet):
         assert cxrnet(*verb.split(), "--help").code == 0
 
 
-def test_figures_of_the_readme_are_those_of_the_cards():
-    for name, metric in (("lungs", "dice"), ("lungs-no-heart", "dice"), ("covid", "roc_auc")):
-        evaluations = json.loads((SHIPPED / name / "facts.json").read_text())["evaluations"]
-        for evaluation in evaluations:
-            if evaluation["name"].startswith("sources left out"):
-                continue  # in words
-            metrics = evaluation["metrics"]
-            assert format_metric(metrics["overall"], metric) in README
-            if name == "covid" and "ieee8023" in metrics["by"]["source"]:
-                assert format_metric(metrics["by"]["source"]["ieee8023"], metric) in README
-            if name == "covid" and metrics.get("is_out_of_fold"):
-                assert format_metric(metrics["overall"], "calibration_error") in README
+def test_figures_of_the_documents_are_those_of_the_models():
+    assert runpy.run_path(str(ROOT / ".ci" / "figures.py"))["main"](["--check"]) == []
+
+
+def test_figure_that_differs_is_corrected_and_one_that_is_gone_is_reported(tmp_path):
+    run = runpy.run_path(str(ROOT / ".ci" / "figures.py"))
+    for name in (run["README"], run["LOG"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    page = tmp_path / "README.md"
+    page.write_text(
+        README.replace("(199 images), AUC | 0.7", "(111 images), AUC | 0.8").replace("the same within", "in")
+    )
+    run["main"].__globals__["ROOT"] = tmp_path
+    gone, differs = run["main"]([])
+    assert gone.endswith("stands 0 times, not once")
+    assert "(111 images), AUC | 0.8" in differs
+    assert page.read_text() == README.replace("the same within", "in")
 
 
 def test_documents_link_to_files_that_exist():

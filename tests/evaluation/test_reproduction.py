@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import csv
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from cxrnet.errors import UsageError
+from cxrnet.evaluation.classifier import evaluate_classifier
 from cxrnet.evaluation.reproduction import paper
 from cxrnet.evaluation.reproduction.reproduction import published_bundles, reproduce, run_step
-from cxrnet.evaluation.reproduction.steps import network_section
+from cxrnet.evaluation.reproduction.steps import classification_steps, network_section
+from cxrnet.evaluation.reproduction.tables import classifier_table, out_of_fold
 from cxrnet.evaluation.reproduction.task import Section, Task
-from tests.evaluation.material import write_images
+from cxrnet.evaluation.request import Request
+from cxrnet.model.bundle import read_bundle
+from cxrnet.model.metric_names import format_metric
+from cxrnet.model.registry import SHIPPED
+from tests.evaluation.material import write_images, write_rows
 
 FIGURES = ("Table 1", "Fig. 2", "Fig. 9", "Fig. 10", "Table 2", "Fig. 11", "Fig. 12", "Table 3", "Fig. 14")
 
@@ -80,6 +87,28 @@ def test_step_is_made_again_when_a_picture_is_gone(task):
     (task.out / "table" / "one.png").unlink()
     run_step(task, "table", {}, make)
     assert len(made) == 2
+
+
+@pytest.mark.parametrize(("split", "where"), [("test", {"split": "test"}), ("val", {})])
+def test_classifier_is_evaluated_on_rows_that_no_training_reads(task, split, where):
+    path = task.data / "classification" / "manifest.csv"
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    write_rows(path.parent, [row | {"split": split if at == 0 else "train"} for at, row in enumerate(rows)])
+    inputs = {name: step_inputs for name, step_inputs, _ in classification_steps(task)}
+    assert [inputs[name]["where"] for name in ("table-2", "table-3")] == [where] * 2
+
+
+def test_out_of_fold_figures_of_the_card_stand_next_to_the_evaluation(task, pipeline):
+    evaluation = evaluate_classifier(pipeline, Request(manifest=task.manifest("classification"), resamples=0))
+    covid = read_bundle(SHIPPED / "covid")
+    facts = next(one.metrics for one in covid.facts.evaluations if one.metrics.get("is_out_of_fold"))
+    table = classifier_table("Table 2", paper.TABLE_2, evaluation, covid, {}, (), out_of_fold(covid))
+    auc = dict(zip(table.header, table.rows[-1], strict=True))
+    assert auc["metric"] == "ROC AUC"
+    assert auc["out of fold, card [95 % interval]"] == format_metric(facts["overall"], "roc_auc")
+    own = facts["by"]["source"]["ieee8023"]
+    assert auc["out of fold within ieee8023, card"] == format_metric(own, "roc_auc")
+    assert auc["ensemble [95 % interval]"] == format_metric(evaluation.record.content()["overall"], "roc_auc")
 
 
 def test_data_without_a_manifest_is_an_error(task, tmp_path):

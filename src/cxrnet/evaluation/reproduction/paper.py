@@ -43,8 +43,13 @@ UNSEEN_REMARK: Final = (
     "The published classifier was trained on the private images alone: none of these was in its training."
 )
 MAYBE_SEEN_REMARK: Final = (
-    "These images may have trained the model. The folds of a cross-validation together see all images but those with "
-    "split = test, and the ensemble then scores higher than on new images. Trust the out-of-fold figures of its card."
+    "These images may have trained the model: the manifest has no rows with split = test, and the folds of a "
+    "cross-validation together see all others. The ensemble then scores higher than on new images. Trust the columns "
+    "out of fold, if there are any: each image is scored by the fold that was not trained on it."
+)
+TEST_REMARK: Final = (
+    "`cxrnet train` does not read rows with split = test. Whether the model saw these images in another manifest is "
+    "not known."
 )
 CLASSIFIER_REMARKS: Final = (
     "The HFHS images (2,265 for training, 1,532 for testing) are private. The columns on the right are other images, "

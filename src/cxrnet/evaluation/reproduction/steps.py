@@ -27,12 +27,13 @@ from cxrnet.evaluation.reproduction.figures import (
     save_picture,
     wavelet_section,
 )
+from cxrnet.evaluation.reproduction.tables import classifier_table, out_of_fold, said
 from cxrnet.evaluation.reproduction.task import Make, Picture, Section, Task
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.segmenter import evaluate_segmenter
 from cxrnet.export.bundle import build_bundle, load_network
 from cxrnet.model.bundle import Bundle, read_bundle
-from cxrnet.model.metric_names import HEADINGS, format_estimate, format_metric
+from cxrnet.model.metric_names import HEADINGS, format_metric
 from cxrnet.nn.network import Network
 from cxrnet.screening.pipeline import Pipeline
 
@@ -85,7 +86,7 @@ def classification_steps(task: Task) -> Iterator[Step]:
     manifest, bundle = task.manifest("classification"), task.classifier()
     if manifest is None or bundle is None:
         return
-    where = {} if task.are_published else _where(manifest, split="val")
+    where = {} if task.are_published else _where(manifest, split="test")
     inputs = _inputs(task, bundle, manifest, where)
     yield "table-2", inputs, lambda folder: _classification(task, folder, bundle, where)
     threshold = {"threshold": task.threshold}
@@ -138,7 +139,7 @@ def _segmentation(
         for metric, value in paper.TABLE_1[style].items()
     ]
     header = ("metric", "paper", "both classes pooled", "lungs only [95 % interval]")
-    text = f"{bundle.label} on {overall['n']} images{_said(where)}."
+    text = f"{bundle.label} on {overall['n']} images{said(where)}."
     remarks = (paper.POOLED_REMARK, *((paper.SEEN_REMARK,) if task.are_published else ()))
     table = Section(title=f"Table 1: {name}", text=text, header=header, rows=tuple(rows), remarks=remarks)
     caption = f"{figure}: radiograph, mask of the annotator, mask of the model, from the best to the worst Dice."
@@ -165,8 +166,14 @@ def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str
         wavelet_section(task, folder, bundle),
         Section(title="Fig. 9: lung masks", pictures=(save_picture(task, folder, "masks", masks, caption),)),
         *([coefficient_section(task, folder, bundle, every[0])] if every else []),
-        _classifier_table(
-            "Table 2", paper.TABLE_2, evaluation, bundle, where, (_seen(task), *paper.CLASSIFIER_REMARKS)
+        classifier_table(
+            "Table 2: classification",
+            paper.TABLE_2,
+            evaluation,
+            bundle,
+            where,
+            _remarks(task, where),
+            out_of_fold(bundle),
         ),
         Section(title="Fig. 11: curves and confusion matrix", pictures=shown),
     ]
@@ -187,8 +194,8 @@ def _thresholded(task: Task, folder: Path, bundle: Bundle, where: Mapping[str, s
         thresholded = [pipeline.screen(sample.image) for sample in samples]
     with open_pipeline(task, bundle) as pipeline:
         plain = [pipeline.screen(sample.image) for sample in samples]
-    remarks = (paper.THRESHOLD_REMARK.format(threshold=task.threshold), _seen(task), *paper.CLASSIFIER_REMARKS)
-    table = _classifier_table("Table 3", paper.TABLE_3, evaluation, other, where, remarks)
+    remarks = (paper.THRESHOLD_REMARK.format(threshold=task.threshold), *_remarks(task, where))
+    table = classifier_table("Table 3: classification", paper.TABLE_3, evaluation, other, where, remarks)
     rows = [one for pair in zip(plain, thresholded, strict=True) for one in pair if one.heatmaps is not None]
     figure = draw_heat_maps(rows, [caption_of(one) for one in rows])
     caption = "Fig. 14: one image of each class, without the threshold (upper row) and with it (lower row)."
@@ -203,46 +210,13 @@ def _evaluate(task: Task, pipeline: Pipeline, request: Request, folder: Path, ti
     return evaluation
 
 
-def _classifier_table(
-    title: str,
-    printed: Mapping[str, tuple[str, ...]],
-    evaluation: Evaluation,
-    bundle: Bundle,
-    where: Mapping[str, str],
-    remarks: tuple[str, ...],
-) -> Section:
-    record = evaluation.record.content()
-    sources = {
-        name: block
-        for name, block in record["by"].get("source", {}).items()
-        if block.get("roc_auc", {}).get("value") is not None
-    }
-    header = ("metric", *(f"paper: {name}" for name in paper.CLASSIFIER_COLUMNS))
-    header += ("folds, mean (sd)", "ensemble [95 % interval]", *(f"within {name}" for name in sources))
-    rows = [
-        (
-            HEADINGS[metric],
-            *values,
-            _mean(record["folds"].get(metric)),
-            format_metric(record["overall"], metric),
-            *(format_estimate(block.get(metric)) for block in sources.values()),
-        )
-        for metric, values in printed.items()
-    ]
-    overall = record["overall"]
-    text = (
-        f"{bundle.label} on {overall['n']} images{_said(where)}; {overall['refused']} others were refused by the gate. "
-        "All folds see the same images here."
-    )
-    return Section(title=f"{title}: classification", text=text, header=header, rows=tuple(rows), remarks=remarks)
-
-
-def _seen(task: Task) -> str:
-    return paper.UNSEEN_REMARK if task.are_published else paper.MAYBE_SEEN_REMARK
-
-
-def _mean(values: Mapping[str, Any] | None) -> str:
-    return "n/a" if not values or values["mean"] is None else f"{values['mean']:.3f} ({values['std']:.3f})"
+def _remarks(task: Task, where: Mapping[str, str]) -> tuple[str, ...]:
+    """Return whether the classifier may have been trained on the evaluated images, and what the paper does."""
+    if task.are_published:
+        seen = paper.UNSEEN_REMARK
+    else:
+        seen = paper.TEST_REMARK if "split" in where else paper.MAYBE_SEEN_REMARK
+    return (seen, *paper.CLASSIFIER_REMARKS)
 
 
 def _with_threshold(bundle: Bundle, threshold: float, folder: Path) -> Bundle:
@@ -288,9 +262,3 @@ def _typical(request: Request, evaluation: Evaluation, bundle: Bundle) -> dict[s
             places = dict.fromkeys(np.linspace(len(ranked) - 1, 0, 5).round().astype(int).tolist())
             found[name] = [ranked[place] for place in places]
     return found
-
-
-def _said(where: Mapping[str, str]) -> str:
-    return "".join(
-        f" {'where' if at == 0 else 'and'} {name} = {value}" for at, (name, value) in enumerate(where.items())
-    )
