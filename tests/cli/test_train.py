@@ -606,3 +606,58 @@ def test_bundle_that_is_there_is_not_replaced(segmenter_run, segmenter_bundle, c
     said = cxrnet("ensemble", segmenter_run, "--out", segmenter_bundle)
     assert said.code == 2
     assert said.err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def patient_run(films, run, small_bundle, tmp_path_factory):
+    """A classifier run with `age`, which is missing in two rows, and `sex`; both say nothing of the class."""
+    folder = tmp_path_factory.mktemp("patients")
+    rows = table(films / "films.csv")
+    for number, row in enumerate(rows):
+        row |= {"image": str(films / row["image"]), "age": ["", "30", "50"][number % 3], "sex": "FFMM"[number % 4]}
+    write_rows(folder / "films.csv", rows)
+    words = classifier_words(films, folder / "run", small_bundle, "--patient-data", "age", "--patient-data", "sex")
+    words[3] = folder / "films.csv"
+    assert run(*words).exit_code == 0
+    return folder / "run"
+
+
+def test_run_with_patient_data_keeps_its_encoding(patient_run, films, small_bundle, cxrnet):
+    record = json.loads((patient_run / "training.json").read_text())
+    assert record["patient"]["columns"] == [
+        {"kind": "number", "name": "age", "mean": 40.0, "sd": 10.0},
+        {"kind": "category", "name": "sex", "categories": ["F", "M"]},
+    ]
+    columns = table(patient_run / "fold0" / "out_of_fold.csv")[0].keys()
+    assert {"logit_covid", "without_patient_logit_covid"} <= columns
+    again = classifier_words(films, patient_run, small_bundle, "--resume", "--patient-data", "age")
+    again[3] = patient_run.parent / "films.csv"
+    refuses(cxrnet(*again), "was started with other settings")
+
+
+def test_ensemble_with_patient_data_screens_by_them(patient_run, small_bundle, films, run, tmp_path):
+    out = tmp_path / "patients"
+    assert run("ensemble", patient_run, "-o", out, "--lungs", small_bundle).exit_code == 0
+    bundle = read_bundle(out)
+    assert bundle.config.patient_columns == ("age", "sex")
+    write_rows(tmp_path / "inputs.csv", [{"image": str(films / "0.png"), "age": "44", "sex": "unknown"}])
+    assert run("screen", tmp_path / "inputs.csv", "-o", tmp_path / "found", "-b", out).exit_code == 0
+    (row,) = table(tmp_path / "found" / "findings.csv")
+    assert (row["status"], row["patient"]) == ("scored", "age: csv | sex: missing")
+    with Pipeline(bundle) as pipeline:
+        finding = pipeline.screen(films / "0.png", patient={"age": 44})
+    assert float(row["score_covid"]) == pytest.approx(finding.scores["covid"], abs=1e-6)
+
+
+def test_card_has_the_figures_with_and_without_patient_data(patient_run, small_bundle, run, tmp_path):
+    run("ensemble", patient_run, "-o", tmp_path / "b", "--lungs", small_bundle)
+    run("evaluate", "folds", patient_run, "-o", tmp_path / "e", "--resamples", 0)
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["without_patient"]["overall"]["n"] == metrics["overall"]["n"] == 12
+    assert metrics["without_patient"]["overall"]["brier"] != metrics["overall"]["brier"]
+    assert run("weights", "card", tmp_path / "b", "--evaluation", f"folds={tmp_path / 'e'}").exit_code == 0
+    card = read_bundle(tmp_path / "b").card
+    assert "| metric | with patient data | without |" in card
+    assert (
+        "Patient data as a third input: age (a number, mean 40, standard deviation 10, or missing); sex (F, M" in card
+    )

@@ -15,12 +15,12 @@ from cxrnet.model.config import (
     Branch,
     ClassifierConfig,
     LungMaskConfig,
-    PatientConfig,
     PoolingConfig,
     PreparationConfig,
     ScatteringConfig,
     SegmenterConfig,
 )
+from cxrnet.model.patient import Number, PatientConfig
 from cxrnet.nn.network import Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
 from tests.material import SMALL, film, randomised
@@ -116,11 +116,25 @@ def test_graph_with_recurrent_blocks_says_what_the_segmenter_says_for_any_size()
         np.testing.assert_allclose(graph.run(None, {"image": image.numpy()})[0], expected, rtol=0, atol=1e-5)
 
 
-def test_network_with_patient_data_is_refused():
-    classifier = SMALL.classifier.model_copy(update={"patient": PatientConfig(features=("age",))})
-    network = Network(SMALL.model_copy(update={"classifier": classifier}))
-    with pytest.raises(ExportError, match="small: patient data has no input in the graph; export a classifier"):
-        export_network(network)
+@pytest.mark.parametrize("mirror_average", [False, True])
+def test_graph_takes_patient_data_as_the_network_does(mirror_average):
+    patient = PatientConfig(columns=(Number(name="age", mean=50.0, sd=20.0),), hidden=3)
+    classifier = SMALL.classifier.model_copy(update={"patient": patient, "mirror_average": mirror_average})
+    network = randomised(Network(SMALL.model_copy(update={"classifier": classifier})))
+    graph = _session(export_network(network))
+    assert [(one.name, one.type, one.shape[1:]) for one in graph.get_inputs()] == [
+        ("image", "tensor(uint8)", [64, 72]),
+        ("patient", "tensor(float)", [2]),
+    ]
+    images = np.stack([film(seed)[0] for seed in (50, 50, 51)])
+    values = np.array([[-1, 0], [2, 0], [0, 1]], np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images), torch.from_numpy(values))
+    got = graph.run(None, {"image": images, "patient": values})
+    for name, want, have in zip(NetworkOutput._fields, expected, got, strict=True):
+        scale = max(1.0, float(want.abs().max()))
+        np.testing.assert_allclose(have, want, rtol=0, atol=1e-5 * scale, err_msg=name)
+    assert abs(expected.scores[0, 0] - expected.scores[1, 0]) > 0.01  # the same image, another age
 
 
 def test_graph_that_differs_from_the_network_is_refused(small_bundle):

@@ -11,13 +11,13 @@ from cxrnet.model.config import (
     BundleConfig,
     ClassifierConfig,
     LungMaskConfig,
-    PatientConfig,
     PoolingConfig,
     PreparationConfig,
     ScatteringConfig,
     SegmenterConfig,
     Standardisation,
 )
+from cxrnet.model.patient import Category, Number, PatientConfig
 
 LUNGS_ONLY = {"name": "lungs", "version": "1.0", "description": "", "lungs_include_heart": True}
 WHOLE = LUNGS_ONLY | {
@@ -25,6 +25,8 @@ WHOLE = LUNGS_ONLY | {
     "folds": 6,
     "standardisation": Standardisation(mean=124.0, std=76.0),
 }
+
+COLUMNS = (Number(name="age", mean=50.0, sd=20.0), Category(name="sex", categories=("F", "M")))
 
 branches = st.lists(
     st.builds(Branch, kernel=st.sampled_from([1, 3, 5, 31]), dilation=st.integers(1, 9)), min_size=1, max_size=4
@@ -36,7 +38,7 @@ classifiers = st.builds(
     attention=st.none() | st.builds(AttentionConfig, heads=st.integers(1, 8)),
     branches=branches,
     pooling=st.builds(PoolingConfig, regions=st.sampled_from(["lungs", "threshold", "intensity"])),
-    patient=st.none() | st.builds(PatientConfig, features=st.just(("age", "sex"))),
+    patient=st.none() | st.just(PatientConfig(columns=COLUMNS)),
     dropout=st.floats(0, 1, exclude_max=True),
 )
 configs = st.builds(
@@ -116,9 +118,9 @@ def test_segmenter_without_lungs_is_refused():
         SegmenterConfig(classes=("heart", "background"))
 
 
-def test_patient_data_without_features_is_refused():
-    with pytest.raises(ValidationError, match=r"patient features are .*; at least 1 different names are needed"):
-        PatientConfig(features=())
+def test_patient_data_of_one_column_twice_are_refused():
+    with pytest.raises(ValidationError, match=r"patient columns are .*; at least 1 different names are needed"):
+        PatientConfig(columns=(COLUMNS[0], COLUMNS[0]))
 
 
 @pytest.mark.parametrize("missing", [{"classifier": None}, {"folds": 0}, {"standardisation": None}])

@@ -3,9 +3,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrnet.model.config import ClassifierConfig, PatientConfig, PoolingConfig
+from cxrnet.model.config import ClassifierConfig, PoolingConfig
+from cxrnet.model.patient import Number, PatientConfig
 from cxrnet.nn.classifier import Ensemble, Fold
 from tests.material import randomised
+
+AGE = PatientConfig(columns=(Number(name="age", mean=50.0, sd=20.0),))
 
 OPTIONS = (
     {},
@@ -14,7 +17,7 @@ OPTIONS = (
     {"logarithm": True, "lungs_only": True},
     {"pooling": PoolingConfig(regions="intensity")},
     {"pooling": PoolingConfig(regions="threshold", intensity_threshold=0.4)},
-    {"patient": PatientConfig(features=("age", "sex"))},
+    {"patient": AGE},
 )
 
 
@@ -111,7 +114,7 @@ def test_pooling_by_the_image_needs_it(regions):
 
 def test_patient_data_shifts_the_logits_and_leaves_the_maps():
     inputs = _inputs()
-    fold = _fold(patient=PatientConfig(features=("age", "sex")))
+    fold = _fold(patient=AGE)
     output = fold(**inputs)
     expected = output.maps.mean(dim=(2, 3)) + fold.patient(inputs["patient"])
     torch.testing.assert_close(output.logits, expected)
@@ -119,14 +122,13 @@ def test_patient_data_shifts_the_logits_and_leaves_the_maps():
 
 
 def test_patient_data_is_needed_when_the_config_names_it():
-    fold = _fold(patient=PatientConfig(features=("age", "sex")))
-    with pytest.raises(ValueError, match="patient data is missing; give age, sex"):
+    fold = _fold(patient=AGE)
+    with pytest.raises(ValueError, match="patient data is missing; give age"):
         fold(**_inputs() | {"patient": None})
 
 
 def test_patient_data_shifts_the_scores_of_an_ensemble():
-    patient = PatientConfig(features=("age", "sex"))
-    ensemble = Ensemble([_fold(patient=patient), _fold(patient=patient, seed=1)])
+    ensemble = Ensemble([_fold(patient=AGE), _fold(patient=AGE, seed=1)])
     inputs = _inputs()
     output = ensemble(**inputs)
     shift = torch.stack([fold.patient(inputs["patient"]) for fold in ensemble.folds]).mean(dim=0)

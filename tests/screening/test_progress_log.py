@@ -33,7 +33,7 @@ def other(item, name):
 def note(out, *items, finish=False):
     with ProgressLog(out, SETTINGS, resume=True) as log:
         for one in items:
-            log.add(one, fingerprint(one.path), one.folder)
+            log.add(one, fingerprint(one), one.folder)
         if finish:
             log.finish()
 
@@ -75,8 +75,8 @@ def test_input_with_another_folder_is_done_again(out, item):
 
 def test_log_keeps_the_last_outcome_of_an_input(out, item):
     with ProgressLog(out, SETTINGS, resume=True) as log:
-        log.add(item, fingerprint(item.path), "first")
-        log.add(item, fingerprint(item.path), "last")
+        log.add(item, fingerprint(item), "first")
+        log.add(item, fingerprint(item), "last")
         assert list(log.outcomes([item])) == ["last"]
     assert recalled(out, item) == ["last"]
 

@@ -27,7 +27,7 @@ def options(bundle, **changes):
 
 
 def shard(name, items):
-    return {"name": name, "items": [[str(item.path), item.folder] for item in items]}
+    return {"name": name, "items": [[str(item.path), item.folder, "{}"] for item in items]}
 
 
 @pytest.fixture

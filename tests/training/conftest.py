@@ -70,12 +70,12 @@ def train_segmenter_in(folder, config=TINY, *, module=None, films=8, workers=0, 
     )
 
 
-def fold_module(config=TINY_FOLD):
+def fold_module(config=TINY_FOLD, **more):
     chance = np.random.default_rng(0)
     values = chance.uniform(0, 1, (config.variants + 1, 10, 51, 16, 18)).astype(np.float16)
     labels = np.arange(10) % 2
     torch.manual_seed(config.seed)
-    return FoldModule(config, Features(values=values), labels, np.arange(7), np.arange(7, 10))
+    return FoldModule(config, Features(values=values), labels, np.arange(7), np.arange(7, 10), **more)
 
 
 def train_fold_in(folder, config=TINY_FOLD, *, module=None, draw=None, **options):

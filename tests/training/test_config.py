@@ -44,9 +44,19 @@ def test_empty_file_changes_nothing(tmp_path):
     assert told(tmp_path, "# nothing\n") == SEGMENTER_PRESETS["paper-jms"]
 
 
-def test_patient_data_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="training from a manifest does not read patient data"):
-        told(tmp_path, "classifier: {patient: {features: [age]}}", CLASSIFIER_PRESETS["paper"])
+def test_fitted_patient_data_are_refused(tmp_path):
+    column = "{kind: number, name: age, mean: 1.0, sd: 1.0}"
+    with pytest.raises(
+        UsageError, match=r"classifier.patient is set; it is fitted in training, name the columns in pat"
+    ):
+        told(tmp_path, f"classifier: {{patient: {{columns: [{column}]}}}}", CLASSIFIER_PRESETS["paper"])
+
+
+@pytest.mark.parametrize("columns", ["[age, sex=category]", "{age: auto, sex: category}"])
+def test_patient_columns_are_a_list_or_a_record(tmp_path, columns):
+    config = told(tmp_path, f"patient: {{columns: {columns}, hide: 0.5}}", CLASSIFIER_PRESETS["default"])
+    assert config.patient.columns == {"age": "auto", "sex": "category"}
+    assert (config.patient.hidden, config.patient.hide) == (8, 0.5)
 
 
 def test_missing_file_is_named(tmp_path):

@@ -102,6 +102,13 @@ def classifier(
     folds: int | None = typer.Option(None, min=2, help="Cross-validation folds (default: that of the preset)."),
     fold: list[int] = typer.Option([], "--fold", help="Train only this fold (repeatable).", show_default=False),
     only: list[int] = typer.Option([], "--only", hidden=True),
+    patient_data: list[str] = typer.Option(
+        [],
+        "--patient-data",
+        metavar="NAME[=KIND]",
+        help="Column with patient data for a third input, such as age; KIND: number, category (repeatable).",
+        show_default=False,
+    ),
     features: Path | None = typer.Option(
         None, help="Folder for lung masks and scattering coefficients, which runs may share (default: OUT/features)."
     ),
@@ -125,7 +132,8 @@ def classifier(
         from cxrnet.training.fit import check_accelerator, use_machine
 
     check_accelerator(accelerator)
-    settings = read_training(CLASSIFIER_PRESETS[preset], config, {"seed": seed, "folds": folds})
+    patient = {"columns": patient_data} if patient_data else None
+    settings = read_training(CLASSIFIER_PRESETS[preset], config, {"seed": seed, "folds": folds, "patient": patient})
     images = selection.read(manifest)
     use_machine(threads)
     numbers = [*fold, *only]

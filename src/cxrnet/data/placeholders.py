@@ -7,13 +7,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from cxrnet.data.problem import Problem, name_lines
+from cxrnet.model.patient import MISSING_WORDS
 
 if TYPE_CHECKING:
     from cxrnet.data.manifest import Columns
 
-PLACEHOLDERS = frozenset(
-    {"nan", "na", "n/a", "<na>", "none", "null", "unknown", "unk", "anonymous", "anonymized", "anon", "-", "?"}
-)
+PLACEHOLDERS = MISSING_WORDS | {"anonymous", "anonymized", "anon"}
 """What stands in columns of patients and groups, in any case, where they are not known."""
 
 

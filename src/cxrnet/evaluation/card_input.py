@@ -17,7 +17,7 @@ from cxrnet.model.facts import EvaluationFacts, Role, WorstCase
 METRICS, PER_IMAGE = "metrics.json", "per_image.csv"
 KEPT = (
     "schema", "task", "model", "manifest", "cxrnet", "bootstrap", "status", "reasons", "warned", "classes",
-    "positive_class", "single_class", "folds", "is_out_of_fold", "gate", "overall", "by",
+    "positive_class", "single_class", "folds", "is_out_of_fold", "patient", "without_patient", "gate", "overall", "by",
 )  # fmt: skip
 """Fields of `metrics.json` that a bundle keeps: neither the command, which names folders, nor single images."""
 

@@ -71,6 +71,7 @@ class ClassifierCase:
         spread: Largest standard deviation over the folds; None unless scored.
         lung_area_fraction: Share of the prepared image that is lung; None if failed.
         conformal_set: Classes of the prediction set; None unless scored by a model that has sets.
+        patient: Column of the patient data -> where its value came from; empty where the model takes none.
     """
 
     sample: Sample
@@ -81,6 +82,7 @@ class ClassifierCase:
     spread: float | None = None
     lung_area_fraction: float | None = None
     conformal_set: tuple[str, ...] | None = None
+    patient: Mapping[str, str] = field(default_factory=dict)
 
 
 def segment_samples(
@@ -141,7 +143,8 @@ def _segment(pipeline: Pipeline, sample: Sample, values: MaskValues) -> Segmente
 
 def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
     try:
-        finding = pipeline.screen(sample.image)
+        patient = {name: sample.values[name] for name in pipeline.patient_columns if name in sample.values}
+        finding = pipeline.screen(sample.image, patient=patient, patient_from="csv")
     except Exception as error:
         return ClassifierCase(sample=sample, status="failed", reasons=(failure_reason(error),))
     return ClassifierCase(
@@ -153,6 +156,7 @@ def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
         spread=finding.spread,
         lung_area_fraction=finding.lung_area_fraction,
         conformal_set=finding.conformal_set,
+        patient={name: one.origin for name, one in (finding.patient or {}).items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,9 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     for case in classify_samples(pipeline, manifest.samples, jobs=request.jobs):
         observe(outcome_of(case, model.classes), len(manifest.samples))
         cases.append(case)
-    return score_evaluation(request, manifest, model, cases, by=by, own=own)
+    names = pipeline.patient_columns
+    more = {"patient": {name: dict(Counter(case.patient.get(name, "failed") for case in cases)) for name in names}}
+    return score_evaluation(request, manifest, model, cases, by=by, own=own, **(more if names else {}))
 
 
 def score_evaluation(

@@ -16,13 +16,22 @@ import numpy as np
 
 from cxrnet.arrays import Float32, Float64, Int64
 from cxrnet.data.check import FOLD_COLUMN
+from cxrnet.data.manifest import Sample
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.evaluation.classifier import check_labels, own_columns, score_evaluation
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, outcome_of
 from cxrnet.evaluation.metrics import classifier_statistic
 from cxrnet.evaluation.request import Request
-from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, scores_of
+from cxrnet.evaluation.summary import (
+    FOLD_METRICS,
+    Block,
+    by_column,
+    classifier_block,
+    labels_of,
+    over_folds,
+    scores_of,
+)
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classifier_run import FOLDS
@@ -49,27 +58,53 @@ def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) ->
     samples = manifest.samples
     numbers = np.array([int(sample.values[FOLD_COLUMN]) for sample in samples])
     logits = np.empty((len(samples), len(model.classes)))
+    without = np.full_like(logits, np.nan)
     labels = np.empty(len(samples), np.int64)
     for fold in np.unique(numbers):
         members = np.flatnonzero(numbers == fold)
         table = read_out_of_fold(run / f"fold{fold}" / OUT_OF_FOLD, model.classes)
         table.check_rows([samples[member] for member in members])
         logits[members], labels[members] = table.logits, table.labels
+        if table.without_patient is not None:
+            without[members] = table.without_patient
+    cases = _calibrated_cases(samples, logits, labels, numbers, model.classes)
+    for case in cases:
+        observe(outcome_of(case, model.classes), len(samples))
+    more: dict[str, object] = {"folds": _fold_metrics(cases, model.classes, numbers), "is_out_of_fold": True}
+    if np.isfinite(without).all():
+        hidden = _calibrated_cases(samples, logits, labels, numbers, model.classes, scored=without)
+
+        def block(part: Sequence[ClassifierCase]) -> Block:
+            return classifier_block(part, model.classes, resamples=request.resamples, seed=request.seed)
+
+        columns = [name for name in by if name != request.columns.label]
+        more["without_patient"] = {"overall": block(hidden), "by": by_column(hidden, columns, block)}
+    return score_evaluation(request, manifest, model, cases, by=by, own=own, **more)
+
+
+def _calibrated_cases(
+    samples: Sequence[Sample],
+    logits: Float64,
+    labels: Int64,
+    folds: Int64,
+    classes: Sequence[str],
+    *,
+    scored: Float64 | None = None,
+) -> list[ClassifierCase]:
+    calibrated, sets = calibrated_across(logits, labels, folds, classes, scored=scored)
     cases = []
-    calibrated, sets = calibrated_across(logits, labels, numbers, model.classes)
     for sample, scores, chosen in zip(samples, calibrated, sets, strict=True):
         values = tuple(map(float, scores))
-        case = ClassifierCase(
-            sample=sample, status="scored", scores=values, folds=(values,), spread=0.0, conformal_set=chosen
+        cases.append(
+            ClassifierCase(
+                sample=sample, status="scored", scores=values, folds=(values,), spread=0.0, conformal_set=chosen
+            )
         )
-        observe(outcome_of(case, model.classes), len(samples))
-        cases.append(case)
-    folds = _fold_metrics(cases, model.classes, numbers)
-    return score_evaluation(request, manifest, model, cases, by=by, own=own, folds=folds, is_out_of_fold=True)
+    return cases
 
 
 def calibrated_across(
-    logits: Float64, labels: Int64, folds: Int64, classes: Sequence[str]
+    logits: Float64, labels: Int64, folds: Int64, classes: Sequence[str], *, scored: Float64 | None = None
 ) -> tuple[Float32, list[tuple[str, ...]]]:
     """Return calibrated scores, float32 [image, class], and prediction sets; those of a fold by a fit on the others.
 
@@ -78,14 +113,16 @@ def calibrated_across(
         labels: int64 [image], index of the true class.
         folds: int64 [image].
         classes: Names of the classes.
+        scored: float64 [image, class], what is calibrated with these fits; None calibrates `logits`.
     """
+    scored = logits if scored is None else scored
     scores = np.empty(logits.shape, np.float32)
     sets: list[tuple[str, ...]] = [()] * len(logits)
     for fold in np.unique(folds):
         is_own = folds == fold
         calibration = fit_calibration(logits[~is_own], labels[~is_own], classes)
         assert calibration.conformal is not None  # fitted, since the classes are named
-        scores[is_own] = calibration.probabilities(logits[is_own])
+        scores[is_own] = calibration.probabilities(scored[is_own])
         for image in np.flatnonzero(is_own):
             values = dict(zip(classes, map(float, scores[image]), strict=True))
             sets[image] = conformal_set(values, calibration.conformal.thresholds)

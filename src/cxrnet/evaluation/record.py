@@ -178,6 +178,13 @@ class ClassesByValue(Record):
     both: list[str]
 
 
+class WithoutPatientRecord(Record):
+    """Metrics with all patient data missing: over all images, and by column and value."""
+
+    overall: BlockRecord
+    by: dict[str, dict[str, BlockRecord]]
+
+
 class EvaluationRecord(Record):
     """The whole of `metrics.json`.
 
@@ -197,6 +204,8 @@ class EvaluationRecord(Record):
         single_class: Columns whose values predict the class (classifier).
         folds: Metric -> its value over the folds (classifier).
         is_out_of_fold: Whether every image was scored by the fold that was not trained on it.
+        patient: Column of the patient data -> where its values came from -> images (classifier that takes them).
+        without_patient: The figures with all patient data missing (folds of such a classifier).
         gate: What the gate would refuse (segmenter).
         overall: Metrics over all images.
         by: Column -> value -> metrics.
@@ -221,6 +230,8 @@ class EvaluationRecord(Record):
     single_class: dict[str, ClassesByValue] | None = None
     folds: dict[str, FoldsRecord] | None = None
     is_out_of_fold: bool | None = None
+    patient: dict[str, dict[str, Count]] | None = None
+    without_patient: WithoutPatientRecord | None = None
     gate: GateRecord | None = None
     overall: BlockRecord
     by: dict[str, dict[str, BlockRecord]]

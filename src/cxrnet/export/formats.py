@@ -51,8 +51,12 @@ from cxrnet.export.pretrained import RadiographNetwork, prepare_image
 
 network = RadiographNetwork.from_pretrained(".")  # this folder
 image = prepare_image("chest.dcm", network.config.preparation)
-with torch.inference_mode():
-    print(network(torch.from_numpy(image)[None]).scores)  # not calibrated; Pipeline.load(".") is"""
+{line}with torch.inference_mode():
+    print(network(torch.from_numpy(image)[None]{given}).scores)  # not calibrated; Pipeline.load(".") is"""
+
+_PATIENT_LINE = """values = {}  # column -> text; what is left out is missing
+patient = torch.from_numpy(network.config.classifier.patient.encode(values).inputs)[None]
+"""
 
 _SEGMENTER_EXAMPLE = """import torch
 from cxrnet import open_bundle
@@ -93,21 +97,29 @@ def _onnx(bundle: Bundle) -> dict[str, bytes]:
 
 
 def _torchscript(bundle: Bundle) -> dict[str, bytes]:
-    """Traced modules: `network.pt` from uint8 [batch, height, width], `segmenter.pt` from float [batch, 1, h, w]."""
+    """Traced modules: `network.pt` from uint8 [batch, height, width], `segmenter.pt` from float [batch, 1, h, w].
+
+    With patient data `network.pt` has a second input, float [batch, input].
+    """
     network, config = load_network(bundle), bundle.config
     files = {"segmenter.pt": traced(network.segmenter, torch.rand(2, 1, 96, 112))}
     if config.classifier is not None:
         size = config.preparation.height, config.preparation.width
-        files["network.pt"] = traced(network, torch.randint(0, 256, (2, *size), dtype=torch.uint8))
+        example = torch.randint(0, 256, (2, *size), dtype=torch.uint8)
+        columns = config.classifier.patient
+        files["network.pt"] = traced(
+            network, example, *(() if columns is None else [torch.rand(2, len(columns.inputs))])
+        )
     return {**files, CONFIG: (bundle.folder / CONFIG).read_bytes(), CARD: bundle.card.encode()}
 
 
-def traced(module: nn.Module, example: Tensor) -> bytes:
-    """Return a module as TorchScript, traced on an example and compared with it on another batch size."""
+def traced(module: nn.Module, *example: Tensor) -> bytes:
+    """Return a module as TorchScript, traced on example inputs and compared with it on another batch size."""
+    first = [each[:1] for each in example]
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # constants that depend on the image size, and TorchScript's deprecation
         script = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
-        for have, want in zip(_tensors(script(example[:1])), _tensors(module(example[:1])), strict=True):
+        for have, want in zip(_tensors(script(*first)), _tensors(module(*first)), strict=True):
             torch.testing.assert_close(have, want, rtol=1e-4, atol=1e-4)
         buffer = BytesIO()
         torch.jit.save(script, buffer)
@@ -122,11 +134,12 @@ def _hub(bundle: Bundle) -> dict[str, bytes]:
     """The bundle's own files, which `from_pretrained` reads, and a README with the metadata that a hub shows."""
     config = bundle.config
     has_classifier = config.classifier is not None
+    line, given = (_PATIENT_LINE, ", patient") if config.patient_columns else ("", "")
     readme = _HUB_README.format(
         task="image-classification" if has_classifier else "image-segmentation",
         label=bundle.label,
         description=config.description,
-        example=_CLASSIFIER_EXAMPLE if has_classifier else _SEGMENTER_EXAMPLE,
+        example=_CLASSIFIER_EXAMPLE.format(line=line, given=given) if has_classifier else _SEGMENTER_EXAMPLE,
         card=bundle.card,
     )
     own = {path.name: path.read_bytes() for path in sorted(bundle.folder.iterdir()) if path.is_file()}

@@ -128,12 +128,12 @@ class FusedEnsemble(nn.Module):
             self.towers.append(tower)
         last = [fold.blocks[-1] for fold in folds]
         self.last = LastBlocks([block for block in last if isinstance(block, ResidualBlock)], channels)
+        self.patients = nn.ModuleList(fold.patient for fold in folds if fold.patient is not None)
 
     def forward(
         self, scattering: Tensor, mask: Tensor, *, image: Tensor | None = None, patient: Tensor | None = None
     ) -> EnsembleOutput:
         """Return maps, logits and scores of the folds and of their mean."""
-        assert patient is None  # has no input in a graph, which is said before one is exported
         value = mask.unsqueeze(1)
         lungs = (value > self.pooling.mask_threshold).to(mask.dtype)
         features = [presented(scattering, lungs, self.config), value]
@@ -154,7 +154,10 @@ class FusedEnsemble(nn.Module):
         inside = regions(self.pooling, image)
         counted = lungs if isinstance(inside, float) else lungs * inside.unsqueeze(1)
         fold_maps = found * counted.unsqueeze(1)
-        return mean_of_folds(fold_maps, fold_maps.mean(dim=(3, 4)))
+        fold_logits = fold_maps.mean(dim=(3, 4))
+        if self.patients:
+            fold_logits = fold_logits + torch.stack([one(patient) for one in self.patients], dim=1)
+        return mean_of_folds(fold_maps, fold_logits)
 
 
 def _entry(norm: nn.BatchNorm2d, shared: int, attended: int | None, channels: int) -> nn.Conv2d:

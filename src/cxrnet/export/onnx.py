@@ -35,20 +35,21 @@ MAX_ROUNDED_FRACTION = 1e-4
 def export_network(network: Network) -> bytes:
     """Return the ONNX model from `image` uint8 [batch, height, width] to the fields of `NetworkOutput`.
 
-    The batch is free, height and width are those of the bundle's preparation.
+    The batch is free, height and width are those of the bundle's preparation. A classifier with patient data has a
+    second input, `patient` float32 [batch, input].
 
     Raises:
         ExportError: The network has no ONNX form, or the graph differs from the network.
     """
-    if network.config.classifier is not None and network.config.classifier.patient is not None:
-        msg = f"{network.config.name}: patient data has no input in the graph; export a classifier without it"
-        raise ExportError(msg)
     size = (network.config.preparation.height, network.config.preparation.width)
     rng = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (2, *size), dtype=torch.uint8, generator=rng)
     fused = fuse(network.eval())
-    _compare_on_mask(network, fused, image[:1].float(), torch.rand((1, *size), generator=rng))
-    return export_module(fused, image, NetworkOutput._fields, original=network)
+    mask = torch.rand((1, *size), generator=rng)
+    columns = None if network.config.classifier is None else network.config.classifier.patient
+    patient = None if columns is None else torch.randn((2, len(columns.inputs)), generator=rng)
+    _compare_on_mask(network, fused, image[:1].float(), mask, None if patient is None else patient[:1])
+    return export_module(fused, image, NetworkOutput._fields, patient=patient, original=network)
 
 
 def fuse(network: Network) -> Network:
@@ -84,15 +85,17 @@ def export_module(
     outputs: Sequence[str],
     *,
     free: Mapping[int, str] | None = None,
+    patient: Tensor | None = None,
     original: nn.Module | None = None,
 ) -> bytes:
-    """Return a module with one input, `image`, as an ONNX model after comparing both.
+    """Return a module with the input `image`, and `patient` if it takes one, as an ONNX model after comparing both.
 
     Args:
         module: Put in evaluation mode.
         image: Example of the input, of at least two images.
         outputs: Names of the outputs.
         free: Axis of the image -> its name, for axes of any size; by default the batch.
+        patient: Example of the second input, of as many patients; None has one input.
         original: What the graph is compared with; by default the module itself.
 
     Raises:
@@ -101,36 +104,41 @@ def export_module(
     """
     with require("train", "export"):
         import onnxscript  # noqa: F401
+    inputs = {"image": image} if patient is None else {"image": image, "patient": patient}
+    axes = {"image": free or {0: "batch"}, "patient": {0: "batch"}}
     with quiet_exporter():
         program = torch.onnx.export(
             module.eval(),
-            (image,),
+            tuple(inputs.values()),
             dynamo=True,
             verbose=False,
             opset_version=OPSET,
-            input_names=["image"],
+            input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes=({axis: torch.export.Dim(name) for axis, name in (free or {0: "batch"}).items()},),
+            dynamic_shapes=tuple({axis: torch.export.Dim(name) for axis, name in axes[key].items()} for key in inputs),
         )
     assert program is not None
     model = _without_notes(program.model_proto)
-    compare(original or module, image[:1], model, outputs)
+    compare(original or module, image[:1], model, outputs, patient=None if patient is None else patient[:1])
     return model
 
 
-def compare(network: nn.Module, image: Tensor, model: bytes, outputs: Sequence[str]) -> None:
-    """Check that a graph and the network in evaluation mode give equal outputs for an image.
+def compare(
+    network: nn.Module, image: Tensor, model: bytes, outputs: Sequence[str], *, patient: Tensor | None = None
+) -> None:
+    """Check that a graph and the network in evaluation mode give equal outputs for an image and its patient data.
 
     Raises:
         ExportError: They differ.
     """
     from onnxruntime import InferenceSession
 
+    inputs = {"image": image} if patient is None else {"image": image, "patient": patient}
     with torch.inference_mode():
-        expected = network.eval()(image)
+        expected = network.eval()(*inputs.values())
     expected = (expected,) if isinstance(expected, Tensor) else expected
     session = InferenceSession(model, providers=["CPUExecutionProvider"])
-    got: list[Float32] = session.run(list(outputs), {"image": image.numpy()})
+    got: list[Float32] = session.run(list(outputs), {name: given.numpy() for name, given in inputs.items()})
     for name, want, have in zip(outputs, expected, got, strict=True):
         differences = np.abs(have - want.numpy())
         if name == "lung_mask" and isinstance(network, Network) and network.config.lung_mask.levels is not None:
@@ -170,13 +178,13 @@ def _without_notes(model: object) -> bytes:
     return content
 
 
-def _compare_on_mask(network: Network, fused: Network, image: Tensor, mask: Tensor) -> None:
+def _compare_on_mask(network: Network, fused: Network, image: Tensor, mask: Tensor, patient: Tensor | None) -> None:
     """Compare both on a given lung mask: Module 1 may find no lungs in noise, and then all maps are 0."""
     if network.config.classifier is None:
         return
     with torch.inference_mode():
-        _, expected = network.classify(image, mask)
-        _, got = fused.classify(image, mask)
+        _, expected = network.classify(image, mask, patient)
+        _, got = fused.classify(image, mask, patient)
     for name, want, have in zip(expected._fields, expected, got, strict=True):
         _refuse_difference(name, float((want - have).abs().max()), float(want.abs().max()))
 

@@ -12,7 +12,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
 from cxrnet.imaging.defined_terms import UNKNOWN, presentable
-from cxrnet.imaging.radiograph import IDENTIFIERS, Fault, fault, printable
+from cxrnet.imaging.radiograph import IDENTIFIERS, PATIENT_TAGS, Fault, fault, printable
 
 KEPT_TAGS = (
     "Modality",
@@ -147,6 +147,12 @@ def find_identifiers(dataset: Dataset) -> dict[str, str]:
         if text:
             found[keyword] = printable(text)
     return found
+
+
+def patient_tags(dataset: Dataset) -> dict[str, str]:
+    """Age and sex of the patient as the header has them, by keyword; "?" where the value is no code string."""
+    found = {keyword: code(dataset, keyword) for keyword in PATIENT_TAGS}
+    return {keyword: text for keyword, text in found.items() if text}
 
 
 def spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, list[str], list[str]]:

@@ -9,7 +9,16 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
 
-from cxrnet.imaging.attributes import KEPT_TAGS, code, find_identifiers, integer, kept_tags, label, spacing
+from cxrnet.imaging.attributes import (
+    KEPT_TAGS,
+    code,
+    find_identifiers,
+    integer,
+    kept_tags,
+    label,
+    patient_tags,
+    spacing,
+)
 from cxrnet.imaging.colour import COLOURS, PALETTE_KEYWORDS, grey_of, samples_of
 from cxrnet.imaging.frame import PIXEL_KEYWORDS, read_frame, syntax_name
 from cxrnet.imaging.greyscale import apply_modality, find_padding, is_inverted, is_uneven
@@ -17,6 +26,7 @@ from cxrnet.imaging.levels import find_levels
 from cxrnet.imaging.radiograph import (
     BURNED_IN,
     IDENTIFIERS,
+    PATIENT_TAGS,
     Fault,
     Limits,
     Radiograph,
@@ -33,6 +43,7 @@ from cxrnet.imaging.voi import find_display
 # Nothing else is parsed: less for a hostile file to reach, and no identifier enters the program.
 _TAGS_READ = (
     *KEPT_TAGS,
+    *PATIENT_TAGS,
     *PIXEL_KEYWORDS,
     *PALETTE_KEYWORDS,
     "DirectoryRecordSequence",
@@ -112,6 +123,7 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
         tags=tags,
         tone_curve=display.curve,
         identifiers=find_identifiers(dataset) if identifiers else None,
+        patient=patient_tags(dataset),
     )
 
 

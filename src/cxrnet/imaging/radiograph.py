@@ -18,6 +18,9 @@ from cxrnet.imaging.array_input import grey_values
 IDENTIFIERS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber")
 """Attributes that identify the patient or the study; read and shown only on request."""
 
+PATIENT_TAGS = ("PatientAge", "PatientSex")
+"""Attributes that a model with patient data may take, in addition to the view."""
+
 BURNED_IN = "Burned In Annotation (0028,0301) is YES: text is part of the picture"
 """Warning for a picture that may show a name, which its panel then shows as well."""
 
@@ -71,7 +74,8 @@ class Limits:
 class Radiograph:
     """One radiograph, upright, and what was done to get it.
 
-    Holds no names, numbers or dates of a patient but `identifiers`, and those only where they were asked for.
+    Holds no names, numbers or dates of a patient but `identifiers`, and those only where they were asked for; of the
+    patient otherwise only age and sex.
 
     Args:
         pixels: float32 [height, width], 0..255, brighter = denser (bone white). 8-bit pictures keep their
@@ -85,6 +89,7 @@ class Radiograph:
         warnings: What is odd about the input but did not stop the reading, for people.
         tags: DICOM attributes about the view and the kind of image, by keyword; empty for other formats.
         identifiers: `IDENTIFIERS` by keyword, those that the file has; None where they were not asked for.
+        patient: `PATIENT_TAGS` by keyword, for models that take patient data; in no record and no message.
         turned: Degrees clockwise, 0, 90, 180 or 270, by which `pixels` are turned from the rows and columns of a DICOM
             file.
         exif_orientation: 1 to 8, of the file: `pixels` are upright, so that a mask has to be stored likewise.
@@ -100,6 +105,7 @@ class Radiograph:
     warnings: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     identifiers: Mapping[str, str] | None = None
+    patient: Mapping[str, str] = field(default_factory=dict, repr=False)
     turned: int = 0
     exif_orientation: int = 1
     tone_curve: ToneCurve = ()

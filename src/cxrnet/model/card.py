@@ -12,6 +12,7 @@ from cxrnet.model.audit_section import audit_section
 from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import DataFacts, EvaluationFacts, Facts, TrainingFacts
 from cxrnet.model.metric_names import HEADINGS, format_metric
+from cxrnet.model.patient import Category, Number
 
 OF_THE_NETWORK = frozenset({"segmenter", "classifier", "preparation", "lung_mask"})
 """Settings that the config states already."""
@@ -58,8 +59,8 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
     )
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("\n", " ")
     functions = (
-        audit_section, cautions, describe, headings, metric_rows, overall_rows, result_rows, same_images,
-        setting_rows, source_rows, title, totals, weakest, worst_rows,
+        audit_section, cautions, describe, headings, metric_rows, overall_rows, patient_rows, result_rows,
+        same_images, setting_rows, source_rows, title, totals, weakest, worst_rows,
     )  # fmt: skip
     environment.globals |= {function.__name__: function for function in functions} | {"grouped": GROUPED}
     text = environment.get_template("card.md.j2").render(config=config, facts=facts, sha256=sha256)
@@ -94,12 +95,20 @@ def describe(config: BundleConfig) -> list[str]:
         f"Module 2: {config.folds} folds on {scattering.channels} scattering coefficients{source} (J = {scattering.J}, "
         f"L = {scattering.L}, order {scattering.order}{''.join(options)}); classes {', '.join(classifier.classes)}."
     )
+    if classifier.patient is not None:
+        lines.append(f"Patient data as a third input: {'; '.join(map(_patient_column, classifier.patient.columns))}.")
     if config.calibration is None:
         return [*lines, "Scores are a plain softmax: they are not calibrated."]
     points = ", ".join(f"{name} {value:.3f}" for name, value in config.calibration.operating_points.items())
     operating = f"; operating points on the score of {classifier.classes[0]}: {points}." if points else "."
     images = f"{config.calibration.images:,} images that the fold behind a score had not seen"
     return [*lines, f"Scores are calibrated on {images}{operating}"]
+
+
+def _patient_column(column: Number | Category) -> str:
+    if isinstance(column, Category):
+        return f"{column.name} ({', '.join(column.categories)}, or missing)"
+    return f"{column.name} (a number, mean {column.mean:.4g}, standard deviation {column.sd:.4g}, or missing)"
 
 
 def totals(data: DataFacts) -> str:
@@ -161,6 +170,21 @@ def overall_rows(evaluation: EvaluationFacts) -> Iterator[tuple[str, str]]:
             yield HEADINGS[name], format_metric(overall, name)
 
 
+def patient_rows(evaluation: EvaluationFacts) -> Iterator[tuple[str, ...]]:
+    """Yield metrics with the patient data and with all of them missing: over all images, and the AUC by column."""
+    both = evaluation.metrics, evaluation.metrics["without_patient"]
+    for name in OVERALL[evaluation.metrics["task"]]:
+        if name in both[0]["overall"]:
+            yield HEADINGS[name], *(format_metric(one["overall"], name) for one in both)
+    for column, blocks in both[1]["by"].items():
+        for value in blocks:
+            if blocks[value].get("roc_auc", {}).get("value") is not None:
+                yield (
+                    f"{HEADINGS['roc_auc']}, {column} {value}",
+                    *(format_metric(one["by"][column][value], "roc_auc") for one in both),
+                )
+
+
 def metric_rows(blocks: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[object, ...]]:
     """Yield a row per class, or value of a column."""
     for value, block in blocks.items():
@@ -183,6 +207,8 @@ def cautions(evaluation: EvaluationFacts) -> Iterator[str]:
         yield f"Reasons: {_listed(metrics['reasons'])}."
     if metrics.get("warned"):
         yield f"Scored with a warning: {_listed(metrics['warned'])}."
+    for column, origins in (metrics.get("patient") or {}).items():
+        yield f"Patient data, {column}: {_listed(origins)}."
     for column, parts in metrics.get("single_class", {}).items():
         alone, both = ", ".join(parts["single"]), ", ".join(parts["both"]) or "none"
         yield (

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import AliasChoices, Field, model_validator
 
+from cxrnet.model.patient import PatientConfig
 from cxrnet.model.record import Frozen, Positive, check_names
 
 LUNGS = "lungs"
@@ -103,18 +104,6 @@ class PoolingConfig(Frozen):
     mask_threshold: Annotated[float, Field(ge=0, lt=1)] = 0.3
     regions: Literal["lungs", "threshold", "intensity"] = "lungs"
     intensity_threshold: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-
-class PatientConfig(Frozen):
-    """The third input of Module 2 (paper 4): named patient `features` and the width of the dense layer."""
-
-    features: tuple[str, ...]
-    hidden: Positive = 8
-
-    @model_validator(mode="after")
-    def _has_features(self) -> Self:
-        check_names(self.features, at_least=1, what="patient features")
-        return self
 
 
 class ClassifierConfig(Frozen):
@@ -279,6 +268,11 @@ class BundleConfig(Frozen):
     folds: Annotated[int, Field(ge=0, le=64)] = 0
     standardisation: Standardisation | None = None
     calibration: Calibration | None = None
+
+    @property
+    def patient_columns(self) -> tuple[str, ...]:
+        """Names of the patient data that the model takes in addition to the image."""
+        return self.classifier.patient.names if self.classifier and self.classifier.patient else ()
 
     @model_validator(mode="after")
     def _classifier_is_whole(self) -> Self:

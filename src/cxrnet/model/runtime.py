@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cxrnet.arrays import Float32, UInt8
+from cxrnet.arrays import AnyArray, Float32, UInt8
 from cxrnet.errors import BundleError
 from cxrnet.model.bundle import GRAPH, SEGMENTER, Bundle
 from cxrnet.model.config import LUNGS
@@ -44,11 +44,15 @@ class Runtime:
         self._network = Session(bundle.folder / GRAPH, threads=threads, provider=provider)
         self._segmenter = Session(bundle.folder / SEGMENTER, threads=threads, provider=provider)
 
-    def screen(self, image: UInt8) -> ModelOutput:
+    def screen(self, image: UInt8, patient: Float32 | None = None) -> ModelOutput:
         """Return every output for a prepared image, uint8 [height, width] of the size in the bundle's config.
 
+        Args:
+            image: The image.
+            patient: float32 [input], as `PatientConfig.encode` returns it, for a bundle that takes patient data.
+
         Raises:
-            BundleError: The bundle only finds lungs.
+            BundleError: The bundle only finds lungs, or it takes patient data and there are none.
             ValueError: The image is of another size or type.
         """
         if self.bundle.config.classifier is None:
@@ -56,7 +60,14 @@ class Runtime:
         size = self.bundle.config.preparation
         if image.dtype != np.uint8 or image.shape != (size.height, size.width):
             raise ValueError(f"image is {image.dtype} {image.shape}; uint8 ({size.height}, {size.width}) is needed")
-        outputs = self._network.run(ModelOutput._fields, {"image": image[None]})
+        inputs: dict[str, AnyArray] = {"image": image[None]}
+        columns = self.bundle.config.classifier.patient
+        if columns is not None:
+            if patient is None:
+                names = ", ".join(columns.names)
+                raise BundleError(f"{self.bundle.config.name}: takes patient data ({names}) besides the image")
+            inputs["patient"] = patient[None]
+        outputs = self._network.run(ModelOutput._fields, inputs)
         return ModelOutput(*(output[0] for output in outputs))
 
     def lung_probability(self, image: UInt8) -> Float32:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cxrnet.model.config import ClassifierConfig, PatientConfig, PoolingConfig
+from cxrnet.model.config import ClassifierConfig, PoolingConfig
+from cxrnet.model.patient import PatientConfig
 from cxrnet.nn.attention import CrossAttention
 from cxrnet.nn.blocks import ResidualBlock, batch_norm, leaky
 
@@ -47,11 +48,11 @@ class PatientData(nn.Module):
 
     def __init__(self, config: PatientConfig, classes: int) -> None:
         super().__init__()
-        self.hidden = nn.Linear(len(config.features), config.hidden)
+        self.hidden = nn.Linear(len(config.inputs), config.hidden)
         self.output = nn.Linear(config.hidden, classes)
 
     def forward(self, patient: Tensor) -> Tensor:
-        """Return float [batch, class] of float [batch, feature], standardised by whoever made it."""
+        """Return float [batch, class] of float [batch, input], encoded by the config."""
         logits: Tensor = self.output(leaky(self.hidden(patient)))
         return logits
 
@@ -85,7 +86,7 @@ class Fold(nn.Module):
             mask: float [batch, rows, columns], lung probability averaged over each position, in [0, 1].
             image: float [batch, rows, columns], the prepared image averaged likewise and divided by 255, in
                 [0, 1]; needed when `pooling.regions` is not `lungs`.
-            patient: float [batch, feature]; needed when the config names patient features.
+            patient: float [batch, input], as `PatientConfig.encode` returns it; needed when the config names columns.
 
         Raises:
             ValueError: An input that the config asks for is missing.
@@ -102,7 +103,7 @@ class Fold(nn.Module):
         logits = maps.mean(dim=(2, 3))
         if self.patient is not None:
             if patient is None:
-                msg = f"patient data is missing; give {', '.join(self.config.patient.features)}"  # type: ignore[union-attr]
+                msg = f"patient data is missing; give {', '.join(self.config.patient.names)}"  # type: ignore[union-attr]
                 raise ValueError(msg)
             logits = logits + self.patient(patient)
         return FoldOutput(maps, logits)

@@ -128,7 +128,7 @@ class Network(nn.Module):
         Args:
             image: float [batch, height, width], grey values 0 to 255 of prepared images.
             mask: float [batch, height, width] in [0, 1], as `lung_mask` returns it.
-            patient: float [batch, feature] when the classifier takes patient data.
+            patient: float [batch, input] when the classifier takes patient data.
         """
         grey = self.config.standardisation
         if grey is None or self.config.classifier is None:
@@ -147,7 +147,7 @@ class Network(nn.Module):
         return both_sides(scattering)[0], mean_of_folds((maps[0] + maps[1].flip(-1)) / 2, logits.mean(dim=0))
 
     def forward(self, image: Tensor, patient: Tensor | None = None) -> NetworkOutput:
-        """Return all stages for uint8 [batch, height, width], prepared images."""
+        """Return all stages for uint8 [batch, height, width], prepared images, and patient data as in `classify`."""
         grey = image.to(torch.float32)
         probability = self.segmenter.lung_probability((grey / 255).unsqueeze(1))
         mask = lung_mask(probability, grey, self.config.lung_mask)

@@ -109,7 +109,8 @@ def table_name(options: Options) -> str:
 def batch_columns(bundle: Bundle, task: Task, *, identifiers: bool) -> tuple[str, ...]:
     """Return the columns of the table of a run."""
     classifier = bundle.config.classifier
-    columns = finding_columns(classifier.classes if classifier else ()) if task == "screen" else LUNG_COLUMNS
+    names = finding_columns(classifier.classes if classifier else (), patient=bool(bundle.config.patient_columns))
+    columns = names if task == "screen" else LUNG_COLUMNS
     return with_identifiers(columns) if identifiers else columns
 
 
@@ -133,7 +134,7 @@ def _recall_or_do(log: ProgressLog, do: Callable[[Input], Outcome], item: Input)
     if text is not None:
         return Outcome.from_json(item, text).model_copy(update={"is_recalled": True}), None
     clear(log.folder / item.folder)
-    file = fingerprint(item.path)
+    file = fingerprint(item)
     return do(item), file
 
 
@@ -141,7 +142,9 @@ def _screen(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Out
     folder = out / item.folder
     missing: tuple[Reason, ...] = ()
     try:
-        finding = pipeline.screen(item.path, auto_correct=options.auto_correct)
+        finding = pipeline.screen(
+            item.path, auto_correct=options.auto_correct, patient=item.patient, patient_from="csv"
+        )
         if options.write_objects is not None:
             try:
                 written = options.write_objects(finding, item.path, options.save, folder)

@@ -24,18 +24,25 @@ LUNG_COLUMNS = (
 _FORMULA = ("=", "+", "-", "@")
 
 
-def finding_columns(classes: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns of `findings.csv`; `low` and `high` are the ends of a score's interval over the folds."""
+def finding_columns(classes: Iterable[str], *, patient: bool = False) -> tuple[str, ...]:
+    """Return the columns of `findings.csv`; `low` and `high` are the ends of a score's interval over the folds.
+
+    A model that takes patient data adds the column `patient`: where each value came from.
+    """
     scores = (f"{kind}_{name}" for name in classes for kind in ("score", "low", "high"))
     rest = ("calibrated", "uncertain", "spread", "lung_area_fraction", "corrections", "warnings", "folder")
     model = ("model", "model_version", "model_sha256")
-    return ("input", "status", "reasons", *scores, *rest, *model, "read_ms", "prepare_ms", "gate_ms", "network_ms")
+    data = ("patient",) if patient else ()
+    times = ("read_ms", "prepare_ms", "gate_ms", "network_ms")
+    return ("input", "status", "reasons", *scores, *data, *rest, *model, *times)
 
 
 def finding_row(finding: Finding, item: Input) -> Row:
     """Return one row of `findings.csv`; what a refused or failed input does not have is left out."""
     row = _common(item, finding.status, finding.reasons, finding.warnings, finding.model)
     row["corrections"] = " | ".join(finding.corrections)
+    if finding.patient is not None:
+        row["patient"] = " | ".join(f"{name}: {one.origin}" for name, one in finding.patient.items())
     row |= {f"score_{name}": f"{score:.6f}" for name, score in finding.scores.items()}
     for name, (low, high) in finding.interval.items():
         row |= {f"low_{name}": f"{low:.6f}", f"high_{name}": f"{high:.6f}"}

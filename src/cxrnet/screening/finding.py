@@ -13,6 +13,7 @@ from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.model.bundle import Bundle
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.heatmap import HeatMaps
+from cxrnet.screening.patient import PatientValue
 
 SCHEMA: Literal["cxrnet.finding/2"] = "cxrnet.finding/2"
 NOTICE: Literal["Research use only. Not a medical device; not for diagnosis."] = (
@@ -82,6 +83,7 @@ class Finding(BaseModel):
         identifiers: Patient ID, accession number and UIDs; None unless asked for.
         status: `scored`; `refused` by the gate, without scores; `failed`, could not be read.
         reasons: Why it was refused or failed; of a scored image, the warnings of the gate.
+        patient: Column of the patient data -> where its value came from; None where the model takes none.
         corrections: What was corrected before it was scored; empty unless asked for.
         warnings: What is odd about the input but did not stop it.
         scores: Class name -> probability of the ensemble in [0, 1], summing to 1; empty unless scored.
@@ -113,6 +115,7 @@ class Finding(BaseModel):
     identifiers: dict[str, str] | None = None
     status: Status
     reasons: tuple[Reason, ...] = ()
+    patient: dict[str, PatientValue] | None = None
     corrections: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     scores: Scores = {}

@@ -9,7 +9,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,10 +36,14 @@ LONGEST = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One image to read: its `path`, and the name of the `folder` for its results, unique in a run."""
+    """One image to read: its `path`, and the name of the `folder` for its results, unique in a run.
+
+    `patient` holds the patient data of a manifest, column -> cell.
+    """
 
     path: Path
     folder: str
+    patient: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,13 @@ class _Search:
         return is_searched
 
 
-def find_inputs(named: Sequence[str], *, image_column: str = "image", exclude: Path | None = None) -> Inputs:
+def find_inputs(
+    named: Sequence[str],
+    *,
+    image_column: str = "image",
+    exclude: Path | None = None,
+    patient_columns: Sequence[str] = (),
+) -> Inputs:
     """Return the images behind what the user named, each once, in the order of the names.
 
     A file is taken whatever its ending, and whether it exists or not, so that a missing one is reported in its
@@ -127,15 +137,23 @@ def find_inputs(named: Sequence[str], *, image_column: str = "image", exclude: P
         named: What the user named.
         image_column: Column of the paths in a manifest.
         exclude: Folder of the results: within a folder that is searched, it is left out.
+        patient_columns: Columns of a manifest that are read along, where it has them.
 
     Raises:
-        UsageError: A pattern matches nothing, a folder holds no image, or a manifest is not one.
+        UsageError: A pattern matches nothing, a folder holds no image, a manifest is not one, or two of its rows have
+            different patient data for one image.
     """
     search = _Search(exclude=None if exclude is None else exclude.resolve())
-    paths = dict.fromkeys(path for name in named for path in _expand(name, image_column, search))
+    paths: dict[Path, Mapping[str, str]] = {}
+    for name in named:
+        for path, patient in _expand(name, image_column, search, patient_columns):
+            if patient and paths.get(path) and paths[path] != patient:
+                raise UsageError(f"{printable(name)}: {printable(path.name)} is there twice with other patient data")
+            paths[path] = patient or paths.get(path, {})
     if not paths:
         raise UsageError(f"{', '.join(named) or 'nothing'}: no images; give files, folders, patterns or a CSV manifest")
-    items = tuple(Input(path=path, folder=folder) for path, folder in zip(paths, folder_names(paths), strict=True))
+    named_folders = zip(paths.items(), folder_names(paths), strict=True)
+    items = tuple(Input(path=path, folder=folder, patient=patient) for (path, patient), folder in named_folders)
     return Inputs(items=items, skipped=len(search.skipped), results=tuple(search.results))
 
 
@@ -171,12 +189,21 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def _expand(name: str, image_column: str, search: _Search) -> Iterator[Path]:
+def _expand(
+    name: str, image_column: str, search: _Search, patient_columns: Sequence[str]
+) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Yield each image, and its patient data where it comes from a manifest."""
+    path = Path(name)
+    if path.suffix.lower() == ".csv" and os.path.isfile(name):
+        yield from _manifest(path, image_column, patient_columns)
+    else:
+        yield from ((found, {}) for found in _find(name, search))
+
+
+def _find(name: str, search: _Search) -> Iterator[Path]:
     path = Path(name)
     if os.path.isdir(name):
         yield from search.images(path)
-    elif path.suffix.lower() == ".csv" and os.path.isfile(name):
-        yield from _manifest(path, image_column)
     elif not os.path.lexists(name) and glob.has_magic(name):
         matches = _matches(name)
         if not matches:
@@ -206,7 +233,9 @@ def is_image_name(path: Path) -> bool:
     return ending in IMAGES or ending[1:].isdigit() or (not ending and path.name != "DICOMDIR")
 
 
-def _manifest(path: Path, image_column: str) -> Iterator[Path]:
+def _manifest(
+    path: Path, image_column: str, patient_columns: Sequence[str]
+) -> Iterator[tuple[Path, Mapping[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
@@ -217,7 +246,8 @@ def _manifest(path: Path, image_column: str) -> Iterator[Path]:
             for line, row in enumerate(rows, start=2):
                 if not row[image_column]:
                     raise UsageError(f"{path}: line {line} has no {image_column}; give a path in every row")
-                yield path.parent / row[image_column]
+                patient = {name: row[name] or "" for name in patient_columns if name in row}
+                yield path.parent / row[image_column], patient
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
             f"{path}: is not a readable CSV file ({type(error).__name__}); give a manifest in UTF-8"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, Self
 
 from cxrnet.arrays import Float32, UInt8
+from cxrnet.errors import UsageError
 from cxrnet.imaging.array_input import is_array
 from cxrnet.imaging.decoder_pool import DecoderPool
 from cxrnet.imaging.preprocess import prepare
@@ -25,6 +26,7 @@ from cxrnet.screening.gate import GateResult, check_image, correctable
 from cxrnet.screening.heatmap import HeatMaps
 from cxrnet.screening.inputs import path_text
 from cxrnet.screening.options import DEFAULT_BUNDLE
+from cxrnet.screening.patient import Given, PatientData, find_patient_data
 from cxrnet.screening.scores import score
 from cxrnet.screening.segmentation import Segmentation, lung_area_fraction
 
@@ -94,7 +96,15 @@ class Pipeline:
         opened = open_bundle(str(bundle))
         return cls(opened, threads=threads, identifiers=identifiers, provider=provider, decoders=decoders)
 
-    def screen(self, source: Source, *, name: str | None = None, auto_correct: bool = False) -> Finding:
+    def screen(
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        auto_correct: bool = False,
+        patient: Mapping[str, object] | None = None,
+        patient_from: Given = "caller",
+    ) -> Finding:
         """Return the finding for a file or a `Radiograph`.
 
         Args:
@@ -102,25 +112,29 @@ class Pipeline:
             name: What the finding and messages call it; default: the path, or the radiograph's own name.
             auto_correct: Whether to correct an inverted or rotated image when the gate is at least 90 % certain. The
                 finding's `corrections` list the steps; its radiograph has the corrected pixels.
+            patient: Column -> value, for a bundle that takes patient data; what is left out comes from the DICOM
+                header, else it is missing.
+            patient_from: What the finding says of where these values came from.
 
         Raises:
             RadiographError: The file is not a readable radiograph.
             BundleError: The bundle has no classifier.
-            UsageError: The pipeline is closed.
+            UsageError: The pipeline is closed, or the bundle takes no such patient data.
         """
         timing: dict[str, float] = {}
         self._runtime.open_in_background()
         with stopwatch(timing, "read"):
             radiograph = self.read(source, name=name)
-        found = self._examine(radiograph, timing)
+        data = self._patient_data(radiograph, patient or {}, patient_from)
+        found = self._examine(radiograph, data, timing)
         corrections: tuple[str, ...] = ()
         if auto_correct:
             is_inverted, turn = correctable(found.gate, found.view)
             if is_inverted or turn:
                 radiograph, corrections = correct_orientation(radiograph, is_inverted=is_inverted, turn=turn)
-                found = self._examine(radiograph, timing)
+                found = self._examine(radiograph, data, timing)
         shown = name or (path_text(source) if isinstance(source, str | PathLike) else radiograph.name)
-        return self._finding(found, name=shown, corrections=corrections, timing=timing)
+        return self._finding(found, data, name=shown, corrections=corrections, timing=timing)
 
     def inspect(self, source: Source) -> tuple[Radiograph, GateResult, Segmentation]:
         """Return how a file was read, what the gate says of it, and its lungs; no score is computed.
@@ -160,13 +174,18 @@ class Pipeline:
         """Return the prepared image, uint8 [height, width], as the bundle's networks want it (paper 2.1.2.1)."""
         return prepare(radiograph.pixels, **self.bundle.config.preparation.model_dump(), name=radiograph.name)
 
-    def run(self, image: UInt8) -> ModelOutput:
-        """Return what the graph says of a prepared image, uint8 [height, width].
+    @property
+    def patient_columns(self) -> tuple[str, ...]:
+        """Names of the patient data that the bundle takes; none for most."""
+        return self.bundle.config.patient_columns
+
+    def run(self, image: UInt8, patient: Float32 | None = None) -> ModelOutput:
+        """Return what the graph says of a prepared image, uint8 [height, width]; `patient` as in `Runtime.screen`.
 
         Raises:
-            BundleError: The bundle has no classifier.
+            BundleError: The bundle has no classifier, or takes patient data and there are none.
         """
-        return self._runtime.screen(image)
+        return self._runtime.screen(image, patient)
 
     def close(self) -> None:
         """End the readers' child processes."""
@@ -178,14 +197,22 @@ class Pipeline:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _examine(self, radiograph: Radiograph, timing: dict[str, float]) -> Examination:
+    def _patient_data(self, radiograph: Radiograph, given: Mapping[str, object], given_by: Given) -> PatientData | None:
+        classifier = self.bundle.config.classifier
+        if classifier is not None and classifier.patient is not None:
+            return find_patient_data(classifier.patient, radiograph, given, given_by=given_by)
+        if given:
+            raise UsageError(f"{self.bundle.config.name}: takes no patient data; leave out {', '.join(given)}")
+        return None
+
+    def _examine(self, radiograph: Radiograph, data: PatientData | None, timing: dict[str, float]) -> Examination:
         """Run everything on one radiograph; the milliseconds are added to `timing`."""
         with stopwatch(timing, "prepare"):
             image = self.prepare(radiograph)
         with stopwatch(timing, "gate"):
             view = self._view.predict(image)
         with stopwatch(timing, "network"):
-            output = self._runtime.screen(image)
+            output = self._runtime.screen(image, None if data is None else data.inputs)
         return Examination(radiograph, output, view, self._check(radiograph, view, output.lung_probability))
 
     @staticmethod
@@ -193,7 +220,13 @@ class Pipeline:
         return check_image(radiograph.tags, pixels=radiograph.pixels, view=view, lungs=probability > 0.5)
 
     def _finding(
-        self, found: Examination, *, name: str, corrections: tuple[str, ...], timing: dict[str, float]
+        self,
+        found: Examination,
+        data: PatientData | None,
+        *,
+        name: str,
+        corrections: tuple[str, ...],
+        timing: dict[str, float],
     ) -> Finding:
         radiograph, output, _, gate = found
         identifiers = radiograph.identifiers
@@ -202,8 +235,9 @@ class Pipeline:
             identifiers=None if identifiers is None else dict(identifiers),
             status="refused" if gate.refusals else "scored",
             reasons=gate.reasons,
+            patient=None if data is None else data.values,
             corrections=corrections,
-            warnings=radiograph.warnings,
+            warnings=(*radiograph.warnings, *(() if data is None else data.notes)),
             model=self.bundle.identity,
             lung_area_fraction=lung_area_fraction(output.lung_probability),
             timing_ms={stage: round(milliseconds, 2) for stage, milliseconds in timing.items()},
@@ -216,7 +250,7 @@ class Pipeline:
         """Return the fields that only a scored finding has."""
         config, calibration = self.bundle.config.classifier, self.bundle.config.calibration
         assert config is not None  # the runtime has refused such a bundle
-        scores = score(output, calibration, config.classes)
+        scores = score(output, calibration, config.classes, takes_patient_data=config.patient is not None)
         interval = () if scores.interval is None else scores.interval
         values = dict(zip(config.classes, map(float, scores.ensemble), strict=True))
         sets = None if calibration is None else calibration.conformal

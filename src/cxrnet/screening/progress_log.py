@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -74,11 +75,12 @@ class ProgressLog:
     def recall(self, item: Input) -> str | None:
         """Return the outcome of an image that is done, as given to `add`; None for one that is to be done.
 
-        An image is done again if its file has changed since, or if one of its results is missing or of another size.
+        An image is done again if its file or its patient data have changed since, or if one of its results is missing
+        or of another size.
         """
         rows = self._execute("SELECT folder, file, outputs, outcome FROM done WHERE input = ?", _key(item))
         for folder, file, outputs, outcome in rows:
-            is_same = folder == item.folder and json.loads(file) == fingerprint(item.path)
+            is_same = folder == item.folder and json.loads(file) == fingerprint(item)
             if is_same and json.loads(outputs).items() <= sizes(self.folder / item.folder).items():
                 return str(outcome)
         return None
@@ -170,13 +172,17 @@ class ProgressLog:
         )
 
 
-def fingerprint(path: Path) -> list[int] | None:
-    """Return size and time of change of a file in nanoseconds, None where it is missing: cheaper than its digest."""
+def fingerprint(item: Input) -> list[int] | None:
+    """Return size and time of change of a file in nanoseconds, None where it is missing: cheaper than its digest.
+
+    Patient data from a table add a checksum of their own.
+    """
     try:
-        status = path.stat()
+        status = item.path.stat()
     except (OSError, ValueError):
         return None
-    return [status.st_size, status.st_mtime_ns]
+    patient = [zlib.crc32(repr(sorted(item.patient.items())).encode())] if item.patient else []
+    return [status.st_size, status.st_mtime_ns, *patient]
 
 
 def sizes(folder: Path) -> dict[str, int]:

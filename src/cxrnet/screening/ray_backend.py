@@ -8,6 +8,7 @@ shard next. The workers must see the inputs and `out` under the same paths, as o
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Generator, Sequence
 from dataclasses import replace
@@ -49,9 +50,12 @@ class Worker:
         """Return the `outcomes` of a shard as JSON, or the `error` that would stop the others as well.
 
         Args:
-            shard: `name` of its folder, and `items`, pairs of path and folder.
+            shard: `name` of its folder, and `items`: path, folder, and patient data as JSON.
         """
-        items = [Input(path=Path(path), folder=folder) for path, folder in shard["items"]]
+        items = [
+            Input(path=Path(path), folder=folder, patient=json.loads(patient))
+            for path, folder, patient in shard["items"]
+        ]
         outcomes = run_batch(self.pipeline, items, self.out / SHARDS / shard["name"], self.options)
         try:
             return {"outcomes": [outcome.model_dump_json() for outcome in outcomes], "error": ""}
@@ -74,8 +78,7 @@ def run_on_ray(items: Sequence[Input], out: Path, options: Options) -> Generator
     out, options = out.absolute(), replace(options, bundle=str(bundle.folder.absolute()))
     shards = [items[start : start + SHARD_SIZE] for start in range(0, len(items), SHARD_SIZE)]
     orders = [
-        {"name": f"{number:05d}", "items": [[str(item.path.absolute()), item.folder] for item in shard]}
-        for number, shard in enumerate(shards)
+        {"name": f"{number:05d}", "items": [_order(item) for item in shard]} for number, shard in enumerate(shards)
     ]
     workers = max(1, min(options.jobs or cpu_count(), len(shards)))
     results = (
@@ -95,6 +98,10 @@ def run_on_ray(items: Sequence[Input], out: Path, options: Options) -> Generator
     finally:
         columns = batch_columns(bundle, options.task, identifiers=options.identifiers)
         write_atomic(out / table_name(options), table_lines(rows, columns))
+
+
+def _order(item: Input) -> list[str]:
+    return [str(item.path.absolute()), item.folder, json.dumps(dict(item.patient))]
 
 
 def _ray_data() -> Any:

@@ -45,19 +45,26 @@ def open_run(named: Sequence[str], out: Path, options: Options) -> Iterator[Run]
         decoders = stack.enter_context(closing(DecoderPool(identifiers=options.identifiers)))
         if options.backend == "local":
             decoders.start()  # its process gets ready while the libraries below are imported, which takes as long
+        from cxrnet.model.registry import open_bundle
         from cxrnet.model.session import check_provider
         from cxrnet.screening.batch import run_batch, table_name
         from cxrnet.screening.pipeline import Pipeline
         from cxrnet.screening.ray_backend import run_on_ray
 
         check_provider(options.provider)
-        inputs = find_inputs(named, image_column=options.image_column, exclude=out)
+        bundle = open_bundle(options.bundle)
+        inputs = find_inputs(
+            named,
+            image_column=options.image_column,
+            exclude=out,
+            patient_columns=bundle.config.patient_columns if options.task == "screen" else (),
+        )
         if options.backend == "ray":
             outcomes = run_on_ray(inputs.items, out, options)
         else:
             jobs = min(options.jobs or cpu_count(), len(inputs.items))
             threads = max(1, cpu_count() // jobs)
-            pipeline = Pipeline.load(options.bundle, threads=threads, provider=options.provider, decoders=decoders)
+            pipeline = Pipeline(bundle, threads=threads, provider=options.provider, decoders=decoders)
             outcomes = run_batch(pipeline, inputs.items, out, options)
         stack.enter_context(closing(outcomes))
         yield Run(inputs=inputs, outcomes=outcomes, table=out / table_name(options))

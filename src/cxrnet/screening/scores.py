@@ -21,6 +21,8 @@ BALANCED = "balanced"
 
 MIDDLE = 0.5
 
+SMALLEST = np.finfo(np.float32).tiny
+"""Stands for a score that has no logarithm in float32."""
 
 # Student's t: 97.5 % quantile for 1 to 63 degrees of freedom; a bundle has at most 64 folds.
 _T = (
@@ -54,20 +56,25 @@ class Scores(NamedTuple):
     uncertainty_reason: str | None
 
 
-def score(output: ModelOutput, calibration: Calibration | None, classes: Sequence[str]) -> Scores:
+def score(
+    output: ModelOutput, calibration: Calibration | None, classes: Sequence[str], *, takes_patient_data: bool = False
+) -> Scores:
     """Return the scores in the graph's output.
 
     A calibration was fitted on single folds, whose spread an ensemble's logits do not have, so that the ensemble is,
     if anything, less sure than it could be.
     """
+    maps_logits = output.fold_maps.mean(axis=(2, 3))
     fold_logits = output.fold_maps.mean(axis=(2, 3), dtype=np.float64)
+    if takes_patient_data:  # what they add to the logits is not in the maps
+        maps_logits = fold_logits = np.log(np.maximum(output.fold_scores, SMALLEST), dtype=np.float64)
     if calibration is None:
         ensemble, folds = output.logits.astype(np.float64), fold_logits
         scores, fold_scores, point = output.scores, output.fold_scores, None
     else:
         ensemble, folds = calibration.apply(output.logits), calibration.apply(fold_logits)
         scores = calibration.probabilities(output.logits)
-        fold_scores = calibration.probabilities(output.fold_maps.mean(axis=(2, 3)))
+        fold_scores = calibration.probabilities(maps_logits)
         point = calibration.operating_points.get(BALANCED)
     interval = interval_of(ensemble, folds)
     return Scores(scores, fold_scores, interval, uncertainty_reason(ensemble, folds, classes, interval, point))

@@ -18,27 +18,41 @@ from cxrnet.training.dataset import EpochOrder, seed_step
 from cxrnet.training.features import Features
 from cxrnet.training.losses import class_weights, weighted_cross_entropy
 from cxrnet.training.module import TrainingModule, optimiser_of
+from cxrnet.training.patient import PatientInputs
+
+Inputs = Sequence[Tensor]
+"""Features float32 [copy, channel, rows, columns] and patient data float32 [input], 0 inputs without; or of a batch."""
 
 
-class FeatureSet(Dataset[tuple[Tensor, Tensor]]):
-    """Features and labels of some images, asked for by (epoch, index); each epoch shows another copy.
+class FeatureSet(Dataset[tuple[Inputs, Tensor]]):
+    """Inputs and labels of some images, asked for by (epoch, index); each epoch shows another copy.
 
     Args:
         features: Of all images.
         images: int64 [n], which of them.
         labels: int64 [all images], index of the class.
         copies: Changed copies of an image that are shown together; 0 shows the images as they are.
+        patient: Of all images; the values of changed copies are hidden at random.
     """
 
-    def __init__(self, features: Features, images: Int64, labels: Int64, *, copies: int) -> None:
+    def __init__(
+        self,
+        features: Features,
+        images: Int64,
+        labels: Int64,
+        *,
+        copies: int,
+        patient: PatientInputs | None = None,
+    ) -> None:
         self._features, self._images, self._labels, self._copies = features, images, labels, copies
+        self._patient = patient
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._images)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return float32 [copy, channel, rows, columns] and int64 []."""
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Inputs, Tensor]:
+        """Return the inputs and int64 []."""
         epoch, index = key
         image = int(self._images[index])
         number = self._features.variants
@@ -46,9 +60,13 @@ class FeatureSet(Dataset[tuple[Tensor, Tensor]]):
         originals = range(self._features.originals)
         changed = [len(originals) + (epoch + image + copy * step) % number for copy in range(self._copies)]
         variants = changed or list(originals)
-        return torch.stack([self._features.at(variant, image) for variant in variants]), torch.tensor(
-            self._labels[image]
-        )
+        features = torch.stack([self._features.at(variant, image) for variant in variants])
+        return (features, self._patient_data(epoch, image)), torch.tensor(self._labels[image])
+
+    def _patient_data(self, epoch: int, image: int) -> Tensor:
+        if self._patient is None:
+            return torch.empty(0)
+        return torch.from_numpy(self._patient.shown(epoch, image) if self._copies else self._patient.values[image])
 
 
 class FoldModule(TrainingModule):
@@ -61,6 +79,7 @@ class FoldModule(TrainingModule):
         train: int64 [n], images of this fold's training.
         validation: int64 [m], images kept out of it.
         draws: float64 [n], how likely each image is drawn; None shows each once in an epoch.
+        patient: Patient data of all images; None trains on the images alone.
         names: File names of all images, for messages.
     """
 
@@ -75,22 +94,25 @@ class FoldModule(TrainingModule):
         validation: Int64,
         *,
         draws: Float64 | None = None,
+        patient: PatientInputs | None = None,
         names: Sequence[str] = (),
     ) -> None:
-        super().__init__(Fold(config.classifier), [names[index] for index in train] if names else ())
-        self.config, self.validation, self._draws = config, validation, draws
-        self._train = FeatureSet(features, train, labels, copies=2 if config.consistency else 1)
-        self._held_out = FeatureSet(features, validation, labels, copies=0)
+        encoding = None if patient is None else patient.config
+        network = Fold(config.classifier.model_copy(update={"patient": encoding}))
+        super().__init__(network, [names[index] for index in train] if names else ())
+        self.config, self.validation, self._draws, self._patient = config, validation, draws, patient
+        self._train = FeatureSet(features, train, labels, copies=2 if config.consistency else 1, patient=patient)
+        self._held_out = FeatureSet(features, validation, labels, copies=0, patient=patient)
         counts = torch.from_numpy(np.bincount(labels[train], minlength=len(config.classifier.classes)))
         self.register_buffer("_weights", class_weights(counts) if config.balance == "class" else None)
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def train_dataloader(self) -> DataLoader[tuple[Inputs, Tensor]]:
         """Return the images of this epoch; asked for again in every epoch."""
         config = self.config
         order = self.epoch_order(len(self._train), config.batch, draws=self._draws, number=config.draws)
         return DataLoader(self._train, batch_size=config.batch, sampler=order)
 
-    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def val_dataloader(self) -> DataLoader[tuple[Inputs, Tensor]]:
         """Return the images that were kept out, as they are."""
         order = EpochOrder(len(self._held_out), seed=0, epoch=0, is_shuffled=False)
         return DataLoader(self._held_out, batch_size=32, sampler=order)
@@ -103,26 +125,37 @@ class FoldModule(TrainingModule):
         update_bn(DataLoader(self._train, batch_size=self.config.batch, sampler=order), self)
         self.eval()
 
-    def held_out_logits(self) -> Float32:
-        """Return the logits of the images that were kept out, float32 [image, class]."""
-        self.eval()
-        with torch.inference_mode():
-            return torch.cat([self(features).mean(dim=1) for features, _ in self.val_dataloader()]).numpy()
+    def held_out_logits(self, *, hides_patient: bool = False) -> Float32:
+        """Return the logits of the images that were kept out, float32 [image, class].
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return logits, float [batch, copy, class], of features float [batch, copy, channel, rows, columns]."""
+        Args:
+            hides_patient: Whether all patient data are taken as missing.
+        """
+        self.eval()
+        hidden = torch.from_numpy(self._patient.missing) if hides_patient and self._patient else None
+        logits = []
+        with torch.inference_mode():
+            for (features, patient), _ in self.val_dataloader():
+                given = patient if hidden is None else hidden.expand_as(patient)
+                logits.append(self((features, given)).mean(dim=1))
+            return torch.cat(logits).numpy()
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return logits, float [batch, copy, class], of the inputs of a batch; all copies share the patient data."""
+        features, patient = inputs
         flat = features.flatten(0, 1)
-        logits: Tensor = self.network(flat[:, :-2], flat[:, -2], image=flat[:, -1]).logits
+        data = None if self._patient is None else patient.repeat_interleave(features.shape[1], dim=0)
+        logits: Tensor = self.network(flat[:, :-2], flat[:, -2], image=flat[:, -1], patient=data).logits
         return logits.view(*features.shape[:2], -1)
 
-    def training_loss(self, images: Tensor, truth: Tensor) -> Tensor:
+    def training_loss(self, images: Any, truth: Tensor) -> Tensor:
         """Return the loss of a batch, float [], and log it."""
         return self._log_step("train", self(images), truth)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: tuple[Inputs, Tensor], _: int) -> None:
         """Log loss and accuracy of images that were kept out."""
-        features, labels = batch
-        self._log_step("val", self(features).mean(dim=1, keepdim=True), labels)
+        inputs, labels = batch
+        self._log_step("val", self(inputs).mean(dim=1, keepdim=True), labels)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule if it has one."""

@@ -37,6 +37,7 @@ from cxrnet.training.dataset import ImageSet, digest
 from cxrnet.training.features import Features, FeatureSource, open_features, open_lungs
 from cxrnet.training.fit import fit
 from cxrnet.training.out_of_fold import write_out_of_fold
+from cxrnet.training.patient import PatientInputs, encode_samples, find_shortcuts, fit_patient
 from cxrnet.training.preflight import RunOptions, check_data, choose_rows, read_data, start_run
 from cxrnet.training.run import (
     LAST,
@@ -90,8 +91,8 @@ def train_classifier(
         options: How the data are read and checked, and how it runs.
 
     Raises:
-        UsageError: Labels that are no classes, a class that a fold would not see, no such fold, `start` has another
-            network, or the folder holds another training or one that is running.
+        UsageError: Labels that are no classes, a class that a fold would not see, no such fold, patient columns that
+            cannot be used, `start` has another network, or the folder holds another training or one that is running.
         LeakError: A check found errors: unreadable files, patients in two folds, contradictory labels.
         TrainingError: A loss is not finite, or no checkpoint is sound.
     """
@@ -109,6 +110,7 @@ def train_classifier(
     require_sound(check_rows(manifest.samples), allow_leaks=options.allow_leaks)
     # Without given folds, which are made below, two would have to share every class at least.
     _check_classes(labels, np.arange(len(labels)) if folds is None else folds, config.classifier.classes)
+    patient = _patient_inputs(manifest, samples, config, options)
     with lock_run(folder):
         data = read_data(samples, folder, config.preparation, options, with_masks=False)
         if folds is None:
@@ -125,6 +127,8 @@ def train_classifier(
         if start is not None:
             record["start"] = start.identity
             options.say(START_WARNING.format(start=start.label))
+        if patient is not None:
+            record["patient"] = patient.config.model_dump(mode="json")
         start_run(folder, record, data, manifest, {"all": samples}, accepted, resume=options.resume)
         images = ImageSet.of(data.pack, config.preparation)
         prepared = images.prepared
@@ -137,7 +141,7 @@ def train_classifier(
         source = FeatureSource(images=images.images, lungs=lungs, normalisation=normalisation, config=config)
         maps = open_features(kept, source)
     return [
-        _train_fold(number, folder, config, maps, labels, folds, samples, options, start)
+        _train_fold(number, folder, config, maps, patient, labels, folds, samples, options, start)
         for number in only or range(config.folds)
     ]
 
@@ -147,6 +151,7 @@ def _train_fold(
     run: Path,
     config: ClassifierTraining,
     features: Features,
+    patient: PatientInputs | None,
     labels: Int64,
     folds: Int64,
     samples: Sequence[Sample],
@@ -167,7 +172,7 @@ def _train_fold(
             sources = [samples[int(index)].source for index in train]
             draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
         names = [sample.image.name for sample in samples]
-        module = FoldModule(config, features, labels, train, validation, draws=draws, names=names)
+        module = FoldModule(config, features, labels, train, validation, draws=draws, patient=patient, names=names)
         if start is not None:
             _load_fold(module, start, number)
         result = fit(
@@ -186,28 +191,41 @@ def _train_fold(
             if is_first_process():
                 write_atomic(folder / LAST, save(weights_of(module)))
         held_out = [samples[int(index)] for index in validation]
-        write_out_of_fold(folder / OUT_OF_FOLD, held_out, module.held_out_logits(), config.classifier.classes)
+        write_out_of_fold(
+            folder / OUT_OF_FOLD,
+            held_out,
+            module.held_out_logits(),
+            config.classifier.classes,
+            without_patient=None if patient is None else module.held_out_logits(hides_patient=True),
+        )
         if is_first_process():
             write_result(folder, result)
     return result
 
 
 def _check_start(start: Bundle, config: ClassifierTraining) -> None:
-    """Check that a bundle has a fold of the same network for each fold, whatever its classes are."""
+    """Check that a bundle has a fold of the same network for each fold, whatever its classes and patient data are."""
     given = start.config.classifier
-    if given is None or given.model_copy(update={"classes": config.classifier.classes}) != config.classifier:
+    free = {"classes": config.classifier.classes, "patient": None}
+    if given is None or given.model_copy(update=free) != config.classifier:
         raise UsageError(f"{start.label}: has another classifier than the settings; give its `classifier` in --config")
     if start.config.folds != config.folds:
         raise UsageError(f"{start.label}: has {start.config.folds} folds, the training {config.folds}; give --folds")
 
 
 def _load_fold(module: FoldModule, start: Bundle, number: int) -> None:
-    """Load the weights of a bundle's fold into the network; layers of another size keep their random weights."""
+    """Load the weights of a bundle's fold into the network; layers of another size keep their random weights.
+
+    So do those of patient data, whose encoding is another one.
+    """
     network = module.network.state_dict()
     given = load_network(start).ensemble.folds[number].state_dict()
-    module.network.load_state_dict(
-        {name: given[name] if given[name].shape == values.shape else values for name, values in network.items()}
-    )
+    fitting = {
+        name: values
+        for name, values in given.items()
+        if not name.startswith("patient.") and values.shape == network[name].shape
+    }
+    module.network.load_state_dict(network | fitting)
 
 
 def run_identity(run: Path) -> str:
@@ -215,6 +233,19 @@ def run_identity(run: Path) -> str:
     record = read_record(run)
     content = [record["films"]["sha256"], record["segmenter"]["sha256"], (run / FOLDS).read_text(encoding="utf-8")]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _patient_inputs(
+    manifest: Manifest, samples: Sequence[Sample], config: ClassifierTraining, options: RunOptions
+) -> PatientInputs | None:
+    """The patient data of the rows, with an encoding that is fitted on all of them; None where none are asked for."""
+    if config.patient is None:
+        return None
+    fitted = fit_patient(manifest, samples, config.patient)
+    for line in find_shortcuts(samples, fitted):
+        options.say(f"WARNING {line}")
+    values = encode_samples(samples, fitted)
+    return PatientInputs(config=fitted, values=values, hide=config.patient.hide, seed=config.seed)
 
 
 def _label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Int64:

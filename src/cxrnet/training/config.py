@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
@@ -94,6 +94,29 @@ class SegmenterTraining(Frozen):
         return self.phases[-1]
 
 
+def _kinds(columns: object) -> object:
+    """A list of columns, each NAME or NAME=KIND, as column -> kind."""
+    if not isinstance(columns, list) or not all(isinstance(one, str) for one in columns):
+        return columns
+    return {name: kind or "auto" for name, _, kind in (one.partition("=") for one in columns)}
+
+
+class PatientTraining(Frozen):
+    """Patient data as a third input of Module 2 (paper 4).
+
+    Attributes:
+        columns: Column of the manifest -> `number`, `category`, or `auto`, by what the column holds; or a list of names
+            and NAME=KIND.
+        hidden: Width of the dense layer.
+        hide: Probability with which each value of an image is hidden in an epoch, as if it were missing, and with which
+            all of them are.
+    """
+
+    columns: Annotated[dict[str, Literal["auto", "number", "category"]], Field(min_length=1), BeforeValidator(_kinds)]
+    hidden: Positive = 8
+    hide: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+
 class ClassifierTraining(Frozen):
     """Training of one fold of Module 2.
 
@@ -117,6 +140,7 @@ class ClassifierTraining(Frozen):
         draws: With `source`, images drawn in an epoch; None draws as many as there are.
         lungs: `kept`, or `blacked-out` for a control: the lungs are covered, and the class maps look at the rest. What
             such a training reaches comes from everything but the lungs.
+        patient: Patient data as a third input; None takes the image alone.
         folds: Folds of the cross-validation.
         patience: Epochs without a lower validation loss after which it stops; None never stops early.
         settles: Whether the batch-norm statistics are recomputed at the end, with the last weights, over the images of
@@ -138,15 +162,16 @@ class ClassifierTraining(Frozen):
     mixed_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     draws: Positive | None = None
     lungs: Literal["kept", "blacked-out"] = "kept"
+    patient: PatientTraining | None = None
     folds: Annotated[int, Field(ge=2, le=64)] = 6
     patience: Positive | None = None
     settles: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _reads_no_patient_data(self) -> Self:
+    def _fits_patient_data(self) -> Self:
         if self.classifier.patient is not None:
-            raise ValueError("classifier.patient is set; training from a manifest does not read patient data")
+            raise ValueError("classifier.patient is set; it is fitted in training, name the columns in patient.columns")
         return self
 
 
@@ -199,7 +224,7 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
     """
     where = path.name if path is not None else "training"
     given = {} if path is None else _read_yaml(path)
-    given |= {field: value for field, value in changes.items() if value is not None}
+    given = _merged(given, {field: value for field, value in changes.items() if value is not None})
     for field, presets in _PRESETS.items():
         if isinstance(given.get(field), str):
             given[field] = _preset(where, field, given[field], presets)

@@ -14,6 +14,7 @@ from cxrnet.export.bundle import build_bundle, load_network
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import DataFacts, Facts, SegmenterFacts, TrainingFacts
+from cxrnet.model.patient import PatientConfig
 from cxrnet.nn.network import Network
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.config import ClassifierTraining, SegmenterTraining
@@ -79,6 +80,7 @@ def build_ensemble(
     states = [read_weights(folder, weights) for folder in folds.folders]
     classes = config.classifier.classes
     logits, labels = folds.read_logits(classes)
+    patient = None if config.patient is None else PatientConfig.model_validate_json(json.dumps(record["patient"]))
     network = Network(
         BundleConfig(
             name=name,
@@ -88,7 +90,7 @@ def build_ensemble(
             preparation=config.preparation,
             segmenter=segmenter.config.segmenter,
             lung_mask=config.lung_mask,
-            classifier=config.classifier,
+            classifier=config.classifier.model_copy(update={"patient": patient}),
             folds=config.folds,
             standardisation=folds.standardisation,
             calibration=fit_calibration(logits, labels, classes) if weights == LAST else None,

@@ -115,6 +115,8 @@ def _check_alike(run: Path, other: Path) -> None:
         raise UsageError(
             f"{other}: has other images in its folds than {run}; give both trainings a manifest with a column fold"
         )
+    if one.get("patient") != two.get("patient"):
+        raise UsageError(f"{other}: encodes its patient data in another way than {run}; train with the same manifest")
     if _read_standardisation(run) != _read_standardisation(other):
         raise UsageError(
             f"{other}: its images have another mean or deviation than those of {run}; train with the same files"

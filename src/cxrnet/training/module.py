@@ -33,7 +33,7 @@ class TrainingModule(lightning.LightningModule):
         self.network: Any = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._names, self._order, self._batch = names, EpochOrder(0, seed=0, epoch=0), 1
 
-    def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
+    def training_step(self, batch: tuple[Any, Tensor], step: int) -> Tensor:
         """Return the loss of a batch, and log it.
 
         Raises:
@@ -52,8 +52,8 @@ class TrainingModule(lightning.LightningModule):
             )
         return loss
 
-    def training_loss(self, images: Tensor, truth: Tensor) -> Tensor:
-        """Return the loss of a batch, float [], and log it."""
+    def training_loss(self, images: Any, truth: Tensor) -> Tensor:
+        """Return the loss of a batch, float [], and log it; `images` is all that the network takes."""
         raise NotImplementedError
 
     def log_mean(self, name: str, value: Tensor, images: int) -> None:

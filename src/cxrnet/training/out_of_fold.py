@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,9 @@ import numpy as np
 from cxrnet.arrays import Float64, Floating, Int64
 from cxrnet.data.manifest import Sample, write_manifest
 from cxrnet.errors import UsageError
+
+WITHOUT_PATIENT = "without_patient_logit_"
+"""Beginning of the columns with the logits for which all patient data are missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +26,14 @@ class OutOfFold:
         images: File names of the images.
         labels: int64 [image], index of the true class.
         logits: float64 [image, class].
+        without_patient: The same with all patient data missing; None where the model takes none.
     """
 
     path: Path
     images: tuple[str, ...]
     labels: Int64
     logits: Float64
+    without_patient: Float64 | None = None
 
     def check_rows(self, samples: Sequence[Sample]) -> None:
         """Check that the rows are these images in this order.
@@ -40,9 +45,27 @@ class OutOfFold:
             raise UsageError(f"{self.path}: has other images than folds.csv lists for this fold; train the fold again")
 
 
-def write_out_of_fold(path: Path, samples: Sequence[Sample], logits: Floating, classes: Sequence[str]) -> None:
-    """Write logits [image, class] of the images that a fold was not trained on."""
+def write_out_of_fold(
+    path: Path,
+    samples: Sequence[Sample],
+    logits: Floating,
+    classes: Sequence[str],
+    *,
+    without_patient: Floating | None = None,
+) -> None:
+    """Write logits [image, class] of the images that a fold was not trained on.
+
+    Args:
+        path: The file.
+        samples: The images.
+        logits: With their patient data, if the fold takes any.
+        classes: Names of the classes.
+        without_patient: With all patient data missing.
+    """
     columns = [f"logit_{name}" for name in classes]
+    if without_patient is not None:
+        columns += [f"{WITHOUT_PATIENT}{name}" for name in classes]
+        logits = np.concatenate([logits, without_patient], axis=1)
     rows = [
         {
             "image": str(sample.image),
@@ -66,10 +89,16 @@ def read_out_of_fold(path: Path, classes: Sequence[str]) -> OutOfFold:
             rows = list(csv.DictReader(file))
         images = tuple(Path(row["image"]).name for row in rows)
         labels = np.array([classes.index(row["label"]) for row in rows], np.int64)
-        logits = np.array([[float(row[f"logit_{name}"]) for name in classes] for row in rows], np.float64)
+        logits = _logits(rows, "logit_", classes)
+        has_both = bool(rows) and f"{WITHOUT_PATIENT}{classes[0]}" in rows[0]
+        without = _logits(rows, WITHOUT_PATIENT, classes) if has_both else None
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         problem = f"has no logits of the classes {', '.join(classes)} ({type(error).__name__})"
         raise UsageError(f"{path}: {problem}; train the fold to its end first") from error
     if not len(rows) or not np.isfinite(logits).all():
         raise UsageError(f"{path}: has {'logits that are not finite' if rows else 'no rows'}; train the fold again")
-    return OutOfFold(path, images, labels, logits)
+    return OutOfFold(path, images, labels, logits, without)
+
+
+def _logits(rows: Sequence[Mapping[str, str]], prefix: str, classes: Sequence[str]) -> Float64:
+    return np.array([[float(row[f"{prefix}{name}"]) for name in classes] for row in rows], np.float64)

@@ -19,14 +19,12 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
     """Return the record of a model that the page reads (`Model` in `web/src/inference/model.ts`).
 
     Raises:
-        BundleError: The bundle has no classifier, or takes patient data in addition to the image.
+        BundleError: The bundle has no classifier.
     """
     config = bundle.config
     classifier = config.classifier
     if classifier is None:
         raise BundleError(f"{config.name}: has no classifier; the page shows scores, choose another bundle")
-    if classifier.patient is not None:
-        raise BundleError(f"{config.name}: takes patient data; the page screens images alone, choose another bundle")
     return {
         "format": FORMAT,
         "name": config.name,
@@ -81,5 +79,11 @@ def describe_gate(bundle: Bundle) -> dict[str, Any]:
 
 
 def read_graphs(bundle: Bundle) -> dict[str, bytes]:
-    """Return the graphs that the page runs, by the names under which it asks for them."""
+    """Return the graphs that the page runs, by the names under which it asks for them.
+
+    Raises:
+        BundleError: The bundle takes patient data, for which the page has no input.
+    """
+    if bundle.config.patient_columns:
+        raise BundleError(f"{bundle.config.name}: takes patient data; the page in a browser screens images alone")
     return {"graph.onnx": (bundle.folder / GRAPH).read_bytes(), "view.onnx": bundle.gate_graph.read_bytes()}

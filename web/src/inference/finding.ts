@@ -18,6 +18,8 @@ export interface Finding {
   identifiers: Readonly<Record<string, string>> | null;
   status: Status;
   reasons: readonly Reason[];
+  /** Where each value of the patient data came from; null where the model takes none. */
+  patient: Readonly<Record<string, { origin: string; value: string | null }>> | null;
   corrections: readonly string[];
   warnings: readonly string[];
   scores: Record<string, number> | null;
@@ -74,6 +76,7 @@ export function emptyFinding(name: string, status: Status, model: Finding["model
     identifiers: null,
     status,
     reasons: [],
+    patient: null,
     corrections: [],
     warnings: [],
     scores: null,

@@ -96,7 +96,7 @@ class Audit:
         out: Folder for the results.
 
     Raises:
-        BundleError: The bundle has no classifier.
+        BundleError: The bundle has no classifier, or takes patient data.
         ManifestError: The manifest cannot be read.
         UsageError: A column, part or set of changes does not exist, or a label or fold is unknown to the bundle.
     """
@@ -105,6 +105,8 @@ class Audit:
         self.pipeline, self.request, self.out = pipeline, request, out
         if pipeline.bundle.config.classifier is None:
             raise BundleError(f"{pipeline.bundle.config.name}: has no classifier; audit a bundle with one")
+        if pipeline.patient_columns:
+            raise BundleError(f"{pipeline.bundle.config.name}: takes patient data; audit a model of images alone")
         for name, given, known in (("--changes", {request.changes}, SETS), ("--parts", set(request.parts), PARTS)):
             if not given <= set(known):
                 raise UsageError(f"{name} {', '.join(given)}: is not known; {', '.join(known)} are accepted")
