@@ -24,7 +24,8 @@ from PIL import Image
 
 from cxrnet.data.check import check_rows
 from cxrnet.data.manifest import read_manifest, scan_manifest
-from cxrnet.data.masks import Mask, MaskValues, mask_of
+from cxrnet.data.mask_values import MaskValues
+from cxrnet.data.masks import Mask, mask_of
 from cxrnet.errors import CxrNetError
 from cxrnet.imaging.files import _sniff_raster
 from cxrnet.imaging.label_map import read_label_map

@@ -9,7 +9,7 @@ import pytest
 
 from cxrnet.data.check import check_manifest, require_sound
 from cxrnet.data.manifest import Columns
-from cxrnet.data.masks import MaskValues
+from cxrnet.data.mask_values import MaskValues
 from cxrnet.data.problem import Problem
 from cxrnet.errors import LeakError
 from tests.data.conftest import write_mask, write_rows

@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrnet.data.masks import (
-    check_mask_size,
-    parse_mask_values,
-    read_mask,
-    resize_mask,
-    resize_void,
-)
+from cxrnet.data.mask_values import parse_mask_values
+from cxrnet.data.masks import check_mask_size, read_mask, resize_classes, resize_mask, resize_void
 from cxrnet.errors import RadiographError, UsageError
 from cxrnet.imaging import Radiograph
 from tests.material import film
@@ -112,6 +107,44 @@ def test_void_is_neither_lung_nor_outside(stored, values):
     mask = stored(VOID, values=values, void="255")
     np.testing.assert_array_equal(mask.lung > 127, LUNG)
     np.testing.assert_array_equal(mask.void, VOID == 255)
+
+
+SIDES = "right lung=1,left lung=2"
+
+
+@pytest.mark.parametrize(
+    ("picture", "values"),
+    [
+        (LABELS, SIDES),
+        (LABELS * 100, "left lung=200,right lung=100"),
+        (palette(LABELS, COLOURS), SIDES),
+        (COLOURS[LABELS], "right lung=#ff0000,left lung=#00ff00"),
+    ],
+)
+def test_label_map_has_the_classes_by_their_named_values(stored, picture, values):
+    mask = stored(picture, values=values)
+    wanted = LABELS if values.startswith("right") else np.array([0, 2, 1], np.uint8)[LABELS]
+    np.testing.assert_array_equal(mask.classes, wanted)
+    np.testing.assert_array_equal(mask.lung > 127, LUNG)
+
+
+def test_void_pixels_of_a_label_map_are_background(stored):
+    mask = stored(np.where(LABELS == 2, np.uint8(255), LABELS), values="lungs=1,heart=3", void="255")
+    np.testing.assert_array_equal(mask.classes, LABELS == 1)
+    np.testing.assert_array_equal(mask.void, LABELS == 2)
+
+
+def test_value_without_a_class_is_refused_and_named(stored):
+    with pytest.raises(
+        RadiographError, match="are 0, 1, 2, and the classes are background 0, lungs 1; give each class"
+    ):
+        stored(LABELS, values="lungs=1")
+
+
+def test_classes_at_another_size_are_those_of_the_largest_area():
+    classes = np.array([[1, 2, 2, 0], [3, 3, 2, 0]], np.uint8)
+    np.testing.assert_array_equal(resize_classes(classes, 4, 1, 2), [[3, 0]])
+    np.testing.assert_array_equal(resize_classes(np.kron(classes, np.ones((3, 3), np.uint8)), 4, 2, 4), classes)
 
 
 AMBIGUOUS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cxrnet.data.manifest import read_manifest
-from cxrnet.data.masks import MaskValues
+from cxrnet.data.mask_values import MaskValues
 from cxrnet.data.pack import digest_files, open_pack
 from cxrnet.errors import OutputError
 from cxrnet.imaging import read_radiograph

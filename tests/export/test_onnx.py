@@ -23,7 +23,7 @@ from cxrnet.model.config import (
 from cxrnet.model.patient import Number, PatientConfig
 from cxrnet.nn.network import Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
-from tests.material import SMALL, film, randomised
+from tests.material import CLASSES, SMALL, film, randomised
 
 TINY = SegmenterConfig(filters=1, blocks=1, branches=(Branch(kernel=3, dilation=1),))
 
@@ -67,6 +67,19 @@ def test_graph_averages_over_the_mirror_image_as_the_network_does(small_network)
     for name, want, have in zip(NetworkOutput._fields, expected, graph.run(None, {"image": images}), strict=True):
         scale = max(1.0, float(want.abs().max()))
         np.testing.assert_allclose(have, want, rtol=0, atol=1e-5 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("output_stride", [1, 2])
+def test_graph_of_more_classes_has_their_probability_as_one_more_output(output_stride):
+    segmenter = SegmenterConfig(classes=CLASSES, filters=4, blocks=2, output_stride=output_stride)
+    network = randomised(Network(SMALL.model_copy(update={"segmenter": segmenter})))
+    graph, images = _session(export_network(network)), np.stack([film(seed)[0] for seed in range(2)])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images))
+    assert _names(graph.get_outputs()) == [*NetworkOutput._fields, "class_probability"]
+    for want, have in zip(expected, graph.run(None, {"image": images}), strict=True):
+        np.testing.assert_allclose(have, want, rtol=0, atol=1e-5 * max(1.0, float(want.abs().max())))
+    torch.testing.assert_close(expected.lung_probability, expected.class_probability[:, 1:3].sum(dim=1))
 
 
 def test_graph_takes_a_uint8_image_of_the_size_of_the_bundle(whole):

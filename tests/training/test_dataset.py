@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
+from cxrnet.data.pack import Pack
+from cxrnet.training import dataset
 from cxrnet.training.config import Phase
 from cxrnet.training.dataset import VOID, AugmentedImages, EpochOrder, ImageSet, crop_at, digest
 from tests.data.conftest import sample
-from tests.training.conftest import drawn
+from tests.material import CLASSES, label_map
+from tests.training.conftest import TINY, drawn
 
 
 def batches(*, epoch=0, workers=0, seed=0):
@@ -96,6 +99,34 @@ def test_void_is_marked_wherever_it_is_moved():
     moved = AugmentedImages(films, AUGMENTATIONS["plausible"], Phase(epochs=1, scale=0.5), seed=0)[0, 1][1]
     assert 30 < int((moved == VOID).sum()) < 110
     assert set(np.unique(films.resized(0.5).void)) == {False, True}
+
+
+def of_classes(number):
+    """Return so many made-up films with their label maps, as a pack holds them, and the maps."""
+    films = drawn(number)
+    maps = np.stack([label_map(mask > 0) for mask in films.masks])
+    return ImageSet.of(Pack(images=films.images, masks=maps), TINY.preparation, classes=CLASSES), maps
+
+
+def test_label_maps_have_a_plane_for_each_class_and_are_scaled_plane_by_plane():
+    images, maps = of_classes(2)
+    np.testing.assert_array_equal(images.masks, np.stack([(maps == index) * 255 for index in (1, 2, 3)], axis=1))
+    small = images.resized(0.5).masks
+    heart = ImageSet(images=images.images, masks=images.masks[:, 2]).resized(0.5)
+    np.testing.assert_array_equal(small[:, 2], heart.masks)
+    assert small.sum(axis=1).max() <= 257  # a pixel of several classes is divided among them
+
+
+@pytest.mark.parametrize(("mirror", "is_swapped"), [("sides", True), ("upside_down", True), ("both", False)])
+def test_lungs_of_a_mirrored_image_change_sides(monkeypatch, mirror, is_swapped):
+    images, _ = of_classes(1)
+    signs = {"sides": (-1, 1), "upside_down": (1, -1), "both": (-1, -1)}[mirror]
+    height, width = images.images.shape[1:]
+    shift = [width - 1 if signs[0] < 0 else 0, height - 1 if signs[1] < 0 else 0]
+    monkeypatch.setattr(dataset, "draw", lambda *_, **__: np.column_stack([np.diag(signs).astype(float), shift]))
+    _, planes = AugmentedImages(images, AUGMENTATIONS["paper"], Phase(epochs=1), seed=0)[0, 0]
+    flipped = np.flip(images.masks[0] / 255, [axis for axis, sign in ((2, signs[0]), (1, signs[1])) if sign < 0])
+    np.testing.assert_array_equal(planes, flipped[[1, 0, 2] if is_swapped else [0, 1, 2]])
 
 
 def test_digest_tells_rows_and_their_order_apart():

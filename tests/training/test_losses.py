@@ -105,6 +105,16 @@ def test_coefficients_of_a_case_counted_by_hand():
     assert tanimoto_loss(predicted, target).item() == pytest.approx(1 - (2 / 3 + 3 / 4) / 2)
 
 
+@pytest.mark.parametrize("loss", [dice_loss, tanimoto_loss])
+def test_of_several_classes_a_loss_is_the_mean_of_theirs(loss):
+    chance = torch.Generator().manual_seed(0)
+    predicted = torch.rand(2, 3, 6, 5, generator=chance).softmax(1)
+    target = torch.zeros(2, 3, 6, 5)
+    target[:, 0, :4], target[:, 1, 4] = 1, 1  # the third class is not there
+    alone = [loss(predicted[:, [index]], target[:, [index]]) for index in range(3)]
+    torch.testing.assert_close(loss(predicted, target), torch.stack(alone).mean())
+
+
 @pytest.mark.parametrize(("side", "kernel"), [(150, 11), (151, 21), (300, 21), (301, 31), (600, 31), (601, 41)])
 def test_window_follows_the_shorter_side(side, kernel):
     target = torch.zeros(1, 1, side, side + 1)

@@ -40,7 +40,7 @@ class FixedNorms(SegmenterModule):
             norm.eval()
 
     def _loss(self, image, lungs):
-        pairs = zip(self.network(image), targets(lungs, channel=self.network.lung_channel), strict=True)
+        pairs = zip(self.network(image), targets(lungs, background=1 - self.network.lung_channel), strict=True)
         return torch.stack([weighted_tanimoto_loss(found[None], true[None]) for found, true in pairs]).mean()
 
     def on_before_optimizer_step(self, optimizer):

@@ -13,6 +13,7 @@ from cxrnet.training.config import Optimiser, Phase, SegmenterTraining
 from cxrnet.training.dataset import ImageSet
 from cxrnet.training.module import optimiser_of
 from cxrnet.training.segmentation import SegmenterModule, targets
+from tests.material import CLASSES
 from tests.training.conftest import TINY, drawn, segmenter_module, train_segmenter_in
 
 
@@ -71,12 +72,40 @@ def test_constant_schedule_is_the_optimiser_alone():
     assert how.defaults["amsgrad"]
 
 
-@pytest.mark.parametrize("channel", [0, 1])
-def test_targets_have_the_lungs_in_their_channel(channel):
+@pytest.mark.parametrize("background", [0, 1])
+def test_targets_have_the_background_in_its_channel(background):
     lungs = (torch.rand(2, 1, 4, 5) > 0.5).float()
-    both = targets(lungs, channel=channel)
-    assert torch.equal(both[:, channel : channel + 1], lungs)
+    both = targets(lungs, background=background)
+    assert torch.equal(both[:, background : background + 1], 1 - lungs)
     assert torch.equal(both.sum(dim=1), torch.ones(2, 4, 5))
+
+
+def test_targets_of_several_classes_leave_the_rest_to_the_background():
+    planes = torch.tensor([[0.5, 0.25], [0.25, 0.0], [0.25, 0.0]])[None, :, None]
+    rest = torch.tensor([0.0, 0.75])[None, None, None]
+    assert torch.equal(targets(planes, background=0), torch.cat([rest, planes], dim=1))
+
+
+def test_validation_dice_of_several_classes_leaves_out_the_images_that_lack_one():
+    config = TINY.model_copy(update={"segmenter": SegmenterConfig(classes=CLASSES, filters=4, blocks=2)})
+    planes = torch.zeros(2, 3, 4, 4)
+    planes[:, 0, :2], planes[:, 1, 2] = 1, 1
+    planes[0, 2, 3] = 1  # the second image has no heart
+    module = SegmenterModule(config, drawn(1), drawn(1))
+    module._loss, module.log, logged = (
+        lambda *_: torch.zeros(()),
+        lambda name, value, **_: logged.update({name: value}),
+        {},
+    )
+    found = torch.zeros(2, 3, 4, 4)
+    found[:, 0, :1], found[:, 1, 2], found[:, 2, 3] = 1, 1, 1
+    module.network.forward = lambda _: targets(found, background=0)
+    module.validation_step((torch.zeros(2, 1, 4, 4), planes), 0)
+    module.on_validation_epoch_end()
+    wanted = {"right_lung": (2 * 4 + 1) / (4 + 8 + 1), "left_lung": 1.0, "heart": 1.0}
+    for name, dice in wanted.items():
+        assert float(logged[f"val_dice_{name}"]) == pytest.approx(dice), name
+    assert float(logged["val_dice"]) == pytest.approx(sum(wanted.values()) / 3)
 
 
 @pytest.mark.parametrize("loss", ["tanimoto", "dice"])

@@ -27,7 +27,8 @@ MASK_VALUES = typer.Option(
     "--mask-values",
     metavar="VALUE,...",
     help="Mask values that are lung: numbers, colours as #rrggbb, or soft for shares of the largest value "
-    "(default: recognised; a label map is lung wherever it is not 0).",
+    "(default: recognised; a label map is lung wherever it is not 0). For a segmenter of more than two classes pairs such "
+    "as 'right lung=1,left lung=2,heart=3' (default: the index of the class).",
     show_default=False,
 )
 VOID_VALUE = typer.Option(
@@ -73,7 +74,7 @@ def check(
     """Validate a manifest and the files it lists. The exit code is 1 if there is an error."""
     from cxrnet.atomic import write_atomic
     from cxrnet.data.check import check_manifest
-    from cxrnet.data.masks import parse_mask_values
+    from cxrnet.data.mask_values import parse_mask_values
 
     with show_progress("reading") as progress:
         report = check_manifest(
@@ -151,7 +152,7 @@ def pack(
 ) -> None:
     """Write prepared images and masks into one HDF5 file, which cxrnet train --pack reads."""
     from cxrnet.data.check import require_sound
-    from cxrnet.data.masks import parse_mask_values
+    from cxrnet.data.mask_values import parse_mask_values
     from cxrnet.data.pack import digest_files, open_pack
     from cxrnet.model.config import PreparationConfig
 

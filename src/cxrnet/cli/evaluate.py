@@ -49,7 +49,7 @@ def segmenter(
 
     Writes metrics.json, per_image.csv, report.html and the plots to OUT.
     """
-    from cxrnet.data.masks import parse_mask_values
+    from cxrnet.data.mask_values import parse_mask_values
 
     values = parse_mask_values(mask_values, void_value)
     _evaluate("segmenter", manifest, out, bundle, selection, by, jobs, seed, resamples, mask_values=values)
@@ -187,4 +187,7 @@ def _print_metrics(evaluation: Evaluation, out: Path) -> None:
     for name, heading in HEADINGS.items():
         if name in overall and overall[name]["n"]:
             typer.echo(f"{heading:<22} {format_metric(overall, name)}")
+    for name, block in overall.get("per_class", {}).items():
+        if "dice" in block:
+            typer.echo(f"{f'Dice, {name}':<22} {format_metric(block, 'dice')}, n = {block['n']:,}")
     typer.echo(f"n = {overall['n']:,} images in {overall['groups']:,} groups; report: {out / 'report.html'}")

@@ -203,7 +203,7 @@ def _run_options(
     mask_values: str | None = None,
     void_value: str | None = None,
 ) -> RunOptions:
-    from cxrnet.data.masks import parse_mask_values
+    from cxrnet.data.mask_values import parse_mask_values
     from cxrnet.imaging.radiograph import printable
     from cxrnet.training.preflight import RunOptions
 

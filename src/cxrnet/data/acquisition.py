@@ -73,7 +73,7 @@ def change(image: UInt8, mask: UInt8, acquisition: Acquisition, rng: np.random.G
 
     Args:
         image: uint8 [height, width], before histogram equalisation.
-        mask: uint8 [height, width], lung probability times 255; it moves with the image.
+        mask: uint8 [height, width], lung probability times 255; or [plane, height, width]. It moves with the image.
         acquisition: What may happen.
         rng: Source of randomness; the number of draws does not depend on their outcome.
     """
@@ -116,7 +116,7 @@ def _border(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Gener
         whole = cv2.copyMakeBorder(small, top, bottom, left, right, cv2.BORDER_CONSTANT, value=value)
         return np.asarray(whole, np.uint8)
 
-    return framed(image, value), framed(mask, 0)
+    return framed(image, value), framed(mask, 0) if mask.ndim == 2 else np.stack([framed(plane, 0) for plane in mask])
 
 
 def _blur(image: UInt8, mask: UInt8, limits: Acquisition, rng: np.random.Generator) -> tuple[UInt8, UInt8]:

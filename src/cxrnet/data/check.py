@@ -17,7 +17,7 @@ from cxrnet.arrays import Float32
 from cxrnet.data.duplicates import SIMILARITY, near_pairs
 from cxrnet.data.examine import examine, merge_problems
 from cxrnet.data.manifest import EVERY_ROW, STANDARD, Columns, Sample, scan_manifest
-from cxrnet.data.masks import AUTOMATIC, MaskValues
+from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.problem import LEAKS, Problem, problem_at, sort_problems
 from cxrnet.data.reading import read_many
 from cxrnet.errors import LeakError

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from cxrnet.arrays import Float32
 from cxrnet.data.duplicates import detail
 from cxrnet.data.manifest import Sample
-from cxrnet.data.masks import AUTOMATIC, Mask, MaskValues, check_mask_size, read_mask
+from cxrnet.data.mask_values import AUTOMATIC, MaskValues
+from cxrnet.data.masks import Mask, check_mask_size, read_mask
 from cxrnet.data.problem import Kind, Problem, name_lines, problem_at
 from cxrnet.errors import RadiographError
 from cxrnet.imaging import Decoder, Radiograph

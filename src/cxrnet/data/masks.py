@@ -1,4 +1,4 @@
-"""Lung masks: what the stored values of a mask file mean, and masks at other sizes.
+"""Masks: what the stored values of a file mean, and masks at other sizes.
 
 Masks are published as 0 and 1, 0 and 255, label maps of small numbers, coloured lungs, or shares of 255 (soft masks).
 A file alone does not always say which; what fits two readings is an error that names the values.
@@ -14,13 +14,14 @@ import cv2
 import numpy as np
 
 from cxrnet.arrays import Bool, Float32, UInt8, UInt16
-from cxrnet.errors import RadiographError, UsageError
+from cxrnet.data.mask_values import AUTOMATIC, ClassValues, MaskValues, number_of
+from cxrnet.errors import RadiographError
 from cxrnet.imaging.decoding import Decoder
 from cxrnet.imaging.label_map import LabelMap
 from cxrnet.imaging.preprocess import resize
 from cxrnet.imaging.radiograph import Radiograph, printable
+from cxrnet.model.segmenter_classes import lung_channels
 
-SOFT = "soft"
 AMBIGUOUS = "MASK_VALUES"
 """Code of the error for values that fit two readings, or none."""
 
@@ -29,28 +30,7 @@ _MAX_LABELS = 16  # different values; a soft mask of a network or of JPEG has mo
 _BORDER_SHARE = 0.2  # most of the foreground that can lie between outside and lung in a resampled hard mask
 _RANGES = (1.0, 255.0, 65535.0)  # what "certainly lung" can be in a soft mask
 _NEAR_TOP = 0.98
-
-
-@dataclass(frozen=True, kw_only=True)
-class MaskValues:
-    """How stored values are read.
-
-    Attributes:
-        lung: Values that are lung, as numbers or `#rrggbb`; `("soft",)` for shares of the largest value of the format;
-            empty to recognise the kind of mask.
-        void: Values of pixels that count neither as lung nor as outside.
-    """
-
-    lung: tuple[str, ...] = ()
-    void: tuple[str, ...] = ()
-
-    @property
-    def is_soft(self) -> bool:
-        """Whether the values are shares."""
-        return self.lung == (SOFT,)
-
-
-AUTOMATIC = MaskValues()
+_REMEDY = "name the lung with --mask-values (1,2 or #ff0000 or soft) and void pixels with --void-value"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,38 +41,20 @@ class Mask:
         lung: uint8 [height, width], 255 times the share of the pixel that is lung.
         void: bool [height, width], pixels that do not count; None where there are none.
         labels: Values taken as lung in a label map of several values, for people; "" for every other mask.
+        classes: uint8 [height, width], index of the class in a map of several; None for a mask of lungs alone.
         exif_orientation: Of its file, 1 to 8; `lung` is upright.
     """
 
     lung: UInt8
     void: Bool | None = None
     labels: str = ""
+    classes: UInt8 | None = None
     exif_orientation: int = 1
 
     @property
     def is_empty(self) -> bool:
         """Whether no pixel is lung."""
         return not bool((self.lung > 127).any())
-
-
-def parse_mask_values(lung: str | None, void: str | None) -> MaskValues:
-    """The reading named on the command line, from comma-separated values.
-
-    Raises:
-        UsageError: A value is neither a number nor `#rrggbb`, or is both lung and void.
-    """
-    values = {}
-    for option, text in (("--mask-values", lung), ("--void-value", void)):
-        values[option] = tuple(part.strip().lower() for part in (text or "").split(",") if part.strip())
-        if option == "--mask-values" and values[option] == (SOFT,):
-            continue
-        for value in values[option]:
-            if _number(value) is None:
-                raise UsageError(f"{option} {value}: is not a value of a mask; give numbers, or colours as #rrggbb")
-    both = set(values["--mask-values"]) & set(values["--void-value"])
-    if both:
-        raise UsageError(f"--void-value {sorted(both)[0]}: is also in --mask-values; a value is lung or void")
-    return MaskValues(lung=values["--mask-values"], void=values["--void-value"])
 
 
 def read_mask(decoder: Decoder, path: Path, values: MaskValues = AUTOMATIC) -> Mask:
@@ -118,6 +80,8 @@ def mask_of(labels: LabelMap, values: MaskValues = AUTOMATIC) -> Mask:
     void = _is_any(stored, values.void, labels) if values.void else None
     if void is not None and not void.any():
         void = None
+    if isinstance(values, ClassValues):
+        return _class_map(stored, labels, names, void, values)
     if values.lung and not values.is_soft:
         lung = _is_any(stored, values.lung, labels)
         return Mask(lung=np.where(lung, np.uint8(255), np.uint8(0)), void=void, labels=",".join(values.lung))
@@ -173,6 +137,14 @@ def resize_mask(mask: UInt8, height: int, width: int) -> UInt8:
     return np.where(resized >= 127.5, np.uint8(255), np.uint8(0)) if is_binary else np.rint(resized).astype(np.uint8)
 
 
+def resize_classes(classes: UInt8, count: int, height: int, width: int) -> UInt8:
+    """A map of so many classes at another size, uint8 [height, width]: the class with the largest share of the area."""
+    if classes.shape == (height, width):
+        return classes
+    shares = [resize((classes == index).astype(np.float32), height, width, "area") for index in range(count)]
+    return np.asarray(np.argmax(shares, axis=0), np.uint8)
+
+
 def resize_void(void: Bool, height: int, width: int) -> Bool:
     """Void pixels at another size, bool [height, width]: whatever touches one is void."""
     return resize(void.astype(np.float32), height, width, "area") > 0
@@ -181,6 +153,25 @@ def resize_void(void: Bool, height: int, width: int) -> Bool:
 def encode_png(pixels: UInt8 | UInt16) -> bytes:
     """`pixels` [height, width] as a grey PNG of 8 or 16 bits."""
     return bytes(cv2.imencode(".png", pixels)[1].tobytes())
+
+
+def _class_map(
+    stored: Float32, labels: LabelMap, names: dict[int, str], void: Bool | None, values: ClassValues
+) -> Mask:
+    """The mask of a label map whose values are named, void pixels being background."""
+    known = np.zeros(stored.shape, bool) if void is None else void.copy()
+    classes = np.zeros(stored.shape, np.uint8)
+    for index, (_, texts) in enumerate(values.classes):
+        here = _is_any(stored, texts, labels) & ~known
+        classes[here] = index
+        known |= here
+    if labels.is_lossy or not known.all():
+        meant = ", ".join(f"{name} {' or '.join(texts)}" for name, texts in values.classes)
+        what = "in a lossy file" if labels.is_lossy else f"and the classes are {meant}"
+        remedy = "give each class its values, --mask-values 'right lung=1,left lung=2', and void pixels --void-value"
+        raise _ambiguous(labels, _different(stored), names, what, remedy)
+    lung = np.isin(classes, lung_channels(values.names))
+    return Mask(lung=np.where(lung, np.uint8(255), np.uint8(0)), void=void, classes=classes)
 
 
 def _several(
@@ -257,7 +248,7 @@ def _is_any(stored: Float32, wanted: Sequence[str], labels: LabelMap) -> Bool:
     """Where a pixel has one of the named values; a number names the entry of a palette."""
     found = np.zeros(stored.shape, bool)
     for text in wanted:
-        number = float(_number(text) or 0)
+        number = float(number_of(text) or 0)
         source = labels.values if labels.kind == "palette" and not text.startswith("#") else stored
         if labels.kind == "number" and text.startswith("#"):
             number = number // 65793 if number % 65793 == 0 else -1
@@ -265,18 +256,10 @@ def _is_any(stored: Float32, wanted: Sequence[str], labels: LabelMap) -> Bool:
     return found
 
 
-def _number(text: str) -> float | None:
-    try:
-        if text.startswith("#"):
-            return float(int(text[1:], 16)) if len(text) == 7 else None
-        return float(text) if np.isfinite(float(text)) else None
-    except ValueError:
-        return None
-
-
-def _ambiguous(labels: LabelMap, found: Float32, names: dict[int, str], what: str) -> RadiographError:
+def _ambiguous(
+    labels: LabelMap, found: Float32, names: dict[int, str], what: str, remedy: str = _REMEDY
+) -> RadiographError:
     shown = [names.get(int(value), f"{value:g}") for value in found[:8]]
     more = f" and {len(found) - 8} more" if len(found) > 8 else ""
     problem = f"the values are {', '.join(shown)}{more}, {what}"
-    remedy = "name the lung with --mask-values (1,2 or #ff0000 or soft) and void pixels with --void-value"
     return RadiographError(AMBIGUOUS, f"{printable(labels.name)}: {problem}; {remedy}")

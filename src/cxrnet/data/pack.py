@@ -1,7 +1,8 @@
 """The prepared images and masks of a manifest in one HDF5 file, which every training reads (paper 2.2.2.1).
 
     X       uint8 [image, height, width]   images at the size of the networks, before histogram equalisation
-    M       uint8 [image, height, width]   lung masks, 255 is certainly lung; only where masks were asked for
+    M       uint8 [image, height, width]   lung masks, 255 is certainly lung, or indices of classes; only where masks
+                                           were asked for
     V       bool [image, height, width]    void pixels of the masks; only where there are any
     detail  float32 [image, 2704]          what near-duplicates are found by
     y       text [image]                   label, "" without one
@@ -27,7 +28,8 @@ import numpy as np
 from cxrnet.arrays import Bool, Float32, UInt8
 from cxrnet.data.examine import Look, examine, merge_problems
 from cxrnet.data.manifest import Sample
-from cxrnet.data.masks import AUTOMATIC, MaskValues, resize_mask, resize_void
+from cxrnet.data.mask_values import AUTOMATIC, ClassValues, MaskValues
+from cxrnet.data.masks import Mask, resize_classes, resize_mask, resize_void
 from cxrnet.data.problem import Problem, problem_at
 from cxrnet.data.reading import read_many
 from cxrnet.errors import OutputError, RadiographError, require
@@ -46,7 +48,8 @@ class Pack:
 
     Attributes:
         images: uint8 [image, height, width], before histogram equalisation.
-        masks: uint8 of that shape, 255 times the share of each pixel that is lung; None where none were asked for.
+        masks: uint8 of that shape, 255 times the share of each pixel that is lung, or with `ClassValues` the index of
+            its class; None where none were asked for.
         void: bool of that shape, pixels of a mask that do not count; None where there are none.
         details: float32 [image, 2704], see `duplicates`.
         problems: What is wrong or odd with the files; with errors the arrays are incomplete.
@@ -154,7 +157,7 @@ def build_pack(
             except RadiographError as error:
                 problems.append(problem_at((sample,), "error", "IMAGE", f"image {error}"))
         if masks is not None and look.mask is not None:
-            masks[place] = resize_mask(look.mask.lung, to.height, to.width)
+            masks[place] = _resized_mask(look.mask, values, to)
             if void is not None and look.mask.void is not None:
                 void[place] = resize_void(look.mask.void, to.height, to.width)
         elif masks is not None and sample.mask is None:
@@ -162,6 +165,13 @@ def build_pack(
         progress(place + 1, len(samples))
     stacked = np.stack(details) if details else np.empty((0, 0), np.float32)
     return Pack(images=images, masks=masks, void=void, details=stacked, problems=tuple(merge_problems(problems)))
+
+
+def _resized_mask(mask: Mask, values: MaskValues, to: PreparationConfig) -> UInt8:
+    """The mask, or the label map, at the size of the networks."""
+    if isinstance(values, ClassValues) and mask.classes is not None:
+        return resize_classes(mask.classes, len(values.classes), to.height, to.width)
+    return resize_mask(mask.lung, to.height, to.width)
 
 
 def _resized(radiograph: Radiograph, to: PreparationConfig) -> UInt8:

@@ -10,14 +10,15 @@ import numpy as np
 
 from cxrnet.arrays import Bool, UInt8
 from cxrnet.data.manifest import Sample
-from cxrnet.data.masks import AUTOMATIC, MaskValues, check_mask_size, read_mask, resize_mask
+from cxrnet.data.mask_values import AUTOMATIC, MaskValues
+from cxrnet.data.masks import Mask, check_mask_size, read_mask, resize_mask
 from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import failure_reason
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.panel.tile import shrink
 from cxrnet.screening.pipeline import Pipeline
-from cxrnet.screening.segmentation import lungs_at
+from cxrnet.screening.segmentation import Segmentation, lungs_at
 
 EMPTY_MASK = "EMPTY_MASK"
 """Code of a case whose reference mask has no lung: its overlap is 0, or undefined if the model finds none either."""
@@ -43,7 +44,9 @@ class SegmenterCase:
         sample: Row of the manifest.
         status: `segmented`, or `failed` if the image or the mask could not be read.
         reasons: Why it failed.
-        metrics: Metric -> value, NaN where undefined; empty if failed. Distances in mm are NaN without a spacing.
+        metrics: Metric -> value for the lungs, all lung classes together, NaN where undefined; empty if failed.
+            Distances in mm are NaN without a spacing.
+        per_class: Class but the background -> its metrics, of a segmenter of more than two classes on label maps.
         gate: Reasons for which `cxrnet screen` would refuse the image.
         lung_area_fraction: Share of the prepared image that is lung; None if failed.
         view: For the report; None if failed.
@@ -53,6 +56,7 @@ class SegmenterCase:
     status: str
     reasons: tuple[Reason, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     gate: tuple[Reason, ...] = ()
     lung_area_fraction: float | None = None
     view: View | None = field(default=None, repr=False)
@@ -135,10 +139,25 @@ def _segment(pipeline: Pipeline, sample: Sample, values: MaskValues) -> Segmente
         status="segmented",
         reasons=reasons,
         metrics=compare_masks(found, truth, radiograph.spacing_mm),
+        per_class=_compare_classes(segmentation, mask),
         gate=gate.refusals,
         lung_area_fraction=segmentation.area_fraction,
         view=View(image=shown, truth=seen, found=lungs_at(segmentation.probability, *shown.shape)),
     )
+
+
+def _compare_classes(segmentation: Segmentation, mask: Mask) -> dict[str, dict[str, float]]:
+    """Return the metrics of each class but the background; none where model or mask knows lungs alone."""
+    anatomy, truth = segmentation.anatomy, mask.classes
+    if anatomy is None or truth is None:
+        return {}
+    found = anatomy.labels(*truth.shape)
+    counts = np.ones(truth.shape, bool) if mask.void is None else ~mask.void
+    return {
+        name: compare_masks((found == index) & counts, (truth == index) & counts, segmentation.radiograph.spacing_mm)
+        for index, name in enumerate(anatomy.classes)
+        if index
+    }
 
 
 def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
@@ -166,6 +185,8 @@ def row_of(case: SegmenterCase | ClassifierCase, classes: Sequence[str]) -> dict
     row |= {"status": case.status, "reasons": " | ".join(f"{reason.code}: {reason.text}" for reason in case.reasons)}
     if isinstance(case, SegmenterCase):
         row |= {name: f"{value:.6f}" if np.isfinite(value) else "" for name, value in case.metrics.items()}
+        for name, metrics in case.per_class.items():
+            row[f"dice_{name}"] = f"{metrics['dice']:.6f}" if np.isfinite(metrics["dice"]) else ""
         row["gate"] = " | ".join(reason.code for reason in case.gate)
     elif case.scores:
         row |= {f"score_{name}": f"{score:.6f}" for name, score in zip(classes, case.scores, strict=True)}

@@ -79,7 +79,8 @@ class BlockRecord(MetricsRecord):
         failed_as_zero: Dice when an image that failed counts as 0 (segmenter; absent if none failed).
         refused: Images that the gate refused (classifier).
         images: Class -> images (classifier).
-        per_class: Class -> metrics of that class against all others (classifier of more than two classes).
+        per_class: Class -> metrics of that class against all others, with more than two classes; of a segmenter
+            without the background.
         conformal: How prediction sets did (classifier that has them).
         unscored_as_wrong: Metrics when an image without a score counts as wrong (classifier).
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Columns, Manifest, Sample, read_manifest
-from cxrnet.data.masks import AUTOMATIC, MaskValues
+from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.bootstrap import RESAMPLES
 

@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cxrnet.data.mask_values import values_for
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.cases import SegmenterCase, row_of, segment_samples
 from cxrnet.evaluation.charts import segmenter_charts
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
 from cxrnet.evaluation.request import Request, locate
 from cxrnet.evaluation.summary import SEGMENTER_METRICS, Block, segmenter_block
+from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.screening.pipeline import Pipeline
 
 DRAWN = 10
@@ -24,6 +26,8 @@ OWN_COLUMNS = ("status", "reasons", *SEGMENTER_METRICS, "lung_area_fraction", "g
 def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe = ignore) -> Evaluation:
     """Compare the lung masks of a bundle with the masks in a manifest.
 
+    Masks for a segmenter of more than two classes are label maps, unless the request names the values of lung alone.
+
     Args:
         pipeline: The bundle.
         request: What to evaluate.
@@ -33,14 +37,19 @@ def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe
         ManifestError: The manifest cannot be read.
         UsageError: A row has no mask, or the request does not fit the manifest.
     """
-    manifest, by = request.read(own_columns=OWN_COLUMNS)
+    classes, values = pipeline.bundle.config.segmenter.classes, request.mask_values
+    is_lungs_alone = not has_label_maps(classes) or bool(values.lung)
+    values = values if values.lung else values_for(values, classes)
+    dice = () if is_lungs_alone else tuple(f"dice_{name}" for name in classes[1:])
+    columns = (*OWN_COLUMNS, *dice)
+    manifest, by = request.read(own_columns=columns)
     without = [sample for sample in manifest.samples if sample.mask is None]
     if without:
         place = locate(request.manifest, without)
         raise UsageError(f"{place}: no {request.columns.mask}; give a mask in every row, or select rows with --where")
     cases: list[SegmenterCase] = []
     lowest: list[SegmenterCase] = []
-    for case in segment_samples(pipeline, manifest.samples, jobs=request.jobs, values=request.mask_values):
+    for case in segment_samples(pipeline, manifest.samples, jobs=request.jobs, values=values):
         observe(outcome_of(case), len(manifest.samples))
         if math.isfinite(case.metrics.get("dice", math.nan)):
             lowest = sorted([*lowest, case], key=lambda one: one.metrics["dice"])[:DRAWN]
@@ -54,7 +63,7 @@ def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe
         request, manifest, model, cases, by=by, block=block, task="segmenter", gate=_gate_record(cases)
     )
     charts = segmenter_charts(cases, lowest, column=request.columns.source)
-    fields = (*manifest.fields, *OWN_COLUMNS)
+    fields = (*manifest.fields, *columns)
     return Evaluation(
         model=model, record=record, fields=fields, rows=tuple(row_of(case, ()) for case in cases), charts=tuple(charts)
     )

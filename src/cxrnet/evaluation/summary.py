@@ -30,17 +30,25 @@ def segmenter_block(cases: Sequence[SegmenterCase], *, resamples: int, seed: int
     """Return the metrics of these cases: means over the images that could be read.
 
     `empty_masks` counts reference masks without a lung: their Dice is 0, or undefined and not in the mean.
-    `failed_as_zero` counts an image that failed as one with a Dice of 0.
+    `failed_as_zero` counts an image that failed as one with a Dice of 0. `per_class` has the same metrics of each class
+    but the background; a class that neither model nor mask has in an image is not counted there.
     """
     done = [case for case in cases if case.status == "segmented"]
     block: Block = {"n": len(done), "groups": _groups(done), "failed": len(cases) - len(done)}
     empty = sum(any(reason.code == EMPTY_MASK for reason in case.reasons) for case in done)
     block |= {"empty_masks": empty} if empty else {}
-    if done:
-        values = {name: np.array([case.metrics[name] for case in done]) for name in SEGMENTER_METRICS}
+
+    def means(metrics: Sequence[Mapping[str, float]]) -> Block:
+        values = {name: np.array([each[name] for each in metrics]) for name in SEGMENTER_METRICS}
         counts = {name: int(np.isfinite(each).sum()) for name, each in values.items()}
         names = [case.sample.group for case in done]
-        block |= as_json(estimate(mean_statistic(values), names, counts=counts, resamples=resamples, seed=seed))
+        return as_json(estimate(mean_statistic(values), names, counts=counts, resamples=resamples, seed=seed))
+
+    if done:
+        block |= means([case.metrics for case in done])
+        if done[0].per_class:
+            classes = {name: means([case.per_class[name] for case in done]) for name in done[0].per_class}
+            block["per_class"] = {name: {"n": found["dice"]["n"]} | found for name, found in classes.items()}
     if done and len(done) < len(cases):
         dice = np.array([case.metrics.get("dice", 0.0) for case in cases])
         statistic = mean_statistic({"dice": dice})

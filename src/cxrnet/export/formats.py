@@ -16,7 +16,7 @@ from cxrnet.atomic import write_atomic
 from cxrnet.errors import BundleError, UsageError
 from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import CARD, CONFIG, GRAPH, README, SEGMENTER, Bundle
-from cxrnet.model.config import LUNGS
+from cxrnet.model.segmenter_classes import lung_channels
 from cxrnet.nn.network import Network
 
 Format = Literal["onnx", "torchscript", "hub", "monai-bundle"]
@@ -216,11 +216,11 @@ def _monai_inference(bundle: Bundle) -> dict[str, Any]:
         "resample": False,
         "separate_folder": False,
     }
-    channel = config.segmenter.classes.index(LUNGS)
+    is_lung = " | ".join(f"(labels == {channel})" for channel in lung_channels(config.segmenter.classes))
     lungs = {
         "_target_": "Lambdad",
         "keys": "pred",
-        "func": f"$lambda labels: ((labels == {channel}) * 255).transpose(-1, -2)",
+        "func": f"$lambda labels: (({is_lung}) * 255).transpose(-1, -2)",
     }
     network = f"SegmenterConfig.model_validate_json({config.segmenter.model_dump_json()!r})"
     return {

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from cxrnet.model.segmenter_classes import has_label_maps, lung_channels
 from cxrnet.nn.blocks import ResidualBlock, SeparableConv2d, leaky
 from cxrnet.nn.recurrent import RecurrentBlock
-from cxrnet.nn.segmenter import Segmenter, halved, resized_as
+from cxrnet.nn.segmenter import Segmenter, halved, lungs_of, resized_as
 
 LANES = 16
 """Fewest channels that are kept in the blocked layout: the floats in the widest register of a CPU."""
@@ -168,7 +169,7 @@ class FusedSegmenter(nn.Module):
 
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
-        self.lung_channel, self.is_halved = segmenter.lung_channel, segmenter.config.output_stride == 2
+        self.class_names, self.is_halved = segmenter.config.classes, segmenter.config.output_stride == 2
         self.blocks = nn.ModuleList()
         channels, classes = 1, len(segmenter.config.classes)
         for block in segmenter.blocks:
@@ -189,12 +190,16 @@ class FusedSegmenter(nn.Module):
         return torch.sigmoid(logits - logits.flip(1)) if logits.shape[1] == 2 else logits.softmax(dim=1)
 
     def lung_probability(self, image: Tensor) -> Tensor:
-        """Return float [batch, height, width] in [0, 1], the channel of the lungs."""
-        logits = self._logits(image)
-        if logits.shape[1] == 2:
-            own = slice(self.lung_channel, self.lung_channel + 1)
-            return torch.sigmoid(self._sized(image, logits[:, own] - logits.flip(1)[:, own]))[:, 0]
-        return self._sized(image, logits).softmax(dim=1)[:, self.lung_channel]
+        """Return float [batch, height, width] in [0, 1], the sum over the lung classes."""
+        if has_label_maps(self.class_names):
+            return self.lungs_of(self(image))
+        logits, (channel,) = self._logits(image), lung_channels(self.class_names)
+        own = slice(channel, channel + 1)
+        return torch.sigmoid(self._sized(image, logits[:, own] - logits.flip(1)[:, own]))[:, 0]
+
+    def lungs_of(self, probability: Tensor) -> Tensor:
+        """Return the lung probability, float [batch, height, width], of what `forward` returns."""
+        return lungs_of(probability, self.class_names)
 
     def _sized(self, image: Tensor, x: Tensor) -> Tensor:
         return resized_as(image, x) if self.is_halved else x

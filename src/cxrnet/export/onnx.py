@@ -21,7 +21,8 @@ from cxrnet.errors import ExportError, require
 from cxrnet.export.fused import FusedSegmenter
 from cxrnet.export.fused_ensemble import FusedEnsemble
 from cxrnet.export.fused_scattering import FusedScattering, MirroredScattering
-from cxrnet.nn.network import Network, NetworkOutput
+from cxrnet.model.segmenter_classes import has_label_maps
+from cxrnet.nn.network import ClassesOutput, Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
 
 OPSET = 18
@@ -33,7 +34,7 @@ MAX_ROUNDED_FRACTION = 1e-4
 
 
 def export_network(network: Network) -> bytes:
-    """Return the ONNX model from `image` uint8 [batch, height, width] to the fields of `NetworkOutput`.
+    """Return the ONNX model from `image` uint8 [batch, height, width] to the fields of the network's output.
 
     The batch is free, height and width are those of the bundle's preparation. A classifier with patient data has a
     second input, `patient` float32 [batch, input].
@@ -49,7 +50,8 @@ def export_network(network: Network) -> bytes:
     columns = None if network.config.classifier is None else network.config.classifier.patient
     patient = None if columns is None else torch.randn((2, len(columns.inputs)), generator=rng)
     _compare_on_mask(network, fused, image[:1].float(), mask, None if patient is None else patient[:1])
-    return export_module(fused, image, NetworkOutput._fields, patient=patient, original=network)
+    output = ClassesOutput if has_label_maps(network.config.segmenter.classes) else NetworkOutput
+    return export_module(fused, image, output._fields, patient=patient, original=network)
 
 
 def fuse(network: Network) -> Network:

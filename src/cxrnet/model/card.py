@@ -13,6 +13,7 @@ from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import DataFacts, EvaluationFacts, Facts, TrainingFacts
 from cxrnet.model.metric_names import HEADINGS, format_metric
 from cxrnet.model.patient import Category, Number
+from cxrnet.model.segmenter_classes import has_label_maps
 
 OF_THE_NETWORK = frozenset({"segmenter", "classifier", "preparation", "lung_mask"})
 """Settings that the config states already."""
@@ -79,12 +80,13 @@ def describe(config: BundleConfig) -> list[str]:
     size, network = config.preparation, config.segmenter
     heart = "run behind the heart" if config.lungs_include_heart else "leave the heart out"
     halved = " on halved images" if network.output_stride == 2 else ""
+    classes = f"; classes {', '.join(network.classes)}" if has_label_maps(network.classes) else ""
     equalised = DEPTHS[size.depth] + (RANKS if size.equalisation == "rank" else "")
     lines = [
         f"Images are resized to {size.width} x {size.height} ({size.interpolation}) and histogram-equalised "
         f"{equalised}; no display window of a file changes them.",
         f"Module 1: {network.blocks} residual blocks of {len(network.branches)} dilated branches{halved}; its lungs "
-        f"{heart}.",
+        f"{heart}{classes}.",
     ]
     if config.classifier is None:
         return lines

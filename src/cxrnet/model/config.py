@@ -13,9 +13,7 @@ from pydantic import AliasChoices, Field, model_validator
 
 from cxrnet.model.patient import PatientConfig
 from cxrnet.model.record import Frozen, Positive, check_names
-
-LUNGS = "lungs"
-"""Name of the segmentation class whose probability is the lung mask."""
+from cxrnet.model.segmenter_classes import BACKGROUND, LUNGS, check_classes
 
 OddKernel = Annotated[int, Field(ge=1, le=31)]
 
@@ -37,7 +35,9 @@ class SegmenterConfig(Frozen):
     """Module 1, the lung segmenter (paper 2.1.2.4, Fig. 1).
 
     Attributes:
-        classes: Names of the output channels in order; one of them is `lungs`.
+        classes: Names of the output channels in order. Two are `lungs` and the rest. More begin with `background`, for
+            example `background`, `right lung`, `left lung`, `heart`; the lungs are the classes `lungs`, `lung`, or
+            `right lung` and `left lung`. Sides are the patient's.
         filters: Filters of each branch; the shortcut has `filters` times the number of branches.
         branches: Kernel and dilation of each parallel branch.
         blocks: Residual blocks, the stem included.
@@ -48,7 +48,7 @@ class SegmenterConfig(Frozen):
             the logits are brought back to its size, for a quarter of the work.
     """
 
-    classes: tuple[str, ...] = (LUNGS, "background")
+    classes: tuple[str, ...] = (LUNGS, BACKGROUND)
     filters: Positive = 16
     branches: tuple[Branch, ...] = (
         Branch(kernel=3, dilation=1),
@@ -63,9 +63,7 @@ class SegmenterConfig(Frozen):
 
     @model_validator(mode="after")
     def _has_lungs(self) -> Self:
-        check_names(self.classes)
-        if LUNGS not in self.classes:
-            raise ValueError(f"classes are {', '.join(self.classes)}; one of them must be {LUNGS}")
+        check_classes(self.classes)
         return self
 
 

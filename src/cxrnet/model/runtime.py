@@ -9,7 +9,7 @@ import numpy as np
 from cxrnet.arrays import AnyArray, Float32, UInt8
 from cxrnet.errors import BundleError
 from cxrnet.model.bundle import GRAPH, SEGMENTER, Bundle
-from cxrnet.model.config import LUNGS
+from cxrnet.model.segmenter_classes import has_label_maps, lung_channels
 from cxrnet.model.session import Session
 
 
@@ -18,7 +18,8 @@ class ModelOutput(NamedTuple):
 
     `lung_probability` and `lung_mask` [height, width] in [0, 1], the mask being what Module 2 takes; `fold_maps`
     [fold, class, rows, columns]; `fold_scores` [fold, class] in [0, 1]; `class_maps` [class, rows, columns];
-    `logits` and `scores` [class].
+    `logits` and `scores` [class]; `class_probability` [class, height, width] of the segmenter, if it has more than two
+    classes.
     """
 
     lung_probability: Float32
@@ -28,6 +29,7 @@ class ModelOutput(NamedTuple):
     class_maps: Float32
     logits: Float32
     scores: Float32
+    class_probability: Float32 | None = None
 
 
 class Runtime:
@@ -67,14 +69,25 @@ class Runtime:
                 names = ", ".join(columns.names)
                 raise BundleError(f"{self.bundle.config.name}: takes patient data ({names}) besides the image")
             inputs["patient"] = patient[None]
-        outputs = self._network.run(ModelOutput._fields, inputs)
+        has_maps = has_label_maps(self.bundle.config.segmenter.classes)
+        outputs = self._network.run(ModelOutput._fields if has_maps else ModelOutput._fields[:-1], inputs)
         return ModelOutput(*(output[0] for output in outputs))
 
     def lung_probability(self, image: UInt8) -> Float32:
         """Return the lung probability, float32 [height, width] in [0, 1], of an equalised uint8 image of any size."""
+        return self.lungs_of(self.class_probability(image))
+
+    def class_probability(self, image: UInt8) -> Float32:
+        """Return the probability of each class of the segmenter, float32 [class, height, width]; see above."""
         scaled = image.astype(np.float32)[None, None] / 255
         (probability,) = self._segmenter.run(["probability"], {"image": scaled})
-        lungs: Float32 = probability[0, self.bundle.config.segmenter.classes.index(LUNGS)]
+        classes: Float32 = probability[0]
+        return classes
+
+    def lungs_of(self, probability: Float32) -> Float32:
+        """Return the lung probability, float32 [height, width], of that of each class, float32 [class, ...]."""
+        first, *others = (probability[channel] for channel in lung_channels(self.bundle.config.segmenter.classes))
+        lungs: Float32 = sum(others, start=first)
         return lungs
 
     def open_in_background(self) -> None:

@@ -5,8 +5,9 @@ This is what a bundle's graph is exported from.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from cxrnet.arrays import Float64
 from cxrnet.model.config import BundleConfig, ClassifierConfig, LungMaskConfig, Standardisation
+from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, mean_of_folds
 from cxrnet.nn.scattering import Scattering
 from cxrnet.nn.segmenter import Segmenter
@@ -35,6 +37,10 @@ class NetworkOutput(NamedTuple):
     class_maps: Tensor
     logits: Tensor
     scores: Tensor
+
+
+ClassesOutput = namedtuple("ClassesOutput", (*NetworkOutput._fields, "class_probability"))  # type: ignore[misc]
+"""`NetworkOutput` of more than two segmenter classes; `class_probability` float [batch, class, height, width]."""
 
 
 def lung_mask(probability: Tensor, image: Tensor, config: LungMaskConfig) -> Tensor:
@@ -147,9 +153,19 @@ class Network(nn.Module):
         return both_sides(scattering)[0], mean_of_folds((maps[0] + maps[1].flip(-1)) / 2, logits.mean(dim=0))
 
     def forward(self, image: Tensor, patient: Tensor | None = None) -> NetworkOutput:
-        """Return all stages for uint8 [batch, height, width], prepared images, and patient data as in `classify`."""
+        """Return all stages for uint8 [batch, height, width], prepared images, and patient data as in `classify`.
+
+        A segmenter of more than two classes gives a `ClassesOutput`.
+        """
         grey = image.to(torch.float32)
-        probability = self.segmenter.lung_probability((grey / 255).unsqueeze(1))
+        if not has_label_maps(self.config.segmenter.classes):
+            return self._stages(grey, self.segmenter.lung_probability((grey / 255).unsqueeze(1)), patient)
+        classes: Tensor = self.segmenter((grey / 255).unsqueeze(1))
+        stages = self._stages(grey, self.segmenter.lungs_of(classes), patient)
+        return cast(NetworkOutput, ClassesOutput._make((*stages, classes)))
+
+    def _stages(self, grey: Tensor, probability: Tensor, patient: Tensor | None) -> NetworkOutput:
+        """Return all stages, of grey values and lung probability, float [batch, height, width] each."""
         mask = lung_mask(probability, grey, self.config.lung_mask)
         scattering, ensemble = self.classify(grey, mask, patient)
         return NetworkOutput(

@@ -9,10 +9,13 @@ works on the halved image, and the logits are brought back to the size of the im
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.model.config import LUNGS, SegmenterConfig
+from cxrnet.model.config import SegmenterConfig
+from cxrnet.model.segmenter_classes import lung_channels
 from cxrnet.nn.blocks import ResidualBlock, leaky
 from cxrnet.nn.recurrent import RecurrentBlock
 
@@ -38,8 +41,13 @@ class Segmenter(nn.Module):
 
     @property
     def lung_channel(self) -> int:
-        """Index of the lung class among the output channels."""
-        return self.config.classes.index(LUNGS)
+        """Index of the lung class among the output channels.
+
+        Raises:
+            ValueError: There is one for each side; `lungs_of` adds them up.
+        """
+        (channel,) = lung_channels(self.config.classes)
+        return channel
 
     def logits(self, image: Tensor) -> Tensor:
         """Return float [batch, class, height, width], what enters the softmax; see `forward`."""
@@ -65,9 +73,18 @@ class Segmenter(nn.Module):
         return self.logits(image).softmax(dim=1)
 
     def lung_probability(self, image: Tensor) -> Tensor:
-        """Return float [batch, height, width] in [0, 1], the channel of the lungs."""
-        probability: Tensor = self(image)
-        return probability[:, self.lung_channel]
+        """Return float [batch, height, width] in [0, 1], the sum over the lung classes."""
+        return self.lungs_of(self(image))
+
+    def lungs_of(self, probability: Tensor) -> Tensor:
+        """Return the lung probability, float [batch, height, width], of what `forward` returns."""
+        return lungs_of(probability, self.config.classes)
+
+
+def lungs_of(probability: Tensor, classes: Sequence[str]) -> Tensor:
+    """Return the lung probability, float [batch, height, width], of that of `classes`, float [batch, class, ...]."""
+    first, *others = (probability[:, channel] for channel in lung_channels(classes))
+    return sum(others, start=first)
 
 
 def halved(image: Tensor) -> Tensor:

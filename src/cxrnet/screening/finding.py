@@ -14,6 +14,7 @@ from cxrnet.model.bundle import Bundle
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.heatmap import HeatMaps
 from cxrnet.screening.patient import PatientValue
+from cxrnet.screening.segmentation import Anatomy
 
 SCHEMA: Literal["cxrnet.finding/2"] = "cxrnet.finding/2"
 NOTICE: Literal["Research use only. Not a medical device; not for diagnosis."] = (
@@ -106,6 +107,7 @@ class Finding(BaseModel):
         lung_probability: float32 [height, width] in [0, 1] at the size of the prepared image; None if failed. Not in
             the record.
         heatmaps: The heat maps; None unless scored. Not in the record.
+        anatomy: The classes of a segmenter of more than two; None of one of lungs alone. Not in the record.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -138,6 +140,7 @@ class Finding(BaseModel):
     notice: Literal["Research use only. Not a medical device; not for diagnosis."] = NOTICE
     lung_probability: Annotated[InstanceOf[np.ndarray] | None, Field(exclude=True, repr=False)] = None
     heatmaps: Annotated[InstanceOf[HeatMaps] | None, Field(exclude=True, repr=False)] = None
+    anatomy: Annotated[InstanceOf[Anatomy] | None, Field(exclude=True, repr=False)] = None
 
     @classmethod
     def failed(cls, name: str, reason: Reason, bundle: Bundle) -> Self:

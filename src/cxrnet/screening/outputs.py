@@ -15,11 +15,11 @@ from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.panel.panel import draw_panel
 from cxrnet.screening.png import encode_png
-from cxrnet.screening.segmentation import Segmentation, lungs_at
+from cxrnet.screening.segmentation import Anatomy, Segmentation, lungs_at
 
 RECORD = "finding.json"
 WRITTEN = (
-    RECORD, "lungs.png", "panel.png", "maps.npz",
+    RECORD, "lungs.png", "labels.png", "panel.png", "maps.npz",
     "lungs.seg.dcm", "heatmap.seg.dcm", "report.sr.dcm", "panel.sc.dcm", "contours.gsps.dcm",
 )  # fmt: skip
 """Names of all files that one image can have, the record first; DICOM objects are made by `cxrnet.node.objects`."""
@@ -34,6 +34,7 @@ def write_finding(finding: Finding, folder: Path, save: Collection[str]) -> None
     if finding.radiograph is not None and finding.lung_probability is not None:
         if "png" in save:
             write_atomic(folder / "lungs.png", lungs_png(finding.lung_probability, finding.radiograph))
+            _write_labels(finding.anatomy, finding.radiograph, folder)
             write_atomic(folder / "panel.png", encode_png(draw_panel(finding)))
         if {"npz", "npz-full"} & set(save):
             write_atomic(folder / "maps.npz", encode_npz(arrays(finding, full="npz-full" in save)))
@@ -56,11 +57,15 @@ def clear(folder: Path) -> None:
 def write_segmentation(segmentation: Segmentation, folder: Path, save: Collection[str]) -> None:
     """Write the lung mask as `lungs.png` and, with `npz`, the lung probability as `maps.npz`.
 
+    A segmenter of more than two classes also gives `labels.png` and the array `class_probability`.
+
     Raises:
         OutputError: The disk cannot take it.
     """
     if "npz" in save:
-        write_atomic(folder / "maps.npz", encode_npz({"lung_probability": segmentation.probability}))
+        found = {"lung_probability": segmentation.probability} | _class_arrays(segmentation.anatomy)
+        write_atomic(folder / "maps.npz", encode_npz(found))
+    _write_labels(segmentation.anatomy, segmentation.radiograph, folder)
     write_atomic(folder / "lungs.png", lungs_png(segmentation.probability, segmentation.radiograph))
 
 
@@ -69,11 +74,21 @@ def lungs_png(probability: Float32, radiograph: Radiograph) -> bytes:
     return encode_png(lungs_at(probability, *radiograph.pixels.shape).astype(np.uint8) * 255)
 
 
+def _write_labels(anatomy: Anatomy | None, radiograph: Radiograph, folder: Path) -> None:
+    """Write the index of the class of each pixel, at the size of the radiograph, as `labels.png`."""
+    if anatomy is not None:
+        write_atomic(folder / "labels.png", encode_png(anatomy.labels(*radiograph.pixels.shape)))
+
+
+def _class_arrays(anatomy: Anatomy | None) -> dict[str, AnyArray]:
+    return {} if anatomy is None else {"class_probability": anatomy.probability}
+
+
 def arrays(finding: Finding, *, full: bool) -> dict[str, AnyArray]:
     """Return the arrays of `maps.npz` by name; see the glossary."""
     assert finding.radiograph is not None
     assert finding.lung_probability is not None
-    found: dict[str, AnyArray] = {"lung_probability": finding.lung_probability}
+    found: dict[str, AnyArray] = {"lung_probability": finding.lung_probability} | _class_arrays(finding.anatomy)
     if finding.heatmaps is None:
         return found
     maps = finding.heatmaps

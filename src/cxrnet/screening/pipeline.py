@@ -19,6 +19,7 @@ from cxrnet.model.bundle import Bundle
 from cxrnet.model.gate_runtime import GatePrediction, GateRuntime
 from cxrnet.model.registry import open_bundle
 from cxrnet.model.runtime import ModelOutput, Runtime
+from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.screening.conformal import ambiguity, conformal_set
 from cxrnet.screening.correction import correct_orientation
 from cxrnet.screening.finding import Finding
@@ -28,7 +29,7 @@ from cxrnet.screening.inputs import path_text
 from cxrnet.screening.options import DEFAULT_BUNDLE
 from cxrnet.screening.patient import Given, PatientData, find_patient_data
 from cxrnet.screening.scores import score
-from cxrnet.screening.segmentation import Segmentation, lung_area_fraction
+from cxrnet.screening.segmentation import Anatomy, Segmentation, lung_area_fraction
 
 Source = Any
 """A file by its path, its bytes or open, a `Radiograph`, or what `Radiograph.from_array` takes."""
@@ -144,7 +145,7 @@ class Pipeline:
         """
         radiograph = self.read(source)
         image = self.prepare(radiograph)
-        lungs = Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(image))
+        lungs = self._segmentation(radiograph, image)
         return radiograph, self._check(radiograph, self._view.predict(image), lungs.probability), lungs
 
     def segment(self, source: Source) -> Segmentation:
@@ -154,7 +155,7 @@ class Pipeline:
             RadiographError: The file is not a readable radiograph.
         """
         radiograph = self.read(source)
-        return Segmentation(radiograph=radiograph, probability=self._runtime.lung_probability(self.prepare(radiograph)))
+        return self._segmentation(radiograph, self.prepare(radiograph))
 
     def read(self, source: Source, *, name: str | None = None) -> Radiograph:
         """Return the radiograph in a file or an array; a `Radiograph` comes back as it is, but for another `name`.
@@ -215,6 +216,17 @@ class Pipeline:
             output = self._runtime.screen(image, None if data is None else data.inputs)
         return Examination(radiograph, output, view, self._check(radiograph, view, output.lung_probability))
 
+    def _segmentation(self, radiograph: Radiograph, image: UInt8) -> Segmentation:
+        probability = self._runtime.class_probability(image)
+        lungs = self._runtime.lungs_of(probability)
+        return Segmentation(radiograph=radiograph, probability=lungs, anatomy=self._anatomy(probability))
+
+    def _anatomy(self, probability: Float32 | None) -> Anatomy | None:
+        classes = self.bundle.config.segmenter.classes
+        if probability is None or not has_label_maps(classes):
+            return None
+        return Anatomy(classes=classes, probability=probability)
+
     @staticmethod
     def _check(radiograph: Radiograph, view: GatePrediction, probability: Float32) -> GateResult:
         return check_image(radiograph.tags, pixels=radiograph.pixels, view=view, lungs=probability > 0.5)
@@ -243,6 +255,7 @@ class Pipeline:
             timing_ms={stage: round(milliseconds, 2) for stage, milliseconds in timing.items()},
             radiograph=radiograph,
             lung_probability=output.lung_probability,
+            anatomy=self._anatomy(output.class_probability),
         )
         return finding if gate.refusals else finding.model_copy(update=self._scored(output))
 

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cxrnet.arrays import Bool, Float32
+import numpy as np
+
+from cxrnet.arrays import Bool, Float32, UInt8
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.heatmap import resize
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Anatomy:
+    """What a segmenter of more than two classes finds in one radiograph.
+
+    Attributes:
+        classes: Their names, `background` first.
+        probability: float32 [class, height, width] in [0, 1], of the prepared image's size.
+    """
+
+    classes: tuple[str, ...]
+    probability: Float32
+
+    def labels(self, height: int, width: int) -> UInt8:
+        """Return the index of the likeliest class, uint8 [height, width], at another size."""
+        return np.asarray(resize(self.probability, height, width).argmax(axis=0), np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Segmentation:
-    """The lungs of one radiograph: `probability` float32 [height, width] in [0, 1], of the prepared image's size."""
+    """The lungs of one radiograph: `probability` float32 [height, width] in [0, 1], of the prepared image's size.
+
+    `anatomy` is there with a segmenter of more than two classes.
+    """
 
     radiograph: Radiograph
     probability: Float32
+    anatomy: Anatomy | None = None
 
     @property
     def area_fraction(self) -> float:

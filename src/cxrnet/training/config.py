@@ -17,6 +17,7 @@ from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import UsageError
 from cxrnet.model.config import NEW_PREPARATION, ClassifierConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
 from cxrnet.model.record import Frozen, Positive
+from cxrnet.model.segmenter_classes import swapped_sides
 
 Rate = Annotated[float, Field(gt=0)]
 
@@ -75,9 +76,9 @@ class SegmenterTraining(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _has_two_classes(self) -> Self:
-        if len(self.segmenter.classes) != 2:
-            raise ValueError("segmenter.classes: a manifest holds lung masks only, which are two classes")
+    def _has_both_sides(self) -> Self:
+        if self.augmentation.mirrors_sides or self.augmentation.mirrors_upside_down:
+            swapped_sides(self.segmenter.classes)
         return self
 
     @property

@@ -25,6 +25,7 @@ from cxrnet.data.manifest import Sample
 from cxrnet.data.pack import Pack
 from cxrnet.imaging.preprocess import EQUALISERS, Equalisation
 from cxrnet.model.config import PreparationConfig
+from cxrnet.model.segmenter_classes import has_label_maps, swapped_sides
 from cxrnet.training.config import Phase
 
 VOID = -1.0
@@ -37,24 +38,42 @@ class ImageSet:
 
     Attributes:
         images: uint8 [image, height, width].
-        masks: uint8 of that shape, 255 times the part of each pixel that is lung, or None.
-        void: bool of that shape, pixels that do not count, or None.
+        masks: uint8 of that shape, 255 times the part of each pixel that is lung; or [image, plane, height, width],
+            that of each class but the background; or None.
+        void: bool of the shape of `images`, pixels that do not count, or None.
+        sides: Plane of `masks` that each plane of a mirrored image comes from; empty if they stay.
         equalisation: How the networks see them.
     """
 
     images: UInt8
     masks: UInt8 | None = None
     void: Bool | None = None
+    sides: tuple[int, ...] = ()
     equalisation: Equalisation = "histogram"
 
     @classmethod
-    def of(cls, pack: Pack, config: PreparationConfig, chosen: Bool | None = None) -> Self:
-        """Return the images of a pack that are chosen, bool [image]; None takes all."""
+    def of(
+        cls, pack: Pack, config: PreparationConfig, chosen: Bool | None = None, *, classes: Sequence[str] = ()
+    ) -> Self:
+        """Return the images of a pack that are chosen, bool [image]; None takes all.
+
+        Args:
+            pack: Images, with masks of lungs or label maps.
+            config: How they are equalised.
+            chosen: Which.
+            classes: Of the segmenter; with more than two, the masks of the pack are label maps.
+        """
         places = np.arange(len(pack.images)) if chosen is None else np.flatnonzero(chosen)
+        masks = None if pack.masks is None else pack.masks[places]
+        sides: tuple[int, ...] = ()
+        if masks is not None and has_label_maps(classes):
+            masks = np.stack([(masks == index) * np.uint8(255) for index in range(1, len(classes))], axis=1)
+            sides = tuple(index - 1 for index in swapped_sides(classes)[1:])
         return cls(
             images=pack.images[places],
-            masks=None if pack.masks is None else pack.masks[places],
+            masks=masks,
             void=None if pack.void is None else pack.void[places],
+            sides=sides,
             equalisation=config.equalisation,
         )
 
@@ -72,13 +91,15 @@ class ImageSet:
         return EQUALISERS[self.equalisation](image)
 
     def resized(self, scale: float) -> ImageSet:
-        """Return the images with both sides times `scale`, by area; a mask says how much of a pixel is lung."""
+        """Return the images with both sides times `scale`, by area; a mask says how much of a pixel is of its class."""
         if scale == 1:
             return self
         height, width = (max(32, round(side * scale)) for side in self.images.shape[1:])
 
         def shrink(stack: UInt8) -> UInt8:
-            return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in stack])
+            planes = stack.reshape(-1, *stack.shape[-2:])
+            small = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in planes])
+            return np.asarray(small.reshape(*stack.shape[:-2], height, width), np.uint8)
 
         return replace(
             self,
@@ -183,29 +204,34 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
         return len(self._images)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return image float [1, height, width] in [0, 1], and lungs of that shape in [0, 1], `VOID` where void."""
+        """Return image float [1, height, width] and masks float [plane, height, width] in [0, 1], `VOID` where void."""
         epoch, index = key
-        assert self._images.masks is not None
-        image, mask = self._images.images[index], self._images.masks[index]
-        void = None if self._images.void is None else self._images.void[index].astype(np.uint8)
+        image, planes = self._images.images[index], self._planes(index)
         if self._augmentation != Augmentation():
             height, width = image.shape
             matrix = draw(self._augmentation, height=height, width=width, seed=self._seed, epoch=epoch, index=index)
-            image, mask = warp(image, matrix), warp(mask, matrix)
-            void = None if void is None else warp(void, matrix)
+            image, planes = warp(image, matrix), np.stack([warp(plane, matrix) for plane in planes])
+            if self._images.sides and np.linalg.det(matrix[:, :2]) < 0:
+                planes[: len(self._images.sides)] = planes[list(self._images.sides)]
         if self._acquisition is not None:
             draws = (self._seed, epoch, index, 2)
-            if void is not None:  # moved as the mask is, by the same draws
-                void = change(image, void, self._acquisition, np.random.default_rng(draws))[1]
-            image, mask = change(image, mask, self._acquisition, np.random.default_rng(draws))
+            image, planes = change(image, planes, self._acquisition, np.random.default_rng(draws))
         image = self._images.equalise(image)
-        lungs = mask / np.float32(255)
-        if void is not None:
-            lungs[void > 0] = VOID
+        shares = planes / np.float32(255)
+        if self._images.void is not None:
+            shares = np.where(planes[-1:] > 0, np.float32(VOID), shares[:-1])
         if self._phase.crop is not None:
             rows, columns = crop_at(image.shape, self._phase.crop, (self._seed, epoch, index, 1))
-            image, lungs = image[rows, columns], lungs[rows, columns]
-        return torch.from_numpy(image[None] / np.float32(255)), torch.from_numpy(lungs[None])
+            image, shares = image[rows, columns], shares[:, rows, columns]
+        return torch.from_numpy(image[None] / np.float32(255)), torch.from_numpy(shares)
+
+    def _planes(self, index: int) -> UInt8:
+        """Return the masks of an image, uint8 [plane, height, width], and where it is void as one more, if any is."""
+        assert self._images.masks is not None
+        planes: UInt8 = self._images.masks[index].reshape(-1, *self._images.images.shape[1:])
+        if self._images.void is None:
+            return planes
+        return np.concatenate([planes, self._images.void[index][None].astype(np.uint8)])
 
 
 def crop_at(shape: tuple[int, ...], crop: tuple[int, int], key: tuple[int, ...]) -> tuple[slice, slice]:

@@ -15,6 +15,7 @@ from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import DataFacts, Facts, SegmenterFacts, TrainingFacts
 from cxrnet.model.patient import PatientConfig
+from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.nn.network import Network
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.config import ClassifierTraining, SegmenterTraining
@@ -26,7 +27,7 @@ from cxrnet.training.run import BEST, DIGESTS, LAST, read_checked, read_record, 
 def build_segmenter(
     run: Path, out: Path, *, name: str, lungs_include_heart: bool, weights: str = BEST, overwrite: bool = False
 ) -> Bundle:
-    """Write the bundle of a trained segmenter.
+    """Write the bundle of a trained segmenter. Lungs do not include a heart that is a class of its own.
 
     Raises:
         UsageError: The run is not one of a segmenter, or has not ended an epoch.
@@ -34,12 +35,14 @@ def build_segmenter(
     """
     record = read_record(run, "segmenter")
     config = SegmenterTraining.model_validate_json(json.dumps(record["settings"]))
+    classes = config.segmenter.classes
+    what = f"Segmenter of {', '.join(classes[1:])}" if has_label_maps(classes) else "Lung segmenter"
     network = Network(
         BundleConfig(
             name=name,
             version="1.0",
-            description="Lung segmenter trained with cxrnet",
-            lungs_include_heart=lungs_include_heart,
+            description=f"{what} trained with cxrnet",
+            lungs_include_heart=lungs_include_heart and "heart" not in classes,
             preparation=config.preparation,
             segmenter=config.segmenter,
         )

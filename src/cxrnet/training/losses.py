@@ -1,7 +1,8 @@
 """Losses of both modules (paper 2.1.2.4).
 
-Overlaps are sums over the whole batch, all classes pooled, as in the paper. Tensors are float [batch, class, height,
-width]; weights have the same shape.
+Overlaps are sums over the whole batch. Two classes are pooled, as in the paper; with more a coefficient is the mean of
+those of the classes, so that a small one counts as a large one. Tensors are float [batch, class, height, width];
+weights have the same shape.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def dice_loss(predicted: Tensor, target: Tensor, *, weights: Tensor | None = Non
         weights: Weight of each pixel, or None for 1 everywhere.
     """
     both, either = _total(target * predicted, weights), _total(target + predicted, weights)
-    return 1 - (2 * both + SMOOTH) / (either + SMOOTH)
+    return 1 - ((2 * both + SMOOTH) / (either + SMOOTH)).mean()
 
 
 def tanimoto(predicted: Tensor, target: Tensor, *, weights: Tensor | None = None) -> Tensor:
@@ -42,7 +43,7 @@ def tanimoto(predicted: Tensor, target: Tensor, *, weights: Tensor | None = None
     product = target * predicted
     both = _total(product, weights)
     either = _total(target.square() + predicted.square() - product, weights)
-    return (both + SMOOTH) / (either + SMOOTH)
+    return ((both + SMOOTH) / (either + SMOOTH)).mean()
 
 
 def tanimoto_loss(predicted: Tensor, target: Tensor, *, weights: Tensor | None = None) -> Tensor:
@@ -115,7 +116,9 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, *, weights: Tensor | 
 
 
 def _total(values: Tensor, weights: Tensor | None) -> Tensor:
-    return (values if weights is None else values * weights).sum()
+    """Sum of all, float [], or with more than two classes that of each, float [class]."""
+    weighted = values if weights is None else values * weights
+    return weighted.sum(dim=(0, 2, 3)) if weighted.shape[1] > 2 else weighted.sum()
 
 
 def _window_sum(values: Tensor, kernel: int) -> Tensor:

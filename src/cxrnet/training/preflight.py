@@ -13,7 +13,7 @@ from cxrnet.atomic import write_atomic
 from cxrnet.data.check import check_rows, duplicate_pairs, find_duplicates, find_leaks, require_sound
 from cxrnet.data.description import describe_images
 from cxrnet.data.manifest import Manifest, Sample
-from cxrnet.data.masks import AUTOMATIC, MaskValues
+from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.pack import Pack, digest_files, open_pack
 from cxrnet.errors import UsageError
 from cxrnet.model.config import PreparationConfig

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from cxrnet.data.augment import Augmentation
+from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.config import Phase, SegmenterTraining
 from cxrnet.training.dataset import VOID, AugmentedImages, EpochOrder, ImageSet, use_one_thread
@@ -79,23 +80,35 @@ class SegmenterModule(TrainingModule):
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        """Add up the loss and the Dice coefficient of each image (lungs only, probability above 0.5).
+        """Add up the loss and the Dice coefficient of each class but the background in each image.
 
-        An image whose true mask is empty has no Dice coefficient: finding nothing there would count as 1.
+        Lungs alone are cut at a probability of 0.5; of more classes the likeliest counts. A class that an image
+        does not have has no Dice coefficient there: finding nothing would count as 1.
         """
-        image, lungs = batch
-        self.log_mean("val_loss", self._loss(image, lungs), len(image))
-        found = self.network.lung_probability(image.contiguous(memory_format=torch.channels_last)) > 0.5
-        true = lungs[:, 0] > 0.5
-        found = found & (lungs[:, 0] != VOID)
-        overlap = (found & true).sum(dim=(1, 2))
-        dice = (2 * overlap + 1) / (found.sum(dim=(1, 2)) + true.sum(dim=(1, 2)) + 1)
-        self._dice.append(dice.where(true.any(dim=2).any(dim=1), torch.nan))
+        image, planes = batch
+        self.log_mean("val_loss", self._loss(image, planes), len(image))
+        image = image.contiguous(memory_format=torch.channels_last)
+        if self._is_lungs_alone:
+            found, true = self.network.lung_probability(image)[:, None] > 0.5, planes > 0.5
+        else:
+            true = members(targets(planes.clamp(min=0), background=0))
+            found = members(self.network(image))
+        found, true = found & (planes[:, :1] != VOID), true & (planes[:, :1] != VOID)
+        overlap = (found & true).sum(dim=(2, 3))
+        dice = (2 * overlap + 1) / (found.sum(dim=(2, 3)) + true.sum(dim=(2, 3)) + 1)
+        self._dice.append(dice.where(true.any(dim=3).any(dim=2), torch.nan))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean Dice coefficient of the validation images."""
-        self.log("val_dice", torch.cat(self._dice).nanmean(), prog_bar=True, sync_dist=True)
+        """Log the mean Dice coefficient of the validation images; of several classes each, and their mean."""
+        dice = torch.cat(self._dice)
         self._dice.clear()
+        if self._is_lungs_alone:
+            self.log("val_dice", dice.nanmean(), prog_bar=True, sync_dist=True)
+            return
+        means = dice.nanmean(dim=0)
+        for name, mean in zip(self.network.config.classes[1:], means, strict=True):
+            self.log(f"val_dice_{name.replace(' ', '_')}", mean, sync_dist=True)
+        self.log("val_dice", means.nanmean(), prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule if it has one."""
@@ -103,14 +116,26 @@ class SegmenterModule(TrainingModule):
         steps = sum(phase.epochs * -(-images // (phase.batch * ranks)) for phase in self.config.phases)
         return optimiser_of(self.config.optimiser, self.network, steps)
 
-    def _loss(self, image: Tensor, lungs: Tensor) -> Tensor:
+    @property
+    def _is_lungs_alone(self) -> bool:
+        return not has_label_maps(self.network.config.classes)
+
+    def _loss(self, image: Tensor, planes: Tensor) -> Tensor:
         predicted = self.network(image.contiguous(memory_format=torch.channels_last))
-        target = targets(lungs.clamp(min=0), channel=self.network.lung_channel)
-        is_void = lungs == VOID
+        background = 1 - self.network.lung_channel if self._is_lungs_alone else 0
+        target = targets(planes.clamp(min=0), background=background)
+        is_void = planes[:, :1] == VOID
         weights = (~is_void).float().expand_as(target) if bool(is_void.any()) else None
         return LOSSES[self.config.loss](predicted, target, weights=weights)
 
 
-def targets(lungs: Tensor, *, channel: int) -> Tensor:
-    """Return float [batch, 2, height, width], lungs and the rest, of lungs float [batch, 1, height, width]."""
-    return torch.cat([lungs, 1 - lungs] if channel == 0 else [1 - lungs, lungs], dim=1)
+def targets(planes: Tensor, *, background: int) -> Tensor:
+    """Return float [batch, class, height, width], the background in its channel, of planes of all other classes."""
+    rest = (1 - planes.sum(dim=1, keepdim=True)).clamp(min=0)
+    return torch.cat([planes[:, :background], rest, planes[:, background:]], dim=1)
+
+
+def members(shares: Tensor) -> Tensor:
+    """Return bool [batch, class, height, width], where each class but the first is the likeliest one."""
+    likeliest = shares.argmax(dim=1, keepdim=True)
+    return likeliest == torch.arange(1, shares.shape[1], device=shares.device)[:, None, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from cxrnet.arrays import Bool
 from cxrnet.data.check import check_rows, require_sound
 from cxrnet.data.folds import assign_folds, group_ids
 from cxrnet.data.manifest import Manifest, Sample
+from cxrnet.data.mask_values import values_for
 from cxrnet.errors import UsageError
 from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import Bundle
+from cxrnet.model.config import SegmenterConfig
+from cxrnet.model.segmenter_classes import LUNG_CLASSES, has_label_maps
+from cxrnet.nn.segmenter import Segmenter
 from cxrnet.plots.chart import png
 from cxrnet.plots.history import draw_history
 from cxrnet.training.config import SegmenterTraining
@@ -59,10 +63,9 @@ def train_segmenter(
     """
     options = options or RunOptions()
     network = config.segmenter
-    if start is not None and network != start.config.segmenter.model_copy(
-        update={"output_stride": network.output_stride}
-    ):
-        raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
+    options = replace(options, values=values_for(options.values, network.classes))
+    if start is not None:
+        require_start(network, start)
     require_resume(folder, resume=options.resume, settings=config.model_dump(mode="json"))
     samples = choose_rows(manifest.samples, options.say)
     _require_two_groups(samples)
@@ -72,7 +75,7 @@ def train_segmenter(
         is_held_out = _hold_out(data, seed=config.seed, say=options.say)
         names = ["val" if is_out else "train" for is_out in is_held_out]
         accepted = check_data(manifest, data, names, options, what="split")
-        _require_lungs(data, is_held_out)
+        _require_classes(data, is_held_out, network.classes)
         pairs = list(zip(samples, names, strict=True))
         parts = {part: [sample for sample, name in pairs if name == part] for part in ("train", "val")}
         record = {
@@ -91,13 +94,13 @@ def train_segmenter(
         torch.manual_seed(config.seed)
         module = SegmenterModule(
             config,
-            ImageSet.of(data.pack, config.preparation, ~is_held_out),
-            ImageSet.of(data.pack, config.preparation, is_held_out),
+            ImageSet.of(data.pack, config.preparation, ~is_held_out, classes=network.classes),
+            ImageSet.of(data.pack, config.preparation, is_held_out, classes=network.classes),
             workers=workers,
             names=[sample.image.name for sample in parts["train"]],
         )
         if start is not None:
-            module.network.load_state_dict(load_network(start).segmenter.state_dict())
+            take_weights(module.network, load_network(start).segmenter)
         return fit(
             module,
             folder,
@@ -133,14 +136,49 @@ def _hold_out(data: ReadData, *, seed: int, say: Say) -> Bool:
     return is_held_out
 
 
-def _require_lungs(data: ReadData, is_held_out: Bool) -> None:
+def _require_classes(data: ReadData, is_held_out: Bool, classes: Sequence[str]) -> None:
     assert data.pack.masks is not None
-    has_lung = np.array([bool((mask > 127).any()) for mask in data.pack.masks])
-    for part, chosen in (("train", ~is_held_out), ("val", is_held_out)):
-        if not has_lung[chosen].any():
-            raise UsageError(
-                f"manifest: none of the {chosen.sum()} masks of {part} has a lung; see `cxrnet data check`"
-            )
+    names = classes[1:] if has_label_maps(classes) else ("lung",)
+    for index, name in enumerate(names, start=1):
+        if has_label_maps(classes):
+            has_class = np.array([bool((mask == index).any()) for mask in data.pack.masks])
+        else:
+            has_class = np.array([bool((mask > 127).any()) for mask in data.pack.masks])
+        for part, chosen in (("train", ~is_held_out), ("val", is_held_out)):
+            if not has_class[chosen].any():
+                masks = f"none of the {chosen.sum()} masks of {part} has a {name}"
+                raise UsageError(f"manifest: {masks}; see `cxrnet data check`")
+
+
+def require_start(network: SegmenterConfig, start: Bundle) -> None:
+    """Check that a training can start from the segmenter of a bundle: sizes are the same, classes may differ.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    own = start.config.segmenter
+    if network != own.model_copy(update={"output_stride": network.output_stride, "classes": network.classes}):
+        raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
+    if network.classes != own.classes and network.recurrent_blocks:
+        raise UsageError(f"{start.label}: has other classes, which recurrent blocks cannot take over; leave them out")
+
+
+def take_weights(network: Segmenter, start: Segmenter) -> None:
+    """Copy the weights of another segmenter; of other classes those that it knows, lungs on both sides.
+
+    A class that it does not know keeps the random weights of its output channel.
+    """
+    state, old = start.state_dict(), list(start.config.classes)
+    if network.config.classes != start.config.classes:
+        own = network.state_dict()
+        lungs = [name for name in old if name in LUNG_CLASSES][:1]
+        for place, name in enumerate(network.config.classes):
+            known = [name] if name in old else lungs if name in LUNG_CLASSES else []
+            for each in known:
+                for tensor in ("head.weight", "head.bias"):
+                    own[tensor][place] = state[tensor][old.index(each)]
+        state = {**state, "head.weight": own["head.weight"], "head.bias": own["head.bias"]}
+    network.load_state_dict(state)
 
 
 def draw_curves(rows: list[dict[str, float]]) -> bytes:

@@ -8,49 +8,74 @@ import highdicom as hd
 import numpy as np
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from cxrnet.arrays import AnyArray
 from cxrnet.node.objects.geometry import as_stored
-from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes
-from cxrnet.screening.panel.colour import OUTLINE, WARNING
+from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes, private_code
+from cxrnet.screening.panel.colour import FOLD, HEART, OUTLINE, WARNING
 from cxrnet.screening.segmentation import lungs_at
+
+LUNG: Final = codes.SCT.Lung
+OTHER: Final = FOLD
+ORGANS: Final = {
+    "lungs": ("Lungs", LUNG, OUTLINE),
+    "lung": ("Lungs", LUNG, OUTLINE),
+    "right lung": ("Right lung", Code("3341006", "SCT", "Right lung"), OUTLINE),
+    "left lung": ("Left lung", Code("44029006", "SCT", "Left lung"), WARNING),
+    "heart": ("Heart", codes.SCT.Heart, HEART),
+}
+"""Class of a segmenter -> label, code (SNOMED CT) and colour of its segment."""
 
 LEVELS: Final = 255
 """Maximum Fractional Value (0062,000E) of a heat map."""
 
 
 def lungs(identity: Identity) -> Segmentation:
-    """The lung mask as one binary segment, the same pixels as `lungs.png` except for rotations that were corrected."""
+    """The lung mask as one binary segment, the same pixels as `lungs.png` except for rotations that were corrected.
+
+    Of a segmenter of more than two classes each but the background is a segment, with the pixels of `labels.png`.
+    """
     finding = identity.finding
     assert finding.radiograph is not None
     assert finding.lung_probability is not None
-    mask = lungs_at(finding.lung_probability, *finding.radiograph.pixels.shape)
-    status = "refused by the gate, no score" if finding.status == "refused" else "where Module 1 says lung"
-    segment = SegmentDescription(
-        segment_number=1,
-        segment_label="Lungs, image refused" if finding.status == "refused" else "Lungs",
-        segmented_property_category=codes.SCT.AnatomicalStructure,
-        segmented_property_type=codes.SCT.Lung,
-        algorithm_type="AUTOMATIC",
-        algorithm_identification=identity.algorithm,
-        tracking_id="cxrnet lungs",
-        tracking_uid=identity.uid("tracking lungs"),
-        display_color=hd.color.CIELabColor.from_rgb(*OUTLINE),
-    )
-    segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [
-        hd.sr.CodedConcept.from_code(codes.SCT.RightAndLeft)
-    ]
-    segment.SegmentDescription = f"Both lungs, {status}. {CLAIM}."
+    size, anatomy = finding.radiograph.pixels.shape, finding.anatomy
+    names = ("lungs",) if anatomy is None else anatomy.classes[1:]
     return _segmentation(
         identity,
-        mask,
-        [segment],
+        lungs_at(finding.lung_probability, *size) if anatomy is None else anatomy.labels(*size),
+        [_organ(identity, number, name) for number, name in enumerate(names, start=1)],
         segmentation_type="BINARY",
         role="seg lungs",
         instance=1,
-        content_label="LUNGS",
-        content_description="Lungs",
+        content_label="LUNGS" if anatomy is None else "ORGANS",
+        content_description="Lungs" if anatomy is None else "Lungs and other organs",
     )
+
+
+def _organ(identity: Identity, number: int, name: str) -> SegmentDescription:
+    """The description of the segment of a class; a name that is not known gets a private code."""
+    is_refused = identity.finding.status == "refused"
+    label, code, colour = ORGANS.get(name, (name.capitalize(), None, OTHER))
+    segment = SegmentDescription(
+        segment_number=number,
+        segment_label=ascii_text(f"{label}, image refused" if is_refused else label)[:64],
+        segmented_property_category=codes.SCT.AnatomicalStructure,
+        segmented_property_type=private_code(f"ORGAN-{name}"[:16], name) if code is None else code,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=identity.algorithm,
+        tracking_id=ascii_text(f"cxrnet {name}"),
+        tracking_uid=identity.uid(f"tracking {name}"),
+        display_color=hd.color.CIELabColor.from_rgb(*colour),
+    )
+    if code == LUNG:
+        segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [
+            hd.sr.CodedConcept.from_code(codes.SCT.RightAndLeft)
+        ]
+    which = "Both lungs" if code == LUNG else label
+    status = "refused by the gate, no score" if is_refused else f"where Module 1 says {name.removesuffix('s')}"
+    segment.SegmentDescription = ascii_text(f"{which}, {status}. {CLAIM}.")
+    return segment
 
 
 def heatmap(identity: Identity) -> Segmentation:

@@ -22,6 +22,7 @@ QUIET: Final[Colour] = (178, 184, 192)
 WARNING: Final[Colour] = (255, 196, 84)
 FOLD: Final[Colour] = (112, 184, 255)
 OUTLINE: Final[Colour] = (150, 238, 255)
+HEART: Final[Colour] = (255, 120, 120)
 UNDER: Final[Colour] = (0, 0, 0)
 
 # Dark blue, mid grey, light amber: hues for colour-blind eyes, ends that differ in grey too.
