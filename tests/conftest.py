@@ -89,6 +89,18 @@ def small_bundle(small_network, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def organs_bundle(two_threads, tmp_path_factory) -> Path:
+    """Folder of the bundle `organs`: as `small`, its segmenter with `tests.material.CLASSES`."""
+    from cxrnet.export.bundle import build_bundle
+    from tests.material import CLASSES, SMALL, open_gate, small_network
+
+    segmenter = SMALL.segmenter.model_copy(update={"classes": CLASSES})
+    network = small_network(SMALL.model_copy(update={"name": "organs", "segmenter": segmenter}))
+    folder = tmp_path_factory.mktemp("bundles") / "organs"
+    return build_bundle(network, folder, card="# organs\n\nFor tests.\n", gate=open_gate()).folder
+
+
+@pytest.fixture(scope="session")
 def published_bundle(published, tmp_path_factory) -> Path:
     """Folder of the bundle `published-v7`; building it takes half a minute, so tests with it are `slow`."""
     from cxrnet.export.bundle import build_bundle

@@ -77,12 +77,16 @@ def trained(segmenter, *, steps=30):
     films = [film(seed) for seed in range(4)]
     images = torch.stack([torch.from_numpy(image) for image, _ in films]).unsqueeze(1) / 255
     lungs = torch.stack([torch.from_numpy(mask) for _, mask in films]).float()
+    classes = torch.stack([torch.from_numpy(label_map(mask)) for _, mask in films]).long()
     optimiser = torch.optim.Adam(segmenter.parameters(), lr=0.02)
     segmenter.eval()
     for _ in range(steps):
         optimiser.zero_grad()
-        probability = segmenter.lung_probability(images).clamp(1e-6, 1 - 1e-6)
-        functional.binary_cross_entropy(probability, lungs).backward()
+        if segmenter.config.classes == CLASSES:
+            functional.cross_entropy(segmenter.logits(images), classes).backward()
+        else:
+            probability = segmenter.lung_probability(images).clamp(1e-6, 1 - 1e-6)
+            functional.binary_cross_entropy(probability, lungs).backward()
         optimiser.step()
     optimiser.zero_grad()
     return segmenter

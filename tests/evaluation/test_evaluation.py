@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cxrnet.data.manifest import Columns, read_manifest
+from cxrnet.data.mask_values import MaskValues
 from cxrnet.errors import BundleError, UsageError
 from cxrnet.evaluation.classifier import evaluate_classifier
 from cxrnet.evaluation.evaluation import write_evaluation
@@ -54,6 +55,37 @@ def evaluated(evaluate, pipeline, manifest, out, **changes):
 @pytest.fixture(scope="module")
 def segmented(pipeline, images, tmp_path_factory):
     return evaluated(evaluate_segmenter, pipeline, images, tmp_path_factory.mktemp("segmented"))
+
+
+@pytest.fixture(scope="module")
+def organs(organs_bundle, tmp_path_factory):
+    """Twelve images with label maps: those that the segmenter finds, one with its right lung as background."""
+    folder = tmp_path_factory.mktemp("organs")
+    manifest, rows = write_images(folder)
+    with Pipeline.load(organs_bundle) as pipeline:
+        for number, row in enumerate(rows):
+            labels = pipeline.segment(folder / row["image"]).anatomy.labels(96, 108)
+            labels[labels == (1 if number == 0 else 9)] = 0
+            cv2.imwrite(str(folder / row["mask"]), labels)
+        yield evaluated(evaluate_segmenter, pipeline, manifest, folder / "out")
+
+
+def test_each_class_has_its_dice(organs):
+    found = organs.metrics["overall"]["per_class"]
+    assert list(found) == ["right lung", "left lung", "heart"]
+    assert found["right lung"]["dice"]["value"] == pytest.approx(11 / 12)  # of 0 where it is found and not there
+    assert found["left lung"]["dice"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 12, "skipped": 0}
+    assert [row["dice_right lung"] for row in organs.rows] == ["0.000000", *["1.000000"] * 11]
+    assert "<td>heart</td>" in organs.report
+
+
+def test_lungs_alone_are_compared_where_their_value_is_named(organs, organs_bundle, images, tmp_path):
+    with Pipeline.load(organs_bundle) as pipeline:
+        done = evaluated(evaluate_segmenter, pipeline, images, tmp_path, mask_values=MaskValues(lung=("255",)))
+        refused = evaluated(evaluate_segmenter, pipeline, images, tmp_path / "refused")
+    assert done.metrics["overall"]["n"] == 12
+    assert "per_class" not in done.metrics["overall"]
+    assert refused.metrics["reasons"] == {"MASK_VALUES": 12}
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from cxrnet import Pipeline
 from cxrnet.errors import UsageError
-from cxrnet.screening.outputs import write_finding
+from cxrnet.screening.heatmap import resize
+from cxrnet.screening.outputs import write_finding, write_segmentation
 from cxrnet.screening.saves import parse_saves
 from cxrnet.screening.segmentation import lungs_at
 
@@ -52,6 +54,23 @@ def test_refused_image_gets_a_panel_and_no_heat_map(pipeline, dicom, tmp_path):
     assert json.loads((tmp_path / "out" / "finding.json").read_text())["scores"] is None
     with np.load(tmp_path / "out" / "maps.npz", allow_pickle=False) as maps:
         assert set(maps) == {"lung_probability"}
+
+
+def test_classes_are_written_by_their_index_and_add_up_to_the_lungs(organs_bundle, chest, tmp_path):
+    with Pipeline.load(organs_bundle) as pipeline:
+        finding, segmentation = pipeline.screen(chest), pipeline.segment(chest)
+    write_finding(finding, tmp_path / "finding", {"png", "npz"})
+    write_segmentation(segmentation, tmp_path / "segmentation", {"npz"})
+    with np.load(tmp_path / "finding" / "maps.npz", allow_pickle=False) as maps:
+        classes, lungs = maps["class_probability"], maps["lung_probability"]
+    assert classes.shape == (4, 64, 72)
+    np.testing.assert_array_equal(lungs, classes[1] + classes[2])
+    wanted = np.argmax(resize(classes, 130, 150), axis=0)
+    assert len(np.unique(wanted)) > 2
+    for name in ("finding", "segmentation"):
+        labels = cv2.imread(str(tmp_path / name / "labels.png"), cv2.IMREAD_UNCHANGED)
+        assert (labels == wanted).mean() > 0.999, name
+    np.testing.assert_allclose(segmentation.probability, lungs, atol=1e-5)
 
 
 def test_saves_are_parsed():

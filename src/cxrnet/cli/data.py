@@ -27,8 +27,8 @@ MASK_VALUES = typer.Option(
     "--mask-values",
     metavar="VALUE,...",
     help="Mask values that are lung: numbers, colours as #rrggbb, or soft for shares of the largest value "
-    "(default: recognised; a label map is lung wherever it is not 0). For a segmenter of more than two classes pairs such "
-    "as 'right lung=1,left lung=2,heart=3' (default: the index of the class).",
+    "(default: recognised; a label map is lung wherever it is not 0). For a segmenter of more than two classes: pairs, "
+    "such as 'right lung=1,left lung=2,heart=3' (default: the index of the class).",
     show_default=False,
 )
 VOID_VALUE = typer.Option(
@@ -47,12 +47,15 @@ def manifest(
         None, help="Folder for joined or drawn masks and for raw images (default: masks, next to the CSV)."
     ),
     prepare: Path | None = typer.Option(None, help="Folder for copies of all images and masks at 300 x 340."),
+    label_maps: bool = typer.Option(
+        False, "--label-maps", help="Write masks as label maps: 1 right lung, 2 left lung, 3 heart (jsrt)."
+    ),
 ) -> None:
     """Write the manifest of a public collection."""
     from cxrnet.data.datasets.build import build_manifest
 
-    built = build_manifest(layout, folder, out, masks=masks, prepare=prepare)
-    typer.echo(f"{out}: {built.rows} images, {built.masks} with a lung mask")
+    built = build_manifest(layout, folder, out, masks=masks, prepare=prepare, label_maps=label_maps)
+    typer.echo(f"{out}: {built.rows} images, {built.masks} with a {'label map' if label_maps else 'lung mask'}")
     for reason, count in built.left_out.items():
         typer.echo(f"left out {count}: {reason}")
     for note in built.notes:

@@ -23,7 +23,7 @@ def segment(
     inputs: list[str] = INPUTS,
     out: Path = OUT,
     bundle: str = BUNDLE,
-    save: str = typer.Option("png", help="Comma-separated: png (always written), npz."),
+    save: str = typer.Option("png", help="Comma-separated: png (always written), npz; DICOM: seg."),
     jobs: int | None = JOBS,
     image_column: str = COLUMN,
     resume: bool = RESUME,
@@ -31,17 +31,24 @@ def segment(
 ) -> None:
     """Find the lungs in radiographs.
 
-    Writes OUT/lungs.csv, one row per input, and per input OUT/<name>/lungs.png at the radiograph's own size.
+    Writes OUT/lungs.csv, one row per input, and per input OUT/<name>/lungs.png at the radiograph's own size; with a
+    bundle of more classes labels.png, the index of the class of each pixel.
     """
-    from cxrnet.screening.saves import parse_saves
+    from cxrnet.node.objects import check_installed, write_objects
+    from cxrnet.screening.saves import SAVES, parse_saves
+
+    kinds = parse_saves(save, (*SAVES, "seg"))
+    if "seg" in kinds:
+        check_installed()
 
     options = Options(
         bundle=bundle,
         task="segment",
-        save=parse_saves(save),
+        save=kinds,
         jobs=jobs,
         image_column=image_column,
         resume=resume,
         identifiers=include_identifiers,
+        write_objects=write_objects,
     )
     run(inputs, out, options)

@@ -145,14 +145,8 @@ def _screen(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Out
         finding = pipeline.screen(
             item.path, auto_correct=options.auto_correct, patient=item.patient, patient_from="csv"
         )
-        if options.write_objects is not None:
-            try:
-                written = options.write_objects(finding, item.path, options.save, folder)
-                notes = (f"DICOM objects: {each}" for each in written.corrections)
-                finding = finding.model_copy(update={"warnings": (*finding.warnings, *notes)})
-            except ObjectError as error:
-                missing = (Reason(error.code, str(error)),)
-                finding = finding.model_copy(update={"warnings": (*finding.warnings, str(error))})
+        notes, missing = _write_objects(finding, item, folder, options)
+        finding = finding.model_copy(update={"warnings": (*finding.warnings, *notes)})
         write_finding(finding, folder, options.save)
     except Exception as error:
         finding = Finding.failed(path_text(item.path), failure_reason(error), pipeline.bundle)
@@ -172,12 +166,35 @@ def _segment(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Ou
     model = pipeline.bundle.identity
     try:
         found = pipeline.segment(item.path)
+        finding = Finding(
+            input=path_text(item.path),
+            status="scored",
+            model=model,
+            radiograph=found.radiograph,
+            lung_probability=found.probability,
+            anatomy=found.anatomy,
+        )
+        notes, missing = _write_objects(finding, item, out / item.folder, options)
         write_segmentation(found, out / item.folder, options.save)
     except Exception as error:
         reason = failure_reason(error)
         return Outcome(item=item, status="failed", reasons=(reason,), row=lungs_row(reason, item, model))
     row = lungs_row(found, item, model)
-    return Outcome(item=item, status="segmented", row=row, warnings=found.radiograph.warnings)
+    warnings = (*found.radiograph.warnings, *notes)
+    return Outcome(item=item, status="segmented", row=row, warnings=warnings, missing=missing)
+
+
+def _write_objects(
+    finding: Finding, item: Input, folder: Path, options: Options
+) -> tuple[tuple[str, ...], tuple[Reason, ...]]:
+    """Write the DICOM objects that are asked for; return notes for people, and why there are none."""
+    if options.write_objects is None:
+        return (), ()
+    try:
+        written = options.write_objects(finding, item.path, options.save, folder)
+    except ObjectError as error:
+        return (str(error),), (Reason(error.code, str(error)),)
+    return tuple(f"DICOM objects: {each}" for each in written.corrections), ()
 
 
 def _settings(pipeline: Pipeline, options: Options) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from cxrnet.model.bundle import Bundle
 from cxrnet.model.gate_runtime import GatePrediction, GateRuntime
 from cxrnet.model.registry import open_bundle
 from cxrnet.model.runtime import ModelOutput, Runtime
-from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.screening.conformal import ambiguity, conformal_set
 from cxrnet.screening.correction import correct_orientation
 from cxrnet.screening.finding import Finding
@@ -29,7 +28,7 @@ from cxrnet.screening.inputs import path_text
 from cxrnet.screening.options import DEFAULT_BUNDLE
 from cxrnet.screening.patient import Given, PatientData, find_patient_data
 from cxrnet.screening.scores import score
-from cxrnet.screening.segmentation import Anatomy, Segmentation, lung_area_fraction
+from cxrnet.screening.segmentation import Segmentation, anatomy_of, lung_area_fraction
 
 Source = Any
 """A file by its path, its bytes or open, a `Radiograph`, or what `Radiograph.from_array` takes."""
@@ -218,14 +217,8 @@ class Pipeline:
 
     def _segmentation(self, radiograph: Radiograph, image: UInt8) -> Segmentation:
         probability = self._runtime.class_probability(image)
-        lungs = self._runtime.lungs_of(probability)
-        return Segmentation(radiograph=radiograph, probability=lungs, anatomy=self._anatomy(probability))
-
-    def _anatomy(self, probability: Float32 | None) -> Anatomy | None:
-        classes = self.bundle.config.segmenter.classes
-        if probability is None or not has_label_maps(classes):
-            return None
-        return Anatomy(classes=classes, probability=probability)
+        anatomy = anatomy_of(probability, self.bundle.config.segmenter.classes)
+        return Segmentation(radiograph=radiograph, probability=self._runtime.lungs_of(probability), anatomy=anatomy)
 
     @staticmethod
     def _check(radiograph: Radiograph, view: GatePrediction, probability: Float32) -> GateResult:
@@ -255,7 +248,7 @@ class Pipeline:
             timing_ms={stage: round(milliseconds, 2) for stage, milliseconds in timing.items()},
             radiograph=radiograph,
             lung_probability=output.lung_probability,
-            anatomy=self._anatomy(output.class_probability),
+            anatomy=anatomy_of(output.class_probability, self.bundle.config.segmenter.classes),
         )
         return finding if gate.refusals else finding.model_copy(update=self._scored(output))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cxrnet.arrays import Bool, Float32, UInt8
 from cxrnet.imaging.radiograph import Radiograph
+from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.screening.heatmap import resize
 
 
@@ -51,6 +52,13 @@ class Segmentation:
             return None
         row, column = self.radiograph.spacing_mm
         return self.area_fraction * self.radiograph.pixels.size * row * column / 100
+
+
+def anatomy_of(probability: Float32 | None, classes: tuple[str, ...]) -> Anatomy | None:
+    """Return what a segmenter found, float32 [class, height, width]; None of one of two classes."""
+    if probability is None or not has_label_maps(classes):
+        return None
+    return Anatomy(classes=classes, probability=probability)
 
 
 def lung_area_fraction(probability: Float32) -> float:

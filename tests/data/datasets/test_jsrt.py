@@ -3,8 +3,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from cxrnet.errors import ManifestError
+from cxrnet.errors import ManifestError, UsageError
 
 
 def test_films_are_found_with_class_and_patient(build, jsrt):
@@ -37,6 +38,30 @@ def test_prepared_copies_are_small_and_of_one_size(build, jsrt, tmp_path):
     assert rows[0]["image"] == "small/JPCLN001.png"
     for column in ("image", "mask"):
         assert cv2.imread(str(tmp_path / rows[0][column]), 0).shape == (300, 340)
+
+
+def test_organs_become_a_label_map_with_the_right_lung_on_the_left(build, jsrt, tmp_path):
+    for path in jsrt.rglob("left lung/*.gif"):
+        heart = np.zeros_like(read(path))
+        heart[600:800, 100:500] = 255  # also over the lung on the left
+        (path.parents[1] / "heart").mkdir()
+        Image.fromarray(heart).save(path.parents[1] / "heart" / path.name)
+    built, rows = build("jsrt", jsrt, label_maps=True)
+    labels = cv2.imread(str(tmp_path / rows[0]["mask"]), cv2.IMREAD_UNCHANGED)
+    assert labels.shape == (2048, 2048)
+    assert labels[1000, [300, 1000, 1500]].tolist() == [1, 0, 2]
+    assert labels[1300, [300, 800, 1500]].tolist() == [3, 3, 2]
+    assert (built.masks, built.left_out["without the masks of right lung, left lung, heart"]) == (1, 1)
+
+
+def test_label_maps_of_a_layout_without_organs_are_refused(build, shenzhen):
+    with pytest.raises(UsageError, match="shenzhen has no masks of organs; jsrt has"):
+        build("shenzhen", shenzhen, label_maps=True)
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.array(image.convert("L"))
 
 
 def test_film_with_the_mask_of_one_lung_is_left_out(build, jsrt):

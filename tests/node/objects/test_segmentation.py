@@ -5,10 +5,14 @@ from functools import partial
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 
+from cxrnet.node.objects import write_objects
 from cxrnet.node.objects.segmentation import LEVELS
 from cxrnet.screening.outputs import lungs_png
+from cxrnet.screening.segmentation import Anatomy
+from tests.material import CLASSES
 from tests.node.objects.conftest import refused
 
 
@@ -83,6 +87,31 @@ def test_a_segment_names_the_model_and_its_checksum(pipeline, usual):
     algorithm = segment.SegmentationAlgorithmIdentificationSequence[0]
     assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == ("cxrnet small", "0.1")
     assert pipeline.bundle.sha256 in algorithm.AlgorithmParameters
+
+
+def test_of_more_classes_each_is_a_segment_with_its_code(usual, tmp_path):
+    path, finding, _ = usual
+    chance = np.random.default_rng(0).random((5, 64, 72), np.float32)
+    anatomy = Anatomy(classes=(*CLASSES, "left clavicle"), probability=cv2.blur(chance.T, (9, 9)).T.copy())
+    written = write_objects(finding.model_copy(update={"anatomy": anatomy}), path, {"seg"}, tmp_path).paths
+    dataset = pydicom.dcmread(written[0])
+    types = [each.SegmentedPropertyTypeCodeSequence[0] for each in dataset.SegmentSequence]
+    assert [(each.CodeValue, each.CodingSchemeDesignator) for each in types] == [
+        ("3341006", "SCT"),
+        ("44029006", "SCT"),
+        ("80891009", "SCT"),
+        ("ORGAN-left clavi", "99CXRNET"),
+    ]
+    assert [each.SegmentLabel for each in dataset.SegmentSequence] == [
+        "Right lung",
+        "Left lung",
+        "Heart",
+        "Left clavicle",
+    ]
+    labels = anatomy.labels(130, 150)
+    for number in range(1, 5):
+        np.testing.assert_array_equal(dataset.pixel_array[number - 1], labels == number)
+    assert len({tuple(each.RecommendedDisplayCIELabValue) for each in dataset.SegmentSequence}) == 4
 
 
 def test_lungs_of_a_refused_film_say_so(refusal):

@@ -14,17 +14,18 @@ from cxrnet.arrays import Int32, UInt8
 from cxrnet.atomic import write_atomic
 from cxrnet.data.datasets.covid import find_covid_image_data
 from cxrnet.data.datasets.darwin import find_darwin
-from cxrnet.data.datasets.dataset import Collection, Entry
+from cxrnet.data.datasets.dataset import ORGANS, Collection, Entry
 from cxrnet.data.datasets.folders import find_folders
 from cxrnet.data.datasets.jsrt import SIDE, find_jsrt, read_raw
 from cxrnet.data.datasets.tuberculosis import find_montgomery, find_shenzhen
 from cxrnet.data.manifest import relative, write_manifest
-from cxrnet.data.masks import encode_png, read_mask, resize_mask
+from cxrnet.data.masks import encode_png, read_mask, resize_classes, resize_mask
 from cxrnet.data.reading import read_many
 from cxrnet.errors import ManifestError, RadiographError, UsageError
 from cxrnet.imaging import Decoder, Radiograph
 from cxrnet.imaging.preprocess import resize
 from cxrnet.model.config import PreparationConfig
+from cxrnet.model.segmenter_classes import LUNG_SIDES
 
 LAYOUTS: Mapping[str, Callable[[Path], Collection]] = {
     "jsrt": find_jsrt,
@@ -35,6 +36,9 @@ LAYOUTS: Mapping[str, Callable[[Path], Collection]] = {
     "folders": find_folders,
 }
 """Name of a layout to the function that finds the images of a folder in that layout."""
+
+WITH_ORGANS = ("jsrt",)
+"""Layouts from which label maps can be made."""
 
 FIELDS = ("image", "mask", "label", "group_id", "patient_id", "source", "view", "split")
 
@@ -51,15 +55,22 @@ class Built:
 
 @dataclass(frozen=True, kw_only=True)
 class _Places:
-    """Where results go; images are made small and copied only where `images` is given."""
+    """Where results go, and whether masks are label maps; images are made small and copied with `entries` only."""
 
     manifest: Path
     masks: Path
     entries: Path | None
+    label_maps: bool
 
 
 def build_manifest(
-    layout: str, folder: Path, out: Path, *, masks: Path | None = None, prepare: Path | None = None
+    layout: str,
+    folder: Path,
+    out: Path,
+    *,
+    masks: Path | None = None,
+    prepare: Path | None = None,
+    label_maps: bool = False,
 ) -> Built:
     """Write the manifest of a public collection.
 
@@ -71,18 +82,21 @@ def build_manifest(
         prepare: Folder for copies of all images at 300 x 340, which the manifest then names, with masks of
             that size. A copy is resized but not equalised, so that preparing it gives the same image, bit for
             bit, as preparing the original with "area".
+        label_maps: Whether masks are label maps of `ORGANS`; images without one of them are left out.
 
     Raises:
-        UsageError: The layout is not known.
+        UsageError: The layout is not known, or has no masks of organs.
         ManifestError: The folder is not in that layout, or holds no usable image.
         OutputError: The disk cannot take it.
     """
     if layout not in LAYOUTS:
         raise UsageError(f"{layout}: is not a known layout; choose from {', '.join(LAYOUTS)}")
+    if label_maps and layout not in WITH_ORGANS:
+        raise UsageError(f"--label-maps: {layout} has no masks of organs; {', '.join(WITH_ORGANS)} has")
     if not folder.is_dir():
         raise ManifestError(f"{folder}: is not a folder; give what the {layout} collection unpacks to")
     collection = LAYOUTS[layout](folder)
-    places = _Places(manifest=out.parent, masks=masks or out.parent / "masks", entries=prepare)
+    places = _Places(manifest=out.parent, masks=masks or out.parent / "masks", entries=prepare, label_maps=label_maps)
     names = _unique_names(collection.entries)
     rows = []
     work = list(zip(collection.entries, names, strict=True))
@@ -107,6 +121,8 @@ def build_manifest(
 
 def _convert(decoder: Decoder, entry: Entry, name: str, places: _Places) -> dict[str, str] | str:
     """The row of an image, with what it names written, or why it is left out."""
+    if places.label_maps and not entry.organs:
+        return f"without the masks of {', '.join(ORGANS)}"
     try:
         image, size = _place_image(decoder, entry, name, places)
         mask = _place_mask(decoder, entry, name, places, size)
@@ -139,6 +155,10 @@ def _place_mask(
     decoder: Decoder, entry: Entry, name: str, places: _Places, size: tuple[int, int] | None
 ) -> Path | None:
     """Where the mask of a row is: the owner's file where it is one and has the right size already."""
+    path = places.masks / f"{name}_mask.png"
+    if places.label_maps:
+        write_atomic(path, encode_png(_label_map(decoder, entry.organs, size)))
+        return path
     if not entry.masks and not entry.outlines:
         return None
     if len(entry.masks) == 1 and size is None:
@@ -146,7 +166,6 @@ def _place_mask(
     mask = draw(entry.outlines, *(entry.size or (0, 0))) if entry.outlines else _join(decoder, entry.masks)
     if size is not None:
         mask = resize_mask(mask, *size)
-    path = places.masks / f"{name}_mask.png"
     write_atomic(path, encode_png(mask))
     return path
 
@@ -167,6 +186,21 @@ def _join(decoder: Decoder, paths: tuple[Path, ...]) -> UInt8:
     for other in others:
         first = np.maximum(first, resize_mask(other, *first.shape))
     return first
+
+
+def _label_map(decoder: Decoder, organs: Mapping[str, Path], size: tuple[int, int] | None) -> UInt8:
+    """The map of `ORGANS`, uint8 [height, width]; where two overlap the later counts.
+
+    Frontal views show the right lung on the left: names that say otherwise are exchanged.
+    """
+    masks = {name: read_mask(decoder, path).lung > 127 for name, path in organs.items()}
+    right, left = (masks[name] for name in LUNG_SIDES)
+    if right.any() and left.any() and np.nonzero(right)[1].mean() > np.nonzero(left)[1].mean():
+        masks |= dict(zip(LUNG_SIDES, (left, right), strict=True))
+    labels = np.zeros(right.shape, np.uint8)
+    for value, name in enumerate(ORGANS, start=1):
+        labels[masks[name]] = value
+    return labels if size is None else resize_classes(labels, len(ORGANS) + 1, *size)
 
 
 def _unique_names(entries: list[Entry]) -> list[str]:

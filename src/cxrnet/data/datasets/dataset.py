@@ -10,10 +10,14 @@ from pathlib import Path
 
 from cxrnet.arrays import Int32
 from cxrnet.errors import ManifestError
+from cxrnet.model.segmenter_classes import LUNG_SIDES
 
 IMAGE_ENDINGS = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".dcm", ".dicom"}
 )
+
+ORGANS = (*LUNG_SIDES, "heart")
+"""What a label map shows, from value 1 on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,7 @@ class Entry:
         image: The file.
         values: Columns of the manifest except `image` and `mask`; no value is "".
         masks: Files that together are the lungs; none where the image has no mask.
+        organs: Each of `ORGANS` and its mask; empty where one is missing.
         outlines: Each a list of int32 [point, (x, y)] polygons in pixels of the image; inside of an odd number of
             them is lung. Several outlines are joined.
         size: Height and width that `outlines` are drawn for.
@@ -32,6 +37,7 @@ class Entry:
     image: Path
     values: Mapping[str, str]
     masks: tuple[Path, ...] = ()
+    organs: Mapping[str, Path] = field(default_factory=dict)
     outlines: tuple[tuple[Int32, ...], ...] = ()
     size: tuple[int, int] | None = None
 

@@ -3,19 +3,22 @@
     *.IMG                          raw 16-bit big-endian grey without a header, 12 bits used, dense = low
     .../left lung/JPCLN001.gif     SCR, one folder an organ, in fold1/masks and fold2/masks
     .../right lung/JPCLN001.gif
+    .../heart/JPCLN001.gif         for label maps
 
 JPCLN images have a nodule, JPCNN images have none; each image is a patient of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cxrnet.arrays import UInt16
-from cxrnet.data.datasets.dataset import Collection, Entry
+from cxrnet.data.datasets.dataset import ORGANS, Collection, Entry
 from cxrnet.errors import ManifestError
+from cxrnet.model.segmenter_classes import LUNG_SIDES
 
 SIDE = 2048
 _HIGHEST = 4095  # of 12 bits
@@ -30,7 +33,7 @@ def find_jsrt(folder: Path) -> Collection:
     """
     collection = Collection()
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    masks = _lung_masks(files)
+    masks, hearts = _masks_of(files, LUNG_SIDES), _masks_of(files, ("heart",))
     for path in (path for path in files if path.suffix.lower() == ".img"):
         stem = path.stem.upper()
         if path.stat().st_size != 2 * SIDE * SIDE:
@@ -39,7 +42,9 @@ def find_jsrt(folder: Path) -> Collection:
             collection.left_out["the mask of one lung only"] += 1
         else:
             values = {"label": _LABELS.get(stem[:5], ""), "patient_id": f"jsrt:{stem}", "source": "jsrt", "view": "PA"}
-            collection.entries.append(Entry(image=path, values=values, masks=tuple(masks.get(stem, {}).values())))
+            lungs, heart = masks.get(stem, {}), hearts.get(stem, {})
+            organs = {name: (lungs | heart)[name] for name in ORGANS} if lungs and heart else {}
+            collection.entries.append(Entry(image=path, values=values, masks=tuple(lungs.values()), organs=organs))
     if not collection.entries and not collection.left_out:
         msg = f"{folder}: holds no .IMG file; give the folder of the JSRT images, with the SCR masks below it"
         raise ManifestError(msg)
@@ -53,11 +58,11 @@ def read_raw(path: Path) -> UInt16:
     return np.asarray(_HIGHEST - np.minimum(stored, _HIGHEST), np.uint16)
 
 
-def _lung_masks(files: list[Path]) -> dict[str, dict[str, Path]]:
-    """Image to lung ("left lung", "right lung") to file; SCR writes a blank, copies write an underscore."""
+def _masks_of(files: list[Path], organs: Sequence[str]) -> dict[str, dict[str, Path]]:
+    """Image to organ ("left lung", "right lung") to file; SCR writes a blank, copies write an underscore."""
     masks: dict[str, dict[str, Path]] = {}
     for path in files:
         organ = path.parent.name.lower().replace("_", " ")
-        if organ in ("left lung", "right lung") and path.suffix.lower() in (".gif", ".png"):
+        if organ in organs and path.suffix.lower() in (".gif", ".png"):
             masks.setdefault(path.stem.upper(), {})[organ] = path
     return masks

@@ -68,11 +68,11 @@ def _organ(identity: Identity, number: int, name: str) -> SegmentDescription:
         tracking_uid=identity.uid(f"tracking {name}"),
         display_color=hd.color.CIELabColor.from_rgb(*colour),
     )
-    if code == LUNG:
+    if code is LUNG:
         segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [
             hd.sr.CodedConcept.from_code(codes.SCT.RightAndLeft)
         ]
-    which = "Both lungs" if code == LUNG else label
+    which = "Both lungs" if code is LUNG else label
     status = "refused by the gate, no score" if is_refused else f"where Module 1 says {name.removesuffix('s')}"
     segment.SegmentDescription = ascii_text(f"{which}, {status}. {CLAIM}.")
     return segment
