@@ -95,7 +95,7 @@ def values_for(values: MaskValues, classes: Sequence[str]) -> MaskValues:
 
 
 def number_of(text: str) -> float | None:
-    """The number of a value, that of a colour being 65536 red + 256 green + blue; None if it is none."""
+    """The number of a value, that of a colour being 65536 red + 256 green + blue; None for any other text."""
     try:
         if text.startswith("#"):
             return float(int(text[1:], 16)) if len(text) == 7 else None
