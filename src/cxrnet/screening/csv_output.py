@@ -42,7 +42,7 @@ def finding_row(finding: Finding, item: Input) -> Row:
     row = _common(item, finding.status, finding.reasons, finding.warnings, finding.model)
     row["corrections"] = " | ".join(finding.corrections)
     if finding.patient is not None:
-        row["patient"] = " | ".join(f"{name}: {one.origin}" for name, one in finding.patient.items())
+        row["patient"] = finding.patient_origins
     row |= {f"score_{name}": f"{score:.6f}" for name, score in finding.scores.items()}
     for name, (low, high) in finding.interval.items():
         row |= {f"low_{name}": f"{low:.6f}", f"high_{name}": f"{high:.6f}"}

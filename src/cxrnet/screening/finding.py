@@ -147,6 +147,11 @@ class Finding(BaseModel):
         """Return the finding of an input that could not be read."""
         return cls(input=name, status="failed", reasons=(reason,), model=bundle.identity)
 
+    @property
+    def patient_origins(self) -> str:
+        """Where each value of the patient data came from, for people; "" where the model takes none."""
+        return " | ".join(f"{name}: {one.origin}" for name, one in (self.patient or {}).items())
+
     def record(self) -> dict[str, Any]:
         """Return what `finding.json` holds, in its order."""
         return self.model_dump(mode="json", by_alias=True)

@@ -4,6 +4,8 @@ from functools import partial
 
 import pytest
 
+from cxrnet.screening.patient import PatientValue
+
 
 @pytest.fixture
 def made(made):
@@ -110,3 +112,10 @@ def test_a_refused_film_has_reasons_and_no_score(refusal):
 def test_a_corrected_film_says_what_was_done(made, turned):
     path, finding = turned(90)
     assert "corrected: rotated clockwise by 90 degrees" in texts(made(path, finding)["report.sr.dcm"])
+
+
+def test_patient_data_are_named_by_where_they_came_from(made, usual):
+    path, finding, _ = usual
+    taken = {"age": PatientValue(origin="dicom"), "sex": PatientValue(origin="missing")}
+    report = made(path, finding.model_copy(update={"patient": taken}))["report.sr.dcm"]
+    assert "Patient data: age: dicom | sex: missing" in texts(report)

@@ -98,6 +98,7 @@ def _image_group(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
         )
     group = _group(identity, "image", measurements, evaluations)
     texts = [f"{reason.code}: {reason.text}" for reason in finding.reasons]
+    texts += [f"Patient data: {finding.patient_origins}"] if finding.patient else []
     texts += ([f"Uncertain: {finding.uncertainty_reason}"] if finding.uncertainty_reason else []) + list(
         finding.corrections
     )
