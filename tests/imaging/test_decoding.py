@@ -15,7 +15,7 @@ from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from cxrnet.errors import RadiographError, UsageError
-from cxrnet.imaging import decoding
+from cxrnet.imaging import child, decoding
 from cxrnet.imaging.decoding import Decoder, check_file, read_radiograph
 from cxrnet.imaging.radiograph import Fault, Limits
 
@@ -37,7 +37,7 @@ def replace_program(monkeypatch: pytest.MonkeyPatch):
         program = (
             "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom cxrnet.imaging import decoder_process\n"
         )
-        monkeypatch.setattr(decoding, "_PROGRAM", program + textwrap.dedent(code) + "\ndecoder_process.main()")
+        monkeypatch.setattr(child, "PROGRAM", program + textwrap.dedent(code) + "\ndecoder_process.main()")
 
     return replace_program
 
@@ -319,3 +319,19 @@ def test_identifiers_are_read_only_when_asked(write_dicom, ramp):
 def test_picture_has_no_identifiers(film):
     with Decoder(identifiers=True) as decoder:
         assert decoder.read(film).identifiers == {}
+
+
+def test_child_that_was_started_early_is_the_first_one_taken(film):
+    child.launch_early()
+    (early,) = child._early
+    with Decoder() as decoder:
+        decoder.read(film)
+        assert decoder._child is early
+    assert early.process.poll() is not None
+
+
+def test_early_child_ends_when_nobody_takes_it():
+    child.launch_early()
+    (early,) = child._early
+    child.discard_early()
+    assert early.process.poll() is not None

@@ -5,70 +5,52 @@ Exit code: 0 all inputs processed, 1 some inputs failed, 2 wrong usage, 130 stop
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from cxrnet.cli import (
-    bench,
-    data,
-    evaluate,
-    export_web,
-    inspect,
-    pacs,
-    reproduce,
-    scp,
-    screen,
-    segment,
-    serve,
-    train,
-    weights,
-)
 from cxrnet.errors import CxrNetError, OutputError
+from cxrnet.imaging import child
 
-HELP = "Lung masks, class scores and heat maps from chest radiographs. Research use only: not a medical device."
+if TYPE_CHECKING:
+    from cxrnet.cli.commands import app
 
-app = typer.Typer(
-    name="cxrnet",
-    help=HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # rich would read the brackets of "cxrnet[train]" as markup and drop them
-    pretty_exceptions_enable=False,
-)
-app.command("screen")(screen.screen)
-app.command("segment")(segment.segment)
-app.command("inspect")(inspect.inspect)
-app.command("bench")(bench.bench)
-app.command("scp")(scp.scp)
-app.command("serve")(serve.serve)
-app.command("export-web")(export_web.export_web)
-app.add_typer(pacs.app, name="pacs")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(weights.app, name="weights")
-app.add_typer(data.app, name="data")
-app.add_typer(train.app, name="train")
-app.command("ensemble")(train.ensemble)
-app.add_typer(reproduce.app, name="reproduce")
+__all__ = ["app", "main"]
 
-
-@app.callback(invoke_without_command=True, help=HELP)
-def root(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
-    """Print the version if asked to."""
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(installed("cxrnet"))
-        raise typer.Exit
+READING = ("screen", "segment")
+"""Commands that read files at once."""
 
 
 def main() -> None:
     """Run the command line; an error that a user caused is one line on standard error."""
     try:
+        _prepare(sys.argv[1:])
+        from cxrnet.cli.commands import app
+
         app()
     except CxrNetError as error:
-        typer.echo(f"ERROR {error}", err=True)
+        print(f"ERROR {error}", file=sys.stderr)
         sys.exit(1 if isinstance(error, OutputError) else 2)
     except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
+        print("stopped", file=sys.stderr)
         sys.exit(130)
+    finally:
+        child.discard_early()
+
+
+def _prepare(arguments: list[str]) -> None:
+    """Start what takes long before the libraries of the command line are imported."""
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # searching every installed package for them takes 15 ms
+    if arguments[:1] and arguments[0] in READING and "--help" not in arguments:
+        child.launch_early()
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads that nothing here uses
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cxrnet.cli.commands import app
+
+    return app

@@ -5,20 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import signal
 import stat
 import subprocess
-import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from cxrnet.errors import RadiographError, UsageError
+from cxrnet.imaging.child import Child, take_child
 from cxrnet.imaging.protocol import receive, receive_pixels, send
 from cxrnet.imaging.radiograph import Fault, Limits, Radiograph, fault
 
@@ -30,28 +28,7 @@ FileSource = str | os.PathLike[str] | bytes | BinaryIO
 """A file by its path, as its bytes, or open in binary mode."""
 
 _START_SECONDS = 60.0
-# The child imports from where the parent does; -P keeps modules of the working directory out of it.
-_PROGRAM = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from cxrnet.imaging.decoder_process import main; main()"
-)
 _REPLACED_AFTER = (Fault.DECODER_MEMORY, Fault.DECODER_DIED)  # the child ends itself after these
-_PIPE_BYTES = 2**20  # what Linux grants anyone; pixels then cross in a few turns of the two processes
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # glibc would return the arrays of an image to the system, and every page would be zeroed again for the next one.
-    "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-}
-
-
-class _Child(NamedTuple):
-    """A child process and the two ends of its pipes."""
-
-    process: subprocess.Popen[bytes]
-    requests: BinaryIO
-    answers: BinaryIO
 
 
 class Decoder:
@@ -68,7 +45,7 @@ class Decoder:
     def __init__(self, limits: Limits | None = None, *, identifiers: bool = False) -> None:
         self.limits = limits or Limits()
         self.identifiers = identifiers
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._is_ready = self._is_closed = False
         self._served = 0
 
@@ -83,7 +60,7 @@ class Decoder:
     def start(self) -> None:
         """Start the child without waiting for it: it gets ready while the caller does other things."""
         if self._child is None:
-            self._child = _launch()
+            self._child = take_child()
             self._is_ready, self._served = False, 0
 
     def close(self) -> None:
@@ -94,13 +71,8 @@ class Decoder:
     def _end(self) -> None:
         """End the child; the next `read` starts another."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.process.kill()
-        for stream in (child.requests, child.answers):
-            with contextlib.suppress(OSError):  # a request that the child never took
-                stream.close()
-        child.process.wait()
+        if child is not None:
+            child.end()
 
     def read(self, source: FileSource, *, name: str | None = None) -> Radiograph:
         """The radiograph in a file: DICOM, PNG, JPEG, TIFF, WebP, BMP or still GIF, by its content.
@@ -138,7 +110,7 @@ class Decoder:
             raise UsageError("decoder: is closed; open another")
         check_file(path, name, self.limits)
         self.start()
-        child = cast(_Child, self._child)
+        child = cast(Child, self._child)
         try:
             if not self._is_ready:
                 terms = {"limits": asdict(self.limits), "identifiers": self.identifiers}
@@ -218,21 +190,7 @@ class _Clock:
         self._process.kill()
 
 
-def _launch() -> _Child:
-    """The child, not yet ready."""
-    paths = json.dumps([os.path.abspath(each) for each in sys.path if each])
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", _PROGRAM, paths],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | _ENVIRONMENT,
-        pipesize=_PIPE_BYTES,
-    )
-    return _Child(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))
-
-
-def _exchange(child: _Child, message: dict[str, Any], name: str, seconds: float, limits: Limits) -> dict[str, Any]:
+def _exchange(child: Child, message: dict[str, Any], name: str, seconds: float, limits: Limits) -> dict[str, Any]:
     """The child's answer, pixels included, within `seconds`.
 
     The clock kills the child, which ends the blocking read: this works on the pipes of every platform.

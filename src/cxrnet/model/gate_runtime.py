@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
 from cxrnet.arrays import UInt8
 from cxrnet.errors import BundleError
@@ -42,6 +42,8 @@ class GateFacts(Frozen):
         sha256: Of what the manifest says of them.
         settings: Of the training.
     """
+
+    model_config = ConfigDict(defer_build=False)  # several threads read one at the same time
 
     limits: Mapping[str, float]
     images: Positive = Field(validation_alias=AliasChoices("images", "films"))

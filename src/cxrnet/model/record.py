@@ -10,9 +10,9 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Frozen(BaseModel):
-    """A strict, immutable record."""
+    """A strict, immutable record; its checks are built when they are first needed, since a run needs few of them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def check_names(names: tuple[str, ...], *, at_least: int = 2, what: str = "classes") -> None:

@@ -122,7 +122,7 @@ class Pipeline:
             UsageError: The pipeline is closed, or the bundle takes no such patient data.
         """
         timing: dict[str, float] = {}
-        self._runtime.open_in_background()
+        self.open_in_background()
         with stopwatch(timing, "read"):
             radiograph = self.read(source, name=name)
         data = self._patient_data(radiograph, patient or {}, patient_from)
@@ -186,6 +186,10 @@ class Pipeline:
             BundleError: The bundle has no classifier, or takes patient data and there are none.
         """
         return self._runtime.screen(image, patient)
+
+    def open_in_background(self) -> None:
+        """Start to open the graph that screens, while the caller does other things."""
+        self._runtime.open_in_background()
 
     def close(self) -> None:
         """End the readers' child processes."""

@@ -47,9 +47,6 @@ def open_run(named: Sequence[str], out: Path, options: Options) -> Iterator[Run]
             decoders.start()  # its process gets ready while the libraries below are imported, which takes as long
         from cxrnet.model.registry import open_bundle
         from cxrnet.model.session import check_provider
-        from cxrnet.screening.batch import run_batch, table_name
-        from cxrnet.screening.pipeline import Pipeline
-        from cxrnet.screening.ray_backend import run_on_ray
 
         check_provider(options.provider)
         bundle = open_bundle(options.bundle)
@@ -60,11 +57,20 @@ def open_run(named: Sequence[str], out: Path, options: Options) -> Iterator[Run]
             patient_columns=bundle.config.patient_columns if options.task == "screen" else (),
         )
         if options.backend == "ray":
+            from cxrnet.screening.batch import table_name
+            from cxrnet.screening.ray_backend import run_on_ray
+
             outcomes = run_on_ray(inputs.items, out, options)
         else:
+            from cxrnet.screening.pipeline import Pipeline
+
             jobs = min(options.jobs or cpu_count(), len(inputs.items))
             threads = max(1, cpu_count() // jobs)
             pipeline = Pipeline(bundle, threads=threads, provider=options.provider, decoders=decoders)
+            if options.task == "screen":
+                pipeline.open_in_background()
+            from cxrnet.screening.batch import run_batch, table_name  # with all that writes results
+
             outcomes = run_batch(pipeline, inputs.items, out, options)
         stack.enter_context(closing(outcomes))
         yield Run(inputs=inputs, outcomes=outcomes, table=out / table_name(options))
