@@ -37,6 +37,16 @@ def test_torchscript_says_what_the_network_says(bundle, tmp_path):
     torch.testing.assert_close(lungs[:, 0], expected.lung_probability, rtol=1e-4, atol=1e-5)
 
 
+def test_torchscript_of_more_classes_gives_each(organs_bundle, tmp_path):
+    export_bundle(open_bundle(str(organs_bundle)), tmp_path / "ts", "torchscript")
+    image = torch.from_numpy(film(4)[0])[None]
+    with torch.inference_mode():
+        classes = torch.jit.load(tmp_path / "ts/segmenter.pt")(image[:, None] / 255)
+        outputs = torch.jit.load(tmp_path / "ts/network.pt")(image)
+    torch.testing.assert_close(outputs[-1], classes, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(outputs[0], classes[:, 1] + classes[:, 2], rtol=1e-4, atol=1e-5)
+
+
 def test_onnx_export_is_the_graphs_of_the_bundle(bundle, tmp_path):
     export_bundle(bundle, tmp_path, "onnx")
     for name in (GRAPH, SEGMENTER):

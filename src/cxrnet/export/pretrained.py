@@ -27,7 +27,8 @@ XRV_LIMIT = 1024.0
 class LungSegmenter(Segmenter):
     """Module 1 with trained weights: float [batch, 1, height, width] in [0, 1] to class probabilities.
 
-    Channel `lung_channel` is the lungs. Images of `prepare_image` divided by 255 are what it was trained on.
+    Channel `lung_channel` is the lungs; where each side has its own, `lung_probability` adds them up. Images of
+    `prepare_image` divided by 255 are what it was trained on.
     """
 
     @classmethod

@@ -21,11 +21,16 @@ from cxrnet.nn.recurrent import RecurrentBlock
 
 
 class Segmenter(nn.Module):
-    """The lung segmenter; `config` holds its sizes and its classes."""
+    """The lung segmenter; `config` holds its sizes and its classes.
+
+    `lung_channel` is the index of the lungs among the output channels; it is missing where each side has its own.
+    """
 
     def __init__(self, config: SegmenterConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or SegmenterConfig()
+        if len(lung_channels(config.classes)) == 1:
+            (self.lung_channel,) = lung_channels(config.classes)
         self.blocks = nn.ModuleList()
         channels = 1
         for index in range(config.blocks):
@@ -38,16 +43,6 @@ class Segmenter(nn.Module):
             RecurrentBlock(channels if index == 0 else classes, classes) for index in range(config.recurrent_blocks)
         )
         self.head = nn.Conv2d(channels, classes, 1) if not config.recurrent_blocks else None
-
-    @property
-    def lung_channel(self) -> int:
-        """Index of the lung class among the output channels.
-
-        Raises:
-            ValueError: There is one for each side; `lungs_of` adds them up.
-        """
-        (channel,) = lung_channels(self.config.classes)
-        return channel
 
     def logits(self, image: Tensor) -> Tensor:
         """Return float [batch, class, height, width], what enters the softmax; see `forward`."""
