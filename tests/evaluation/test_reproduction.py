@@ -4,20 +4,26 @@ import csv
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.classifier import evaluate_classifier
 from cxrnet.evaluation.reproduction import paper
+from cxrnet.evaluation.reproduction.drawings import draw_scattering_tree
 from cxrnet.evaluation.reproduction.reproduction import published_bundles, reproduce, run_step
 from cxrnet.evaluation.reproduction.steps import classification_steps, network_section
 from cxrnet.evaluation.reproduction.tables import classifier_table, out_of_fold
 from cxrnet.evaluation.reproduction.task import Section, Task
 from cxrnet.evaluation.request import Request
 from cxrnet.model.bundle import read_bundle
+from cxrnet.model.config import ScatteringConfig
 from cxrnet.model.metric_names import format_metric
 from cxrnet.model.registry import SHIPPED
+from cxrnet.nn.scattering import Scattering
 from tests.evaluation.material import write_images, write_rows
+from tests.material import film
 
 FIGURES = ("Table 1", "Fig. 2", "Fig. 9", "Fig. 10", "Table 2", "Fig. 11", "Fig. 12", "Table 3", "Fig. 14")
 
@@ -109,6 +115,20 @@ def test_out_of_fold_figures_of_the_card_stand_next_to_the_evaluation(task, pipe
     own = facts["by"]["source"]["ieee8023"]
     assert auc["out of fold within ieee8023, card"] == format_metric(own, "roc_auc")
     assert auc["ensemble [95 % interval]"] == format_metric(evaluation.record.content()["overall"], "roc_auc")
+
+
+def test_scattering_tree_averages_its_moduli_to_the_coefficients():
+    image, config = film(height=64, width=72)[0], ScatteringConfig()
+    figure = draw_scattering_tree(image, config)
+    drawn = {}
+    for axes in figure.axes:
+        drawn.setdefault(axes.get_title(), []).extend(each.get_array() for each in axes.images)
+    coefficients = Scattering(config)(torch.from_numpy(image[None].astype(np.float32) / 255))[0].numpy()
+    for title, first in (("order 0", 0), ("order 1", 1)):
+        for number, found in enumerate(drawn[title]):
+            np.testing.assert_allclose(found, coefficients[first + number], rtol=1e-4, atol=1e-5)
+    assert drawn["psi(1,0)"][0].shape == (32, 36)
+    assert any(np.allclose(drawn["order 2"][0], one, rtol=1e-4, atol=1e-5) for one in coefficients[13:])
 
 
 def test_data_without_a_manifest_is_an_error(task, tmp_path):

@@ -65,7 +65,8 @@ class FusedScattering(Scattering):
     def __init__(self, config: ScatteringConfig) -> None:
         super().__init__(config, tail=FUSED_TAIL)
 
-    def _modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
+    def modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
+        """Return what `Scattering.modulus` returns."""
         angles = self.config.L
         response = self._response(x, filled(2 * angles), scale, level)
         pairs = torch.zeros(angles, response.shape[1], 1, 1)
@@ -105,7 +106,7 @@ class MirroredScattering(FusedScattering):
             parts.append(functional.conv2d(part, spread(mixture, [size, mixed, 1, 1])))
         return parts[0] + parts[1]
 
-    def _average(self, x: Tensor, level: int) -> Tensor:
+    def average(self, x: Tensor, level: int) -> Tensor:
         """Return float [batch, channel, rows, 2 * columns], columns of the image, then of its mirror image."""
         scales, width = self.config.J, x.shape[-1]
         rows = torch.from_numpy(averaging(scales, level, x.shape[-2])).float()

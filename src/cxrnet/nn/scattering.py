@@ -93,15 +93,15 @@ class Scattering(nn.Module):
             raise ValueError(f"image is {image.shape[-2]} x {image.shape[-1]}; at least {size} x {size} is needed")
         padded = reflect(image.unsqueeze(1), size)
         sampled: list[list[Tensor]] = [[padded], *([] for _ in range(1, self.config.J))]
-        first = [self._modulus(padded, scale, 0) for scale in range(self.config.J if self.config.order else 0)]
+        first = [self.modulus(padded, scale, 0) for scale in range(self.config.J if self.config.order else 0)]
         for scale, moduli in enumerate(first):
             sampled[scale].append(moduli)
         for scale, moduli in enumerate(first[:-1] if self.config.order == 2 else []):
             single = moduli.flatten(0, 1).unsqueeze(1)
             for j2 in range(scale + 1, self.config.J):
-                second = self._modulus(single, j2, scale)
+                second = self.modulus(single, j2, scale)
                 sampled[j2].append(second.view(image.shape[0], -1, *second.shape[2:]))
-        averaged = [self._average(torch.cat(maps, dim=1), level) for level, maps in enumerate(sampled) if maps]
+        averaged = [self.average(torch.cat(maps, dim=1), level) for level, maps in enumerate(sampled) if maps]
         coefficients = torch.cat(averaged, dim=1)
         return coefficients if self._is_sorted else coefficients[:, self._order]
 
@@ -110,14 +110,17 @@ class Scattering(nn.Module):
         coefficients: Tensor = self(torch.cat([image, image.flip(-1)]))
         return coefficients
 
-    def _modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
-        """Return float [batch, L, ...] of [batch, 1, ...]: |x * psi(scale)|, from `level` to `scale`."""
+    def modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
+        """Return |x * psi(scale)| by angle, float [batch, L, ...], of float [batch, 1, ...].
+
+        `x` is sampled each 2^level pixels, the moduli each 2^scale.
+        """
         kernels = self.get_buffer(f"wavelets_{scale}_at_{level}")
         response = functional.conv2d(wrap(x, kernels.shape[-1] // 2), kernels, stride=2 ** (scale - level))
         real, imaginary = response.chunk(2, dim=1)
         return (real.square() + imaginary.square() + 1e-30).sqrt()  # a root at 0 has no gradient
 
-    def _average(self, x: Tensor, level: int) -> Tensor:
+    def average(self, x: Tensor, level: int) -> Tensor:
         """Return float [batch, channel, rows, columns]: x * phi each 2^J pixels, without the padding."""
         rows, columns = (
             torch.as_tensor(averaging(self.config.J, level, int(length)), dtype=x.dtype, device=x.device)

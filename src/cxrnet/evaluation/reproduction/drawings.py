@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
 
 from cxrnet.arrays import AnyArray, Float32, Float64, UInt8
 from cxrnet.evaluation.cases import View
 from cxrnet.model.config import ScatteringConfig
-from cxrnet.nn.scattering import Path, gabor, morlet
+from cxrnet.nn.scattering import Path, Scattering, gabor, morlet, reflect
 from cxrnet.plots.chart import INK, in_style, new_chart
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.heatmap import first_minus_second
@@ -21,6 +24,8 @@ from cxrnet.screening.panel.tile import View as Tile
 from cxrnet.screening.panel.tile import class_tile, difference_tile, fit_view, radiograph_tile, view_of
 
 _TILE = (300, 340)
+_MODULUS, _AVERAGE = "#c0392b", "#2471a3"
+"""Colours of the frames in Fig. 2b."""
 
 
 @in_style
@@ -72,6 +77,50 @@ def draw_scattering(image: UInt8, coefficients: Float32, mask: Float32, paths: S
         _show(one, channel, words or "order 0", cmap="gray", vmax=brightest)
     _show(axes[len(coefficients) + 1], mask, "lung mask", cmap="gray", vmin=0, vmax=1)
     return figure
+
+
+@in_style
+def draw_scattering_tree(image: UInt8, config: ScatteringConfig) -> Figure:
+    """Draw the tree of the transform for the finest wavelets: moduli with red frames, their averages with blue ones.
+
+    Args:
+        image: uint8 [height, width], prepared.
+        config: The transform, of two or more scales.
+    """
+    transform = Scattering(config)
+    padded = reflect(torch.from_numpy(image.astype(np.float32))[None, None] / 255, 2**config.J)
+    first = transform.modulus(padded, 0, 0)
+    strongest = int(first.mean(dim=(2, 3)).argmax())
+    second = transform.modulus(first[:, strongest : strongest + 1], 1, 0)
+    figure, axes = new_chart(1.5 * (config.L + 1), 8.0, rows=5, columns=config.L + 1)
+    for one in axes:
+        one.set_axis_off()
+    rows = [axes[start : start + config.L + 1] for start in range(0, len(axes), config.L + 1)]
+    _show(rows[0][0], image, "image x", cmap="gray")
+    _framed(rows[0][1], transform.average(padded, 0)[0, 0], "order 0", _AVERAGE)
+    for moduli, level, top, order in ((first, 0, 1, 1), (second, 1, 3, 2)):
+        averaged = transform.average(moduli, level)
+        of = "x" if order == 1 else f"|x * psi(0,{strongest})|"
+        for angle in range(config.L):
+            title = f"|{of} * psi({order - 1},{angle})|" if order == 1 else f"psi(1,{angle})"
+            _framed(rows[top][angle + 1], _inside(moduli[0, angle], image, level), title, _MODULUS)
+            _framed(rows[top + 1][angle + 1], averaged[0, angle], f"order {order}", _AVERAGE)
+        _framed(rows[top][0], image if order == 1 else _inside(first[0, strongest], image, 0), of, INK)
+    return figure
+
+
+def _inside(plane: Tensor, image: UInt8, level: int) -> Tensor:
+    """Return what lies in the image, of a plane [rows, columns] of the padded image sampled each 2^level pixels."""
+    sides = [length >> level for length in image.shape]
+    starts = [(whole - side) // 2 for whole, side in zip(plane.shape, sides, strict=True)]
+    return plane[starts[0] : starts[0] + sides[0], starts[1] : starts[1] + sides[1]]
+
+
+def _framed(axes: Axes, plane: Tensor | UInt8, title: str, colour: str) -> None:
+    values = np.asarray(plane)
+    _show(axes, values, title, cmap="gray", vmax=np.percentile(values, 99.5))
+    height, width = values.shape
+    axes.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=colour, linewidth=2, clip_on=False))
 
 
 @in_style

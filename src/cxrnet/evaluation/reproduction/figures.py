@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from cxrnet.atomic import write_atomic
-from cxrnet.evaluation.reproduction.drawings import draw_scattering, draw_wavelets
+from cxrnet.evaluation.reproduction.drawings import draw_scattering, draw_scattering_tree, draw_wavelets
 from cxrnet.evaluation.reproduction.task import Picture, Section, Task
 from cxrnet.export.bundle import load_network
 from cxrnet.export.pretrained import prepare_image
@@ -19,16 +19,20 @@ from cxrnet.screening.finding import Finding
 from cxrnet.screening.pipeline import Pipeline
 
 
-def wavelet_section(task: Task, folder: Path, bundle: Bundle) -> Section:
-    """Return Fig. 2."""
+def wavelet_section(task: Task, folder: Path, bundle: Bundle, finding: Finding) -> Section:
+    """Return Fig. 2, its tree of one image."""
     assert bundle.config.classifier is not None
-    figure = draw_wavelets(bundle.config.classifier.scattering)
-    caption = (
-        "Fig. 2a: the wavelets by scale and angle (hue: phase, brightness: magnitude) and the averaging filter. "
-        "Fig. 2b: order 1 is averaged |image * wavelet|; order 2 averages |(order 1 before averaging) * wavelet of a "
-        "larger scale|."
-    )
-    return Section(title="Fig. 2: wavelets", pictures=(save_picture(task, folder, "wavelets", figure, caption),))
+    scattering = bundle.config.classifier.scattering
+    caption = "Fig. 2a: the wavelets by scale and angle (hue: phase, brightness: magnitude) and the averaging filter."
+    pictures = [save_picture(task, folder, "wavelets", draw_wavelets(scattering), caption)]
+    if finding.radiograph is not None and scattering.order == 2 and scattering.J > 1:
+        image = prepare_image(finding.radiograph, bundle.config.preparation)
+        caption = (
+            f"Fig. 2b: {caption_of(finding)} and its wavelet moduli (red); their averages are the coefficients of "
+            "order 0, 1 and 2 (blue). Drawn for the finest scale, and for order 2 after the angle that responds most."
+        )
+        pictures.append(save_picture(task, folder, "scattering-tree", draw_scattering_tree(image, scattering), caption))
+    return Section(title="Fig. 2: wavelets", pictures=tuple(pictures))
 
 
 def coefficient_section(task: Task, folder: Path, bundle: Bundle, finding: Finding) -> Section:

@@ -163,7 +163,7 @@ def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str
         if name in charts
     )
     sections = [
-        wavelet_section(task, folder, bundle),
+        *([wavelet_section(task, folder, bundle, every[0])] if every else []),
         Section(title="Fig. 9: lung masks", pictures=(save_picture(task, folder, "masks", masks, caption),)),
         *([coefficient_section(task, folder, bundle, every[0])] if every else []),
         classifier_table(
