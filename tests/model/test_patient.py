@@ -20,6 +20,7 @@ def test_inputs_are_named_after_columns_and_categories():
         ({"age": "50"}, [0, 0, 0, 0, 1], ("sex",), ()),
         ({"age": "NaN", "sex": "unknown"}, [0, 1, 0, 0, 1], ("age", "sex"), ()),
         ({"age": "045Y", "sex": "X"}, [0, 1, 0, 0, 1], (), ("age", "sex")),
+        ({"age": "999"}, [0, 1, 0, 0, 1], ("sex",), ("age",)),
         ({"age": "inf", "sex": "M"}, [0, 1, 0, 1, 0], (), ("age",)),
     ],
 )

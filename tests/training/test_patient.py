@@ -47,6 +47,8 @@ def test_numbers_are_standardised_over_the_rows_that_have_one():
         ({"age": ["5", "5", ""]}, "age: has one value in all rows, which tells nothing"),
         ({"age": ["5", "6", "7", "45Y"]}, "age: line 5 of the manifest has no number; correct it"),
         ({"age": [f"about {number}" for number in range(40)]}, "age: has 40 different values that are no numbers"),
+        ({"age": ["1", "1.0"]}, "age: has one number in all rows, or far too large ones"),
+        ({"age": ["5", "6"] * 300 + ["999"]}, "age: line 602 of the manifest is more than 20 standard deviations"),
         ({"age": ["0", "1"] * 10}, "age: gives the class of every image; leave it out"),
     ],
 )

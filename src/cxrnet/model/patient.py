@@ -23,6 +23,9 @@ from cxrnet.model.record import Frozen, Positive, check_names
 MISSING_WORDS = frozenset({"nan", "na", "n/a", "<na>", "none", "null", "unknown", "unk", "-", "?"})
 """What stands for a value that is not known, in any case, besides an empty cell."""
 
+FARTHEST = 20.0
+"""Standard deviations from the mean beyond which a number is taken for a mistake, such as 999 for an age."""
+
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -40,9 +43,10 @@ class Number(Frozen):
         return self.name, f"{self.name} missing"
 
     def encode(self, text: str) -> list[float] | None:
-        """Return all inputs but the last; None for what is not a finite number."""
+        """Return all inputs but the last; None for what is no number, or farther than `FARTHEST` from the mean."""
         number = parse_number(text)
-        return None if number is None else [(number - self.mean) / self.sd]
+        distance = None if number is None else (number - self.mean) / self.sd
+        return None if distance is None or abs(distance) > FARTHEST else [distance]
 
 
 class Category(Frozen):
@@ -74,8 +78,8 @@ Column = Annotated[Number | Category, Field(discriminator="kind")]
 class Encoded(NamedTuple):
     """Patient data as the network takes it.
 
-    `inputs` float32 [input]; `missing` and `unusable` name columns without a value, and with a value that is no number
-    or no known category, which counts as missing.
+    `inputs` float32 [input]; `missing` and `unusable` name columns without a value, and with a value that is no number,
+    an impossible one, or no known category, which counts as missing.
     """
 
     inputs: Float32

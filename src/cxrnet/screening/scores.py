@@ -64,17 +64,17 @@ def score(
     A calibration was fitted on single folds, whose spread an ensemble's logits do not have, so that the ensemble is,
     if anything, less sure than it could be.
     """
-    maps_logits = output.fold_maps.mean(axis=(2, 3))
+    rounded = output.fold_maps.mean(axis=(2, 3))
     fold_logits = output.fold_maps.mean(axis=(2, 3), dtype=np.float64)
     if takes_patient_data:  # what they add to the logits is not in the maps
-        maps_logits = fold_logits = np.log(np.maximum(output.fold_scores, SMALLEST), dtype=np.float64)
+        rounded = fold_logits = np.log(np.maximum(output.fold_scores, SMALLEST), dtype=np.float64)
     if calibration is None:
         ensemble, folds = output.logits.astype(np.float64), fold_logits
         scores, fold_scores, point = output.scores, output.fold_scores, None
     else:
         ensemble, folds = calibration.apply(output.logits), calibration.apply(fold_logits)
         scores = calibration.probabilities(output.logits)
-        fold_scores = calibration.probabilities(maps_logits)
+        fold_scores = calibration.probabilities(rounded)
         point = calibration.operating_points.get(BALANCED)
     interval = interval_of(ensemble, folds)
     return Scores(scores, fold_scores, interval, uncertainty_reason(ensemble, folds, classes, interval, point))

@@ -17,7 +17,7 @@ from cxrnet.arrays import Bool, Float32
 from cxrnet.data.check import FOLD_COLUMN
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.errors import UsageError
-from cxrnet.model.patient import Category, Column, Number, PatientConfig, is_missing, parse_number
+from cxrnet.model.patient import FARTHEST, Category, Column, Number, PatientConfig, is_missing, parse_number
 from cxrnet.training.config import PatientTraining
 
 MOST_CATEGORIES = 32
@@ -121,7 +121,15 @@ def _fit_number(name: str, numbers: Mapping[int, float | None], others: Sequence
             f"empty, or name the column {name}=category"
         )
     values = np.array(list(numbers.values()), np.float64)
-    return Number(name=name, mean=float(values.mean()), sd=float(values.std()))
+    if not 0 < values.std() < np.inf:
+        raise UsageError(f"patient column {name}: has one number in all rows, or far too large ones; leave it out")
+    fitted = Number(name=name, mean=float(values.mean()), sd=float(values.std()))
+    if far := [line for line, number in numbers.items() if fitted.encode(repr(number)) is None]:
+        raise UsageError(
+            f"patient column {name}: line {far[0]} of the manifest is more than {FARTHEST:g} standard deviations from "
+            "the mean; correct it, or leave the cell empty"
+        )
+    return fitted
 
 
 def _fit_category(name: str, cells: Mapping[int, str]) -> Category:
