@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 
 import pytest
 
@@ -193,3 +194,23 @@ def test_batch_resumes_file_names_that_are_not_utf8(pipeline, odd, tmp_path):
     list(screen(pipeline, items, tmp_path / "out", "json"))
     (again,) = screen(pipeline, items, tmp_path / "out", "json", resume=True)
     assert again.is_recalled
+
+
+def test_batch_screens_the_next_image_while_one_is_written(pipeline, chest, tmp_path, monkeypatch):
+    (tmp_path / "again.png").write_bytes(chest.read_bytes())
+    screened, second = [], threading.Event()
+
+    def screen_one(path, **_):
+        screened.append(path)
+        if len(screened) == 2:
+            second.set()
+        raise RadiographError("UNREADABLE", "no")
+
+    def write(*_):
+        assert second.wait(30)
+
+    monkeypatch.setattr(pipeline, "screen", screen_one)
+    monkeypatch.setattr("cxrnet.screening.batch.write_finding", write)
+    items = find_inputs([str(chest), str(tmp_path / "again.png")]).items
+    outcomes = list(screen(pipeline, items, tmp_path / "out", "json", jobs=1))
+    assert [outcome.item for outcome in outcomes] == list(items)

@@ -1,5 +1,8 @@
 """Many images: read, screened and written in several threads, reported in the order of the inputs.
 
+At most `jobs` threads read and run the graph at a time. There are half as many more, so that the next image is under
+way while a thread draws a panel and waits for the disk.
+
 An input that fails gets a row and a record of its own; the others are still done. Each input that is done is recorded
 in a progress log, so that an interrupted run can be resumed.
 """
@@ -7,6 +10,7 @@ in a progress log, so that an interrupted run can be resumed.
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -84,14 +88,16 @@ def run_batch(pipeline: Pipeline, items: Sequence[Input], out: Path, options: Op
     """
     table = out / table_name(options)
     columns = batch_columns(pipeline.bundle, options.task, identifiers=pipeline.decoders.identifiers)
-    do = partial(_screen if options.task == "screen" else _segment, pipeline, out, options)
     jobs = min(options.jobs or cpu_count(), len(items))
+    turns = threading.BoundedSemaphore(max(jobs, 1))
+    do = partial(_screen if options.task == "screen" else _segment, pipeline, out, options, turns)
+    threads = min(jobs + (jobs + 1) // 2, len(items))
     with ProgressLog(out, _settings(pipeline, options), resume=options.resume) as log:
         remove_partial_files(out)
         if not log.is_continued:
             remove(table)  # of a run whose results are about to be replaced
         try:
-            for outcome, file in parallel_map(partial(_recall_or_do, log, do), items, jobs=jobs):
+            for outcome, file in parallel_map(partial(_recall_or_do, log, do), items, jobs=threads):
                 if not outcome.is_recalled:
                     log.add(outcome.item, file, outcome.model_dump_json())
                 yield outcome
@@ -138,13 +144,14 @@ def _recall_or_do(log: ProgressLog, do: Callable[[Input], Outcome], item: Input)
     return do(item), file
 
 
-def _screen(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Outcome:
+def _screen(pipeline: Pipeline, out: Path, options: Options, turns: threading.BoundedSemaphore, item: Input) -> Outcome:
     folder = out / item.folder
     missing: tuple[Reason, ...] = ()
     try:
-        finding = pipeline.screen(
-            item.path, auto_correct=options.auto_correct, patient=item.patient, patient_from="csv"
-        )
+        with turns:
+            finding = pipeline.screen(
+                item.path, auto_correct=options.auto_correct, patient=item.patient, patient_from="csv"
+            )
         notes, missing = _write_objects(finding, item, folder, options)
         finding = finding.model_copy(update={"warnings": (*finding.warnings, *notes)})
         write_finding(finding, folder, options.save)
@@ -162,10 +169,13 @@ def _screen(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Out
     )
 
 
-def _segment(pipeline: Pipeline, out: Path, options: Options, item: Input) -> Outcome:
+def _segment(
+    pipeline: Pipeline, out: Path, options: Options, turns: threading.BoundedSemaphore, item: Input
+) -> Outcome:
     model = pipeline.bundle.identity
     try:
-        found = pipeline.segment(item.path)
+        with turns:
+            found = pipeline.segment(item.path)
         finding = Finding(
             input=path_text(item.path),
             status="scored",
