@@ -110,6 +110,7 @@ class Version:
 
     def __init__(self, tree: Path, bundle: str, image: Path, out: Path) -> None:
         self.environment = os.environ | {"PYTHONPATH": str(tree / "src")}
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # starts would compile every module again
         stages = ROOT / "src/cxrnet/bench/stages.py"
         command = [
             sys.executable,
