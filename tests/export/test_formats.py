@@ -37,6 +37,7 @@ def test_torchscript_says_what_the_network_says(bundle, tmp_path):
     torch.testing.assert_close(lungs[:, 0], expected.lung_probability, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_torchscript_of_more_classes_gives_each(organs_bundle, tmp_path):
     export_bundle(open_bundle(str(organs_bundle)), tmp_path / "ts", "torchscript")
     image = torch.from_numpy(film(4)[0])[None]
