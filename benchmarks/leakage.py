@@ -1,15 +1,15 @@
 """What folds that share patients, or hospitals, promise too much: the same small models under three kinds of folds.
 
-    python benchmarks/leakage.py --manifest films.csv [--where label4=normal,covid] [--folds 6 --seeds 5]
+    python benchmarks/leakage.py --manifest xrays.csv [--where label4=normal,covid] [--folds 6 --seeds 5]
 
-Each film is reduced to the means of its scattering coefficients: over the whole map (49 numbers), and over 5 x 5 parts
+Each image is reduced to the means of its scattering coefficients: over the whole map (49 numbers), and over 5 x 5 parts
 of it (1225 numbers). Five nearest neighbours and a logistic regression classify them out of fold, with
 
-    image    folds dealt film by film, as the published cross-validation of CXR-Net was
-    group    folds of `cxrnet data split`: films of a group or patient stay together
+    image    folds assigned image by image, as the published cross-validation of CXR-Net was
+    group    folds of `cxrnet data split`: radiographs of a group or patient stay together
     source   each source left out in turn
 
-and once more with classes that are dealt to the groups by lot: there is nothing to learn in these but who is who.
+and once more with classes that are assigned to the groups at random: there is nothing to learn in these but who is who.
 Printed are ROC AUCs (the first class by name is the positive one) with 95 % intervals from a bootstrap over groups.
 """
 
@@ -54,13 +54,13 @@ MODELS = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
-    """Films as numbers.
+    """Radiographs as numbers.
 
     Attributes:
-        features: Name -> float32 [film, number].
-        truth: bool [film], whether the film is of the first class.
-        groups: int64 [film], what stays together.
-        sources: Of each film.
+        features: Name -> float32 [radiograph, number].
+        truth: bool [radiograph], whether the radiograph is of the first class.
+        groups: int64 [radiograph], what stays together.
+        sources: Of each radiograph.
         samples: Rows of the manifest.
     """
 
@@ -72,7 +72,7 @@ class ImageSet:
 
 
 def read(manifest: Path, where: Sequence[str]) -> ImageSet:
-    """Return the films of a manifest; their scattering takes a minute a thousand on one core."""
+    """Return the radiographs of a manifest; their scattering takes a minute a thousand on one core."""
     samples = read_manifest(manifest, where=parse_where(list(where))).samples
     preparation = PreparationConfig()
     pack = build_pack(samples, preparation, with_masks=False)
@@ -99,20 +99,20 @@ def read(manifest: Path, where: Sequence[str]) -> ImageSet:
     )
 
 
-def folds_of(kind: str, films: ImageSet, *, folds: int, seed: int) -> Indices:
-    """Return the fold of each film, int64 [film]."""
+def folds_of(kind: str, xrays: ImageSet, *, folds: int, seed: int) -> Indices:
+    """Return the fold of each radiograph, int64 [radiograph]."""
     if kind == "source":
-        return np.unique(films.sources, return_inverse=True)[1].astype(np.int64)
+        return np.unique(xrays.sources, return_inverse=True)[1].astype(np.int64)
     if kind == "group":
-        return assign_folds(films.samples, folds=folds, seed=seed)
-    numbers = np.empty(len(films.truth), np.int64)
+        return assign_folds(xrays.samples, folds=folds, seed=seed)
+    numbers = np.empty(len(xrays.truth), np.int64)
     for fold, (_, held_out) in enumerate(KFold(folds, shuffle=True, random_state=seed).split(numbers)):
         numbers[held_out] = fold
     return numbers
 
 
 def out_of_fold(model: str, values: NDArray[np.float32], truth: NDArray[np.bool_], folds: Indices) -> Floats:
-    """Return the score of each film by a model that was fitted without its fold, float64 [film]."""
+    """Return the score of each radiograph by a model that was fitted without its fold, float64 [radiograph]."""
     scores = np.empty(len(truth))
     for fold in np.unique(folds):
         is_out = folds == fold
@@ -121,21 +121,21 @@ def out_of_fold(model: str, values: NDArray[np.float32], truth: NDArray[np.bool_
     return scores
 
 
-def by_lot(films: ImageSet, *, seed: int) -> NDArray[np.bool_]:
-    """Return classes dealt to whole groups, bool [film]; as many groups are of the first class as not."""
-    groups = int(films.groups.max()) + 1
-    return (np.random.default_rng(seed).permutation(groups) % 2 == 0)[films.groups]
+def by_lot(xrays: ImageSet, *, seed: int) -> NDArray[np.bool_]:
+    """Return classes assigned to whole groups, bool [radiograph]; as many groups are of the first class as not."""
+    groups = int(xrays.groups.max()) + 1
+    return (np.random.default_rng(seed).permutation(groups) % 2 == 0)[xrays.groups]
 
 
 def shared(groups: Indices, folds: Indices) -> float:
-    """Return the share of films with a film of their group in another fold: one that they are validated against."""
+    """Return the share of images with a image of their group in another fold: one that they are validated against."""
     homes = [set(folds[groups == group]) for group in range(int(groups.max()) + 1)]
     return float(np.mean([len(homes[group]) > 1 for group in groups]))
 
 
 def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Floats]]], chosen: NDArray[np.bool_], groups: Indices,
           *, resamples: int) -> dict[str, Estimate]:  # fmt: skip
-    """Return, on the chosen films, the AUC of each kind of folds, the mean of its repeats, and `image - group`."""
+    """Return, on the chosen images, the AUC of each kind of folds, the mean of its repeats, and `image - group`."""
     parts = {
         kind: [binary_statistic(truth[chosen], scores[chosen], scores[chosen] > 0.5) for truth, scores in repeats]
         for kind, repeats in runs.items()
@@ -148,28 +148,28 @@ def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Floats]]], chosen
     return estimate(statistic, [str(group) for group in groups[chosen]], resamples=resamples)
 
 
-def rows(films: ImageSet, *, folds: int, seeds: int, resamples: int) -> Iterator[tuple[str, ...]]:
+def rows(xrays: ImageSet, *, folds: int, seeds: int, resamples: int) -> Iterator[tuple[str, ...]]:
     """Yield the rows of the table."""
-    both = [source for source in np.unique(films.sources) if len(np.unique(films.truth[films.sources == source])) == 2]
-    several = np.bincount(films.groups)[films.groups] > 1
+    both = [source for source in np.unique(xrays.sources) if len(np.unique(xrays.truth[xrays.sources == source])) == 2]
+    several = np.bincount(xrays.groups)[xrays.groups] > 1
     for classes in CLASSES:
-        chosen = {"all": np.ones(len(several), bool), "of groups of several films": several}
+        chosen = {"all": np.ones(len(several), bool), "of groups of several xrays": several}
         if classes == "as they are":
-            chosen |= {f"of {source}": films.sources == source for source in both}
-        for feature, values in films.features.items():
+            chosen |= {f"of {source}": xrays.sources == source for source in both}
+        for feature, values in xrays.features.items():
             for model in MODELS:
                 runs: dict[str, list[tuple[NDArray[np.bool_], Floats]]] = {kind: [] for kind in KINDS}
                 for kind in KINDS:
                     for seed in range(seeds if kind != "source" or classes == "by lot" else 1):
-                        truth = films.truth if classes == "as they are" else by_lot(films, seed=seed)
-                        numbers = folds_of(kind, films, folds=folds, seed=seed)
+                        truth = xrays.truth if classes == "as they are" else by_lot(xrays, seed=seed)
+                        numbers = folds_of(kind, xrays, folds=folds, seed=seed)
                         runs[kind].append((truth, out_of_fold(model, values, truth, numbers)))
                 for which, inside in chosen.items():
-                    found = areas(runs, inside, films.groups, resamples=resamples)
-                    yield (classes, feature, model, f"{which} ({inside.sum()})", *map(told, found.values()))
+                    found = areas(runs, inside, xrays.groups, resamples=resamples)
+                    yield (classes, feature, model, f"{which} ({inside.sum()})", *map(formatted, found.values()))
 
 
-def told(found: Estimate) -> str:
+def formatted(found: Estimate) -> str:
     """Return a value with its interval."""
     if found.value is None:
         return "-"
@@ -186,17 +186,19 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     options = parser.parse_args()
     start = perf_counter()
-    films = read(options.manifest, options.where)
-    groups = len(np.unique(films.groups))
-    print(f"{len(films.truth)} films, {groups} groups, {len(np.unique(films.sources))} sources; ", end="")
-    print(f"{films.truth.sum()} of the first class; read in {perf_counter() - start:.0f} s, {os.cpu_count()} cores")
+    xrays = read(options.manifest, options.where)
+    groups = len(np.unique(xrays.groups))
+    print(f"{len(xrays.truth)} xrays, {groups} groups, {len(np.unique(xrays.sources))} sources; ", end="")
+    print(f"{xrays.truth.sum()} of the first class; read in {perf_counter() - start:.0f} s, {os.cpu_count()} cores")
     for kind in KINDS:
-        numbers = [folds_of(kind, films, folds=options.folds, seed=seed) for seed in range(options.seeds)]
-        shares = [shared(films.groups, each) for each in numbers]
-        print(f"{kind}: {min(shares):.1%} to {max(shares):.1%} of the films are in a group that several folds share")
-    header = ("classes", "means of", "model", "films", *KINDS, "image - group")
+        numbers = [folds_of(kind, xrays, folds=options.folds, seed=seed) for seed in range(options.seeds)]
+        shares = [shared(xrays.groups, each) for each in numbers]
+        print(
+            f"{kind}: {min(shares):.1%} to {max(shares):.1%} of the radiographs are in a group that several folds share"
+        )
+    header = ("classes", "means of", "model", "xrays", *KINDS, "image - group")
     print("", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", sep="\n")
-    for row in rows(films, folds=options.folds, seeds=options.seeds, resamples=options.resamples):
+    for row in rows(xrays, folds=options.folds, seeds=options.seeds, resamples=options.resamples):
         print(f"| {' | '.join(row)} |", flush=True)
     print(f"\n{perf_counter() - start:.0f} s")
 

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of the published weights, golden arrays and radiographs, beside the repository."""
+    """Folder of the published weights, golden arrays and radiographs, next to the repository."""
     if not SHARED.is_dir():
         pytest.skip(
             "needs ../shared (published weights, golden arrays, radiographs), which is not part of the repository"
@@ -63,7 +63,7 @@ def published(shared, two_threads):
 
 @pytest.fixture(scope="session")
 def small_network(two_threads):
-    """`tests.material.small_network()`: 64 x 72, two folds; its segmenter finds the lungs of `material.film`.
+    """`tests.material.small_network()`: 64 x 72, two folds; it finds the lungs of `material.draw_xray`.
 
     One network for the whole session: look, do not change; `copy.deepcopy` gives one of your own.
     """
@@ -76,9 +76,9 @@ def small_network(two_threads):
 def small_bundle(small_network, tmp_path_factory) -> Path:
     """Folder of the bundle `small 0.1`, built from `small_network`: `read_bundle(small_bundle)` opens it.
 
-    Prepared films are 64 x 72; classes `covid` and `non-covid`, two folds, 49 scattering channels of 16 x 18.
-    On `tests.material.film(seed)` it finds about a third of the picture, with a Dice of 0.9 against the lungs
-    drawn there. One folder for the whole session: copy it before changing it.
+    Prepared radiographs are 64 x 72; classes `covid` and `non-covid`, two folds, 49 scattering channels of 16 x 18.
+    On `tests.material.draw_xray(seed)` it finds about a third of the image, with a Dice of 0.9 against
+    the lungs drawn there. One folder for the whole session: copy it before changing it.
     """
     from cxrnet.export.bundle import build_bundle
     from tests.material import open_gate

@@ -1,4 +1,4 @@
-"""Made-up films and a small network that finds lungs on them, for the tests of several rooms."""
+"""Made-up radiographs and a small network that finds lungs on them, for the tests of several rooms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cxrnet.nn.network import Network
 SMALL = BundleConfig(
     name="small",
     version="0.1",
-    description="Two random folds behind a segmenter that knows made-up films; for tests",
+    description="Two random folds behind a segmenter that knows made-up xrays; for tests",
     lungs_include_heart=False,
     preparation=PreparationConfig(height=64, width=72),
     segmenter=SegmenterConfig(filters=4, blocks=2),
@@ -30,8 +30,8 @@ SMALL = BundleConfig(
 )
 
 
-def film(seed=0, *, height=64, width=72):
-    """Return a made-up film, uint8 [height, width], histogram-equalised, and its lungs, bool [height, width]."""
+def draw_xray(seed=0, *, height=64, width=72):
+    """Return a made-up radiograph, uint8 [height, width], histogram-equalised, and its lungs, bool [height, width]."""
     chance = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
     lungs = np.zeros((height, width), dtype=bool)
@@ -48,7 +48,7 @@ CLASSES = ("background", "right lung", "left lung", "heart")
 
 
 def label_map(lungs):
-    """Return the `CLASSES` of a made-up film, uint8 [height, width]: its two lungs, and a heart between them."""
+    """Return the `CLASSES` of a made-up radiograph, uint8 [height, width]: its two lungs, and a heart between them."""
     labels = np.where(np.arange(lungs.shape[1]) < lungs.shape[1] / 2, lungs * 1, lungs * 2).astype(np.uint8)
     rows, columns = np.mgrid[0 : 1 : 1j * lungs.shape[0], 0 : 1 : 1j * lungs.shape[1]]
     labels[~lungs & (rows > 0.4) & (rows < 0.8) & (abs(columns - 0.5) < 0.2)] = 3
@@ -73,11 +73,11 @@ def randomised(module, *, seed=0):
 
 
 def trained(segmenter, *, steps=30):
-    """Return `segmenter` after seconds of training on made-up films, its batch norm statistics left alone."""
-    films = [film(seed) for seed in range(4)]
-    images = torch.stack([torch.from_numpy(image) for image, _ in films]).unsqueeze(1) / 255
-    lungs = torch.stack([torch.from_numpy(mask) for _, mask in films]).float()
-    classes = torch.stack([torch.from_numpy(label_map(mask)) for _, mask in films]).long()
+    """Return `segmenter` after seconds of training on made-up radiographs, its batch norm statistics left alone."""
+    xrays = [draw_xray(seed) for seed in range(4)]
+    images = torch.stack([torch.from_numpy(image) for image, _ in xrays]).unsqueeze(1) / 255
+    lungs = torch.stack([torch.from_numpy(mask) for _, mask in xrays]).float()
+    classes = torch.stack([torch.from_numpy(label_map(mask)) for _, mask in xrays]).long()
     optimiser = torch.optim.Adam(segmenter.parameters(), lr=0.02)
     segmenter.eval()
     for _ in range(steps):
@@ -102,7 +102,7 @@ def small_network(config=SMALL):
 
 
 def open_gate() -> bytes:
-    """Return the graph of a gate's network that takes everything for a usual frontal film; made-up films are none."""
+    """Return the graph of a gate's network that takes everything for a usual frontal image; made-up images are none."""
     from onnx import TensorProto, checker, helper
 
     answers = {"contents": (1.0, 0.0, 0.0, 0.0), "turns": (1.0, 0.0, 0.0, 0.0), "inverted": (0.0,), "distance": (0.0,)}

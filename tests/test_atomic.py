@@ -112,7 +112,7 @@ def test_sweeping_where_nothing_is_does_nothing(tmp_path):
     remove_partial_files(tmp_path / "nix")
 
 
-def test_folder_in_the_way_is_told(tmp_path):
+def test_folder_in_the_way_is_reported(tmp_path):
     (tmp_path / "findings.csv").mkdir()
     with pytest.raises(OutputError, match=r"findings\.csv: cannot be replaced \(.*\); remove it or choose another"):
         remove(tmp_path / "findings.csv")

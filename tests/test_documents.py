@@ -20,7 +20,7 @@ from cxrnet.screening.gate import Code
 from cxrnet.screening.options import DEFAULT_BUNDLE
 from cxrnet.screening.saves import SAVES
 from tests.cli.conftest import cxrnet
-from tests.material import film
+from tests.material import draw_xray
 
 __all__ = ["cxrnet"]  # a fixture
 
@@ -36,7 +36,7 @@ def reader(tmp_path, monkeypatch, small_bundle):
     monkeypatch.setenv("CXRNET_HOME", str(tmp_path / "home"))
     chest = next(file for file in files("pydicom-data") if file.name == "RG1_UNCR.dcm").locate()
     shutil.copy(chest, tmp_path / "chest.dcm")
-    np.save(tmp_path / "film.npy", film(1, height=200, width=220)[0])
+    np.save(tmp_path / "xray.npy", draw_xray(1, height=200, width=220)[0])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

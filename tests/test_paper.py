@@ -48,8 +48,8 @@ def ensemble():
 
 
 @pytest.fixture(scope="module")
-def films():
-    """Scattering coefficients and pooled lung masks of two films of 24 x 32 pixels."""
+def xrays():
+    """Scattering coefficients and pooled lung masks of two radiographs of 24 x 32 pixels."""
     chance = torch.Generator().manual_seed(0)
     return Scattering()(torch.randn(2, 24, 32, generator=chance)), torch.rand(2, 6, 8, generator=chance)
 
@@ -71,7 +71,7 @@ def _in_blocks(fold, coefficients, mask):
 # 2.1.2.1: preparation
 
 
-def test_films_are_prepared_to_300_x_340():
+def test_xrays_are_prepared_to_300_x_340():
     assert (PreparationConfig().height, PreparationConfig().width) == (300, 340)
 
 
@@ -160,28 +160,28 @@ def test_ensemble_has_122802_parameters(ensemble):
     assert _parameters(ensemble) == (118_422, 122_802)
 
 
-def test_ensemble_averages_maps_not_scores(ensemble, films):
+def test_ensemble_averages_maps_not_scores(ensemble, xrays):
     with torch.inference_mode():
-        output = ensemble(*films)
+        output = ensemble(*xrays)
     torch.testing.assert_close(output.scores, output.maps.mean(dim=(2, 3)).softmax(dim=1))
     assert not torch.allclose(output.scores, output.fold_scores.mean(dim=1), atol=1e-3)
 
 
-def test_scores_of_the_two_classes_sum_to_one(ensemble, films):
-    torch.testing.assert_close(ensemble(*films).scores.sum(dim=1), torch.ones(2))
+def test_scores_of_the_two_classes_sum_to_one(ensemble, xrays):
+    torch.testing.assert_close(ensemble(*xrays).scores.sum(dim=1), torch.ones(2))
 
 
-def test_weights_of_the_folds_are_kept_side_by_side_not_averaged(ensemble, films):
+def test_weights_of_the_folds_are_kept_side_by_side_not_averaged(ensemble, xrays):
     with torch.inference_mode():
-        output = ensemble(*films)
+        output = ensemble(*xrays)
         for number, fold in enumerate(ensemble.folds):
-            torch.testing.assert_close(output.fold_maps[:, number], fold(*films).maps)
+            torch.testing.assert_close(output.fold_maps[:, number], fold(*xrays).maps)
 
 
-def test_lungs_are_positions_above_03_of_the_pooled_mask_where_the_paper_says_05(fold, films):
+def test_lungs_are_positions_above_03_of_the_pooled_mask_where_the_paper_says_05(fold, xrays):
     assert PoolingConfig().mask_threshold == 0.3
-    maps = fold(*films).maps
-    assert torch.equal(maps.abs().sum(dim=1) > 0, films[1] > 0.3)
+    maps = fold(*xrays).maps
+    assert torch.equal(maps.abs().sum(dim=1) > 0, xrays[1] > 0.3)
 
 
 def test_published_mask_has_255_steps_and_a_window_of_grey_values_that_the_paper_does_not_name():
@@ -191,19 +191,19 @@ def test_published_mask_has_255_steps_and_a_window_of_grey_values_that_the_paper
 # 3.2.2, Table 3: regions left out of the average
 
 
-def test_dark_regions_can_be_left_out_of_the_average(films):
+def test_dark_regions_can_be_left_out_of_the_average(xrays):
     pooling = PoolingConfig(regions="threshold", intensity_threshold=0.5)
     fold = randomised(Fold(ClassifierConfig(pooling=pooling)))
     image = torch.linspace(0, 1, 8).expand(2, 6, 8)
-    assert not fold(*films, image=image).maps[..., :4].any()
+    assert not fold(*xrays, image=image).maps[..., :4].any()
 
 
 # 4: outlook
 
 
-def test_a_third_class_takes_one_more_filter_in_the_last_block(films):
+def test_a_third_class_takes_one_more_filter_in_the_last_block(xrays):
     three = randomised(Fold(ClassifierConfig(classes=("covid", "other pneumonia", "clear"))))
-    assert three(*films).maps.shape[1] == 3
+    assert three(*xrays).maps.shape[1] == 3
 
 
 # both modules together

@@ -20,21 +20,21 @@ def test_parallel_map_keeps_the_order_of_its_items():
 
 
 def test_parallel_map_does_not_run_far_ahead():
-    begun = []
-    results = parallel_map(begun.append, range(50), jobs=2)
+    started = []
+    results = parallel_map(started.append, range(50), jobs=2)
     next(results)
-    assert len(begun) <= 5
+    assert len(started) <= 5
     results.close()
 
 
 def test_parallel_map_raises_what_a_task_raises_and_begins_no_more():
-    begun = []
+    started = []
 
     def task(index):
-        begun.append(index)
+        started.append(index)
         if index == 1:
             raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
         list(parallel_map(task, range(50), jobs=1))
-    assert len(begun) < 10
+    assert len(started) < 10

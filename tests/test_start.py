@@ -1,4 +1,4 @@
-"""What a start may import: nothing that it does not need, so that one film is screened at once."""
+"""What a start may import: nothing that it does not need, so that one radiograph is screened at once."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import cv2
 import pytest
 
-from tests.material import film
+from tests.material import draw_xray
 
 NEVER = {
     "gdcm", "h5py", "highdicom", "jinja2", "kymatio", "lightning", "matplotlib", "onnx", "onnxscript", "openjpeg",
@@ -50,10 +50,10 @@ def test_command_line_imports_no_array_library_before_a_verb_is_run():
 
 
 def test_screening_imports_no_codec_and_no_plotting_library(small_bundle, tmp_path):
-    cv2.imwrite(str(tmp_path / "film.png"), film(50)[0])
+    cv2.imwrite(str(tmp_path / "xray.png"), draw_xray(50)[0])
     program = "import sys; sys.argv[0] = 'cxrnet'\nfrom cxrnet.cli import main\ntry: main()\nexcept SystemExit: pass"
-    arguments = ["screen", str(tmp_path / "film.png"), "--out", str(tmp_path / "out"), "--bundle", str(small_bundle)]
+    arguments = ["screen", str(tmp_path / "xray.png"), "--out", str(tmp_path / "out"), "--bundle", str(small_bundle)]
     found = _imported(program, *arguments)
-    assert (tmp_path / "out" / "film" / "panel.png").is_file()
+    assert (tmp_path / "out" / "xray" / "panel.png").is_file()
     assert "onnxruntime" in found
     assert not found & NEVER

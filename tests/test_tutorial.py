@@ -15,7 +15,7 @@ import torch
 
 from tests.cli.conftest import cxrnet
 from tests.data.conftest import write_mask, write_rows
-from tests.material import film, open_gate
+from tests.material import draw_xray, open_gate
 
 __all__ = ["cxrnet"]  # a fixture
 
@@ -28,7 +28,7 @@ IMAGES, SIZE = 32, (96, 112)
 
 def draw(number):
     """Return an image with the texture of its patient, dense low in the lungs if it is covid, and its lung mask."""
-    image, lungs = film(number, height=SIZE[0], width=SIZE[1])
+    image, lungs = draw_xray(number, height=SIZE[0], width=SIZE[1])
     rng = np.random.default_rng(1000 + number)
     texture = cv2.GaussianBlur(rng.normal(0, 1, SIZE), (0, 0), 3)
     pixels = image + 25 * texture / texture.std()

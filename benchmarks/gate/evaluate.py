@@ -1,9 +1,9 @@
-"""What the gate refuses: frontal films, which it should not, and everything else, which it should.
+"""What the gate refuses: frontal radiographs, which it should not, and everything else, which it should.
 
     python -m benchmarks.gate.pictures --out pictures
-    python -m benchmarks.gate.evaluate --manifest films.csv --where split=val --pictures pictures/test [--laterals DIR]
+    python -m benchmarks.gate.evaluate --manifest xrays.csv --where split=val --pictures pictures/test [--laterals DIR]
 
-The other images are made from the films (inverted, turned, parts) and from pictures, pages, noise and slices. None of
+The other images are made from the images (inverted, turned, parts) and from pictures, pages, noise and slices. None of
 them has been trained on where the pictures are those that `pictures.py` keeps for the proof.
 """
 
@@ -38,7 +38,7 @@ RIGHT = {
 
 ELSE = {"NOT_CHEST", "UNLIKE_TRAINING"}
 SPOILT = 90
-"""About so many films are made wrong."""
+"""About so many radiographs are made wrong."""
 
 SIDE = 64
 """Smaller pictures are not screened at all."""
@@ -47,18 +47,18 @@ Grey = NDArray[np.uint8]
 WORDS = ("lungs", "are", "clear", "heart", "size", "normal", "without", "effusion", "or", "pneumothorax", "examination")
 
 
-def spoilt(films: list[Grey]) -> Iterator[tuple[str, Grey]]:
-    """Yield films made wrong, as (kind, image)."""
-    for index, film in enumerate(films):
-        height, width = film.shape
+def spoilt(xrays: list[Grey]) -> Iterator[tuple[str, Grey]]:
+    """Yield radiographs made wrong, as (kind, image)."""
+    for index, xray in enumerate(xrays):
+        height, width = xray.shape
         turn = 1 + index % 3
-        yield "inverted", 255 - film
-        yield "turned", np.ascontiguousarray(np.rot90(film, turn))
+        yield "inverted", 255 - xray
+        yield "turned", np.ascontiguousarray(np.rot90(xray, turn))
         if index % 3 == 0:
-            yield "inverted and turned", np.ascontiguousarray(np.rot90(255 - film, turn))
+            yield "inverted and turned", np.ascontiguousarray(np.rot90(255 - xray, turn))
             top, left = (height // 2, 0) if index % 2 else (0, int(width * 0.55))
-            yield "part of a chest", film[top:, :] if index % 2 else film[: int(height * 0.8), left:]
-            yield "low contrast", (118 + film // 20).astype(np.uint8)
+            yield "part of a chest", xray[top:, :] if index % 2 else xray[: int(height * 0.8), left:]
+            yield "low contrast", (118 + xray // 20).astype(np.uint8)
 
 
 def pages(rng: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
@@ -135,7 +135,7 @@ def images(pipeline: Pipeline, options: argparse.Namespace) -> Iterator[tuple[st
     rng = np.random.default_rng(0)
     manifest = read_manifest(options.manifest, columns=Columns(), where=parse_where(options.where))
     read = [pipeline.read(path) for path in dict.fromkeys(sample.image for sample in manifest.samples)]
-    yield from (("frontal film", radiograph) for radiograph in read)
+    yield from (("frontal radiograph", radiograph) for radiograph in read)
     few = [np.asarray(radiograph.pixels, np.uint8) for radiograph in read[:: max(1, len(read) // SPOILT)]]
     made = chain(spoilt(few), pages(rng, 40), noises(rng, 40), pieces(options.pictures, rng, 4))
     yield from ((kind, Radiograph.from_array(image)) for kind, image in made)
@@ -156,7 +156,7 @@ def tell(counts: dict[str, Counter[str]]) -> None:
         )
     others = Counter[str]()
     for kind, counted in counts.items():
-        others.update(counted if kind != "frontal film" else {})
+        others.update(counted if kind != "frontal radiograph" else {})
     refused, warned, right = (others[name] / others["n"] for name in ("refused", "warned", "right"))
     print(f"{others['n']} others: {refused:.1%} refused, {warned:.1%} warned, {right:.1%} with the right reason")
 

@@ -25,8 +25,8 @@ class GateOutput(NamedTuple):
     """What the network says of a batch, float32.
 
     `contents` [batch, content] and `turns` [batch, turn]: probabilities; `inverted` [batch]: probability that bone is
-    dark; `distance` [batch]: Mahalanobis distance to the features of the films that it was trained on, upright and with
-    bright bones. Turn and polarity mean something for frontal chests only.
+    dark; `distance` [batch]: Mahalanobis distance to the features of the images that it was trained on, upright
+    and with bright bones. Turn and polarity mean something for frontal chests only.
     """
 
     contents: Tensor
@@ -38,7 +38,7 @@ class GateOutput(NamedTuple):
 class GateNetwork(nn.Module):
     """A small convolutional network with three answers, and the distance to what it has seen.
 
-    `mean` float32 [feature] and `whitening` float32 [feature, feature] describe the features of the films that it was
+    `mean` float32 [feature] and `whitening` float32 [feature, feature] describe the features of the images that it was
     trained on; they are measured after the training.
     """
 
@@ -85,7 +85,7 @@ class GateNetwork(nn.Module):
         return GateOutput(contents.softmax(dim=1), turns.softmax(dim=1), inverted.sigmoid(), distance)
 
     def measure(self, features: Tensor, *, ridge: float = 1e-3) -> None:
-        """Set what `distance` is measured from: `features` float32 [film, feature] of usual films."""
+        """Set what `distance` is measured from: `features` float32 [radiograph, feature] of usual radiographs."""
         self.mean.copy_(features.mean(dim=0))
         covariance = torch.cov(features.T.double()) + ridge * torch.eye(features.shape[1], dtype=torch.float64)
         values, vectors = torch.linalg.eigh(covariance)

@@ -127,7 +127,7 @@ def slices(volume: NDArray[np.float64]) -> Iterator[Grey]:
 
 
 def radiology() -> Iterator[tuple[str, Grey]]:
-    """Yield films and slices of other body parts, as (name, picture)."""
+    """Yield radiographs and slices of other body parts, as (name, picture)."""
     for package, inside in (("pydicom", "data/test_files"), ("data_store", "data"), ("nibabel", "nicom/tests/data")):
         folder = folder_of(package)
         for path in sorted((folder / inside).rglob("*.dcm")) if folder else ():

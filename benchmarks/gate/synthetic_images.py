@@ -1,8 +1,8 @@
-"""Pictures that teach the gate: films turned, inverted, cut, made to look lateral, and pictures of other things.
+"""Pictures that teach the gate: radiographs turned, inverted, cut, made to look lateral, and pictures of other things.
 
-Real lateral films are rare in open collections, so that lateral views are imitated: the two lungs laid over each other
-with the mediastinum at one side, drawn out to the width of the film. That is a likeness and no more; how far it carries
-to real lateral films has to be measured on some.
+Real lateral radiographs are rare in open collections, so lateral views are imitated: the two lungs laid over each other
+with the mediastinum at one side, drawn out to the width of the image. That is a likeness and no more; how far
+it carries to real lateral radiographs has to be measured on some.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Drawn(NamedTuple):
     inverted: int
 
 
-def draw_image(films: UInt8, others: list[UInt8], *, seed: int, epoch: int, index: int) -> Drawn:
+def draw_image(xrays: UInt8, others: list[UInt8], *, seed: int, epoch: int, index: int) -> Drawn:
     """Return a picture to learn from; the same for the same numbers.
 
     Args:
-        films: Frontal chests, upright with bright bones, uint8 [film, height, width] of the size `HALF`.
+        xrays: Frontal chests, upright with bright bones, uint8 [radiograph, height, width] of the size `HALF`.
         others: Pictures of other things, uint8 [any height, any width].
         seed: Of the training.
         epoch: Number of the epoch.
@@ -53,8 +53,8 @@ def draw_image(films: UInt8, others: list[UInt8], *, seed: int, epoch: int, inde
     """
     rng = np.random.default_rng((seed, epoch, index))
     content = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-    film = films[rng.integers(len(films))]
-    moved = warp(film, draw(MOVED, height=HALF[0], width=HALF[1], seed=seed, epoch=epoch, index=index))
+    xray = xrays[rng.integers(len(xrays))]
+    moved = warp(xray, draw(MOVED, height=HALF[0], width=HALF[1], seed=seed, epoch=epoch, index=index))
     turn = inverted = NOT_ASKED
     match content:
         case "frontal":
@@ -83,12 +83,12 @@ def means_of(picture: UInt8) -> Float32:
 
 
 def fitted(picture: UInt8) -> UInt8:
-    """Return a picture at the size `HALF`, whatever its aspect ratio was: as films are prepared."""
+    """Return a picture at the size `HALF`, whatever its aspect ratio was: as radiographs are prepared."""
     return np.asarray(cv2.resize(np.ascontiguousarray(picture), HALF[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def blemished(picture: UInt8, rng: np.random.Generator) -> UInt8:
-    """Return a film with some of what real ones have: noise, blur, another tone, letters."""
+    """Return a radiograph with some of what real ones have: noise, blur, another tone, letters."""
     grey = picture.astype(np.float32) / 255
     grey = grey ** rng.uniform(0.6, 1.6)
     if rng.random() < 0.3:
@@ -102,7 +102,7 @@ def blemished(picture: UInt8, rng: np.random.Generator) -> UInt8:
 
 
 def framed(picture: UInt8, rng: np.random.Generator) -> UInt8:
-    """Return a film with borders of one grey, as collimators and screenshots leave them, in a third of the draws."""
+    """Return a image with borders of one grey, as collimators and screenshots leave them, in a third of the draws."""
     if rng.random() > 0.35:
         return picture
     height, width = picture.shape
@@ -114,11 +114,11 @@ def framed(picture: UInt8, rng: np.random.Generator) -> UInt8:
     return result
 
 
-def lateral(film: UInt8, rng: np.random.Generator) -> UInt8:
+def lateral(xray: UInt8, rng: np.random.Generator) -> UInt8:
     """Return the likeness of a lateral view: both lungs over each other, spine at one side, a heart before it."""
-    height, width = film.shape
+    height, width = xray.shape
     middle = int(width * rng.uniform(0.47, 0.53))
-    left, right = film[:, :middle], film[:, middle:][:, ::-1]
+    left, right = xray[:, :middle], xray[:, middle:][:, ::-1]
     share = rng.uniform(0.3, 0.7)
     lung = share * fitted(left).astype(np.float32) + (1 - share) * fitted(right).astype(np.float32)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -136,9 +136,9 @@ def lateral(film: UInt8, rng: np.random.Generator) -> UInt8:
     return picture[:, ::-1].copy() if rng.random() < 0.5 else picture
 
 
-def lateral_in_air(film: UInt8, rng: np.random.Generator) -> UInt8:
+def lateral_in_air(xray: UInt8, rng: np.random.Generator) -> UInt8:
     """Return the likeness of a whole lateral view: a body in air, with one lung between spine, breastbone and belly."""
-    height, width = film.shape
+    height, width = xray.shape
     down, across = (np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]).astype(np.float32)
     across = across + rng.uniform(-0.25, 0.25) * (down - 0.5)  # it leans
     back, front = rng.uniform(0.05, 0.30), rng.uniform(0.75, 0.97)
@@ -160,20 +160,20 @@ def lateral_in_air(film: UInt8, rng: np.random.Generator) -> UInt8:
     shoulder = np.clip(rng.uniform(0.1, 0.35) - down, 0, 1) * 3
     soft = rng.uniform(20, 90) / (1 + heart**3) + rng.uniform(10, 70) / (1 + hilum**2) + 80 * shoulder
     spine = np.exp(-(((across - back - 0.10) / 0.05) ** 2)) * (1 + 0.5 * np.sin(down * 2 * np.pi * rng.uniform(8, 13)))
-    grain = film.astype(np.float32) - cv2.GaussianBlur(film, (0, 0), 6)
+    grain = xray.astype(np.float32) - cv2.GaussianBlur(xray, (0, 0), 6)
     picture += (soft + rng.uniform(10, 60) * spine + rng.uniform(0.4, 1.2) * grain) * (body > 40)
     grey: UInt8 = np.clip(picture, 0, 255).astype(np.uint8)
     return grey[:, ::-1].copy() if rng.random() < 0.5 else grey
 
 
-def part(film: UInt8, rng: np.random.Generator) -> UInt8:
-    """Return a part of a film, a tenth to two fifths of it, drawn out to the whole size."""
-    height, width = film.shape
+def part(xray: UInt8, rng: np.random.Generator) -> UInt8:
+    """Return a part of a radiograph, a tenth to two fifths of it, drawn out to the whole size."""
+    height, width = xray.shape
     share, stretch = rng.uniform(0.10, 0.40), np.exp(rng.uniform(-0.5, 0.5))
     rows = int(np.clip(height * np.sqrt(share) * stretch, 16, height))
     columns = int(np.clip(width * np.sqrt(share) / stretch, 16, width))
     top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
-    return fitted(film[top : top + rows, left : left + columns])
+    return fitted(xray[top : top + rows, left : left + columns])
 
 
 def other(others: list[UInt8], rng: np.random.Generator) -> UInt8:
@@ -249,7 +249,7 @@ def shapes(blank: UInt8, rng: np.random.Generator) -> UInt8:
 
 
 def limb(rng: np.random.Generator) -> UInt8:
-    """Return the likeness of a film of a limb or a hand: bright shafts in a softer shape, on dark or on bright."""
+    """Return the likeness of a image of a limb or a hand: bright shafts in a softer shape, on dark or on bright."""
     height, width = HALF
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     field = np.zeros(HALF, np.float32)

@@ -39,7 +39,7 @@ from cxrnet.model.record import Frozen, Positive
 from cxrnet.training.dataset import ImageSet, digest
 
 HELD_OUT = 8
-"""One in so many groups of films is held out: from them the limits are taken."""
+"""One in so many groups of radiographs is held out: from them the limits are taken."""
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
@@ -52,7 +52,7 @@ class GateTraining(Frozen):
         draws: Pictures drawn in a pass.
         batch: Pictures in a step.
         learning_rate: Highest rate of the one cycle.
-        refused: Part of the held-out films that the limits may refuse.
+        refused: Part of the held-out radiographs that the limits may refuse.
         warned: Part of them that gets a warning, or is refused.
         seed: Of everything random.
     """
@@ -69,8 +69,8 @@ class GateTraining(Frozen):
 class GateImages(Dataset[tuple[Tensor, int, int, int]]):
     """The pictures of one epoch."""
 
-    def __init__(self, films: UInt8, others: list[UInt8], *, count: int, seed: int, epoch: int) -> None:
-        self.films, self.others = films, others
+    def __init__(self, xrays: UInt8, others: list[UInt8], *, count: int, seed: int, epoch: int) -> None:
+        self.xrays, self.others = xrays, others
         self.count, self.seed, self.epoch = count, seed, epoch
 
     def __len__(self) -> int:
@@ -79,38 +79,38 @@ class GateImages(Dataset[tuple[Tensor, int, int, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, int, int]:
         """Return what the network sees, float32 [1, rows, columns], and the answers."""
-        drawn: Drawn = draw_image(self.films, self.others, seed=self.seed, epoch=self.epoch, index=index)
+        drawn: Drawn = draw_image(self.xrays, self.others, seed=self.seed, epoch=self.epoch, index=index)
         return torch.from_numpy(drawn.means)[None], drawn.content, drawn.turn, drawn.inverted
 
 
 def train_gate(
     manifest: Manifest, others: Path, out: Path, config: GateTraining, *, report: Callable[[str], None]
 ) -> GateFacts:
-    """Train on the frontal films of a manifest and the pictures in a folder, and write the graph to `out`.
+    """Train on the frontal radiographs of a manifest and the pictures in a folder, and write the graph to `out`.
 
     Rows whose split is `val` are not looked at. An eighth of the groups is held out; from it come the limits.
 
     Args:
-        manifest: Frontal films, upright, with bright bones.
+        manifest: Frontal radiographs, upright, with bright bones.
         others: Folder with pictures of other things: PNG, JPEG, TIFF or BMP.
         out: The ONNX file; its metadata holds what is returned.
         config: The training.
         report: Takes a line of progress.
 
     Raises:
-        RadiographError: A film cannot be read.
-        UsageError: There are no films or no pictures.
+        RadiographError: A radiograph cannot be read.
+        UsageError: There are no radiographs or no pictures.
     """
     unique = {sample.image: sample for sample in manifest.samples if sample.split != "val"}
     samples = list(unique.values())
     pack = build_pack(samples, NEW_PREPARATION, with_masks=False)
     require_sound(pack.problems, allow_leaks=False)
     whole = ImageSet.of(pack, NEW_PREPARATION).prepared
-    films = np.stack([cv2.resize(film, HALF[::-1], interpolation=cv2.INTER_AREA) for film in whole])
+    xrays = np.stack([cv2.resize(xray, HALF[::-1], interpolation=cv2.INTER_AREA) for xray in whole])
     is_held_out = assign_folds(samples, folds=HELD_OUT, seed=config.seed) == 0
-    network = _fit(films[~is_held_out], read_pictures(others), config, report)
+    network = _fit(xrays[~is_held_out], read_pictures(others), config, report)
     with torch.inference_mode():
-        network.measure(_features(network, films[~is_held_out]))
+        network.measure(_features(network, xrays[~is_held_out]))
         usual = network(torch.from_numpy(whole[is_held_out]))
     facts = GateFacts(
         limits=limits_of(usual.contents.numpy()[:, CONTENTS.index("frontal")], usual.distance.numpy(), config),
@@ -136,11 +136,11 @@ def export_gate(network: GateNetwork, metadata: Mapping[str, str]) -> bytes:
 
 
 def limits_of(frontal: Float32, distance: Float32, config: GateTraining) -> dict[str, float]:
-    """Return the limits that refuse and warn of the parts of held-out films that the settings name.
+    """Return the limits that refuse and warn of the parts of held-out radiographs that the settings name.
 
     Args:
-        frontal: Probability that a film is a frontal chest, float32 [film].
-        distance: Of each film, float32 [film].
+        frontal: Probability that a radiograph is a frontal chest, float32 [radiograph].
+        distance: Of each radiograph, float32 [radiograph].
         config: The training.
     """
     return {
@@ -165,7 +165,7 @@ def read_pictures(folder: Path) -> list[UInt8]:
     return pictures
 
 
-def _fit(films: UInt8, others: list[UInt8], config: GateTraining, report: Callable[[str], None]) -> GateNetwork:
+def _fit(xrays: UInt8, others: list[UInt8], config: GateTraining, report: Callable[[str], None]) -> GateNetwork:
     torch.manual_seed(config.seed)
     network = GateNetwork()
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.02)
@@ -174,7 +174,7 @@ def _fit(films: UInt8, others: list[UInt8], config: GateTraining, report: Callab
     for epoch in range(config.epochs):
         network.train()
         total, right, seen = 0.0, 0, 0
-        images = GateImages(films, others, count=config.draws, seed=config.seed, epoch=epoch)
+        images = GateImages(xrays, others, count=config.draws, seed=config.seed, epoch=epoch)
         for means, content, turn, inverted in DataLoader(images, batch_size=config.batch):
             contents, turns, polarity = network.logits(network.features_of_means(means))
             loss = _loss(contents, turns, polarity, content, turn, inverted)
@@ -197,8 +197,8 @@ def _loss(contents: Tensor, turns: Tensor, polarity: Tensor, content: Tensor, tu
     return loss
 
 
-def _features(network: GateNetwork, films: UInt8) -> Tensor:
-    means = torch.from_numpy(np.stack([means_of(film) for film in films]))[:, None]
+def _features(network: GateNetwork, xrays: UInt8) -> Tensor:
+    means = torch.from_numpy(np.stack([means_of(xray) for xray in xrays]))[:, None]
     return torch.cat([network.features_of_means(part) for part in torch.split(means, 256)])
 
 

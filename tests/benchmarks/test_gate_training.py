@@ -10,29 +10,29 @@ from cxrnet.data.manifest import read_manifest
 from cxrnet.errors import UsageError
 from cxrnet.imaging.preprocess import equalise
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS, GateRuntime
-from tests.data.conftest import write_film, write_rows
-from tests.material import film
+from tests.data.conftest import write_rows, write_xray
+from tests.material import draw_xray
 
 
 @pytest.fixture(scope="module")
-def films():
-    return np.stack([film(seed, height=HALF[0], width=HALF[1])[0] for seed in range(4)])
+def xrays():
+    return np.stack([draw_xray(seed, height=HALF[0], width=HALF[1])[0] for seed in range(4)])
 
 
-def draw(films, number=60, **key):
+def draw(xrays, number=60, **key):
     others = [np.tile(np.arange(200, dtype=np.uint8), (120, 1))]
-    return [draw_image(films, others, **({"seed": 0, "epoch": 0} | key), index=index) for index in range(number)]
+    return [draw_image(xrays, others, **({"seed": 0, "epoch": 0} | key), index=index) for index in range(number)]
 
 
-def test_same_numbers_draw_the_same_picture(films):
-    for one, other in zip(draw(films), draw(films), strict=True):
+def test_same_numbers_draw_the_same_picture(xrays):
+    for one, other in zip(draw(xrays), draw(xrays), strict=True):
         np.testing.assert_array_equal(one.means, other.means)
         assert one[1:] == other[1:]
-    assert any(not np.array_equal(a.means, b.means) for a, b in zip(draw(films), draw(films, epoch=1), strict=True))
+    assert any(not np.array_equal(a.means, b.means) for a, b in zip(draw(xrays), draw(xrays, epoch=1), strict=True))
 
 
-def test_every_answer_is_drawn_and_only_frontal_films_are_asked_for_turn_and_polarity(films):
-    drawn = draw(films, 200)
+def test_every_answer_is_drawn_and_only_frontal_xrays_are_asked_for_turn_and_polarity(xrays):
+    drawn = draw(xrays, 200)
     assert {one.content for one in drawn} == set(range(len(CONTENTS)))
     frontal = [one for one in drawn if CONTENTS[one.content] == "frontal"]
     assert {one.turn for one in frontal} == set(range(len(TURNS)))
@@ -51,12 +51,12 @@ def test_limits_refuse_and_warn_of_the_parts_that_are_named():
 
 
 @pytest.mark.slow
-def test_gate_is_trained_from_films_and_a_folder(tmp_path):
+def test_gate_is_trained_from_xrays_and_a_folder(tmp_path):
     rows = []
     for seed in range(24):
-        write_film(tmp_path / f"{seed}.png", seed)
+        write_xray(tmp_path / f"{seed}.png", seed)
         rows.append({"image": f"{seed}.png", "group_id": f"g{seed}", "split": "train" if seed else "val"})
-    write_rows(tmp_path / "films.csv", rows)
+    write_rows(tmp_path / "xrays.csv", rows)
     (tmp_path / "others").mkdir()
     for number in range(3):
         stripes = np.uint8(np.indices((90, 120))[number % 2] % (number + 2) * 80)
@@ -64,10 +64,10 @@ def test_gate_is_trained_from_films_and_a_folder(tmp_path):
     lines = []
     config = GateTraining(epochs=3, draws=256, batch=32)
     out = tmp_path / "view.onnx"
-    facts = train_gate(read_manifest(tmp_path / "films.csv"), tmp_path / "others", out, config, report=lines.append)
+    facts = train_gate(read_manifest(tmp_path / "xrays.csv"), tmp_path / "others", out, config, report=lines.append)
     assert facts.images == 23
     assert len(lines) == 3
-    seen = GateRuntime(out).predict(equalise(film(99, height=GATE_SIZE[0], width=GATE_SIZE[1])[0]))
+    seen = GateRuntime(out).predict(equalise(draw_xray(99, height=GATE_SIZE[0], width=GATE_SIZE[1])[0]))
     assert seen.limits == facts.limits
     stripes = np.uint8(np.indices(GATE_SIZE)[1] % 40 * 6)
     assert GateRuntime(out).predict(stripes).contents["frontal"] < seen.contents["frontal"]

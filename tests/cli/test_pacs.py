@@ -21,14 +21,14 @@ def web(monkeypatch):
 @pytest.fixture
 def study(web, sent):
     """The only instance of the study 1.2.840.1 on the server."""
-    film = sent(SOPInstanceUID="1.2.840.3")
-    film.preamble = b"MZ" + bytes(126)
+    xray = sent(SOPInstanceUID="1.2.840.3")
+    xray.preamble = b"MZ" + bytes(126)
     web.say("GET", "/studies", [uid("0020000D", "1.2.840.1")])
     web.say("GET", "/studies/1.2.840.1/series", [uid("0020000E", "1.2.840.2")])
     web.say("GET", "/studies/1.2.840.1/series/1.2.840.2/instances", [uid("00080018", "1.2.840.3")])
-    body, kind = multipart(content_of(film))
+    body, kind = multipart(content_of(xray))
     web.say("GET", "/studies/1.2.840.1/series/1.2.840.2/instances/1.2.840.3", body, kind=kind)
-    return film
+    return xray
 
 
 def test_pull_writes_files_whose_names_hold_no_uid(cxrnet, web, study, tmp_path):
@@ -86,11 +86,11 @@ def test_pull_exits_2_for_wrong_usage(cxrnet, web, tmp_path, words, line):
 
 
 def test_push_stores_files_and_folders(cxrnet, web, sent, tmp_path):
-    (tmp_path / "films").mkdir()
+    (tmp_path / "xrays").mkdir()
     for name in ("a.dcm", "b.dcm"):
-        sent(SOPInstanceUID="1.2.3").save_as(tmp_path / "films" / name, enforce_file_format=True)
+        sent(SOPInstanceUID="1.2.3").save_as(tmp_path / "xrays" / name, enforce_file_format=True)
     web.say("POST", "/studies", stored("1.2.3"))
-    said = cxrnet("pacs", "push", tmp_path / "films", tmp_path / "films" / "a.dcm", "--url", web.url)
+    said = cxrnet("pacs", "push", tmp_path / "xrays", tmp_path / "xrays" / "a.dcm", "--url", web.url)
     assert (said.code, said.err) == (0, "")
     assert said.out == f"3 files: 3 stored, 0 failed; {web.url}\n"
 

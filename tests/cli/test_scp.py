@@ -82,7 +82,7 @@ def as_before():
         vars(logging.getLogger(name)).update(state)
 
 
-def test_a_thread_that_ends_by_a_fault_is_told_without_its_text(as_before, capsys):
+def test_a_thread_that_ends_by_a_fault_is_reported_without_its_text(as_before, capsys):
     configure_logging()
 
     def fail():
@@ -91,9 +91,9 @@ def test_a_thread_that_ends_by_a_fault_is_told_without_its_text(as_before, capsy
     thread = threading.Thread(target=fail, name="test")
     thread.start()
     thread.join()
-    told = capsys.readouterr().err
-    assert "test ended (ValueError at test_scp.py" in told
-    assert "Doe" not in told
+    reported = capsys.readouterr().err
+    assert "test ended (ValueError at test_scp.py" in reported
+    assert "Doe" not in reported
 
 
 def test_libraries_say_nothing_for_themselves(as_before, capsys):
@@ -106,13 +106,13 @@ def test_libraries_say_nothing_for_themselves(as_before, capsys):
 @pytest.mark.slow
 def test_a_node_of_its_own_says_where_it_listens_and_names_nobody(scp, sent, small_bundle):
     broken = sent(Rows=9999, PatientName="CANARY^A", PatientID="CANARY2", StudyInstanceUID="1.2.840.7777")
-    film = sent(PatientName="CANARY^A", PatientID="CANARY2", AccessionNumber="CANARY3", StudyInstanceUID="1.2.840.7777")
+    xray = sent(PatientName="CANARY^A", PatientID="CANARY2", AccessionNumber="CANARY3", StudyInstanceUID="1.2.840.7777")
     with scp("--bundle", small_bundle, "--save", "sr") as node:
-        assert send(node, film, broken) == [0, 0]
+        assert send(node, xray, broken) == [0, 0]
         node.wait_for("screened")
         node.wait_for("failed")
-    told = node.log.read_text()
-    assert "job 1 screened" in told
-    assert "job 2 failed: UNREADABLE" in told
-    for secret in ("CANARY", "1.2.840.7777", film.SOPInstanceUID):
-        assert secret not in told
+    reported = node.log.read_text()
+    assert "job 1 screened" in reported
+    assert "job 2 failed: UNREADABLE" in reported
+    for secret in ("CANARY", "1.2.840.7777", xray.SOPInstanceUID):
+        assert secret not in reported

@@ -25,7 +25,7 @@ def test_screen_does_the_rest_when_one_fails(cxrnet, small_bundle, chest, tmp_pa
     assert "1 failed, 1 scored" in said.out
 
 
-def test_screen_exits_0_when_a_film_is_refused(cxrnet, small_bundle, dicom, tmp_path):
+def test_screen_exits_0_when_a_xray_is_refused(cxrnet, small_bundle, dicom, tmp_path):
     said = cxrnet("screen", dicom(BodyPartExamined="FOOT"), "-o", tmp_path / "out", "-b", small_bundle)
     assert said.code == 0
     assert "refused" in said.out
@@ -109,10 +109,10 @@ def test_screen_never_imports_pytorch(small_bundle, chest, tmp_path):
 
 @pytest.mark.parametrize("found", [False, True])
 def test_process_ends_in_order_while_its_graph_is_still_being_opened(tmp_path, found):
-    (tmp_path / "film.png").write_bytes(b"no film" if found else b"")
-    film = tmp_path / ("film.png" if found else "missing.png")
+    (tmp_path / "xray.png").write_bytes(b"no xray" if found else b"")
+    xray = tmp_path / ("xray.png" if found else "missing.png")
     program = "import sys; sys.argv[0] = 'cxrnet'\nfrom cxrnet.cli import main\nmain()"
-    words = ["screen", str(film), "--out", str(tmp_path / "out")]
+    words = ["screen", str(xray), "--out", str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.splitlines()) <= 1
@@ -121,12 +121,12 @@ def test_process_ends_in_order_while_its_graph_is_still_being_opened(tmp_path, f
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_leaves_complete_files_only(small_bundle, chest, tmp_path):
-    films = tmp_path / "films"
-    films.mkdir()
+    xrays = tmp_path / "xrays"
+    xrays.mkdir()
     for index in range(300):
-        (films / f"{index:03}.png").write_bytes(chest.read_bytes())
+        (xrays / f"{index:03}.png").write_bytes(chest.read_bytes())
     out = tmp_path / "out"
-    words = [sys.executable, "-m", "cxrnet", "screen", str(films), "--out", str(out), "--bundle", str(small_bundle)]
+    words = [sys.executable, "-m", "cxrnet", "screen", str(xrays), "--out", str(out), "--bundle", str(small_bundle)]
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # a shell's background job would pass on that it is ignored
@@ -135,9 +135,9 @@ def test_ctrl_c_leaves_complete_files_only(small_bundle, chest, tmp_path):
         assert running.poll() is None
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    told, _ = running.communicate(timeout=60)
+    reported, _ = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert "stopped after" in told
+    assert "stopped after" in reported
     assert not list(out.rglob("*.part"))
     for record in out.glob("*/finding.json"):
         assert json.loads(record.read_text())["status"] == "scored"

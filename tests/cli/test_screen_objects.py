@@ -14,7 +14,7 @@ __all__ = ["study"]
 ALL = "json,png,seg,sr,sc,gsps"
 
 
-def test_objects_lie_beside_the_pictures_and_go_with_the_next_run(cxrnet, small_bundle, study, tmp_path):
+def test_objects_lie_next_to_the_pictures_and_go_with_the_next_run(cxrnet, small_bundle, study, tmp_path):
     words = ("screen", study(), "--out", tmp_path / "out", "--bundle", small_bundle)
     said = cxrnet(*words, "--save", ALL)
     assert (said.code, said.err) == (0, "")
@@ -35,11 +35,11 @@ def test_a_picture_is_scored_and_the_missing_objects_are_one_line(cxrnet, small_
     rows = list(csv.DictReader((out / "findings.csv").read_text().splitlines()))
     assert [row["status"] for row in rows] == ["scored", "scored"]
     assert [line in row["warnings"] for row in rows] == [True, False]
-    picture, film = (out / row["folder"] for row in rows)
+    picture, xray = (out / row["folder"] for row in rows)
     assert line in json.loads((picture / "finding.json").read_text())["warnings"]
     assert (picture / "panel.png").is_file()
     assert not list(picture.glob("*.dcm"))
-    assert len(list(film.glob("*.dcm"))) == len(FILES)
+    assert len(list(xray.glob("*.dcm"))) == len(FILES)
     again = cxrnet(*words, "--resume")
     assert (again.code, again.err) == (said.code, said.err)
 

@@ -1,4 +1,4 @@
-"""`cxrnet train` and `cxrnet ensemble` on made-up films of 64 x 72 pixels."""
+"""`cxrnet train` and `cxrnet ensemble` on made-up radiographs of 64 x 72 pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from cxrnet import Pipeline
 from cxrnet.model.bundle import read_bundle
-from tests.data.conftest import write_film, write_mask, write_rows
+from tests.data.conftest import write_mask, write_rows, write_xray
 from tests.material import open_gate
 
 SEGMENTER = """
@@ -42,29 +42,29 @@ def threads():
 
 @pytest.fixture(autouse=True)
 def gate(tmp_path_factory, monkeypatch):
-    """In place of the gate that comes with the package one that lets made-up films pass."""
+    """In place of the gate that comes with the package one that lets made-up radiographs pass."""
     path = tmp_path_factory.mktemp("gate") / "view.onnx"
     path.write_bytes(open_gate())
     monkeypatch.setattr("cxrnet.model.bundle.SHIPPED_GATE", path)
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    """Folder with `films.csv`, 12 films of 12 patients, and settings for a segmenter and for a classifier."""
-    folder = tmp_path_factory.mktemp("films")
+def xrays(tmp_path_factory):
+    """Folder with `xrays.csv`, 12 radiographs of 12 patients, and settings for a segmenter and for a classifier."""
+    folder = tmp_path_factory.mktemp("xrays")
     rows = []
     for seed in range(12):
-        write_mask(folder / f"{seed}m.png", write_film(folder / f"{seed}.png", seed, height=64, width=72))
+        write_mask(folder / f"{seed}m.png", write_xray(folder / f"{seed}.png", seed, height=64, width=72))
         label = ("covid", "non-covid")[seed % 2]
         rows.append({"image": f"{seed}.png", "mask": f"{seed}m.png", "label": label, "patient_id": f"p{seed}"})
-    write_rows(folder / "films.csv", rows)
+    write_rows(folder / "xrays.csv", rows)
     (folder / "segmenter.yaml").write_text(SEGMENTER)
     (folder / "classifier.yaml").write_text(CLASSIFIER)
     return folder
 
 
 @pytest.fixture(scope="module")
-def run(films):
+def run(xrays):
     """Function that runs a command in process, for fixtures of the whole file."""
     from typer.testing import CliRunner
 
@@ -78,29 +78,29 @@ def table(path):
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-def segmenter_words(films, out, *more):
-    settings = films / "segmenter.yaml"
-    words = ["train", "segmenter", "-m", films / "films.csv", "-o", out, "--config", settings, "--threads", 1]
+def segmenter_words(xrays, out, *more):
+    settings = xrays / "segmenter.yaml"
+    words = ["train", "segmenter", "-m", xrays / "xrays.csv", "-o", out, "--config", settings, "--threads", 1]
     return [*words, *more]
 
 
-def classifier_words(films, out, lungs, *more):
-    settings = films / "classifier.yaml"
-    words = ["train", "classifier", "-m", films / "films.csv", "-o", out, "--config", settings, "--threads", 1]
+def classifier_words(xrays, out, lungs, *more):
+    settings = xrays / "classifier.yaml"
+    words = ["train", "classifier", "-m", xrays / "xrays.csv", "-o", out, "--config", settings, "--threads", 1]
     return [*words, "--lungs", lungs, *more]
 
 
 @pytest.fixture(scope="module")
-def segmenter_run(films, run, tmp_path_factory):
+def segmenter_run(xrays, run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "segmenter"
-    run(*segmenter_words(films, folder))
+    run(*segmenter_words(xrays, folder))
     return folder
 
 
 @pytest.fixture(scope="module")
-def classifier_run(films, run, small_bundle, tmp_path_factory):
+def classifier_run(xrays, run, small_bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "classifier"
-    run(*classifier_words(films, folder, small_bundle))
+    run(*classifier_words(xrays, folder, small_bundle))
     return folder
 
 
@@ -141,11 +141,11 @@ def test_segmenter_run_holds_what_was_asked_and_what_came_out(segmenter_run):
     assert cv2.imread(str(segmenter_run / "curves.png")) is not None
 
 
-def test_bundle_of_a_segmenter_segments_with_the_trained_weights(segmenter_bundle, films, cxrnet, tmp_path):
-    said = cxrnet("segment", films / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
+def test_bundle_of_a_segmenter_segments_with_the_trained_weights(segmenter_bundle, xrays, cxrnet, tmp_path):
+    said = cxrnet("segment", xrays / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
     assert said.code == 0, said.err
     assert cv2.imread(str(tmp_path / "3" / "lungs.png"), cv2.IMREAD_GRAYSCALE).shape == (64, 72)
-    said = cxrnet("screen", films / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
+    said = cxrnet("screen", xrays / "3.png", "--bundle", segmenter_bundle, "--out", tmp_path)
     assert (said.code, said.err.count("\n")) == (2, 1)
 
 
@@ -163,14 +163,14 @@ def test_bundle_of_a_segmenter_has_name_settings_counts_and_card(segmenter_bundl
     assert facts.training.results["segmenter"] == result
 
 
-def test_run_of_before_there_were_counts_gets_them_when_it_is_resumed(segmenter_run, films, cxrnet, tmp_path):
+def test_run_of_before_there_were_counts_gets_them_when_it_is_resumed(segmenter_run, xrays, cxrnet, tmp_path):
     run = shutil.copytree(segmenter_run, tmp_path / "segmenter")
-    told = (run / "data.json").read_bytes()
+    reported = (run / "data.json").read_bytes()
     (run / "data.json").unlink()
     assert cxrnet("ensemble", run, "-o", tmp_path / "without").code == 0
     assert read_bundle(tmp_path / "without").facts.data is None
-    assert cxrnet(*segmenter_words(films, run, "--resume")).code == 0
-    assert (run / "data.json").read_bytes() == told
+    assert cxrnet(*segmenter_words(xrays, run, "--resume")).code == 0
+    assert (run / "data.json").read_bytes() == reported
 
 
 def test_damaged_counts_are_refused(segmenter_run, cxrnet, tmp_path):
@@ -191,24 +191,24 @@ def test_card_of_an_ensemble_takes_the_figures_of_its_own_folds(classifier_run, 
     assert {part.split: part.images for part in bundle.facts.data.sources} == {"all": 12}
 
 
-def test_classifier_run_holds_folds_and_what_they_say_of_unseen_films(classifier_run):
+def test_classifier_run_holds_folds_and_what_they_say_of_unseen_xrays(classifier_run):
     rows = table(classifier_run / "folds.csv")
     assert len(rows) == 12
     unseen = []
     for fold in ("0", "1"):
-        told = table(classifier_run / f"fold{fold}" / "out_of_fold.csv")
-        assert list(told[0]) == ["image", "label", "group_id", "logit_covid", "logit_non-covid"]
-        unseen += [row["image"].rpartition("/")[2] for row in told]
-        assert {row["image"] for row in rows if row["fold"] == fold} == set(unseen[-len(told) :])
+        reported = table(classifier_run / f"fold{fold}" / "out_of_fold.csv")
+        assert list(reported[0]) == ["image", "label", "group_id", "logit_covid", "logit_non-covid"]
+        unseen += [row["image"].rpartition("/")[2] for row in reported]
+        assert {row["image"] for row in rows if row["fold"] == fold} == set(unseen[-len(reported) :])
     assert sorted(unseen) == sorted(row["image"] for row in rows)
 
 
-def test_ensemble_screens_and_says_what_its_folds_say(classifier_run, small_bundle, films, cxrnet, tmp_path):
+def test_ensemble_screens_and_says_what_its_folds_say(classifier_run, small_bundle, xrays, cxrnet, tmp_path):
     said = cxrnet("ensemble", classifier_run, "--out", tmp_path / "whole", "--lungs", small_bundle)
     assert said.code == 0, said.err
     with Pipeline.load(tmp_path / "whole") as pipeline:
         calibration = pipeline.bundle.config.calibration
-        found = {film: pipeline.screen(films / f"{film}.png") for film in (0, 1, 2, 3)}
+        found = {xray: pipeline.screen(xrays / f"{xray}.png") for xray in (0, 1, 2, 3)}
     for fold in (0, 1):
         for row in table(classifier_run / f"fold{fold}" / "out_of_fold.csv"):
             number = int(row["image"].rpartition("/")[2].removesuffix(".png"))
@@ -217,15 +217,15 @@ def test_ensemble_screens_and_says_what_its_folds_say(classifier_run, small_bund
                 assert found[number].folds["covid"][fold] == pytest.approx(expected[0], abs=2e-3)
 
 
-def test_classifier_that_is_resumed_when_done_changes_nothing(classifier_run, films, small_bundle, cxrnet):
+def test_classifier_that_is_resumed_when_done_changes_nothing(classifier_run, xrays, small_bundle, cxrnet):
     before = {path: path.read_bytes() for path in classifier_run.rglob("*") if path.is_file()}
-    said = cxrnet(*classifier_words(films, classifier_run, small_bundle, "--resume"))
+    said = cxrnet(*classifier_words(xrays, classifier_run, small_bundle, "--resume"))
     assert said.code == 0, said.err
     assert {path: path.read_bytes() for path in classifier_run.rglob("*") if path.is_file()} == before
 
 
-def test_single_fold_is_trained_when_asked_for(films, small_bundle, cxrnet, tmp_path):
-    said = cxrnet(*classifier_words(films, tmp_path, small_bundle, "--fold", "1"))
+def test_single_fold_is_trained_when_asked_for(xrays, small_bundle, cxrnet, tmp_path):
+    said = cxrnet(*classifier_words(xrays, tmp_path, small_bundle, "--fold", "1"))
     assert said.out.startswith("fold 1: 2 epochs, best loss ")
     assert (tmp_path / "fold1").is_dir()
     assert not (tmp_path / "fold0").exists()
@@ -233,34 +233,34 @@ def test_single_fold_is_trained_when_asked_for(films, small_bundle, cxrnet, tmp_
     refuses(said, f"{tmp_path / 'fold0'}: holds no training")
 
 
-def test_begun_run_needs_resume(segmenter_run, films, cxrnet):
-    refuses(cxrnet(*segmenter_words(films, segmenter_run)), "holds a training; resume it with --resume")
+def test_started_run_needs_resume(segmenter_run, xrays, cxrnet):
+    refuses(cxrnet(*segmenter_words(xrays, segmenter_run)), "holds a training; resume it with --resume")
 
 
-def test_run_is_not_resumed_with_other_settings(segmenter_run, films, cxrnet):
-    said = cxrnet(*segmenter_words(films, segmenter_run, "--resume", "--seed", 5))
+def test_run_is_not_resumed_with_other_settings(segmenter_run, xrays, cxrnet):
+    said = cxrnet(*segmenter_words(xrays, segmenter_run, "--resume", "--seed", 5))
     refuses(said, "was started with other settings; resume with the same")
 
 
-def test_run_is_not_resumed_with_other_films(segmenter_run, films, cxrnet):
-    said = cxrnet(*segmenter_words(films, segmenter_run, "--resume", "--where", "label=covid"))
-    refuses(said, "was started with other films")
+def test_run_is_not_resumed_with_other_xrays(segmenter_run, xrays, cxrnet):
+    said = cxrnet(*segmenter_words(xrays, segmenter_run, "--resume", "--where", "label=covid"))
+    refuses(said, "was started with other xrays")
 
 
-def test_segmenter_without_masks_is_refused(films, cxrnet, tmp_path):
-    shutil.copytree(films, tmp_path / "films")
+def test_segmenter_without_masks_is_refused(xrays, cxrnet, tmp_path):
+    shutil.copytree(xrays, tmp_path / "xrays")
     rows = [{"image": f"{seed}.png", "patient_id": f"p{seed}"} for seed in range(12)]
-    write_rows(tmp_path / "films" / "films.csv", rows)
-    refuses(cxrnet(*segmenter_words(tmp_path / "films", tmp_path / "run")), "has no mask")
+    write_rows(tmp_path / "xrays" / "xrays.csv", rows)
+    refuses(cxrnet(*segmenter_words(tmp_path / "xrays", tmp_path / "run")), "has no mask")
 
 
-def with_columns(films, folder, columns):
-    """A copy of the films whose manifest has these further columns, functions of the number of a film."""
-    shutil.copytree(films, folder)
-    rows = table(films / "films.csv")
+def with_columns(xrays, folder, columns):
+    """A copy of the radiographs whose manifest has these further columns, functions of the number of a row."""
+    shutil.copytree(xrays, folder)
+    rows = table(xrays / "xrays.csv")
     for number, row in enumerate(rows):
         row.update({name: str(value(number)) for name, value in columns.items()})
-    write_rows(folder / "films.csv", rows)
+    write_rows(folder / "xrays.csv", rows)
     return folder
 
 
@@ -279,31 +279,31 @@ CLASSIFIER_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", CLASSIFIER_FAULTS)
-def test_classifier_films_at_fault_are_refused(films, small_bundle, cxrnet, tmp_path, fault):
+def test_classifier_xrays_at_fault_are_refused(xrays, small_bundle, cxrnet, tmp_path, fault):
     columns, words = CLASSIFIER_FAULTS[fault]
-    folder = with_columns(films, tmp_path / "films", columns)
+    folder = with_columns(xrays, tmp_path / "xrays", columns)
     refuses(cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle)), words)
     assert not (tmp_path / "run").exists()
 
 
-def test_fold_that_does_not_exist_is_refused(films, small_bundle, cxrnet, tmp_path):
-    said = cxrnet(*classifier_words(films, tmp_path / "run", small_bundle, "--only", 7))
+def test_fold_that_does_not_exist_is_refused(xrays, small_bundle, cxrnet, tmp_path):
+    said = cxrnet(*classifier_words(xrays, tmp_path / "run", small_bundle, "--only", 7))
     refuses(said, "--fold 7: no such fold; there are 0 to 1")
 
 
 @pytest.mark.parametrize("split", ["test", "val", "external"])
-def test_split_without_images_to_train_on_is_refused(films, cxrnet, tmp_path, split):
-    folder = with_columns(films, tmp_path / "films", {"split": lambda _: split})
+def test_split_without_images_to_train_on_is_refused(xrays, cxrnet, tmp_path, split):
+    folder = with_columns(xrays, tmp_path / "xrays", {"split": lambda _: split})
     refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "manifest: the split column has")
 
 
-def test_single_group_is_refused(films, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {"patient_id": lambda _: "p"})
+def test_single_group_is_refused(xrays, cxrnet, tmp_path):
+    folder = with_columns(xrays, tmp_path / "xrays", {"patient_id": lambda _: "p"})
     refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "1 group of images")
 
 
-def test_few_groups_are_divided_as_they_can(films, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {"patient_id": lambda n: f"p{n // 4}"})
+def test_few_groups_are_divided_as_they_can(xrays, cxrnet, tmp_path):
+    folder = with_columns(xrays, tmp_path / "xrays", {"patient_id": lambda n: f"p{n // 4}"})
     said = cxrnet(*segmenter_words(folder, tmp_path / "run"))
     assert said.code == 0, said.err
     assert json.loads((tmp_path / "run" / "training.json").read_text())["films"]["val"] == 4
@@ -311,18 +311,18 @@ def test_few_groups_are_divided_as_they_can(films, cxrnet, tmp_path):
 
 @pytest.mark.parametrize(("kind", "name"), [("segmenter", "abacus"), ("classifier", "tpu")])
 def test_accelerator_that_is_not_there_is_refused_before_a_run_begins(
-    films, small_bundle, cxrnet, tmp_path, kind, name
+    xrays, small_bundle, cxrnet, tmp_path, kind, name
 ):
-    words = segmenter_words(films, tmp_path / "run")
+    words = segmenter_words(xrays, tmp_path / "run")
     if kind == "classifier":
-        words = classifier_words(films, tmp_path / "run", small_bundle)
+        words = classifier_words(xrays, tmp_path / "run", small_bundle)
     refuses(cxrnet(*words, "--accelerator", name), f"--accelerator {name}: is not known, or not there; cpu always is")
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("option", ["--preset", "--weights"])
-def test_choice_that_is_not_known_is_refused(films, cxrnet, tmp_path, option):
-    words = ["train", "segmenter", "-m", films / "films.csv"] if option == "--preset" else ["ensemble", tmp_path]
+def test_choice_that_is_not_known_is_refused(xrays, cxrnet, tmp_path, option):
+    words = ["train", "segmenter", "-m", xrays / "xrays.csv"] if option == "--preset" else ["ensemble", tmp_path]
     said = cxrnet(*words, "-o", tmp_path / "run", option, "first")
     assert said.code == 2
     assert "'first' is not one of" in said.err
@@ -415,8 +415,8 @@ LEAKS_OF_A_CLASSIFIER = {
 
 
 @pytest.mark.parametrize("leak", LEAKS_OF_A_CLASSIFIER)
-def test_classifier_does_not_train_on_leaks(films, small_bundle, cxrnet, tmp_path, leak):
-    folder = with_columns(films, tmp_path / "films", LEAKS_OF_A_CLASSIFIER[leak])
+def test_classifier_does_not_train_on_leaks(xrays, small_bundle, cxrnet, tmp_path, leak):
+    folder = with_columns(xrays, tmp_path / "xrays", LEAKS_OF_A_CLASSIFIER[leak])
     said = cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle))
     assert said.code == 2
     assert "accept these with --allow-leaks" in said.err
@@ -424,9 +424,9 @@ def test_classifier_does_not_train_on_leaks(films, small_bundle, cxrnet, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_leaks_that_are_accepted_are_recorded(films, cxrnet, tmp_path):
+def test_leaks_that_are_accepted_are_recorded(xrays, cxrnet, tmp_path):
     columns = {"split": lambda n: "train" if n < 8 else "validation", "patient_id": lambda n: f"p{n // 3}"}
-    folder = with_columns(films, tmp_path / "films", columns)
+    folder = with_columns(xrays, tmp_path / "xrays", columns)
     refuses(cxrnet(*segmenter_words(folder, tmp_path / "run")), "patient p2 is in train and val")
     said = cxrnet(*segmenter_words(folder, tmp_path / "run", "--allow-leaks"))
     assert said.code == 0, said.err
@@ -437,23 +437,23 @@ def test_leaks_that_are_accepted_are_recorded(films, cxrnet, tmp_path):
     assert "patient p2 is in train and val" in (tmp_path / "b" / "card.md").read_text()
 
 
-def test_near_duplicate_in_two_folds_is_refused(films, small_bundle, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {"fold": lambda n: n // 2 % 2})
+def test_near_duplicate_in_two_folds_is_refused(xrays, small_bundle, cxrnet, tmp_path):
+    folder = with_columns(xrays, tmp_path / "xrays", {"fold": lambda n: n // 2 % 2})
     shutil.copy(folder / "0.png", folder / "2.png")
     said = cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle))
     refuses(said, "DUPLICATE_LEAK lines 2, 4: 0.png and 2.png look the same")
 
 
-def test_rows_of_test_are_not_trained_on(films, small_bundle, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {"split": lambda n: "test" if n < 4 else "train"})
+def test_rows_of_test_are_not_trained_on(xrays, small_bundle, cxrnet, tmp_path):
+    folder = with_columns(xrays, tmp_path / "xrays", {"split": lambda n: "test" if n < 4 else "train"})
     said = cxrnet(*classifier_words(folder, tmp_path / "run", small_bundle, "--fold", 0))
     assert said.code == 0, said.err
     assert "4 rows of the split test are left out" in said.err
     assert [row["image"] for row in table(tmp_path / "run" / "folds.csv")] == [f"{n}.png" for n in range(4, 12)]
 
 
-def test_label_maps_are_lung_wherever_they_are_not_0(films, segmenter_run, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {})
+def test_label_maps_are_lung_wherever_they_are_not_0(xrays, segmenter_run, cxrnet, tmp_path):
+    folder = with_columns(xrays, tmp_path / "xrays", {})
     for seed in range(12):
         mask = cv2.imread(str(folder / f"{seed}m.png"), cv2.IMREAD_GRAYSCALE) // 255
         mask[:, 36:] *= 2
@@ -464,8 +464,8 @@ def test_label_maps_are_lung_wherever_they_are_not_0(films, segmenter_run, cxrne
     assert (tmp_path / "labels" / "last.safetensors").read_bytes() == (segmenter_run / "last.safetensors").read_bytes()
 
 
-def test_empty_masks_alone_are_refused(films, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {})
+def test_empty_masks_alone_are_refused(xrays, cxrnet, tmp_path):
+    folder = with_columns(xrays, tmp_path / "xrays", {})
     for seed in range(12):
         write_mask(folder / f"{seed}m.png", np.zeros((64, 72), bool))
     said = cxrnet(*segmenter_words(folder, tmp_path / "run"))
@@ -473,22 +473,22 @@ def test_empty_masks_alone_are_refused(films, cxrnet, tmp_path):
     assert "masks of train has a lung" in said.err
 
 
-def test_masks_that_changed_under_their_names_are_noticed_at_a_resume(films, segmenter_run, cxrnet, tmp_path):
-    folder = with_columns(films, tmp_path / "films", {})
+def test_masks_that_changed_under_their_names_are_noticed_at_a_resume(xrays, segmenter_run, cxrnet, tmp_path):
+    folder = with_columns(xrays, tmp_path / "xrays", {})
     write_mask(folder / "3m.png", np.eye(64, 72, dtype=bool))
     stored = json.loads((segmenter_run / "files.json").read_text())
     run = shutil.copytree(segmenter_run, tmp_path / "run")
-    moved = {name.replace(str(films), str(folder)): digest for name, digest in stored.items()}
+    moved = {name.replace(str(xrays), str(folder)): digest for name, digest in stored.items()}
     (run / "files.json").write_text(json.dumps(moved))
     said = cxrnet(*segmenter_words(folder, run, "--resume"))
     refuses(said, "line 5: 3.png or its mask has changed since the run started")
 
 
-def test_pack_is_read_in_place_of_the_files(films, cxrnet, tmp_path):
+def test_pack_is_read_in_place_of_the_files(xrays, cxrnet, tmp_path):
     pack = tmp_path / "images.h5"
-    cxrnet("data", "pack", films / "films.csv", "--out", pack, "--height", 64, "--width", 72)
+    cxrnet("data", "pack", xrays / "xrays.csv", "--out", pack, "--height", 64, "--width", 72)
     written = pack.stat().st_mtime_ns
-    said = cxrnet(*segmenter_words(films, tmp_path / "run", "--pack", pack))
+    said = cxrnet(*segmenter_words(xrays, tmp_path / "run", "--pack", pack))
     assert said.code == 0, said.err
     assert pack.stat().st_mtime_ns == written
     assert not (tmp_path / "run" / "images.h5").exists()
@@ -505,11 +505,11 @@ def test_ensemble_refuses_another_segmenter(classifier_run, segmenter_bundle, cx
 
 
 @pytest.fixture(scope="module")
-def halves(films, run, small_bundle, tmp_path_factory):
+def halves(xrays, run, small_bundle, tmp_path_factory):
     """Folders of two runs that have one fold each, as if trained on two machines."""
     folders = [tmp_path_factory.mktemp("halves") / name for name in ("here", "there")]
     for number, folder in enumerate(folders):
-        run(*classifier_words(films, folder, small_bundle, "--fold", number))
+        run(*classifier_words(xrays, folder, small_bundle, "--fold", number))
     return folders
 
 
@@ -537,10 +537,10 @@ def test_fold_that_is_in_two_runs_is_refused(halves, classifier_run, small_bundl
 
 
 def test_fold_that_has_ended_in_one_of_two_runs_is_taken_from_there(halves, small_bundle, cxrnet, tmp_path):
-    begun = shutil.copytree(halves[0], tmp_path / "begun")
-    shutil.copytree(halves[1] / "fold1", begun / "fold1")
-    (begun / "fold1" / "result.json").unlink()
-    said = cxrnet("ensemble", begun, halves[1], "--out", tmp_path / "b", "--lungs", small_bundle)
+    started = shutil.copytree(halves[0], tmp_path / "started")
+    shutil.copytree(halves[1] / "fold1", started / "fold1")
+    (started / "fold1" / "result.json").unlink()
+    said = cxrnet("ensemble", started, halves[1], "--out", tmp_path / "b", "--lungs", small_bundle)
     assert said.code == 0, said.err
 
 
@@ -562,7 +562,7 @@ def edited(name, change):
     return edit
 
 
-def dealt_anew(run):
+def folds_changed(run):
     text = (run / "folds.csv").read_text().splitlines()
     (run / "folds.csv").write_text("\n".join([text[0], *(row[:-1] + str(1 - int(row[-1])) for row in text[1:])]))
 
@@ -584,7 +584,7 @@ RUNS_AT_ODDS = {
         edited("standardisation.json", lambda record: record.update(mean=1.0)),
         "its images have another mean or deviation than those of",
     ),
-    "folds": (dealt_anew, "has other images in its folds than"),
+    "folds": (folds_changed, "has other images in its folds than"),
     "kind": (
         edited("training.json", lambda record: record.update(kind="segmenter")),
         "is the training of a segmenter, which goes into a bundle alone",
@@ -609,20 +609,20 @@ def test_bundle_that_is_there_is_not_replaced(segmenter_run, segmenter_bundle, c
 
 
 @pytest.fixture(scope="module")
-def patient_run(films, run, small_bundle, tmp_path_factory):
+def patient_run(xrays, run, small_bundle, tmp_path_factory):
     """A classifier run with `age`, which is missing in two rows, and `sex`; both say nothing of the class."""
     folder = tmp_path_factory.mktemp("patients")
-    rows = table(films / "films.csv")
+    rows = table(xrays / "xrays.csv")
     for number, row in enumerate(rows):
-        row |= {"image": str(films / row["image"]), "age": ["", "30", "50"][number % 3], "sex": "FFMM"[number % 4]}
-    write_rows(folder / "films.csv", rows)
-    words = classifier_words(films, folder / "run", small_bundle, "--patient-data", "age", "--patient-data", "sex")
-    words[3] = folder / "films.csv"
+        row |= {"image": str(xrays / row["image"]), "age": ["", "30", "50"][number % 3], "sex": "FFMM"[number % 4]}
+    write_rows(folder / "xrays.csv", rows)
+    words = classifier_words(xrays, folder / "run", small_bundle, "--patient-data", "age", "--patient-data", "sex")
+    words[3] = folder / "xrays.csv"
     assert run(*words).exit_code == 0
     return folder / "run"
 
 
-def test_run_with_patient_data_keeps_its_encoding(patient_run, films, small_bundle, cxrnet):
+def test_run_with_patient_data_keeps_its_encoding(patient_run, xrays, small_bundle, cxrnet):
     record = json.loads((patient_run / "training.json").read_text())
     assert record["patient"]["columns"] == [
         {"kind": "number", "name": "age", "mean": 40.0, "sd": 10.0},
@@ -630,22 +630,22 @@ def test_run_with_patient_data_keeps_its_encoding(patient_run, films, small_bund
     ]
     columns = table(patient_run / "fold0" / "out_of_fold.csv")[0].keys()
     assert {"logit_covid", "without_patient_logit_covid"} <= columns
-    again = classifier_words(films, patient_run, small_bundle, "--resume", "--patient-data", "age")
-    again[3] = patient_run.parent / "films.csv"
+    again = classifier_words(xrays, patient_run, small_bundle, "--resume", "--patient-data", "age")
+    again[3] = patient_run.parent / "xrays.csv"
     refuses(cxrnet(*again), "was started with other settings")
 
 
-def test_ensemble_with_patient_data_screens_by_them(patient_run, small_bundle, films, run, tmp_path):
+def test_ensemble_with_patient_data_screens_by_them(patient_run, small_bundle, xrays, run, tmp_path):
     out = tmp_path / "patients"
     assert run("ensemble", patient_run, "-o", out, "--lungs", small_bundle).exit_code == 0
     bundle = read_bundle(out)
     assert bundle.config.patient_columns == ("age", "sex")
-    write_rows(tmp_path / "inputs.csv", [{"image": str(films / "0.png"), "age": "44", "sex": "unknown"}])
+    write_rows(tmp_path / "inputs.csv", [{"image": str(xrays / "0.png"), "age": "44", "sex": "unknown"}])
     assert run("screen", tmp_path / "inputs.csv", "-o", tmp_path / "found", "-b", out).exit_code == 0
     (row,) = table(tmp_path / "found" / "findings.csv")
     assert (row["status"], row["patient"]) == ("scored", "age: csv | sex: missing")
     with Pipeline(bundle) as pipeline:
-        finding = pipeline.screen(films / "0.png", patient={"age": 44})
+        finding = pipeline.screen(xrays / "0.png", patient={"age": 44})
     assert float(row["score_covid"]) == pytest.approx(finding.scores["covid"], abs=1e-6)
 
 

@@ -18,7 +18,7 @@ def home(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_list_says_when_there_is_none(cxrnet, home):
+def test_list_says_when_it_is_empty(cxrnet, home):
     said = cxrnet("weights", "list")
     assert said.code == 0
     assert said.out.startswith(f"no bundles in {home / 'bundles'}")
@@ -43,7 +43,7 @@ def test_list_tells_where_each_comes_from(cxrnet, home, small_bundle):
 
 
 @pytest.mark.parametrize(("verb", "name"), [("screen", "covid"), ("segment", "lungs")])
-def test_model_that_is_used_when_none_is_named(cxrnet, home, small_bundle, chest, tmp_path, verb, name):
+def test_model_that_is_used_by_default(cxrnet, home, small_bundle, chest, tmp_path, verb, name):
     words = (verb, chest, "--out", tmp_path / "out")
     said = cxrnet(*words)
     assert said.code == 2

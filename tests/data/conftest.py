@@ -1,4 +1,4 @@
-"""Films, manifests and public layouts in miniature."""
+"""Radiographs, manifests and public layouts in miniature."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 from cxrnet.data.manifest import Sample
 from cxrnet.imaging import Decoder
-from tests.material import film
+from tests.material import draw_xray
 
 SIZE = (80, 90)
 
 
-def write_film(path, seed=0, *, height=SIZE[0], width=SIZE[1]):
-    """Write a made-up film as PNG (or by the ending of `path`), and return its lungs, bool [height, width]."""
+def write_xray(path, seed=0, *, height=SIZE[0], width=SIZE[1]):
+    """Write a made-up radiograph as PNG (or by the ending of `path`), and return its lungs, bool [height, width]."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image, lungs = film(seed, height=height, width=width)
+    image, lungs = draw_xray(seed, height=height, width=width)
     assert cv2.imwrite(str(path), image)
     return lungs
 
@@ -73,17 +73,17 @@ def decoder():
 
 @pytest.fixture(autouse=True)
 def one_decoder(monkeypatch, decoder):
-    """Films are read one at a time by the decoder of all tests; `test_pixels` has the real thing."""
+    """Radiographs are read one at a time by the decoder of all tests; `test_pixels` has the real thing."""
     monkeypatch.setattr("cxrnet.data.reading.Decoder", lambda: nullcontext(decoder))
     monkeypatch.setattr("cxrnet.data.reading.cpu_count", lambda: 1)
 
 
 @pytest.fixture
-def films(tmp_path):
-    """Twelve films with masks in a manifest, two a patient, half of them covid: `folder`, `csv` and `rows`."""
+def xrays(tmp_path):
+    """Twelve radiographs with masks in a manifest, two a patient, half of them covid: `folder`, `csv` and `rows`."""
     rows = []
     for number in range(12):
-        lungs = write_film(tmp_path / "images" / f"{number}.png", number)
+        lungs = write_xray(tmp_path / "images" / f"{number}.png", number)
         write_mask(tmp_path / "masks" / f"{number}.png", lungs)
         rows.append(
             {
@@ -95,4 +95,4 @@ def films(tmp_path):
                 "split": "train" if number < 8 else "val",
             }
         )
-    return SimpleNamespace(folder=tmp_path, csv=write_rows(tmp_path / "films.csv", rows), rows=rows)
+    return SimpleNamespace(folder=tmp_path, csv=write_rows(tmp_path / "xrays.csv", rows), rows=rows)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation, draw, warp
-from tests.material import film
+from tests.material import draw_xray
 
 HEIGHT, WIDTH = 64, 72
 KEYS = {"seed": st.integers(0, 2**32), "epoch": st.integers(0, 1000), "index": st.integers(0, 10**6)}
@@ -33,8 +33,8 @@ def test_other_key_draws_another_map(other):
 
 
 @given(**KEYS)
-def test_no_augmentation_leaves_a_film_as_it_is(seed, epoch, index):
-    image, lungs = film(1)
+def test_no_augmentation_leaves_a_xray_as_it_is(seed, epoch, index):
+    image, lungs = draw_xray(1)
     matrix = drawn(AUGMENTATIONS["none"], seed=seed, epoch=epoch, index=index)
     np.testing.assert_array_equal(warp(image, matrix), image)
     np.testing.assert_array_equal(warp(lungs * np.uint8(255), matrix), lungs * 255)
@@ -63,9 +63,9 @@ def test_shear_moves_along_the_rows_within_its_limit(limit, seed, epoch, index):
 
 
 @given(**KEYS)
-def test_plausible_never_turns_a_film_upside_down_or_on_its_side(seed, epoch, index):
+def test_plausible_never_turns_a_xray_upside_down_or_on_its_side(seed, epoch, index):
     matrix = drawn(AUGMENTATIONS["plausible"], seed=seed, epoch=epoch, index=index)
-    assert matrix[1, 1] > 0.85  # the way down a result is nearly the way down the film
+    assert matrix[1, 1] > 0.85  # the way down a result is nearly the way down the radiograph
     assert abs(matrix[1, 0]) < 0.16
 
 
@@ -76,13 +76,13 @@ def test_plausible_mirrors_sides_in_half_of_the_draws():
 
 @pytest.mark.parametrize(("name", "axis"), [("mirrors_sides", 1), ("mirrors_upside_down", 0)])
 def test_mirror_is_exact(name, axis):
-    image, _ = film(2)
+    image, _ = draw_xray(2)
     seen = {warp(image, drawn(Augmentation(**{name: True}), index=index)).tobytes() for index in range(20)}
     assert seen == {image.tobytes(), np.flip(image, axis).tobytes()}
 
 
-def test_film_moves_by_whole_pixels_and_is_reflected_beyond_its_edge():
-    image, _ = film(3)
+def test_xray_moves_by_whole_pixels_and_is_reflected_beyond_its_edge():
+    image, _ = draw_xray(3)
     moved = warp(image, np.array([[1.0, 0, -3], [0, 1, 2]]))  # each pixel shows what was 3 left of and 2 below it
     np.testing.assert_array_equal(moved[:-2, 3:], image[2:, :-3])
     np.testing.assert_array_equal(moved[:-2, :3], image[2:, 3:0:-1])
@@ -91,7 +91,7 @@ def test_film_moves_by_whole_pixels_and_is_reflected_beyond_its_edge():
 
 @given(**KEYS)
 def test_image_and_mask_move_alike(seed, epoch, index):
-    _, lungs = film(4)
+    _, lungs = draw_xray(4)
     matrix = drawn(AUGMENTATIONS["paper"], seed=seed, epoch=epoch, index=index)
     image = warp(np.where(lungs, 200, 50).astype(np.uint8), matrix)
     mask = warp(lungs * np.uint8(255), matrix) > 127
@@ -102,6 +102,6 @@ def test_image_and_mask_move_alike(seed, epoch, index):
 @pytest.mark.parametrize(
     "wrong", [{"rotation_degrees": 181}, {"shift": 1}, {"shear_degrees": 80}, {"zoom": -0.1}, {"tilt": 1}]
 )
-def test_amount_that_makes_no_film_is_refused(wrong):
+def test_amount_that_makes_no_xray_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Augmentation(**wrong)

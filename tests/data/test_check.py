@@ -20,13 +20,13 @@ def found(report, code):
 
 
 @pytest.fixture
-def check(films):
+def check(xrays):
     """Function that changes rows of the manifest by their number and checks it."""
 
     def check(changes=None, **options):
         for number, change in (changes or {}).items():
-            films.rows[number] |= change
-        return check_manifest(write_rows(films.csv, films.rows), **({"similarity": 0.99} | options))
+            xrays.rows[number] |= change
+        return check_manifest(write_rows(xrays.csv, xrays.rows), **({"similarity": 0.99} | options))
 
     return check
 
@@ -52,9 +52,9 @@ MASKS = {
 
 
 @pytest.mark.parametrize("code", MASKS)
-def test_mask_at_fault_is_found_with_its_line(check, films, code):
+def test_mask_at_fault_is_found_with_its_line(check, xrays, code):
     kind, content = MASKS[code]
-    path = films.folder / "masks" / "3.png"
+    path = xrays.folder / "masks" / "3.png"
     path.write_bytes(content if isinstance(content, bytes) else cv2.imencode(".png", content.astype(np.uint8))[1])
     (problem,) = check().problems
     assert (problem.kind, problem.code, problem.lines) == (kind, code, (5,))
@@ -66,10 +66,10 @@ def test_image_that_is_not_there_is_an_error(check, name, code):
     assert (problem.kind, problem.code, problem.lines) == ("error", code, (5,))
 
 
-def test_empty_manifest_is_an_error(films):
-    films.csv.write_text("image\n")
-    report = check_manifest(films.csv)
-    assert [problem.text for problem in found(report, "EMPTY")] == ["films.csv: has no sound row"]
+def test_empty_manifest_is_an_error(xrays):
+    xrays.csv.write_text("image\n")
+    report = check_manifest(xrays.csv)
+    assert [problem.text for problem in found(report, "EMPTY")] == ["xrays.csv: has no sound row"]
 
 
 def test_image_with_two_classes_is_an_error(check):
@@ -87,20 +87,20 @@ def test_group_in_two_splits_is_an_error(check):
     assert found(report, "GROUP_LEAK")[0].text == "lines 2, 13: group x is in train and val; keep it in one split"
 
 
-def test_copy_in_another_split_is_an_error(check, films):
-    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "8.png")
+def test_copy_in_another_split_is_an_error(check, xrays):
+    shutil.copy(xrays.folder / "images" / "0.png", xrays.folder / "images" / "8.png")
     (problem,) = check().problems
     assert (problem.kind, problem.code, problem.lines) == ("error", "DUPLICATE_LEAK", (2, 10))
 
 
-def test_copy_with_another_class_is_an_error(check, films):
-    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "2.png")
+def test_copy_with_another_class_is_an_error(check, xrays):
+    shutil.copy(xrays.folder / "images" / "0.png", xrays.folder / "images" / "2.png")
     (problem,) = check().problems
     assert (problem.kind, problem.code, problem.lines) == ("error", "DUPLICATE_LABELS", (2, 4))
 
 
-def test_copy_in_the_same_split_is_a_note(check, films):
-    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "1.png")
+def test_copy_in_the_same_split_is_a_note(check, xrays):
+    shutil.copy(xrays.folder / "images" / "0.png", xrays.folder / "images" / "1.png")
     report = check()
     (problem,) = found(report, "DUPLICATE")
     assert problem.text.endswith("the same group")
@@ -145,11 +145,11 @@ def test_patients_that_are_not_known_are_no_patient(check, word):
     assert (report.groups, report.patients) == (12, 0)
 
 
-def test_label_maps_and_empty_masks_are_noted_once(check, films):
+def test_label_maps_and_empty_masks_are_noted_once(check, xrays):
     for number in (3, 5):
-        cv2.imwrite(str(films.folder / "masks" / f"{number}.png"), THIRDS)
-    write_mask(films.folder / "masks" / "4.png", np.zeros((80, 90), bool))
-    write_mask(films.folder / "masks" / "6.png", np.zeros((80, 90), bool))
+        cv2.imwrite(str(xrays.folder / "masks" / f"{number}.png"), THIRDS)
+    write_mask(xrays.folder / "masks" / "4.png", np.zeros((80, 90), bool))
+    write_mask(xrays.folder / "masks" / "6.png", np.zeros((80, 90), bool))
     report = check()
     assert [(one.kind, one.code, one.lines) for one in report.problems] == [
         ("warning", "EMPTY_MASK", (6, 8)),
@@ -181,12 +181,12 @@ def test_long_lists_of_lines_are_cut(check):
     assert len(problem.lines) == 12
 
 
-def test_errors_come_first_and_json_has_all(check, films):
-    shutil.copy(films.folder / "images" / "0.png", films.folder / "images" / "1.png")
+def test_errors_come_first_and_json_has_all(check, xrays):
+    shutil.copy(xrays.folder / "images" / "0.png", xrays.folder / "images" / "1.png")
     report = check({3: {"image": "images/nix.png"}})
-    told = json.loads(report.to_json())
-    assert [problem["kind"] for problem in told["problems"]] == ["error", "note"]
-    assert told["rows"] == 12
+    reported = json.loads(report.to_json())
+    assert [problem["kind"] for problem in reported["problems"]] == ["error", "note"]
+    assert reported["rows"] == 12
 
 
 @pytest.mark.slow

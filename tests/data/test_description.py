@@ -21,11 +21,11 @@ ROWS = [
 
 
 def describe(tmp_path, rows=ROWS):
-    manifest = read_manifest(write_rows(tmp_path / "films.csv", rows))
+    manifest = read_manifest(write_rows(tmp_path / "xrays.csv", rows))
     return describe_images(manifest, {"train": manifest.samples[:3], "val": manifest.samples[3:]}, sha256="0" * 64)
 
 
-def test_film_with_two_masks_counts_once(tmp_path):
+def test_xray_with_two_masks_counts_once(tmp_path):
     north, east = describe(tmp_path).sources
     assert (north.split, north.source, north.images, north.groups, north.patients) == ("train", "north", 2, 1, 1)
     assert (east.split, east.source, east.images) == ("val", "east", 1)
@@ -43,7 +43,7 @@ def test_labels_and_views_are_counted(tmp_path):
     assert (east.labels, east.views) == ({"covid": 1}, {"": 1})
 
 
-def test_patients_are_not_counted_where_a_film_names_none(tmp_path):
+def test_patients_are_not_counted_where_a_xray_names_none(tmp_path):
     assert describe(tmp_path).sources[1].patients is None
 
 

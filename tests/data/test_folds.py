@@ -15,7 +15,7 @@ from cxrnet.data.folds import (
 from cxrnet.data.manifest import read_manifest
 from cxrnet.data.split import find_duplicates
 from cxrnet.errors import ManifestError, UsageError
-from tests.data.conftest import sample, write_film, write_rows
+from tests.data.conftest import sample, write_rows, write_xray
 
 GROUPED = some.lists(
     some.tuples(some.integers(0, 30), some.sampled_from("abc"), some.sampled_from("xy")), min_size=6, max_size=150
@@ -91,9 +91,9 @@ def test_duplicates_stay_together():
 def test_duplicates_are_found_by_their_pixels(tmp_path):
     names = ["1.png", "2.png", "copy.jpg"]
     for name, seed in zip(names, (1, 2, 1), strict=True):
-        write_film(tmp_path / name, seed, height=300, width=340)
-    write_rows(tmp_path / "films.csv", [{"image": name} for name in names])
-    samples = read_manifest(tmp_path / "films.csv").samples
+        write_xray(tmp_path / name, seed, height=300, width=340)
+    write_rows(tmp_path / "xrays.csv", [{"image": name} for name in names])
+    samples = read_manifest(tmp_path / "xrays.csv").samples
     assert (0, 2) in find_duplicates(samples, similarity=0.9)
     assert (0, 1) not in find_duplicates(samples, similarity=0.9)
 

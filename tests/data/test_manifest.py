@@ -11,7 +11,7 @@ def write(tmp_path):
     """Function that writes the text of a manifest and returns its path."""
 
     def write(text, encoding="utf-8"):
-        path = tmp_path / "films.csv"
+        path = tmp_path / "xrays.csv"
         path.write_bytes(text.encode(encoding))
         return path
 
@@ -67,18 +67,18 @@ def test_image_may_come_again_with_another_mask(write):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("image,label,image\n", "films.csv: line 1: has the column image twice; every column"),
+        ("image,label,image\n", "xrays.csv: line 1: has the column image twice; every column"),
         ("image\n1.png\n2\0.png\n", "line 3: has a NUL byte"),
         ("image,label\n,a\n,b\n", r"line 2: image is empty; .* \(and 1 more, see `cxrnet data check`\)"),
-        ("", "films.csv: line 1: has no column image; its columns are none"),
-        ("image,label\n1.png,a,b\n", "films.csv: line 2: 3 cells, the header has 2; quote a value"),
-        ("image,label\n1.png\n", "films.csv: line 2: 1 cells, the header has 2"),
-        ("image\n1.png\n2.png\n1.png\n", "films.csv: line 4: names 1.png like line 2; an image may"),
-        ('image,label\n1.png,"a" b\n', "films.csv: line 2: .*; quotes come in pairs"),
-        ('image\n1.png\n"2.png\n', "films.csv: line 3: unexpected end of data; quotes come in pairs"),
+        ("", "xrays.csv: line 1: has no column image; its columns are none"),
+        ("image,label\n1.png,a,b\n", "xrays.csv: line 2: 3 cells, the header has 2; quote a value"),
+        ("image,label\n1.png\n", "xrays.csv: line 2: 1 cells, the header has 2"),
+        ("image\n1.png\n2.png\n1.png\n", "xrays.csv: line 4: names 1.png like line 2; an image may"),
+        ('image,label\n1.png,"a" b\n', "xrays.csv: line 2: .*; quotes come in pairs"),
+        ('image\n1.png\n"2.png\n', "xrays.csv: line 3: unexpected end of data; quotes come in pairs"),
     ],
 )
-def test_fault_is_told_with_its_line(write, text, words):
+def test_fault_is_reported_with_its_line(write, text, words):
     with pytest.raises(ManifestError, match=words):
         read_manifest(write(text))
 
@@ -126,7 +126,7 @@ def test_file_of_another_encoding_is_refused(write):
 
 
 def test_written_manifest_reads_back(tmp_path):
-    path = tmp_path / "new" / "films.csv"
+    path = tmp_path / "new" / "xrays.csv"
     write_manifest(path, ["image", "note"], [{"image": "1.png", "note": 'a "b", c'}, {"image": "2.png"}])
     assert [dict(row.values) for row in read_manifest(path).samples] == [
         {"image": "1.png", "note": 'a "b", c'},
@@ -138,7 +138,7 @@ def test_written_manifest_reads_back(tmp_path):
     ("choices", "words"),
     [(["split"], "--where split: is not COLUMN=VALUE"), (["a=1", "a=2"], "a is given twice; write --where a=1,2")],
 )
-def test_where_that_cannot_be_parsed_is_told(choices, words):
+def test_where_that_cannot_be_parsed_is_reported(choices, words):
     with pytest.raises(UsageError, match=words):
         parse_where(choices)
 

@@ -9,7 +9,7 @@ from cxrnet.data.mask_values import parse_mask_values
 from cxrnet.data.masks import check_mask_size, read_mask, resize_classes, resize_mask, resize_void
 from cxrnet.errors import RadiographError, UsageError
 from cxrnet.imaging import Radiograph
-from tests.material import film
+from tests.material import draw_xray
 
 LABELS = np.zeros((70, 80), np.uint8)  # right lung 1, left lung 2
 LABELS[10:60, 10:35], LABELS[10:60, 45:70] = 1, 2
@@ -162,7 +162,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("kind", AMBIGUOUS)
-def test_values_that_cannot_be_told_apart_are_an_error_that_names_them(stored, kind):
+def test_values_that_cannot_be_reported_apart_are_an_error_that_names_them(stored, kind):
     picture, values = AMBIGUOUS[kind]
     with pytest.raises(RadiographError, match=f"values are {values}.*--mask-values.*--void-value") as refused:
         stored(picture, ".tif" if picture.dtype == np.float32 else ".png")
@@ -198,7 +198,7 @@ def test_empty_mask_is_known_as_one(stored):
 
 @pytest.mark.parametrize("size", [(70, 80), (80, 90)])
 def test_mask_of_another_size_is_refused(stored, size):
-    radiograph = Radiograph.from_array(film(height=90, width=80)[0])
+    radiograph = Radiograph.from_array(draw_xray(height=90, width=80)[0])
     mask = stored(np.eye(*size, dtype=np.uint8))
     with pytest.raises(RadiographError, match=f"the mask is {size[1]} x {size[0]}, its image 80 x 90") as refused:
         check_mask_size(mask, radiograph, name="m.png")
@@ -252,7 +252,7 @@ def test_values_that_are_none_are_refused(lung, void, words):
 
 @pytest.mark.parametrize(("height", "width"), [(40, 45), (160, 180), (64, 200)])
 def test_resized_mask_stays_a_mask_and_keeps_its_area(height, width):
-    mask = film(height=80, width=90)[1].astype(np.uint8) * 255
+    mask = draw_xray(height=80, width=90)[1].astype(np.uint8) * 255
     resized = resize_mask(mask, height, width)
     assert resized.shape == (height, width)
     assert set(np.unique(resized)) == {0, 255}

@@ -18,13 +18,13 @@ SMALL = PreparationConfig(height=64, width=72)
 
 
 @pytest.fixture
-def pack(films):
+def pack(xrays):
     """Function that opens the pack of the manifest as it is now."""
 
     def opened(path=None, *, with_masks=True, **options):
-        samples = read_manifest(films.csv).samples
+        samples = read_manifest(xrays.csv).samples
         digests = digest_files(samples, with_masks=with_masks)
-        path = path or films.folder / "films.h5"
+        path = path or xrays.folder / "xrays.h5"
         return open_pack(path, samples, SMALL, digests=digests, with_masks=with_masks, **options)
 
     return opened
@@ -36,8 +36,8 @@ def unreadable(monkeypatch):
     return lambda: monkeypatch.setattr("cxrnet.data.pack.read_many", lambda *_, **__: pytest.fail("a file is read"))
 
 
-def test_equalised_image_is_the_prepared_image(pack, films):
-    pixels = read_radiograph(films.folder / "images" / "3.png").pixels
+def test_equalised_image_is_the_prepared_image(pack, xrays):
+    pixels = read_radiograph(xrays.folder / "images" / "3.png").pixels
     expected = prepare(pixels, height=64, width=72, interpolation="area")
     np.testing.assert_array_equal(equalise(pack().images[3]), expected)
 
@@ -50,9 +50,9 @@ def test_pack_is_read_back_without_the_files(pack, unreadable):
         np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
 
 
-def test_changed_mask_is_read_again(pack, films):
+def test_changed_mask_is_read_again(pack, xrays):
     before = pack().masks[3]
-    write_mask(films.folder / "masks" / "3.png", np.eye(80, 90, dtype=bool))
+    write_mask(xrays.folder / "masks" / "3.png", np.eye(80, 90, dtype=bool))
     assert not np.array_equal(pack().masks[3], before)
 
 
@@ -63,62 +63,62 @@ def test_other_mask_values_are_read_again(pack):
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip"])
-def test_damaged_pack_is_made_again(pack, films, damage):
-    path = films.folder / "films.h5"
+def test_damaged_pack_is_made_again(pack, xrays, damage):
+    path = xrays.folder / "xrays.h5"
     first, data = pack(), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes({"cut": data[:-100], "flip": data}[damage])
     np.testing.assert_array_equal(pack().images, first.images)
 
 
-def test_problems_of_the_files_are_kept(pack, films, unreadable):
-    write_mask(films.folder / "masks" / "3.png", np.zeros((80, 90), bool))
+def test_problems_of_the_files_are_kept(pack, xrays, unreadable):
+    write_mask(xrays.folder / "masks" / "3.png", np.zeros((80, 90), bool))
     assert [problem.code for problem in pack().problems] == ["EMPTY_MASK"]
     unreadable()
     assert [problem.lines for problem in pack().problems] == [(5,)]
 
 
-def test_pack_with_errors_is_not_kept(pack, films):
-    (films.folder / "images" / "5.png").write_bytes(b"x")
+def test_pack_with_errors_is_not_kept(pack, xrays):
+    (xrays.folder / "images" / "5.png").write_bytes(b"x")
     assert pack().has_errors
-    assert not (films.folder / "films.h5").exists()
+    assert not (xrays.folder / "xrays.h5").exists()
 
 
-def test_row_without_a_mask_is_an_error_where_masks_are_read(pack, films):
-    films.rows[3]["mask"] = ""
-    write_rows(films.csv, films.rows)
+def test_row_without_a_mask_is_an_error_where_masks_are_read(pack, xrays):
+    xrays.rows[3]["mask"] = ""
+    write_rows(xrays.csv, xrays.rows)
     assert [(problem.code, problem.lines) for problem in pack().problems] == [("NO_MASK", (5,))]
     assert pack(with_masks=False).masks is None
 
 
-def test_file_holds_labels_rows_and_one_chunk_per_image(pack, films):
+def test_file_holds_labels_rows_and_one_chunk_per_image(pack, xrays):
     pack()
-    with h5py.File(films.folder / "films.h5") as file:
+    with h5py.File(xrays.folder / "xrays.h5") as file:
         assert file["X"].chunks == (1, 64, 72)
         assert file["y"].asstr()[2] == "non-covid"
         assert '"patient_id": "p1"' in file["row"].asstr()[2]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
-def test_interrupted_pack_leaves_nothing(pack, films, stop):
+def test_interrupted_pack_leaves_nothing(pack, xrays, stop):
     def interrupt(done, total):
         if done == 5:
             raise stop
 
     with pytest.raises(stop):
         pack(progress=interrupt)
-    assert not list(films.folder.glob("*.h5")) + list(films.folder.glob(".*"))
+    assert not list(xrays.folder.glob("*.h5")) + list(xrays.folder.glob(".*"))
 
 
-def test_pack_that_cannot_be_written_says_so(pack, films):
-    (films.folder / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"films\.h5: cannot be written"):
-        pack(films.folder / "file" / "films.h5")
+def test_pack_that_cannot_be_written_says_so(pack, xrays):
+    (xrays.folder / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"xrays\.h5: cannot be written"):
+        pack(xrays.folder / "file" / "xrays.h5")
 
 
-def test_image_without_contrast_at_this_size_is_an_error(pack, films):
+def test_image_without_contrast_at_this_size_is_an_error(pack, xrays):
     image = np.zeros((800, 900), np.uint8)
     image[0, 0] = 1
-    cv2.imwrite(str(films.folder / "images" / "5.png"), image)
-    cv2.imwrite(str(films.folder / "masks" / "5.png"), np.eye(800, 900, dtype=np.uint8))
+    cv2.imwrite(str(xrays.folder / "images" / "5.png"), image)
+    cv2.imwrite(str(xrays.folder / "masks" / "5.png"), np.eye(800, 900, dtype=np.uint8))
     assert [problem.code for problem in pack().problems if problem.kind == "error"] == ["IMAGE"]

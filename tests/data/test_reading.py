@@ -4,7 +4,7 @@ import pytest
 
 from cxrnet.data.reading import read_many
 from cxrnet.errors import RadiographError
-from tests.data.conftest import write_film
+from tests.data.conftest import write_xray
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def one_decoder():
 def test_many_are_read_in_their_order(tmp_path):
     paths = [tmp_path / f"{number}.png" for number in range(12)]
     for number, path in enumerate(paths):
-        write_film(path, number)
+        write_xray(path, number)
     names = list(read_many(lambda decoder, path: decoder.read(path).name, paths, jobs=3))
     assert names == [path.name for path in paths]
 

@@ -7,7 +7,7 @@ import csv
 import cv2
 import numpy as np
 
-from tests.material import film
+from tests.material import draw_xray
 
 
 def write_images(folder, count=12):
@@ -15,7 +15,7 @@ def write_images(folder, count=12):
     rows = []
     (folder / "masks").mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        image, lungs = film(number, height=96, width=108)
+        image, lungs = draw_xray(number, height=96, width=108)
         cv2.imwrite(str(folder / f"image{number}.png"), image)
         cv2.imwrite(str(folder / "masks" / f"image{number}.png"), lungs.astype(np.uint8) * 255)
         rows.append(

@@ -21,7 +21,7 @@ from cxrnet.evaluation.segmenter import evaluate_segmenter
 from cxrnet.screening.batch import Outcome
 from cxrnet.screening.pipeline import Pipeline
 from tests.evaluation.material import write_images, write_rows
-from tests.material import film
+from tests.material import draw_xray
 
 
 @dataclass
@@ -134,7 +134,7 @@ def test_distances_are_in_pixels_where_no_spacing_is_known(segmented):
 
 def test_distances_are_in_mm_where_dicom_tells_the_spacing(pipeline, dicom, tmp_path):
     path = dicom(PixelSpacing=[0.5, 0.25])
-    lungs = film(3, height=130, width=150)[1].astype(np.uint8)
+    lungs = draw_xray(3, height=130, width=150)[1].astype(np.uint8)
     cv2.imwrite(str(path.parent / "mask.png"), lungs * 255)
     manifest = write_rows(path.parent, [{"image": path.name, "mask": "mask.png"}])
     overall = evaluated(evaluate_segmenter, pipeline, manifest, tmp_path / "out").metrics["overall"]

@@ -23,7 +23,7 @@ from cxrnet.model.metric_names import format_metric
 from cxrnet.model.registry import SHIPPED
 from cxrnet.nn.scattering import Scattering
 from tests.evaluation.material import write_images, write_rows
-from tests.material import film
+from tests.material import draw_xray
 
 FIGURES = ("Table 1", "Fig. 2", "Fig. 9", "Fig. 10", "Table 2", "Fig. 11", "Fig. 12", "Table 3", "Fig. 14")
 
@@ -118,7 +118,7 @@ def test_out_of_fold_figures_of_the_card_stand_next_to_the_evaluation(task, pipe
 
 
 def test_scattering_tree_averages_its_moduli_to_the_coefficients():
-    image, config = film(height=64, width=72)[0], ScatteringConfig()
+    image, config = draw_xray(height=64, width=72)[0], ScatteringConfig()
     figure = draw_scattering_tree(image, config)
     drawn = {}
     for axes in figure.axes:

@@ -17,7 +17,7 @@ from cxrnet.export.bundle import load_network
 from cxrnet.export.formats import export_bundle
 from cxrnet.export.pretrained import LungSegmenter, RadiographNetwork, prepare_image, prepare_xrv
 from cxrnet.model.bundle import GRAPH, SEGMENTER
-from tests.material import film
+from tests.material import draw_xray
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def bundle(small_bundle):
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_torchscript_says_what_the_network_says(bundle, tmp_path):
     export_bundle(bundle, tmp_path / "ts", "torchscript")
-    images = torch.from_numpy(np.stack([film(seed)[0] for seed in range(3)]))
+    images = torch.from_numpy(np.stack([draw_xray(seed)[0] for seed in range(3)]))
     with torch.inference_mode():
         expected = load_network(bundle)(images)
         for have, want in zip(torch.jit.load(tmp_path / "ts/network.pt")(images), expected, strict=True):
@@ -40,7 +40,7 @@ def test_torchscript_says_what_the_network_says(bundle, tmp_path):
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_torchscript_of_more_classes_gives_each(organs_bundle, tmp_path):
     export_bundle(open_bundle(str(organs_bundle)), tmp_path / "ts", "torchscript")
-    image = torch.from_numpy(film(4)[0])[None]
+    image = torch.from_numpy(draw_xray(4)[0])[None]
     with torch.inference_mode():
         classes = torch.jit.load(tmp_path / "ts/segmenter.pt")(image[:, None] / 255)
         outputs = torch.jit.load(tmp_path / "ts/network.pt")(image)
@@ -57,7 +57,7 @@ def test_onnx_export_is_the_graphs_of_the_bundle(bundle, tmp_path):
 def test_hub_folder_is_loaded_by_from_pretrained(bundle, tmp_path):
     folder = export_bundle(bundle, tmp_path / "hub", "hub")
     network = RadiographNetwork.from_pretrained(folder)
-    image = film(3)[0]
+    image = draw_xray(3)[0]
     with torch.inference_mode():
         scores = network(torch.from_numpy(image)[None]).scores
     graph = InferenceSession(bundle.folder / GRAPH, providers=["CPUExecutionProvider"])
@@ -67,7 +67,7 @@ def test_hub_folder_is_loaded_by_from_pretrained(bundle, tmp_path):
 
 def test_segmenter_from_pretrained_gives_the_mask_of_the_graph(bundle):
     segmenter = LungSegmenter.from_pretrained(bundle.folder)
-    image = film(4)[0][None, None] / np.float32(255)
+    image = draw_xray(4)[0][None, None] / np.float32(255)
     graph = InferenceSession(bundle.folder / SEGMENTER, providers=["CPUExecutionProvider"])
     with torch.inference_mode():
         np.testing.assert_allclose(segmenter(torch.from_numpy(image)), graph.run(None, {"image": image})[0], atol=1e-5)
@@ -106,7 +106,7 @@ def test_monai_bundle_states_what_the_network_takes_and_gives(bundle, tmp_path):
 @pytest.mark.slow
 def test_monai_runs_the_bundle_and_gives_the_mask_of_the_graph(bundle, tmp_path):
     export_bundle(bundle, tmp_path, "monai-bundle")
-    image = film(5)[0]
+    image = draw_xray(5)[0]
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "images/one.png"), image)
     monai = [sys.executable, "-W", "ignore", "-m", "monai.bundle"]

@@ -23,7 +23,7 @@ from cxrnet.model.config import (
 from cxrnet.model.patient import Number, PatientConfig
 from cxrnet.nn.network import Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
-from tests.material import CLASSES, SMALL, film, randomised
+from tests.material import CLASSES, SMALL, draw_xray, randomised
 
 TINY = SegmenterConfig(filters=1, blocks=1, branches=(Branch(kernel=3, dilation=1),))
 
@@ -48,7 +48,7 @@ def segmenter(small_bundle):
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_graph_says_what_the_network_says_for_any_batch(small_network, whole, batch):
-    images = np.stack([film(seed)[0] for seed in range(50, 50 + batch)])
+    images = np.stack([draw_xray(seed)[0] for seed in range(50, 50 + batch)])
     with torch.inference_mode():
         expected = small_network(torch.from_numpy(images))
     for name, want, have in zip(NetworkOutput._fields, expected, whole.run(None, {"image": images}), strict=True):
@@ -61,7 +61,7 @@ def test_graph_averages_over_the_mirror_image_as_the_network_does(small_network)
     network = Network(SMALL.model_copy(update={"classifier": classifier}))
     network.load_state_dict(small_network.state_dict())
     graph = _session(export_network(network))
-    images = np.stack([film(seed)[0] for seed in range(50, 53)])
+    images = np.stack([draw_xray(seed)[0] for seed in range(50, 53)])
     with torch.inference_mode():
         expected = network(torch.from_numpy(images))
     for name, want, have in zip(NetworkOutput._fields, expected, graph.run(None, {"image": images}), strict=True):
@@ -73,7 +73,7 @@ def test_graph_averages_over_the_mirror_image_as_the_network_does(small_network)
 def test_graph_of_more_classes_has_their_probability_as_one_more_output(output_stride):
     segmenter = SegmenterConfig(classes=CLASSES, filters=4, blocks=2, output_stride=output_stride)
     network = randomised(Network(SMALL.model_copy(update={"segmenter": segmenter})))
-    graph, images = _session(export_network(network)), np.stack([film(seed)[0] for seed in range(2)])
+    graph, images = _session(export_network(network)), np.stack([draw_xray(seed)[0] for seed in range(2)])
     with torch.inference_mode():
         expected = network(torch.from_numpy(images))
     assert _names(graph.get_outputs()) == [*NetworkOutput._fields, "class_probability"]
@@ -139,7 +139,7 @@ def test_graph_takes_patient_data_as_the_network_does(mirror_average):
         ("image", "tensor(uint8)", [64, 72]),
         ("patient", "tensor(float)", [2]),
     ]
-    images = np.stack([film(seed)[0] for seed in (50, 50, 51)])
+    images = np.stack([draw_xray(seed)[0] for seed in (50, 50, 51)])
     values = np.array([[-1, 0], [2, 0], [0, 1]], np.float32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(images), torch.from_numpy(values))

@@ -26,7 +26,7 @@ LONGEST = 2.5
 """Seconds after which a batch is killed at the latest: longer than the start, shorter than the whole."""
 
 
-def main(films: str, folder: str, bundle: str, kills: str, seed: str = "0", writer: str = "cxrnet") -> None:
+def main(xrays: str, folder: str, bundle: str, kills: str, seed: str = "0", writer: str = "cxrnet") -> None:
     """Run the whole and print what was found."""
     import cv2  # noqa: F401  (imported once, here, and not after each fork)
     import onnxruntime  # noqa: F401
@@ -38,12 +38,12 @@ def main(films: str, folder: str, bundle: str, kills: str, seed: str = "0", writ
     chance, place = random.Random(int(seed)), Path(folder)
     begin = {"cxrnet": screen, "naive": screen_naively}[writer]
     unbroken, out, log = place / "unbroken", place / "out", place / "log"
-    words = (films, str(unbroken), bundle)
+    words = (xrays, str(unbroken), bundle)
     assert wait(begin_process(screen, words, log)) == 0, log.read_text()
     found: list[Damage] = []
     killed = batches = 0
     while killed < int(kills) or out.exists():
-        process = begin_process(begin, (films, str(out), bundle), log)
+        process = begin_process(begin, (xrays, str(out), bundle), log)
         if killed < int(kills):
             time.sleep(chance.uniform(0, LONGEST))
             os.kill(process, signal.SIGKILL)
@@ -86,11 +86,11 @@ def wait(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def screen(films: str, out: str, bundle: str) -> int:
+def screen(xrays: str, out: str, bundle: str) -> int:
     """Screen by the command line; return its exit code."""
     from cxrnet.cli import main as command
 
-    sys.argv = ["cxrnet", "screen", films, "--out", out, "--bundle", bundle, "--resume", "--jobs", "2"]
+    sys.argv = ["cxrnet", "screen", xrays, "--out", out, "--bundle", bundle, "--resume", "--jobs", "2"]
     try:
         command()
     except SystemExit as ended:
@@ -98,7 +98,7 @@ def screen(films: str, out: str, bundle: str) -> int:
     return 0
 
 
-def screen_naively(films: str, out: str, bundle: str) -> int:
+def screen_naively(xrays: str, out: str, bundle: str) -> int:
     """Screen as one would without care: what is done is known by its folder, and the table is appended to."""
     from cxrnet import Pipeline
     from cxrnet.screening import outputs
@@ -117,7 +117,7 @@ def screen_naively(films: str, out: str, bundle: str) -> int:
     Path(out).mkdir(exist_ok=True)
     with Pipeline.load(bundle, threads=2) as pipeline:
         columns = finding_columns(pipeline.bundle.config.classifier.classes)
-        for item in find_inputs([films]).items:
+        for item in find_inputs([xrays]).items:
             if (Path(out) / item.folder).exists():
                 continue
             finding = pipeline.screen(item.path)

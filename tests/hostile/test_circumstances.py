@@ -1,4 +1,4 @@
-"""Disks that fill, files that go away, links where results should be: what is done stays, and is told in one line."""
+"""Full disks, files that go away, links where results should be: what is done stays, and is reported in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from cxrnet.screening.batch import run_batch
 from cxrnet.screening.inputs import find_inputs
 from cxrnet.screening.options import Options
-from tests.material import film
+from tests.material import draw_xray
 from tests.screening.conftest import pipeline
 
 __all__ = ["pipeline"]
@@ -27,11 +27,11 @@ def rows(out):
 
 @pytest.fixture
 def few(tmp_path):
-    """Folder of six films."""
+    """Folder of six radiographs."""
     folder = tmp_path / "few"
     folder.mkdir()
     for number in range(6):
-        cv2.imwrite(str(folder / f"{number}.png"), film(number)[0])
+        cv2.imwrite(str(folder / f"{number}.png"), draw_xray(number)[0])
     return folder
 
 
@@ -49,7 +49,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
-def test_full_disk_is_told_and_the_run_goes_on_elsewhere(cxrnet, small_bundle, few, small_disk, tmp_path):
+def test_full_disk_is_reported_and_the_run_continues_elsewhere(cxrnet, small_bundle, few, small_disk, tmp_path):
     said = cxrnet("screen", few, "--out", small_disk / "out", "--bundle", small_bundle)
     assert said.code == 1
     (line,) = said.err.splitlines()
@@ -81,7 +81,7 @@ def test_files_of_one_name_in_two_folders_are_both_done(cxrnet, small_bundle, fe
     assert len({row["folder"] for row in rows(tmp_path / "out")}) == 12
 
 
-def test_second_run_into_a_folder_is_refused_and_the_first_goes_on(pipeline, cxrnet, small_bundle, few, tmp_path):
+def test_second_run_into_a_folder_is_refused_and_the_first_continues(pipeline, cxrnet, small_bundle, few, tmp_path):
     items = find_inputs([str(few)]).items
     outcomes = run_batch(pipeline, items, tmp_path / "out", Options(save=frozenset({"json"}), jobs=1))
     next(outcomes)
@@ -103,13 +103,13 @@ def test_link_in_the_place_of_a_result_is_replaced_and_not_followed(cxrnet, smal
     assert (tmp_path / "precious").read_text() == "untouched"
 
 
-def test_results_within_the_folder_of_the_films_are_no_films_of_the_next_run(cxrnet, small_bundle, few):
+def test_results_within_the_folder_of_the_xrays_are_no_xrays_of_the_next_run(cxrnet, small_bundle, few):
     for words in ([], ["--resume"], []):
         assert cxrnet("screen", few, "--out", few / "out", "--bundle", small_bundle, *words).code == 0
         assert len(rows(few / "out")) == 6
 
 
-def test_folder_in_the_place_of_the_table_is_told(cxrnet, small_bundle, few, tmp_path):
+def test_folder_in_the_place_of_the_table_is_reported(cxrnet, small_bundle, few, tmp_path):
     (tmp_path / "out" / "findings.csv").mkdir(parents=True)
     said = cxrnet("screen", few, "--out", tmp_path / "out", "--bundle", small_bundle)
     assert said.code == 1

@@ -32,9 +32,9 @@ def test_seeds_are_files_that_are_read(harness):
 
 def test_flipping_finds_nothing_in_the_reader(harness, tmp_path):
     assert harness.flip(60, seed=1) == 0
-    told = json.loads((tmp_path / "figures.json").read_text())
-    assert told["runs"] == 60
-    assert sum(told["ends"].values()) == 60
+    reported = json.loads((tmp_path / "figures.json").read_text())
+    assert reported["runs"] == 60
+    assert sum(reported["ends"].values()) == 60
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), RadiographError("UNREADABLE", "a line\nand another")])

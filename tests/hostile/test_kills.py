@@ -79,8 +79,8 @@ def test_detector_finds_what_was_left_behind(batch):
     assert kinds(damage_at_the_end(*batch)) == {"left"}
 
 
-def killed(films, folder, bundle, kills, writer):
-    words = [films, folder, bundle, kills, 0, writer]
+def killed(xrays, folder, bundle, kills, writer):
+    words = [xrays, folder, bundle, kills, 0, writer]
     program = [sys.executable, "-m", "tests.hostile.killer", *map(str, words)]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -89,16 +89,16 @@ def killed(films, folder, bundle, kills, writer):
 
 @needs_fork
 @pytest.mark.slow
-def test_killed_batch_is_resumed_with_nothing_lost_doubled_or_torn(films, small_bundle, tmp_path):
-    told = killed(films, tmp_path, small_bundle, KILLS, "cxrnet")
-    print(json.dumps(told))
-    assert told["damage"] == []
-    assert told["kills"] == KILLS
-    assert told["batches"] > KILLS / 50
+def test_killed_batch_is_resumed_with_nothing_lost_doubled_or_torn(xrays, small_bundle, tmp_path):
+    reported = killed(xrays, tmp_path, small_bundle, KILLS, "cxrnet")
+    print(json.dumps(reported))
+    assert reported["damage"] == []
+    assert reported["kills"] == KILLS
+    assert reported["batches"] > KILLS / 50
 
 
 @needs_fork
 @pytest.mark.slow
-def test_careless_writer_is_found_out_by_the_same_kills(films, small_bundle, tmp_path):
-    told = killed(films, tmp_path, small_bundle, 40, "naive")
-    assert {kind for kind, _ in told["damage"]} >= {"lost", "torn"}
+def test_careless_writer_is_found_out_by_the_same_kills(xrays, small_bundle, tmp_path):
+    reported = killed(xrays, tmp_path, small_bundle, 40, "naive")
+    assert {kind for kind, _ in reported["damage"]} >= {"lost", "torn"}

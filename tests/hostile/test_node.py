@@ -34,7 +34,7 @@ ROOT = "1.2.826.0.1.3680043.8.498.77."
 
 
 def data_set(path: Path) -> tuple[str, bytes] | None:
-    """Return the transfer syntax and the bytes behind the meta information, None where that cannot be told."""
+    """Return the transfer syntax and the bytes behind the meta information, None where they cannot be found."""
     data = path.read_bytes()
     try:
         syntax = str(dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[]).file_meta.TransferSyntaxUID)

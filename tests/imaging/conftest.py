@@ -61,7 +61,7 @@ def table(entries: int, first: int, bits: int, data: object, *, vr: str = "OW") 
 @pytest.fixture
 def write_dicom(tmp_path: Path) -> Write:
     def write(pixels: np.ndarray, *, bits: int | None = None, **attributes: object) -> Path:
-        return save(dicom_of(pixels, bits=bits, **attributes), tmp_path / "film.dcm")
+        return save(dicom_of(pixels, bits=bits, **attributes), tmp_path / "xray.dcm")
 
     return write
 

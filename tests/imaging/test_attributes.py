@@ -38,17 +38,17 @@ def test_numbers_are_none_when_not_finite():
 
 def test_number_refuses_text():
     with pytest.raises(RadiographError, match=r"Rescale Slope \(0028,1053\) is not a number"):
-        number(with_text("RescaleSlope", "ZZPHI"), "RescaleSlope", "film", default=1)
+        number(with_text("RescaleSlope", "ZZPHI"), "RescaleSlope", "xray", default=1)
 
 
 def test_integer_refuses_what_is_missing():
-    with pytest.raises(RadiographError, match=r"film: Rows \(0028,0010\) is missing; pixels cannot be read"):
-        integer(Dataset(), "Rows", "film")
+    with pytest.raises(RadiographError, match=r"xray: Rows \(0028,0010\) is missing; pixels cannot be read"):
+        integer(Dataset(), "Rows", "xray")
 
 
 def test_integer_refuses_fractions():
     with pytest.raises(RadiographError, match="is not a whole number"):
-        integer(with_text("Rows", "1.5"), "Rows", "film")
+        integer(with_text("Rows", "1.5"), "Rows", "xray")
 
 
 def test_code_joins_several_values():

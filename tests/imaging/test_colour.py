@@ -12,7 +12,7 @@ GREY = np.add.outer(np.arange(64), np.arange(80)).astype(np.uint8)
 def write(tmp_path, channels, **attributes):
     dataset = dicom_of(GREY, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0, **attributes)
     dataset.PixelData = np.ascontiguousarray(channels).tobytes()
-    return save(dataset, tmp_path / "film.dcm")
+    return save(dataset, tmp_path / "xray.dcm")
 
 
 def palette(tmp_path, red):
@@ -20,7 +20,7 @@ def palette(tmp_path, red):
     for colour, values in (("Red", red), ("Green", range(256)), ("Blue", range(256))):
         tables[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
         tables[f"{colour}PaletteColorLookupTableData"] = (np.asarray(values) * 257).astype("<u2").tobytes()
-    return save(dicom_of(GREY, PhotometricInterpretation="PALETTE COLOR", **tables), tmp_path / "film.dcm")
+    return save(dicom_of(GREY, PhotometricInterpretation="PALETTE COLOR", **tables), tmp_path / "xray.dcm")
 
 
 @pytest.mark.parametrize("planar", [0, 1])
@@ -33,7 +33,7 @@ def test_grey_in_rgb_is_read(tmp_path, planar):
 def write_planar(tmp_path, channels):
     dataset = dicom_of(GREY, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=1)
     dataset.PixelData = channels.tobytes()
-    return save(dataset, tmp_path / "film.dcm")
+    return save(dataset, tmp_path / "xray.dcm")
 
 
 def test_colour_in_rgb_is_refused(tmp_path):

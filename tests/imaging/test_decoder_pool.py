@@ -9,13 +9,13 @@ import pytest
 from cxrnet.errors import UsageError
 from cxrnet.imaging.decoder_pool import DecoderPool
 from cxrnet.imaging.decoding import Decoder
-from tests.material import film
+from tests.material import draw_xray
 
 
 @pytest.fixture
 def picture(tmp_path):
     path = tmp_path / "chest.png"
-    cv2.imwrite(str(path), film(3)[0])
+    cv2.imwrite(str(path), draw_xray(3)[0])
     return path
 
 

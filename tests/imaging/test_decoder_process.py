@@ -19,7 +19,7 @@ def answer_when_reading_raises(monkeypatch: pytest.MonkeyPatch, error: BaseExcep
 
     monkeypatch.setattr(decoder_process, "read_file", read_file)
     answers = io.BytesIO()
-    is_sound = decoder_process.answer({"path": "film", "name": "film"}, answers, Limits())
+    is_sound = decoder_process.answer({"path": "xray", "name": "xray"}, answers, Limits())
     answers.seek(0)
     return is_sound, receive(answers)
 
@@ -29,7 +29,7 @@ def test_panic_is_answered_and_the_process_replaced(monkeypatch):
     assert not is_sound
     assert answer == {
         "code": Fault.DECODER_DIED,
-        "line": "film: the decoder gave up with PanicError; the file is damaged",
+        "line": "xray: the decoder gave up with PanicError; the file is damaged",
     }
 
 
@@ -37,13 +37,13 @@ def test_memory_error_is_answered_and_the_process_replaced(monkeypatch):
     is_sound, answer = answer_when_reading_raises(monkeypatch, MemoryError())
     assert not is_sound
     assert answer["code"] == Fault.DECODER_MEMORY
-    assert answer["line"].startswith("film: decoding needs more than 1536 MiB; ")
+    assert answer["line"].startswith("xray: decoding needs more than 1536 MiB; ")
 
 
 def test_mistake_of_ours_is_one_line_without_values(monkeypatch):
     is_sound, answer = answer_when_reading_raises(monkeypatch, KeyError("ZZPHI"))
     assert is_sound
-    assert answer["line"] == "film: reading failed with KeyError; this is a fault of cxrnet, please report it"
+    assert answer["line"] == "xray: reading failed with KeyError; this is a fault of cxrnet, please report it"
 
 
 def test_memory_is_limited_above_what_is_used():

@@ -23,8 +23,8 @@ from .conftest import dicom_of, read, save
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("films") / "film.png"
+def draw_xray(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("xrays") / "xray.png"
     Image.linear_gradient("L").save(path)
     return path
 
@@ -46,92 +46,92 @@ def on_reading(code: str) -> str:
     return f"def read_file(*_, **__):\n    import os, time\n    {code}\ndecoder_process.read_file = read_file"
 
 
-def test_child_reads_what_the_reader_reads(film):
+def test_child_reads_what_the_reader_reads(xray):
     with Decoder() as decoder:
-        there, here = decoder.read(film), read(film)
+        there, here = decoder.read(xray), read(xray)
     np.testing.assert_array_equal(there.pixels, here.pixels)
     assert replace(there, pixels=here.pixels).__dict__ == here.__dict__
 
 
-def test_child_returns_all_fields_of_a_dicom_film(write_dicom, ramp):
+def test_child_returns_all_fields_of_a_dicom_xray(write_dicom, ramp):
     path = write_dicom(ramp, PixelSpacing=[0.2, 0.1], ViewPosition="PA", BurnedInAnnotation="YES")
     there, here = read_radiograph(path), read(path)
     assert replace(there, pixels=here.pixels).__dict__ == here.__dict__
 
 
-def test_decoder_reads_on_after_a_refusal(film, tmp_path):
+def test_decoder_reads_on_after_a_refusal(xray, tmp_path):
     (tmp_path / "text.png").write_text("not a picture")
     with Decoder() as decoder:
         with pytest.raises(RadiographError, match=r"text\.png: the file is not in a known image format"):
             decoder.read(tmp_path / "text.png")
-        assert decoder.read(film).name == "film.png"
+        assert decoder.read(xray).name == "xray.png"
 
 
-def test_decoder_can_be_started_early_and_closed_twice(film):
+def test_decoder_can_be_started_early_and_closed_twice(xray):
     decoder = Decoder()
     decoder.start()
-    assert decoder.read(film).format == "PNG"
+    assert decoder.read(xray).format == "PNG"
     decoder.close()
     decoder.close()
 
 
-def test_closed_decoder_is_refused(film):
+def test_closed_decoder_is_refused(xray):
     decoder = Decoder()
     decoder.close()
     with pytest.raises(UsageError, match="decoder: is closed"):
-        decoder.read(film)
+        decoder.read(xray)
 
 
-def test_hanging_codec_is_killed_in_time(film, replace_program):
+def test_hanging_codec_is_killed_in_time(xray, replace_program):
     replace_program(on_reading("time.sleep(60)"))
     with Decoder(Limits(seconds=0.3)) as decoder:
         began = time.monotonic()
-        with pytest.raises(RadiographError, match=r"film\.png: decoding took longer than 0\.3 s; ") as refused:
-            decoder.read(film)
+        with pytest.raises(RadiographError, match=r"xray\.png: decoding took longer than 0\.3 s; ") as refused:
+            decoder.read(xray)
         assert refused.value.code == Fault.DECODER_TIME
         assert time.monotonic() - began < 10
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
-def test_crashing_codec_is_named_by_its_signal(film, replace_program):
+def test_crashing_codec_is_named_by_its_signal(xray, replace_program):
     replace_program(on_reading("os.kill(os.getpid(), 11)"))
     with Decoder() as decoder, pytest.raises(RadiographError, match=r"the decoder died \(SIGSEGV\)") as refused:
-        decoder.read(film)
+        decoder.read(xray)
     assert refused.value.code == Fault.DECODER_DIED
 
 
-def test_child_that_cannot_start_is_reported(film, replace_program):
+def test_child_that_cannot_start_is_reported(xray, replace_program):
     replace_program("raise SystemExit(3)")
     with Decoder() as decoder, pytest.raises(RadiographError, match=r"the decoder died \(exit status 3\)"):
-        decoder.read(film)
+        decoder.read(xray)
 
 
-def test_child_that_talks_nonsense_is_reported(film, replace_program):
+def test_child_that_talks_nonsense_is_reported(xray, replace_program):
     replace_program("import os, time; os.write(1, b'x' * 99); time.sleep(60)")
     with Decoder() as decoder, pytest.raises(RadiographError, match="answered with nonsense"):
-        decoder.read(film)
+        decoder.read(xray)
 
 
-def test_printing_codec_does_not_disturb_the_answer(film, replace_program):
+def test_printing_codec_does_not_disturb_the_answer(xray, replace_program):
     replace_program(
         "read = decoder_process.read_file\nimport os\n"
         + on_reading("os.write(1, b'noise'); print('noise', flush=True); return read(*_, **__)")
     )
     with Decoder() as decoder:
-        assert decoder.read(film).name == "film.png"
+        assert decoder.read(xray).name == "xray.png"
 
 
-def test_panicking_codec_is_answered_and_the_next_file_is_read(film, monkeypatch, replace_program):
+def test_panicking_codec_is_answered_and_the_next_file_is_read(xray, monkeypatch, replace_program):
     replace_program(on_reading("raise type('PanicException', (BaseException,), {})('ZZPHI')"))
     with Decoder() as decoder:
         with pytest.raises(RadiographError, match="the decoder gave up with PanicException; the file is damaged"):
-            decoder.read(film)
+            decoder.read(xray)
         monkeypatch.undo()
-        assert decoder.read(film).name == "film.png"
+        assert decoder.read(xray).name == "xray.png"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")
-def test_deflated_bomb_runs_into_the_memory_limit(tmp_path, film, ramp):
+def test_deflated_bomb_runs_into_the_memory_limit(tmp_path, xray, ramp):
     dataset = dicom_of(ramp)
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     path = save(dataset, tmp_path / "bomb.dcm")
@@ -143,25 +143,25 @@ def test_deflated_bomb_runs_into_the_memory_limit(tmp_path, film, ramp):
         with pytest.raises(RadiographError, match=r"bomb\.dcm: decoding needs more than 200 MiB") as refused:
             decoder.read(path)
         assert refused.value.code == Fault.DECODER_MEMORY
-        assert decoder.read(film).name == "film.png"
+        assert decoder.read(xray).name == "xray.png"
 
 
-def test_child_is_replaced_after_its_share_of_files(film):
+def test_child_is_replaced_after_its_share_of_files(xray):
     with Decoder(Limits(files_per_child=2)) as decoder:
         seen = []
         for _ in range(4):
             decoder.start()
             seen.append(decoder._child.process.pid)
-            decoder.read(film)
+            decoder.read(xray)
     assert seen[0] == seen[1] != seen[2] == seen[3]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_no_child_is_left_behind(film):
+def test_no_child_is_left_behind(xray):
     before = children()
     with Decoder(Limits(files_per_child=1)) as decoder:
-        decoder.read(film)
-        decoder.read(film)
+        decoder.read(xray)
+        decoder.read(xray)
     assert children() == before
 
 
@@ -170,12 +170,12 @@ def children() -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_child_ends_when_its_parent_is_killed(film):
+def test_child_ends_when_its_parent_is_killed(xray):
     program = f"""
         import os, signal
         from cxrnet.imaging import Decoder
         decoder = Decoder()
-        decoder.read({str(film)!r})
+        decoder.read({str(xray)!r})
         print(decoder._child.process.pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -188,34 +188,34 @@ def test_child_ends_when_its_parent_is_killed(film):
     assert not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
-def test_script_without_main_guard_works(film, tmp_path):
+def test_script_without_main_guard_works(xray, tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(f"import cxrnet.imaging\nprint(cxrnet.imaging.read_radiograph({str(film)!r}).format)\n")
+    script.write_text(f"import cxrnet.imaging\nprint(cxrnet.imaging.read_radiograph({str(xray)!r}).format)\n")
     result = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert (result.stdout, result.stderr) == ("PNG\n", "")
 
 
-def test_modules_of_the_working_directory_are_not_imported(film, tmp_path, monkeypatch):
+def test_modules_of_the_working_directory_are_not_imported(xray, tmp_path, monkeypatch):
     (tmp_path / "pydicom.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
-    assert read_radiograph(film).format == "PNG"
+    assert read_radiograph(xray).format == "PNG"
 
 
-def test_relative_path_is_read(film, monkeypatch):
+def test_relative_path_is_read(xray, monkeypatch):
     with Decoder() as decoder:
         decoder.start()
-        monkeypatch.chdir(film.parent)
-        assert decoder.read("film.png").name == "film.png"
+        monkeypatch.chdir(xray.parent)
+        assert decoder.read("xray.png").name == "xray.png"
 
 
-def test_interrupt_while_reading_leaves_a_usable_decoder(film, monkeypatch):
+def test_interrupt_while_reading_leaves_a_usable_decoder(xray, monkeypatch):
     with Decoder() as decoder:
-        decoder.read(film)
+        decoder.read(xray)
         monkeypatch.setattr(decoding, "receive", raise_interrupt)
         with pytest.raises(KeyboardInterrupt):
-            decoder.read(film)
+            decoder.read(xray)
         monkeypatch.undo()
-        assert decoder.read(film).name == "film.png"
+        assert decoder.read(xray).name == "xray.png"
 
 
 def raise_interrupt(_: object) -> None:
@@ -229,7 +229,7 @@ def refusal(path: str | Path, limits: Limits | None = None) -> tuple[str, str]:
 
 
 def test_missing_file_is_not_found(tmp_path):
-    assert refusal(tmp_path / "film") == (Fault.NOT_FOUND, "film: no such file; give an existing file")
+    assert refusal(tmp_path / "xray") == (Fault.NOT_FOUND, "xray: no such file; give an existing file")
 
 
 def test_folder_is_not_a_file(tmp_path):
@@ -237,26 +237,26 @@ def test_folder_is_not_a_file(tmp_path):
 
 
 def test_empty_file_is_unreadable(tmp_path):
-    (tmp_path / "film").touch()
-    assert refusal(tmp_path / "film") == (Fault.UNREADABLE, "film: the file is empty; copy or export it again")
+    (tmp_path / "xray").touch()
+    assert refusal(tmp_path / "xray") == (Fault.UNREADABLE, "xray: the file is empty; copy or export it again")
 
 
-def test_large_file_is_too_large(film):
-    code, line = refusal(film, Limits(file_bytes=10))
+def test_large_file_is_too_large(xray):
+    code, line = refusal(xray, Limits(file_bytes=10))
     assert (code, line.endswith("bytes; at most 10 bytes are read")) == (Fault.TOO_LARGE, True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 def test_pipe_is_not_opened(tmp_path):
-    os.mkfifo(tmp_path / "film")
-    assert refusal(tmp_path / "film")[1] == "film: a device, pipe or socket; give a regular file"
+    os.mkfifo(tmp_path / "xray")
+    assert refusal(tmp_path / "xray")[1] == "xray: a device, pipe or socket; give a regular file"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs rights for links")
 def test_link_to_nothing_and_loop_of_links_are_not_found(tmp_path):
-    (tmp_path / "film").symlink_to(tmp_path / "gone")
+    (tmp_path / "xray").symlink_to(tmp_path / "gone")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert refusal(tmp_path / "film")[1] == "film: a link to nothing; give an existing file"
+    assert refusal(tmp_path / "xray")[1] == "xray: a link to nothing; give an existing file"
     assert refusal(tmp_path / "loop")[1] == "loop: not a usable path; give an existing file"
 
 
@@ -271,7 +271,7 @@ def test_forbidden_folder_is_unreadable(monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(os, "stat", forbid)
-    assert refusal("film") == (Fault.UNREADABLE, "film: permission denied; a readable file is needed")
+    assert refusal("xray") == (Fault.UNREADABLE, "xray: permission denied; a readable file is needed")
 
 
 @pytest.mark.shared
@@ -299,7 +299,7 @@ def outcome(decoder: Decoder, path: Path) -> tuple[str, str]:
         return error.code, str(error)
 
 
-def test_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
+def test_folder_that_cannot_be_listed_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert refusal(tmp_path)[1].endswith(": a folder that cannot be listed; give a regular file")
 
@@ -316,16 +316,16 @@ def test_identifiers_are_read_only_when_asked(write_dicom, ramp):
         }
 
 
-def test_picture_has_no_identifiers(film):
+def test_picture_has_no_identifiers(xray):
     with Decoder(identifiers=True) as decoder:
-        assert decoder.read(film).identifiers == {}
+        assert decoder.read(xray).identifiers == {}
 
 
-def test_child_that_was_started_early_is_the_first_one_taken(film):
+def test_child_that_was_started_early_is_the_first_one_taken(xray):
     child.launch_early()
     (early,) = child._early
     with Decoder() as decoder:
-        decoder.read(film)
+        decoder.read(xray)
         assert decoder._child is early
     assert early.process.poll() is not None
 

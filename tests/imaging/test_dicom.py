@@ -68,7 +68,7 @@ def test_twins_give_equal_pixels(tmp_path, ramp, bits, photometric, signed, synt
     stored = 999 - picture if photometric == "MONOCHROME1" else picture
     pixels = stored.astype(np.int16) - 500 if signed else stored.astype(np.uint16)
     dataset = dicom_of(pixels, bits=bits, PhotometricInterpretation=photometric)
-    path = tmp_path / "film.dcm"
+    path = tmp_path / "xray.dcm"
     if syntax in ("RLE", "J2K"):
         uid = RLELossless if syntax == "RLE" else JPEG2000Lossless
         dataset.compress(uid, generate_instance_uid=False)
@@ -90,13 +90,13 @@ def test_twins_give_equal_pixels(tmp_path, ramp, bits, photometric, signed, synt
     np.testing.assert_array_equal(read(path).pixels, read(save(dicom_of(picture), tmp_path / "plain.dcm")).pixels)
 
 
-@pytest.mark.parametrize("film", ["RG1", "RG3"])
-def test_lossless_jpeg_2000_film_equals_its_uncompressed_twin(film):
-    plain, compressed = read(sample(f"{film}_UNCR.dcm")), read(sample(f"{film}_J2KR.dcm"))
+@pytest.mark.parametrize("xray", ["RG1", "RG3"])
+def test_lossless_jpeg_2000_xray_equals_its_uncompressed_twin(xray):
+    plain, compressed = read(sample(f"{xray}_UNCR.dcm")), read(sample(f"{xray}_J2KR.dcm"))
     np.testing.assert_array_equal(compressed.pixels, plain.pixels)
 
 
-def test_film_has_white_bones_and_black_air():
+def test_xray_has_white_bones_and_black_air():
     pixels = read(sample("RG1_UNCR.dcm")).pixels
     spine, right_lung = pixels[300:600, 880:960].mean(), pixels[300:600, 300:500].mean()
     assert spine > right_lung + 40
@@ -180,7 +180,7 @@ def test_dicomdir_is_refused(write_dicom, ramp):
 def test_truncated_file_is_refused(write_dicom, ramp):
     path = write_dicom(ramp)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(RadiographError, match=r"^film\.dcm: .*; "):
+    with pytest.raises(RadiographError, match=r"^xray\.dcm: .*; "):
         read(path)
 
 
@@ -189,7 +189,7 @@ def test_nested_sequences_do_not_exhaust_the_stack(write_dicom, ramp):
     header = path.read_bytes()
     nested = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff" * 3000
     path.write_bytes(header[: header.index(b"\x28\0\x02\0US")] + nested)
-    with pytest.raises(RadiographError, match=r"^film\.dcm: .*; "):
+    with pytest.raises(RadiographError, match=r"^xray\.dcm: .*; "):
         read(path)
 
 
@@ -207,7 +207,7 @@ def test_file_without_preamble_is_read_with_a_warning(tmp_path, ramp):
 def test_compressed_file_without_transfer_syntax_is_refused(write_dicom, tmp_path, ramp):
     dataset = dicom_of(ramp)
     dataset.compress(RLELossless, generate_instance_uid=False)
-    path = save(dataset, tmp_path / "film.dcm")
+    path = save(dataset, tmp_path / "xray.dcm")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"\x02\0\x10\0UI", b"\x02\0\x11\0UI"))
     with pytest.raises(RadiographError, match=r"\(0002,0010\) is missing and the pixels are not plain"):

@@ -12,24 +12,24 @@ from .conftest import read
 
 
 def test_content_decides_and_not_the_name(tmp_path, write_dicom, ramp):
-    path = write_dicom(ramp).rename(tmp_path / "film.png")
+    path = write_dicom(ramp).rename(tmp_path / "xray.png")
     assert read(path).format == "DICOM"
 
 
 def test_name_and_checksum_are_of_the_file(tmp_path):
-    Image.linear_gradient("L").save(tmp_path / "film.png")
-    radiograph = read(tmp_path / "film.png")
-    assert radiograph.name == "film.png"
-    assert radiograph.sha256 == hashlib.sha256((tmp_path / "film.png").read_bytes()).hexdigest()
+    Image.linear_gradient("L").save(tmp_path / "xray.png")
+    radiograph = read(tmp_path / "xray.png")
+    assert radiograph.name == "xray.png"
+    assert radiograph.sha256 == hashlib.sha256((tmp_path / "xray.png").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
     "content", [b"x", b"%PDF-1.7 ...", b"<svg></svg>", b"SIMPLE  =", bytes(4096), b"%!PS-Adobe", bytes(range(256))]
 )
 def test_other_formats_are_refused(tmp_path, content):
-    (tmp_path / "film.png").write_bytes(content)
-    with pytest.raises(RadiographError, match=r"film.png: the file is not in a known image format; DICOM, PNG"):
-        read(tmp_path / "film.png")
+    (tmp_path / "xray.png").write_bytes(content)
+    with pytest.raises(RadiographError, match=r"xray.png: the file is not in a known image format; DICOM, PNG"):
+        read(tmp_path / "xray.png")
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_other_formats_are_refused(tmp_path, content):
 )
 @pytest.mark.parametrize("rest", [b"", bytes(300), b"\xff" * 300, bytes(range(256))])
 def test_nonsense_behind_a_signature_is_refused(tmp_path, start, rest):
-    (tmp_path / "film").write_bytes(start + rest)
-    with pytest.raises(RadiographError, match=r"^film: .*; .*$"):
-        read(tmp_path / "film")
+    (tmp_path / "xray").write_bytes(start + rest)
+    with pytest.raises(RadiographError, match=r"^xray: .*; .*$"):
+        read(tmp_path / "xray")
 
 
 def test_forbidden_file_is_refused(monkeypatch):
@@ -60,11 +60,11 @@ def test_forbidden_file_is_refused(monkeypatch):
         raise PermissionError(errno.EACCES, "ZZPHI")
 
     monkeypatch.setattr("builtins.open", forbid)
-    with pytest.raises(RadiographError, match=r"^film: permission denied; a readable file is needed$"):
-        read(Path("film"))
+    with pytest.raises(RadiographError, match=r"^xray: permission denied; a readable file is needed$"):
+        read(Path("xray"))
 
 
 def test_file_that_vanishes_is_refused(tmp_path):
-    with pytest.raises(RadiographError, match=r"film: cannot be read \(ENOENT\); a readable file") as refused:
-        read(tmp_path / "film")
+    with pytest.raises(RadiographError, match=r"xray: cannot be read \(ENOENT\); a readable file") as refused:
+        read(tmp_path / "xray")
     assert refused.value.code == Fault.UNREADABLE

@@ -15,7 +15,7 @@ from .test_codestream import JP2, SIZ, box
 
 
 def frame_of(pixels: np.ndarray, **attributes: object) -> np.ndarray:
-    return read_frame(dicom_of(pixels, **attributes), "film", Limits(), [])
+    return read_frame(dicom_of(pixels, **attributes), "xray", Limits(), [])
 
 
 def compressed(pixels: np.ndarray, syntax: str, frame: bytes) -> np.ndarray:
@@ -23,7 +23,7 @@ def compressed(pixels: np.ndarray, syntax: str, frame: bytes) -> np.ndarray:
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.PixelData = encapsulate([frame])
     dataset["PixelData"].is_undefined_length = True
-    return read_frame(dataset, "film", Limits(), [])
+    return read_frame(dataset, "xray", Limits(), [])
 
 
 def test_frame_is_the_stored_values(ramp):
@@ -75,7 +75,7 @@ def test_surplus_pixel_data_is_left_out_with_a_warning(ramp, surplus, frames):
     dataset = dicom_of(ramp, PixelData=ramp.tobytes() + surplus)
     if frames is not None:
         dataset.NumberOfFrames = frames
-    np.testing.assert_array_equal(read_frame(dataset, "film", Limits(), warnings), ramp)
+    np.testing.assert_array_equal(read_frame(dataset, "xray", Limits(), warnings), ramp)
     assert "the first frame was read" in warnings[0]
 
 
@@ -107,7 +107,7 @@ def test_rle_frame_with_segments_that_are_too_long_is_refused(ramp):
     dataset.Rows = 50 + 14
     dataset.Columns = 79
     with pytest.raises(RadiographError, match="an RLE segment is 64 bytes too long"):
-        read_frame(dataset, "film", Limits(), [])
+        read_frame(dataset, "xray", Limits(), [])
 
 
 @pytest.mark.parametrize("excess", [1, 2, 5])
@@ -120,7 +120,7 @@ def test_rle_padding_is_dropped_with_a_warning(ramp, excess):
     frame = np.array([2, *offsets], "<u4").tobytes() + b"".join(rows)
     dataset.PixelData = encapsulate([frame])
     dataset.file_meta.TransferSyntaxUID = RLELossless
-    np.testing.assert_array_equal(read_frame(dataset, "film", Limits(), warnings), ramp)
+    np.testing.assert_array_equal(read_frame(dataset, "xray", Limits(), warnings), ramp)
     assert f"{excess} bytes beyond the last pixel" in warnings[0]
 
 
@@ -136,7 +136,7 @@ def test_retired_jpeg_of_8_bits_is_read(number):
     Image.fromarray(grey).save(buffer, "JPEG", quality=95, progressive=True)
     dataset = dicom_of(grey, PixelData=encapsulate([buffer.getvalue()]))
     dataset.file_meta.TransferSyntaxUID = UID(f"1.2.840.10008.1.2.4.{number}")
-    np.testing.assert_allclose(read_frame(dataset, "film", Limits(), []).astype(int), grey, atol=4)
+    np.testing.assert_allclose(read_frame(dataset, "xray", Limits(), []).astype(int), grey, atol=4)
 
 
 def test_missing_decoder_names_the_transfer_syntax(ramp):

@@ -12,7 +12,7 @@ VALUES = np.arange(4096, dtype=np.float64).reshape(64, 64) - 1000
 
 
 def modality(dataset: Dataset, values: np.ndarray = VALUES) -> np.ndarray:
-    return apply_modality(values, dataset, "film", [])
+    return apply_modality(values, dataset, "xray", [])
 
 
 def test_modality_applies_slope_and_intercept():
@@ -25,12 +25,12 @@ def test_modality_applies_an_intercept_without_slope():
 
 def test_modality_tells_its_step():
     history: list[str] = []
-    apply_modality(VALUES, header(RescaleSlope=1, RescaleIntercept=-1024), "film", history)
+    apply_modality(VALUES, header(RescaleSlope=1, RescaleIntercept=-1024), "xray", history)
     assert history == ["rescaled by slope 1 and intercept -1024 (0028,1053)"]
 
 
 def test_modality_refuses_a_slope_of_0():
-    with pytest.raises(RadiographError, match=r"film: Rescale Slope \(0028,1053\) is 0; the slope must not be 0"):
+    with pytest.raises(RadiographError, match=r"xray: Rescale Slope \(0028,1053\) is 0; the slope must not be 0"):
         modality(header(RescaleSlope=0, RescaleIntercept=0))
 
 
@@ -92,7 +92,7 @@ def test_padding_of_the_other_signedness_is_found(stored, bits, written):
     assert padding.sum() == 1
 
 
-def test_padding_is_none_when_no_pixel_has_its_value():
+def test_there_is_no_padding_when_no_pixel_has_its_value():
     assert find_padding(_levels(np.arange(20)), header(PixelPaddingValue=99), []) is None
 
 

@@ -90,7 +90,7 @@ def test_prepare_rounds_half_to_even():
 @pytest.mark.parametrize(
     ("pixels", "words"),
     [
-        (np.zeros((9, 9), np.uint8), r"film: pixels are uint8 with shape \[9, 9\]; float32 \[height, width\] is"),
+        (np.zeros((9, 9), np.uint8), r"xray: pixels are uint8 with shape \[9, 9\]; float32 \[height, width\] is"),
         (np.zeros((9, 9, 1), np.float32), r"with shape \[9, 9, 1\]"),
         (np.zeros((0, 9), np.float32), r"with shape \[0, 9\]"),
         (np.full((9, 9), 256, np.float32), r"pixels range over 256\.\.256; 0\.\.255 is accepted"),
@@ -100,7 +100,7 @@ def test_prepare_rounds_half_to_even():
 )
 def test_prepare_refuses_another_range(pixels, words):
     with pytest.raises(RadiographError, match=words) as refused:
-        prepare(pixels, name="film")
+        prepare(pixels, name="xray")
     assert refused.value.code == Fault.UNREADABLE
 
 

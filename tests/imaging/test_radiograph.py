@@ -90,7 +90,7 @@ def test_from_array_refuses_a_spacing(spacing):
         (
             np.zeros((64, 64, 3), np.uint8),
             Fault.UNREADABLE,
-            "film: the array has 3 axes; give one grey image",
+            "xray: the array has 3 axes; give one grey image",
         ),
         (np.zeros((64, 64), complex), Fault.UNREADABLE, "the array is complex128"),
         ([[1, 2], [3]], Fault.UNREADABLE, "array"),
@@ -104,7 +104,7 @@ def test_from_array_refuses_a_spacing(spacing):
 )
 def test_from_array_refuses(pixels, code, words):
     with pytest.raises(RadiographError, match=words) as refused:
-        Radiograph.from_array(pixels, name="film")
+        Radiograph.from_array(pixels, name="xray")
     assert refused.value.code == code
 
 
@@ -113,30 +113,30 @@ def test_scale_leaves_the_background_out_of_the_range():
     background = np.zeros((64, 64), bool)
     background[0] = True
     values[0] = -2000
-    scaled = scale("film", values, background=background)
+    scaled = scale("xray", values, background=background)
     assert scaled[0].max() == 0
     assert (scaled[1:].min(), scaled[1:].max()) == (0, 255)
 
 
 def test_scale_refuses_nothing_but_background():
     with pytest.raises(RadiographError, match="same value"):
-        scale("film", np.ones((64, 64)), background=np.ones((64, 64), bool))
+        scale("xray", np.ones((64, 64)), background=np.ones((64, 64), bool))
 
 
 def test_check_size_counts_pixels_not_sides():
-    check_size("film", 64, 700_000, Limits())
+    check_size("xray", 64, 700_000, Limits())
 
 
 @given(st.text())
 def test_fault_is_one_printable_line(name):
-    line = str(fault(Fault.UNREADABLE, name, "broken", "mend it"))
+    line = str(fault(Fault.UNREADABLE, name, "broken", "repair it"))
     assert line.isprintable()
-    assert line.endswith(": broken; mend it")
+    assert line.endswith(": broken; repair it")
 
 
 def test_fault_escapes_terminal_codes_and_writing_direction():
-    line = str(fault(Fault.UNREADABLE, "a\x1b[31m\u202egnp.\n\udc80", "broken", "mend it"))
-    assert line == "a\\x1b[31m\\u202egnp.\\n\\udc80: broken; mend it"
+    line = str(fault(Fault.UNREADABLE, "a\x1b[31m\u202egnp.\n\udc80", "broken", "repair it"))
+    assert line == "a\\x1b[31m\\u202egnp.\\n\\udc80: broken; repair it"
 
 
 def test_refusing_tells_the_class_of_an_exception_and_not_its_text():

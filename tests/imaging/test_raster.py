@@ -40,7 +40,7 @@ def png_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "GIF"])
 def test_8_bit_picture_keeps_its_values(tmp_path, kind):
-    radiograph = read(save(tmp_path / "film", Image.fromarray(EIGHT_BIT), format=kind))
+    radiograph = read(save(tmp_path / "xray", Image.fromarray(EIGHT_BIT), format=kind))
     np.testing.assert_array_equal(radiograph.pixels, EIGHT_BIT)
     assert radiograph.format == kind
 
@@ -51,11 +51,11 @@ def test_grey_stored_in_another_mode_keeps_its_values(tmp_path, mode):
     image = image.convert("P").convert("PA") if mode == "PA" else image.convert(mode)
     options = {"compression": "raw"} if mode == "PA" else {}
     kind = "TIFF" if mode == "PA" else "PNG"
-    np.testing.assert_array_equal(read(save(tmp_path / "film", image, format=kind, **options)).pixels, EIGHT_BIT)
+    np.testing.assert_array_equal(read(save(tmp_path / "xray", image, format=kind, **options)).pixels, EIGHT_BIT)
 
 
 def test_1_bit_picture_is_black_and_white(tmp_path):
-    pixels = read(save(tmp_path / "film.png", Image.fromarray(EIGHT_BIT > 99))).pixels
+    pixels = read(save(tmp_path / "xray.png", Image.fromarray(EIGHT_BIT > 99))).pixels
     assert set(np.unique(pixels)) == {0, 255}
 
 
@@ -66,13 +66,13 @@ def test_grey_picture_in_colour_space_is_close(tmp_path, kind, mode):
         image = Image.merge("LAB", [Image.fromarray(EIGHT_BIT), *[Image.new("L", image.size, 0)] * 2])
     else:
         image = image.convert(mode)
-    pixels = read(save(tmp_path / "film", image, format=kind)).pixels
+    pixels = read(save(tmp_path / "xray", image, format=kind)).pixels
     assert np.corrcoef(pixels.ravel(), EIGHT_BIT.ravel())[0, 1] > 0.98
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path, ramp, kind):
-    radiograph = read(save(tmp_path / "film", Image.fromarray(ramp), format=kind))
+    radiograph = read(save(tmp_path / "xray", Image.fromarray(ramp), format=kind))
     np.testing.assert_allclose(radiograph.pixels.ravel(), np.arange(5120) / 5119 * 255, atol=1e-4)
     assert radiograph.history == (f"read {kind}, 80 x 64, 16-bit grey", "scaled from 0..5119 to 0..255")
 
@@ -80,7 +80,7 @@ def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path, ramp, kind):
 @pytest.mark.parametrize("kind", [".png", ".tif"])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_16_bit_colour_keeps_its_12_bits(tmp_path, ramp, kind, channels):
-    path = tmp_path / f"film{kind}"
+    path = tmp_path / f"xray{kind}"
     cv2.imwrite(str(path), np.repeat((ramp % 4096)[..., None], channels, axis=2))
     pixels = read(path).pixels
     np.testing.assert_allclose(pixels, (ramp % 4096) / 4095 * 255, atol=1e-3)
@@ -94,33 +94,33 @@ def test_16_bit_grey_with_alpha_keeps_its_values(tmp_path, ramp):
     chunks = b"".join(
         struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (content, data, b"IEND")
     )
-    (tmp_path / "film.png").write_bytes(header[:8] + chunks)
-    np.testing.assert_allclose(read(tmp_path / "film.png").pixels.ravel(), np.arange(5120) / 5119 * 255, atol=1e-3)
+    (tmp_path / "xray.png").write_bytes(header[:8] + chunks)
+    np.testing.assert_allclose(read(tmp_path / "xray.png").pixels.ravel(), np.arange(5120) / 5119 * 255, atol=1e-3)
 
 
 def test_16_bit_tiff_where_white_is_zero_is_inverted(tmp_path, ramp):
-    (tmp_path / "film.tif").write_bytes(tiff(ramp, photometric=0))
+    (tmp_path / "xray.tif").write_bytes(tiff(ramp, photometric=0))
     np.testing.assert_allclose(
-        read(tmp_path / "film.tif").pixels.ravel(), 255 - np.arange(5120) / 5119 * 255, atol=1e-3
+        read(tmp_path / "xray.tif").pixels.ravel(), 255 - np.arange(5120) / 5119 * 255, atol=1e-3
     )
 
 
 def test_8_bit_tiff_where_white_is_zero_is_inverted(tmp_path):
-    (tmp_path / "film.tif").write_bytes(tiff(EIGHT_BIT, photometric=0))
-    np.testing.assert_array_equal(read(tmp_path / "film.tif").pixels, 255.0 - EIGHT_BIT)
+    (tmp_path / "xray.tif").write_bytes(tiff(EIGHT_BIT, photometric=0))
+    np.testing.assert_array_equal(read(tmp_path / "xray.tif").pixels, 255.0 - EIGHT_BIT)
 
 
 def test_float_tiff_is_scaled(tmp_path, ramp):
-    (tmp_path / "film.tif").write_bytes(tiff((ramp / 9999 - 0.2).astype(np.float32)))
-    np.testing.assert_allclose(read(tmp_path / "film.tif").pixels.ravel(), np.arange(5120) / 5119 * 255, atol=1e-3)
+    (tmp_path / "xray.tif").write_bytes(tiff((ramp / 9999 - 0.2).astype(np.float32)))
+    np.testing.assert_allclose(read(tmp_path / "xray.tif").pixels.ravel(), np.arange(5120) / 5119 * 255, atol=1e-3)
 
 
 def test_float_tiff_with_nan_is_refused(tmp_path, ramp):
     values = ramp.astype(np.float32)
     values[0, 0] = np.nan
-    (tmp_path / "film.tif").write_bytes(tiff(values))
+    (tmp_path / "xray.tif").write_bytes(tiff(values))
     with pytest.raises(RadiographError, match="some pixels are NaN or infinite"):
-        read(tmp_path / "film.tif")
+        read(tmp_path / "xray.tif")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
@@ -135,13 +135,13 @@ def test_exif_orientation_is_obeyed(tmp_path, kind, orientation):
         image = image.transpose(Image.Transpose(turn[inverse]))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    radiograph = read(save(tmp_path / "film", image, format=kind, exif=exif))
+    radiograph = read(save(tmp_path / "xray", image, format=kind, exif=exif))
     np.testing.assert_allclose(radiograph.pixels, upright, atol=12)
     assert len(radiograph.history) == (1 if orientation == 1 else 2)
 
 
 def test_exif_orientation_is_obeyed_in_16_bit_colour(tmp_path, ramp):
-    path = tmp_path / "film.png"
+    path = tmp_path / "xray.png"
     cv2.imwrite(str(path), np.repeat(ramp[..., None], 3, axis=2))
     exif = b"eXIf" + b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     chunk = struct.pack(">I", len(exif) - 4) + exif + struct.pack(">I", zlib.crc32(exif))
@@ -152,7 +152,7 @@ def test_exif_orientation_is_obeyed_in_16_bit_colour(tmp_path, ramp):
 
 def test_exif_nonsense_is_ignored_with_a_warning(tmp_path):
     path = save(
-        tmp_path / "film.jpg",
+        tmp_path / "xray.jpg",
         Image.fromarray(EIGHT_BIT),
         exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x63\0\0\0\0\0\0",
     )
@@ -162,7 +162,7 @@ def test_exif_nonsense_is_ignored_with_a_warning(tmp_path):
 def test_cmyk_jpeg_without_an_adobe_marker_is_read(tmp_path):
     black = Image.fromarray(EIGHT_BIT)
     inks = [Image.new("L", black.size, 255)] * 3
-    path = save(tmp_path / "film.jpg", Image.merge("CMYK", [*inks, black]), format="JPEG", quality=95)
+    path = save(tmp_path / "xray.jpg", Image.merge("CMYK", [*inks, black]), format="JPEG", quality=95)
     content = path.read_bytes()
     at = content.find(b"\xff\xee")  # Pillow writes the marker, and inverts for it
     if at >= 0:
@@ -175,48 +175,48 @@ def test_cmyk_jpeg_without_an_adobe_marker_is_read(tmp_path):
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "WEBP", "PNG"])
 def test_several_pictures_are_refused(tmp_path, kind):
     pages = [Image.fromarray(EIGHT_BIT), Image.fromarray(255 - EIGHT_BIT)]
-    path = save(tmp_path / "film", pages[0], format=kind, save_all=True, append_images=pages[1:])
-    with pytest.raises(RadiographError, match="film: the file holds 2 pictures") as refused:
+    path = save(tmp_path / "xray", pages[0], format=kind, save_all=True, append_images=pages[1:])
+    with pytest.raises(RadiographError, match="xray: the file holds 2 pictures") as refused:
         read(path)
     assert refused.value.code == Fault.MULTI_FRAME
 
 
 def test_preview_in_a_camera_file_is_passed_over_with_a_warning(tmp_path):
     pages = [Image.fromarray(EIGHT_BIT), Image.fromarray(255 - EIGHT_BIT)]
-    path = save(tmp_path / "film.jpg", pages[0], format="MPO", save_all=True, append_images=pages[1:])
+    path = save(tmp_path / "xray.jpg", pages[0], format="MPO", save_all=True, append_images=pages[1:])
     assert read(path).warnings == ("the file holds 2 pictures; the first was read",)
 
 
 def test_colour_picture_is_refused(tmp_path):
     with pytest.raises(RadiographError, match="of the picture is in colour; a radiograph is grey") as refused:
-        read(save(tmp_path / "film.png", Image.fromarray(NOISE)))
+        read(save(tmp_path / "xray.png", Image.fromarray(NOISE)))
     assert refused.value.code == Fault.COLOUR
 
 
 def test_16_bit_colour_picture_is_refused(tmp_path):
-    cv2.imwrite(str(tmp_path / "film.png"), NOISE.astype(np.uint16) * 16)
+    cv2.imwrite(str(tmp_path / "xray.png"), NOISE.astype(np.uint16) * 16)
     with pytest.raises(RadiographError, match="of the picture is in colour"):
-        read(tmp_path / "film.png")
+        read(tmp_path / "xray.png")
 
 
-def test_tinted_film_with_a_red_arrow_is_accepted(tmp_path):
+def test_tinted_xray_with_a_red_arrow_is_accepted(tmp_path):
     tinted = EIGHT_BIT[..., None] * np.array([0.75, 0.85, 1.0])
     tinted[5:15, 5:25] = [255, 0, 0]
-    read(save(tmp_path / "film.png", Image.fromarray(tinted.astype(np.uint8))))
+    read(save(tmp_path / "xray.png", Image.fromarray(tinted.astype(np.uint8))))
 
 
 def test_transparent_parts_are_warned_of(tmp_path):
     rgba = np.dstack([EIGHT_BIT] * 3 + [255 - EIGHT_BIT])
-    radiograph = read(save(tmp_path / "film.png", Image.fromarray(rgba)))
+    radiograph = read(save(tmp_path / "xray.png", Image.fromarray(rgba)))
     np.testing.assert_array_equal(radiograph.pixels, EIGHT_BIT)
     assert radiograph.warnings == ("parts of the picture are transparent; the values stored there were used",)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"])
 def test_truncated_picture_is_refused(tmp_path, kind):
-    path = save(tmp_path / "film", Image.fromarray(NOISE[..., 0]), format=kind)
+    path = save(tmp_path / "xray", Image.fromarray(NOISE[..., 0]), format=kind)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(RadiographError, match=f"film: .*{kind} .* failed") as refused:
+    with pytest.raises(RadiographError, match=f"xray: .*{kind} .* failed") as refused:
         read(path)
     assert refused.value.code == Fault.UNREADABLE
 
@@ -232,12 +232,12 @@ def test_size_is_checked_before_decoding(tmp_path, side):
 @pytest.mark.parametrize(("size", "code"), [((63, 200), Fault.TOO_SMALL), ((64, 64), Fault.CONSTANT)])
 def test_degenerate_picture_is_refused(tmp_path, size, code):
     with pytest.raises(RadiographError) as refused:
-        read(save(tmp_path / "film.png", Image.new("L", size, 9)))
+        read(save(tmp_path / "xray.png", Image.new("L", size, 9)))
     assert refused.value.code == code
 
 
 def test_limits_are_the_callers(tmp_path):
-    path = save(tmp_path / "film.png", Image.fromarray(EIGHT_BIT))
+    path = save(tmp_path / "xray.png", Image.fromarray(EIGHT_BIT))
     with pytest.raises(RadiographError, match="at most 5000 pixels are read"):
         read_file(path, limits=Limits(pixels=5000))
 

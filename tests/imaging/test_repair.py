@@ -29,7 +29,7 @@ def change(path, old, new):
 
 @pytest.mark.parametrize("header", [b"??\4\0", b"  \4\0", b"\0\0\4\0", b"ox\4\0", b"??\0\0\4\0\0\0", b"ZZ\4\0"])
 def test_unknown_value_representation_before_the_pixels_is_read_over(tmp_path, ramp, header):
-    path = private(tmp_path / "film.dcm", ramp)
+    path = private(tmp_path / "xray.dcm", ramp)
     expected = read(path).pixels
     np.testing.assert_array_equal(change(path, b"SH\4\0ABCD", header + b"ABCD").pixels, expected)
 
@@ -41,7 +41,7 @@ def test_bytes_behind_the_data_set_are_left_out(tmp_path, ramp, trailer, syntax)
     if syntax == "implicit":
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
         dataset["PixelData"].VR = "OW"
-    path = save(dataset, tmp_path / "film.dcm")
+    path = save(dataset, tmp_path / "xray.dcm")
     expected = read(path).pixels
     path.write_bytes(path.read_bytes() + trailer)
     np.testing.assert_array_equal(read(path).pixels, expected)
@@ -57,18 +57,18 @@ def test_missing_delimiter_behind_a_compressed_frame_is_added(tmp_path, left, tr
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     dataset.PixelData = encapsulate([cv2.imencode(".jpg", grey)[1].tobytes()])
     dataset["PixelData"].is_undefined_length = True
-    path = save(dataset, tmp_path / "film.dcm")
+    path = save(dataset, tmp_path / "xray.dcm")
     expected = read(path).pixels
     path.write_bytes(path.read_bytes()[:left] + trailer)
     np.testing.assert_array_equal(read(path).pixels, expected)
 
 
 def test_repair_is_a_warning(tmp_path, ramp):
-    path = private(tmp_path / "film.dcm", ramp)
+    path = private(tmp_path / "xray.dcm", ramp)
     assert any("repaired" in warning for warning in change(path, b"SH\4\0ABCD", b"??\4\0ABCD").warnings)
 
 
 def test_file_without_pixels_stays_one(tmp_path, ramp):
-    path = save(dicom_of(ramp, PixelData=None), tmp_path / "film.dcm")
+    path = save(dicom_of(ramp, PixelData=None), tmp_path / "xray.dcm")
     with pytest.raises(RadiographError, match="no pixel data"):
         read(path)

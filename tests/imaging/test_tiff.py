@@ -19,8 +19,8 @@ def stretched(kind):
 
 
 def write(tmp_path, values, **options):
-    tifffile.imwrite(tmp_path / "film.tif", values, **({"photometric": "minisblack"} | options))
-    return tmp_path / "film.tif"
+    tifffile.imwrite(tmp_path / "xray.tif", values, **({"photometric": "minisblack"} | options))
+    return tmp_path / "xray.tif"
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -46,7 +46,7 @@ def test_white_is_zero_is_inverted(tmp_path, kind):
 
 
 @pytest.mark.parametrize("axis", [0, -1])
-def test_alpha_beside_16_bits_is_dropped(tmp_path, axis):
+def test_alpha_next_to_16_bits_is_dropped(tmp_path, axis):
     grey = stretched("u2")
     layout = {"planarconfig": "separate" if axis == 0 else "contig", "extrasamples": ["unassalpha"]}
     radiograph = read(write(tmp_path, np.stack([grey, np.full_like(grey, 65535)], axis), **layout))
@@ -65,10 +65,10 @@ def test_complex_samples_are_refused_by_name(tmp_path):
 def test_thumbnails_are_no_pictures(tmp_path, kind, first, flags):
     full, small = stretched(kind), np.ascontiguousarray(stretched(kind)[::-4, ::4])
     pages = [(full, 0), (small, flags)]
-    with tifffile.TiffWriter(tmp_path / "film.tif") as file:
+    with tifffile.TiffWriter(tmp_path / "xray.tif") as file:
         for values, subfile in reversed(pages) if first else pages:
             file.write(values, photometric="minisblack", subfiletype=subfile)
-    radiograph = read(tmp_path / "film.tif")
+    radiograph = read(tmp_path / "xray.tif")
     assert radiograph.pixels.shape == RAMP.shape
     np.testing.assert_array_equal(radiograph.pixels, read(write(tmp_path, full)).pixels)
 

@@ -16,14 +16,14 @@ VALUES = np.arange(4096, dtype=np.float64).reshape(64, 64) - 1000
 
 def display(dataset: Dataset, values: np.ndarray = VALUES, *, warnings: list[str] | None = None) -> Display:
     noted: list[str] = [] if warnings is None else warnings
-    return find_display(values, dataset, values.min(), values.max(), "film", [], noted)
+    return find_display(values, dataset, values.min(), values.max(), "xray", [], noted)
 
 
 def shown(dataset: Dataset, values: np.ndarray = VALUES) -> np.ndarray:
     """What a viewer would show, 0..255."""
     grey, curve = display(dataset, values)
     pixels = ((grey - grey.min()) / np.ptp(grey) * 255).astype(np.float32)
-    return Radiograph(pixels=pixels, name="film", sha256="", format="DICOM", tone_curve=curve).displayed(pixels)
+    return Radiograph(pixels=pixels, name="xray", sha256="", format="DICOM", tone_curve=curve).displayed(pixels)
 
 
 def lut(values: object, first: int = 0) -> Sequence:

@@ -13,7 +13,7 @@ TRAINING = TrainingFacts(
     sha256="f" * 64,
 )
 DATA = DataFacts(
-    manifest="films.csv",
+    manifest="xrays.csv",
     sha256="a" * 64,
     sources=(
         SourceFacts(

@@ -7,7 +7,7 @@ import torch
 from cxrnet.errors import BundleError
 from cxrnet.model.bundle import Bundle, read_bundle
 from cxrnet.model.runtime import Runtime
-from tests.material import film
+from tests.material import draw_xray
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def runtime(small_bundle):
 
 
 def test_runtime_says_what_the_network_says(runtime, small_network):
-    image = film(1)[0]
+    image = draw_xray(1)[0]
     stages = runtime.screen(image)
     with torch.inference_mode():
         expected = small_network(torch.from_numpy(image)[None])
@@ -36,7 +36,7 @@ def test_runtime_refuses_an_image_of_another_type(runtime):
 
 
 def test_lung_probability_takes_any_size(runtime):
-    probability = runtime.lung_probability(film(1, height=90, width=70)[0])
+    probability = runtime.lung_probability(draw_xray(1, height=90, width=70)[0])
     assert probability.shape == (90, 70)
     assert 0 <= probability.min() <= probability.max() <= 1
 
@@ -46,4 +46,4 @@ def test_runtime_refuses_to_screen_without_a_classifier(small_bundle):
     config = whole.config.model_copy(update={"classifier": None, "folds": 0, "standardisation": None})
     runtime = Runtime(Bundle(folder=whole.folder, config=config, sha256=whole.sha256))
     with pytest.raises(BundleError, match="small: has no classifier; use it with `cxrnet segment`"):
-        runtime.screen(film(1)[0])
+        runtime.screen(draw_xray(1)[0])

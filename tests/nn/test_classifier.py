@@ -26,7 +26,7 @@ def _fold(*, seed=0, **changes):
 
 
 def _inputs(*, seed=0, batch=2):
-    """Coefficients, mask, image and patient data of random films."""
+    """Coefficients, mask, image and patient data of random radiographs."""
     chance = torch.Generator().manual_seed(seed)
     shapes = {"scattering": (49, 6, 7), "mask": (6, 7), "image": (6, 7), "patient": (2,)}
     return {name: torch.rand(batch, *shape, generator=chance) for name, shape in shapes.items()}
@@ -150,12 +150,12 @@ def test_every_option_passes_finite_gradients_to_every_weight(changes):
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_film_without_lungs_or_all_lungs_has_finite_scores(share):
+def test_xray_without_lungs_or_all_lungs_has_finite_scores(share):
     output = Ensemble([_fold()])(**_inputs() | {"mask": torch.full((2, 6, 7), share)})
     assert output.scores.isfinite().all()
 
 
-def test_film_without_lungs_scores_the_same_for_every_class():
+def test_xray_without_lungs_scores_the_same_for_every_class():
     output = Ensemble([_fold()])(**_inputs() | {"mask": torch.zeros(2, 6, 7)})
     torch.testing.assert_close(output.scores, torch.full((2, 2), 0.5))
 

@@ -13,12 +13,12 @@ from cxrnet.model.config import (
     Standardisation,
 )
 from cxrnet.nn.network import Network, NetworkOutput, area_weights, lung_mask, pooled, scattering_input
-from tests.material import SMALL, film, randomised
+from tests.material import SMALL, draw_xray, randomised
 
 
 @pytest.fixture(scope="module")
 def output(small_network):
-    image = torch.stack([torch.from_numpy(film(seed)[0]) for seed in (20, 21)])
+    image = torch.stack([torch.from_numpy(draw_xray(seed)[0]) for seed in (20, 21)])
     with torch.inference_mode():
         return small_network(image)
 
@@ -69,14 +69,14 @@ def test_logits_are_the_mean_of_the_class_maps(output):
     torch.testing.assert_close(output.logits, output.class_maps.mean(dim=(2, 3)))
 
 
-def test_each_film_of_a_batch_is_scored_alone(small_network, output):
+def test_each_xray_of_a_batch_is_scored_alone(small_network, output):
     with torch.inference_mode():
-        alone = small_network(torch.from_numpy(film(21)[0])[None])
+        alone = small_network(torch.from_numpy(draw_xray(21)[0])[None])
     for name in NetworkOutput._fields:
         torch.testing.assert_close(getattr(output, name)[1:], getattr(alone, name), rtol=1e-4, atol=1e-5)
 
 
-def test_maps_and_coefficients_agree_in_size_when_the_film_is_no_multiple_of_4():
+def test_maps_and_coefficients_agree_in_size_when_the_xray_is_no_multiple_of_4():
     config = SMALL.model_copy(update={"preparation": PreparationConfig(height=61, width=83)})
     with torch.inference_mode():
         output = randomised(Network(config))(torch.zeros(1, 61, 83, dtype=torch.uint8))
@@ -87,7 +87,7 @@ def test_mirror_average_scores_an_image_and_its_mirror_image_alike(small_network
     classifier = SMALL.classifier.model_copy(update={"mirror_average": True})
     network = Network(SMALL.model_copy(update={"classifier": classifier})).eval()
     network.load_state_dict(small_network.state_dict())
-    image, mask = (torch.from_numpy(one)[None].float() for one in film(20))
+    image, mask = (torch.from_numpy(one)[None].float() for one in draw_xray(20))
     with torch.inference_mode():
         one, other = (network.classify(image.flip(axes), mask.flip(axes))[1] for axes in ([], [-1]))
         alone = [small_network.classify(image.flip(axes), mask.flip(axes))[1].logits for axes in ([], [-1])]
@@ -106,7 +106,7 @@ def test_network_without_classifier_refuses_to_classify():
 
 
 @pytest.mark.parametrize("grey", [0.0, 124.0])
-def test_constant_film_has_a_finite_gradient(small_network, grey):
+def test_constant_xray_has_a_finite_gradient(small_network, grey):
     image = torch.full((1, 64, 72), grey, requires_grad=True)
     small_network.classify(image, torch.ones(1, 64, 72))[1].scores[0, 0].backward()
     assert image.grad.isfinite().all()

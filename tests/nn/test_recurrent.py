@@ -55,7 +55,7 @@ def test_recurrent_block_adds_its_readings_to_the_projection():
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
-def test_recurrent_block_has_304_parameters_beside_its_projection(classes):
+def test_recurrent_block_has_304_parameters_next_to_its_projection(classes):
     block = RecurrentBlock(48, classes)
     count = sum(parameter.numel() for parameter in block.parameters())
     assert count - sum(parameter.numel() for parameter in block.project.parameters()) == 304

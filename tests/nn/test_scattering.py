@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cxrnet.model.config import ScatteringConfig
 from cxrnet.nn.scattering import Path, Scattering, paths, reflect, wavelets, wrap
-from tests.material import film
+from tests.material import draw_xray
 
 
 @cache
@@ -122,7 +122,7 @@ def test_scattering_expands_a_change_at_the_border_at_most_twice(seed):
 
 @pytest.mark.parametrize("pixels", [1, 2, 4])
 def test_shift_changes_coefficients_less_than_pixels(pixels):
-    large = torch.from_numpy(film(3, height=140, width=152)[0]).double()[None]
+    large = torch.from_numpy(draw_xray(3, height=140, width=152)[0]).double()[None]
     large = (large - large.mean()) / large.std()
     here, there = large[:, 8:-8, 8:-8], large[:, 8:-8, 8 + pixels : -8 + pixels]
     assert _relative(exact()(there), exact()(here)) < 0.75 * _relative(there, here)

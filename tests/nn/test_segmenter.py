@@ -3,7 +3,7 @@ import torch
 
 from cxrnet.model.config import Branch, SegmenterConfig
 from cxrnet.nn.segmenter import Segmenter
-from tests.material import film, randomised
+from tests.material import draw_xray, randomised
 
 
 def _small(**changes):
@@ -100,8 +100,8 @@ def test_dropout_leaves_the_last_block_alone():
     torch.testing.assert_close(segmenter(image), segmenter(image), rtol=0, atol=0)
 
 
-def test_small_network_finds_the_lungs_of_a_made_up_film(small_network):
-    picture, lungs = film(100)
+def test_small_network_finds_the_lungs_of_a_made_up_xray(small_network):
+    picture, lungs = draw_xray(100)
     with torch.inference_mode():
         found = small_network.segmenter.lung_probability(torch.from_numpy(picture)[None, None] / 255)[0]
     found = found.numpy() > 0.5

@@ -1,4 +1,4 @@
-"""Films to send, a small pipeline, and nodes that run in this process."""
+"""Radiographs to send, a small pipeline, and nodes that run in this process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["chest", "dicom", "pipeline"]
 
 @pytest.fixture
 def sent(dicom):
-    """Function that returns a made-up film as a data set, ready to be sent; each has a UID of its own."""
+    """Function that returns a made-up radiograph as a data set, ready to be sent; each has a UID of its own."""
 
     def make(**attributes):
         study = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid(), "PatientID": "P1"}

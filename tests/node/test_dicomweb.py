@@ -26,8 +26,8 @@ def server(web):
 
 
 @pytest.fixture
-def film(sent, tmp_path):
-    path = tmp_path / "film.dcm"
+def draw_xray(sent, tmp_path):
+    path = tmp_path / "xray.dcm"
     sent(SOPInstanceUID="1.2.3").save_as(path, enforce_file_format=True)
     return path
 
@@ -38,12 +38,12 @@ def content_of(dataset):
     return buffer.getvalue()
 
 
-def test_store_sends_the_file_and_believes_a_server_that_names_it(web, server, film):
+def test_store_sends_the_file_and_believes_a_server_that_names_it(web, server, xray):
     web.say("POST", "/studies", stored("1.2.3"))
-    server.send([film])
+    server.send([xray])
     ((_, _, _, _, body),) = web.asked
     start = body.index(b"DICM") - 128
-    assert dcmread(io.BytesIO(body[start : body.rindex(b"\r\n--")])) == dcmread(film)
+    assert dcmread(io.BytesIO(body[start : body.rindex(b"\r\n--")])) == dcmread(xray)
 
 
 def test_a_long_file_is_sent_whole(web, server, sent, tmp_path):
@@ -68,10 +68,10 @@ def test_a_long_file_is_sent_whole(web, server, sent, tmp_path):
         ),
     ],
 )
-def test_what_is_not_said_to_be_stored_is_not(web, server, film, status, content, problem):
+def test_what_is_not_said_to_be_stored_is_not(web, server, xray, status, content, problem):
     web.say("POST", "/studies", content, status=status)
     with pytest.raises(PacsError, match=problem) as caught:
-        server.send([film])
+        server.send([xray])
     assert (caught.value.code, caught.value.is_final) == ("NOT_STORED", False)
 
 
@@ -85,25 +85,25 @@ def test_what_is_not_said_to_be_stored_is_not(web, server, film, status, content
         (503, False, "look"),
     ],
 )
-def test_a_status_that_is_no_success(web, server, film, status, is_final, remedy):
+def test_a_status_that_is_no_success(web, server, xray, status, is_final, remedy):
     web.say("POST", "/studies", b"", status=status)
     with pytest.raises(PacsError, match=f"answered {status}; {remedy}") as caught:
-        server.send([film])
+        server.send([xray])
     assert (caught.value.code, caught.value.is_final) == ("REFUSED", is_final)
     assert len(web.asked) == 1  # the client's own retries send an empty body
 
 
-def test_a_redirection_is_not_followed(web, server, film):
+def test_a_redirection_is_not_followed(web, server, xray):
     web.say("POST", "/studies", b"", status=307, Location="http://127.0.0.1:9/elsewhere")
     with pytest.raises(PacsError, match="redirects to another address"):
-        server.send([film])
+        server.send([xray])
 
 
-def test_nobody_there_is_unreachable(film):
+def test_nobody_there_is_unreachable(xray):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(PacsError, match=f"http://127.0.0.1:{port}/dicom-web: no answer") as caught:
-        DICOMwebServer(f"http://127.0.0.1:{port}/dicom-web", environment={}).send([film])
+        DICOMwebServer(f"http://127.0.0.1:{port}/dicom-web", environment={}).send([xray])
     assert caught.value.code == "UNREACHABLE"
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_dicom_file_is_not_sent(web, server, tmp_path, content):
 
 
 def test_a_file_that_would_cut_the_upload_is_not_sent(web, server, sent, tmp_path):
-    path = tmp_path / "film.dcm"
+    path = tmp_path / "xray.dcm"
     sent(ImageComments="\r\n--0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1--").save_as(path, enforce_file_format=True)
     with pytest.raises(PacsError, match="holds a line that would cut the upload"):
         server.send([path])
@@ -167,10 +167,10 @@ def test_instances_are_those_of_the_series_of_a_modality(web, server):
 
 
 def test_fetch_asks_for_the_syntax_in_which_it_is_kept(web, server, sent):
-    film = sent()
-    body, kind = multipart(content_of(film))
+    xray = sent()
+    body, kind = multipart(content_of(xray))
     web.say("GET", "/studies/1.1/series/1.2/instances/1.3", body, kind=kind)
-    assert server.fetch(Instance("1.1", "1.2", "1.3")) == film
+    assert server.fetch(Instance("1.1", "1.2", "1.3")) == xray
     assert "transfer-syntax=*" in web.asked[0][3]["Accept"]
 
 

@@ -47,7 +47,7 @@ def deliver(port, datasets, *, title="SENDER"):
 def test_nothing_is_lost_when_the_node_is_killed_again_and_again(scp, sent, small_bundle, tmp_path):
     """What was answered with success is forwarded, once, and whole: a second time replaces the first."""
     chance = random.Random(0)
-    films = {film.SOPInstanceUID: film for film in (sent() for _ in range(60))}
+    xrays = {xray.SOPInstanceUID: xray for xray in (sent() for _ in range(60))}
     answered, spool, kills = set(), tmp_path / "spool", 0
     with archive(kinds=(ComprehensiveSRStorage,)) as stored:
         words = ("--bundle", small_bundle, "--save", "sr", "--forward", f"ARCHIVE@127.0.0.1:{stored.port}")
@@ -55,19 +55,19 @@ def test_nothing_is_lost_when_the_node_is_killed_again_and_again(scp, sent, smal
             with scp(*words, spool=spool) as node:
                 stop = threading.Timer(chance.uniform(0.2, 4.0), node.process.kill)
                 stop.start()
-                missing = [film for uid, film in films.items() if uid not in answered]
+                missing = [xray for uid, xray in xrays.items() if uid not in answered]
                 answered |= set(deliver(node.port, missing[: chance.randint(1, 8)]))
                 node.process.wait(timeout=30)
                 kills += 1
         with scp(*words, spool=spool) as node:
-            rest = [film for uid, film in films.items() if uid not in answered]
+            rest = [xray for uid, xray in xrays.items() if uid not in answered]
             answered |= set(deliver(node.port, rest))
-            assert answered == films.keys()
+            assert answered == xrays.keys()
             eventually(lambda: node.counts()["received"] == node.counts()["screened"] == 0, seconds=180)
             counts = node.counts()
     assert counts["failed"] == 0
     found = {dataset.SOPInstanceUID: source_of(dataset) for dataset in stored}  # as a PACS files them: by their UID
-    assert sorted(found.values()) == sorted(films)
+    assert sorted(found.values()) == sorted(xrays)
     place = Spool(spool)
     assert not list(place.incoming.iterdir())
     assert not list(place.results.iterdir())
@@ -103,9 +103,9 @@ def resident(process):
 def test_a_node_under_load_answers_all_and_stays_as_large_as_it_is(scp, sent, small_bundle, tmp_path, bundle):
     """8 associations at once send 500 instances, 5 of them broken."""
     if bundle == "covid" and not os.environ.get("CXRNET_LONG"):
-        pytest.skip("takes up to half an hour: set CXRNET_LONG=1")
-    films = [sent(**(BROKEN[index // 100] if index % 100 == 50 else {})) for index in range(500)]
-    shares = [films[index::8] for index in range(8)]
+        pytest.skip("runs for up to half an hour: set CXRNET_LONG=1")
+    xrays = [sent(**(BROKEN[index // 100] if index % 100 == 50 else {})) for index in range(500)]
+    shares = [xrays[index::8] for index in range(8)]
     answered, sizes = [], []
     words = ("--bundle", small_bundle if bundle == "small" else bundle, "--save", "seg,sr,sc,gsps")
     with (
@@ -154,8 +154,8 @@ def test_sigterm_ends_it_cleanly_and_what_waits_is_still_there(scp, sent, small_
         answered = deliver(node.port, [sent() for _ in range(30)])
         node.process.send_signal(signal.SIGTERM)
         assert node.process.wait(timeout=40) == 0
-        told = node.process.stdout.read()
-    assert "stopping; the queue continues at the next start" in told
+        reported = node.process.stdout.read()
+    assert "stopping; the queue continues at the next start" in reported
     counts = node.counts()
     assert sum(counts.values()) == len(answered) == 30
     assert "Traceback" not in node.log.read_text()

@@ -12,17 +12,17 @@ from tests.node.senders import archive, association, copy_objects, eventually, s
 
 
 def test_what_is_sent_is_screened_and_forwarded_and_leaves_the_spool(node, sent):
-    film = sent()
+    xray = sent()
     with archive() as stored:
         destination = StorageSCU("ARCHIVE", "127.0.0.1", stored.port, calling="CXRNET")
         with node(destination=destination) as running:
             with association(running) as open_one:
                 assert open_one.send_c_echo().Status == 0
-            assert send(running, film) == [0]
+            assert send(running, xray) == [0]
             eventually(lambda: running.queue.counts()["forwarded"])
             eventually(lambda: not list(running.spool.results.iterdir()))
             assert not list(running.spool.incoming.iterdir())
-    assert [dataset.SOPInstanceUID for dataset in stored] == [film.SOPInstanceUID]
+    assert [dataset.SOPInstanceUID for dataset in stored] == [xray.SOPInstanceUID]
     assert stored[0].PatientName == "Doe^Jane"
 
 
@@ -52,18 +52,18 @@ def test_a_node_whose_port_is_taken_says_so_and_leaves_the_spool_free(node, tmp_
 
 
 def test_what_is_under_way_when_the_node_ends_is_done_again(node, sent, tmp_path):
-    begun, go_on = threading.Event(), threading.Event()
+    started, proceed = threading.Event(), threading.Event()
 
     def slow(finding, source, kinds, folder):
-        begun.set()
-        go_on.wait(20)
+        started.set()
+        proceed.wait(20)
         return copy_objects(finding, source, kinds, folder)
 
     with node(write=slow) as running:
         send(running, sent())
-        assert begun.wait(20)
+        assert started.wait(20)
         running.stop(seconds=0.1)
-        go_on.set()
+        proceed.set()
     with node() as running:
         eventually(lambda: running.queue.counts()["screened"])
         assert [len(running.spool.objects(job.name)) for job in running.queue.rows()] == [1]

@@ -40,12 +40,12 @@ def test_pausing_a_thread_that_has_ended_returns():
 
 
 def test_requests_are_answered_one_after_the_other(sent):
-    film = sent()
+    xray = sent()
     with archive() as stored:
         association = entity().associate("127.0.0.1", stored.port, ae_title="ARCHIVE")
         with reader_paused(association):
             assert association.send_c_echo().Status == 0
-        assert [store(association, film).Status for _ in range(10)] == [0] * 10
+        assert [store(association, xray).Status for _ in range(10)] == [0] * 10
         association.release()
     assert association.is_released
 

@@ -47,7 +47,7 @@ GARBAGE = {
     "a PDU just above the bound": struct.pack(">BBL", 1, 0, LONGEST_PDU + 1),
     "an association request of noise": struct.pack(">BBL", 1, 0, 400) + bytes(range(200)) * 2,
     "data before an association": struct.pack(">BBL", 4, 0, 12) + struct.pack(">LBB", 8, 1, 3) + b"abcdef",
-    "a kind of PDU that is none": struct.pack(">BBL", 99, 0, 4) + b"abcd",
+    "an unknown kind of PDU": struct.pack(">BBL", 99, 0, 4) + b"abcd",
     "an empty PDU": struct.pack(">BBL", 1, 0, 0),
 }
 
@@ -63,7 +63,7 @@ def test_garbage_ends_its_connection_and_nothing_else(receiver, sent, content):
 
 
 @pytest.mark.parametrize("content", [b"", struct.pack(">BBL", 1, 0, 400) + bytes(10)], ids=["silent", "stops"])
-def test_a_peer_that_does_not_go_on_is_let_go(receiver, content):
+def test_a_peer_that_does_not_proceed_is_disconnected(receiver, content):
     made = receiver(limits={"timeout": 1.0})
     with connect(made) as connection:
         connection.sendall(content)
@@ -71,7 +71,7 @@ def test_a_peer_that_does_not_go_on_is_let_go(receiver, content):
     eventually(lambda: made.associations == 0)
 
 
-def test_a_peer_that_drips_is_let_go(receiver):
+def test_a_peer_that_drips_is_disconnected(receiver):
     made = receiver(limits={"timeout": 1.0})
     with connect(made) as connection:
         connection.sendall(struct.pack(">BBL", 1, 0, 400))
@@ -119,7 +119,7 @@ def test_a_message_that_never_ends_is_cut_off_and_not_kept(receiver):
 @pytest.mark.parametrize(
     "content", [b"", b"\x00" * 40, b"\xff" * 40, bytes(range(256))], ids=["empty", "0", "255", "all"]
 )
-def test_a_command_that_is_none_ends_its_association(receiver, sent, content):
+def test_an_unknown_command_ends_its_association(receiver, sent, content):
     made = receiver()
     with association(made) as open_one:
         command(open_one, content)

@@ -49,7 +49,7 @@ def test_sweep_deletes_what_no_row_needs_and_nothing_else(spool):
         else:
             queue.mark(number, state)
     assert not list(spool.reset_results(names["forwarded"]).iterdir())  # those of an interrupted run are gone
-    spool.store((b"never told to the sender",))
+    spool.store((b"never acknowledged",))
     spool.sweep(queue)
     queue.close()
     assert {path.stem for path in spool.incoming.iterdir()} == {names["received"], names["failed"]}

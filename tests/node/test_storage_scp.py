@@ -52,21 +52,21 @@ def received(made):
 
 
 def test_an_instance_is_on_disk_whole_when_it_is_answered(receiver, sent):
-    made, film = receiver(), sent()
-    assert send(made, film) == [0]
+    made, xray = receiver(), sent()
+    assert send(made, xray) == [0]
     (path,) = received(made)
     there = dcmread(path)
-    assert there == film
-    assert there.file_meta.TransferSyntaxUID == film.file_meta.TransferSyntaxUID
-    assert there.file_meta.MediaStorageSOPInstanceUID == film.SOPInstanceUID
+    assert there == xray
+    assert there.file_meta.TransferSyntaxUID == xray.file_meta.TransferSyntaxUID
+    assert there.file_meta.MediaStorageSOPInstanceUID == xray.SOPInstanceUID
     assert path.read_bytes()[:128] == bytes(128)
 
 
 def test_each_sending_of_an_instance_makes_a_row_that_says_who_sent_what(receiver, sent):
-    made, film = receiver(), sent()
-    assert send(made, film, film, title="MODALITY") == [0, 0]
+    made, xray = receiver(), sent()
+    assert send(made, xray, xray, title="MODALITY") == [0, 0]
     job, _ = made.queue.rows()
-    assert (job.sender, job.instance) == ("MODALITY", digest(film.SOPInstanceUID))
+    assert (job.sender, job.instance) == ("MODALITY", digest(xray.SOPInstanceUID))
     assert job.bytes == received(made)[0].stat().st_size
 
 
@@ -83,14 +83,14 @@ def test_radiographs_in_every_usual_transfer_syntax_are_accepted_and_other_image
 
 
 def test_compressed_pixels_are_stored_as_they_come(receiver, sent):
-    made, film = receiver(), sent()
-    film.file_meta.TransferSyntaxUID = JPEG2000Lossless
-    film.PixelData = encapsulate([b"\xff\x4f\xff\x51 some frame."])
-    film["PixelData"].is_undefined_length = True
-    assert send(made, film, syntaxes=(JPEG2000Lossless,)) == [0]
+    made, xray = receiver(), sent()
+    xray.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    xray.PixelData = encapsulate([b"\xff\x4f\xff\x51 some frame."])
+    xray["PixelData"].is_undefined_length = True
+    assert send(made, xray, syntaxes=(JPEG2000Lossless,)) == [0]
     there = dcmread(received(made)[0])
     assert there.file_meta.TransferSyntaxUID == JPEG2000Lossless
-    assert there.PixelData == film.PixelData
+    assert there.PixelData == xray.PixelData
 
 
 def test_a_caller_that_is_not_on_the_list_or_calls_another_is_rejected(receiver, sent):
@@ -145,10 +145,10 @@ def test_a_row_that_cannot_be_written_is_out_of_resources(receiver, sent, monkey
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
 @pytest.mark.parametrize("uid", ["../../etc/passwd", "..", "a" * 64])
-def test_a_uid_that_is_none_is_not_understood_and_never_becomes_a_path(receiver, sent, uid, tmp_path):
-    made, film = receiver(), sent()
-    film["SOPInstanceUID"]._value = uid
-    assert send(made, film) == [0xC000]
+def test_an_invalid_uid_is_not_understood_and_never_becomes_a_path(receiver, sent, uid, tmp_path):
+    made, xray = receiver(), sent()
+    xray["SOPInstanceUID"]._value = uid
+    assert send(made, xray) == [0xC000]
     assert {path.name for path in tmp_path.rglob("*")} <= {
         "chest.dcm", "spool", "incoming", "results", "queue.db", "queue.db-wal", "queue.db-shm",
     }  # fmt: skip
@@ -165,13 +165,13 @@ def test_more_associations_than_allowed_are_rejected_for_the_moment(receiver):
 
 def test_logs_hold_a_digest_and_no_identifier(receiver, sent, caplog):
     caplog.set_level(logging.DEBUG, logger="cxrnet")
-    made, film = receiver(limits={"max_queue": 1}), sent(PatientName="CANARY^NAME", PatientID="CANARY1")
-    send(made, film, sent(PatientName="CANARY^NAME"))
-    told = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("cxrnet"))
-    assert digest(film.SOPInstanceUID) in told
-    assert "CANARY" not in told
-    assert film.SOPInstanceUID not in told
-    assert film.StudyInstanceUID not in told
+    made, xray = receiver(limits={"max_queue": 1}), sent(PatientName="CANARY^NAME", PatientID="CANARY1")
+    send(made, xray, sent(PatientName="CANARY^NAME"))
+    reported = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("cxrnet"))
+    assert digest(xray.SOPInstanceUID) in reported
+    assert "CANARY" not in reported
+    assert xray.SOPInstanceUID not in reported
+    assert xray.StudyInstanceUID not in reported
 
 
 def test_stop_ends_associations_that_do_not_end(receiver):
@@ -211,9 +211,9 @@ def test_a_caller_in_the_open_is_not_heard_where_there_is_tls(receiver, certific
         assert not closed.is_established
 
 
-def test_results_go_on_by_tls(receiver, sent, certificate, tmp_path):
+def test_results_proceed_by_tls(receiver, sent, certificate, tmp_path):
     made = receiver(tls=TLS(certificate=certificate, authorities=certificate))
-    path, tls = tmp_path / "film.dcm", TLS(certificate=certificate, authorities=certificate)
+    path, tls = tmp_path / "xray.dcm", TLS(certificate=certificate, authorities=certificate)
     sent().save_as(path, enforce_file_format=True)
     StorageSCU("CXRNET", "localhost", made.port, calling="OTHER", tls=tls).send([path])
     assert len(received(made)) == 1

@@ -41,7 +41,7 @@ def screener(pipeline, queue, spool):
     return make
 
 
-def test_a_refused_film_is_screened_by_the_number_of_its_job_and_its_source_goes(screener, spool, queue, dicom):
+def test_a_refused_xray_is_screened_by_the_number_of_its_job_and_its_source_goes(screener, spool, queue, dicom):
     seen = []
 
     def look(finding, source, kinds, folder):
@@ -178,7 +178,7 @@ def test_results_that_are_gone_are_a_reason(spool, queue):
 
 
 @pytest.mark.parametrize("error", [ValueError("Doe^Jane"), sqlite3.OperationalError("locked"), OSError(28, "full")])
-def test_a_step_goes_on_whatever_happens(spool, queue, error, caplog):
+def test_a_step_continues_whatever_happens(spool, queue, error, caplog):
     done, stop = [], threading.Event()
     queue.add(name="a", instance="0" * 12, sender="S", size=1)
 

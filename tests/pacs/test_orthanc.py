@@ -93,7 +93,7 @@ def test_wrong_credentials_are_one_line(orthanc, cxrnet, rg1, monkeypatch):
 
 
 def test_a_pacs_that_was_away_gets_everything_when_it_is_back(orthanc, scp, rg1, tmp_path):
-    """The node offers again; here the port is right only at the second start, which takes up the same spool."""
+    """The node offers again; here the port is right only at the second start, which resumes the same spool."""
     with scp("--forward", "ORTHANC@127.0.0.1:9", "--save", "sr") as node:
         subprocess.run(storescu(node, rg1), check=True, timeout=60)
         node.wait_for("screened")

@@ -1,4 +1,4 @@
-"""Films that are full of canaries: words that must not come out of any door but those of DICOM."""
+"""Radiographs that are full of canaries: words that must not come out of any door but those of DICOM."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def canary(number: int, kind: str) -> str:
 
 
 def full(*, kept: bool = True) -> Dataset:
-    """Return the made-up film with a canary in every text element that the standard knows, private and nested ones too.
+    """Return the made-up image with a canary in every text element of the standard, private and nested ones too.
 
     Args:
         kept: Whether the attributes that findings tell of keep a sensible value.
@@ -94,7 +94,7 @@ def encoded_with(**attributes: object) -> bytes:
 
 
 def picture(kind: str) -> bytes:
-    """Return the made-up film as PNG, JPEG or TIFF, with canaries in all that can be said beside the pixels."""
+    """Return the made-up radiograph as PNG, JPEG or TIFF, with canaries in all that can be said next to the pixels."""
     import io
 
     buffer, image = io.BytesIO(), Image.fromarray(grey())
@@ -103,11 +103,11 @@ def picture(kind: str) -> bytes:
         exif[tag] = f"{MARK} {tag}"
     options: dict[str, object] = {"exif": exif}
     if kind == "PNG":
-        told = PngImagePlugin.PngInfo()
-        told.add_text("Comment", f"{MARK} comment")
-        told.add_text("Patient", f"{MARK} name", zip=True)
-        told.add_itxt("Title", f"{MARK} title")
-        options["pnginfo"] = told
+        reported = PngImagePlugin.PngInfo()
+        reported.add_text("Comment", f"{MARK} comment")
+        reported.add_text("Patient", f"{MARK} name", zip=True)
+        reported.add_itxt("Title", f"{MARK} title")
+        options["pnginfo"] = reported
     if kind == "JPEG":
         options["comment"] = f"{MARK} comment"
     image.save(buffer, kind, **options)

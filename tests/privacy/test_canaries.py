@@ -19,9 +19,9 @@ LOUD = {"PYTHONWARNINGS": "always", "PYTHONDEVMODE": "1", "PYDICOM_DEBUG": "1", 
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    """Folder of films full of canaries, good and broken."""
-    folder = tmp_path_factory.mktemp("films")
+def xrays(tmp_path_factory):
+    """Folder of radiographs full of canaries, good and broken."""
+    folder = tmp_path_factory.mktemp("xrays")
     (folder / "good.dcm").write_bytes(canaries.dicom())
     (folder / "all.dcm").write_bytes(canaries.dicom(kept=False))
     for name, data in canaries.broken().items():
@@ -31,7 +31,7 @@ def films(tmp_path_factory):
     return folder
 
 
-def run(bundle, films, place, *words):
+def run(bundle, xrays, place, *words):
     """Return what the command line said on both its outputs; `place` also gets its temporary files."""
     (place / "temporary").mkdir()
     program = [sys.executable, "-m", "cxrnet", *words, "--bundle", str(bundle)]
@@ -77,40 +77,40 @@ def test_detector_hears_a_canary(tmp_path):
 @pytest.mark.parametrize(
     ("verb", "save"), [("screen", "json,png,npz-full"), ("screen", "json,seg,sr,sc,gsps"), ("segment", "npz")]
 )
-def test_no_canary_leaves_by_a_batch(small_bundle, films, tmp_path, verb, save):
-    done = run(small_bundle, films, tmp_path, verb, str(films), "--out", "out", "--save", save)
+def test_no_canary_leaves_by_a_batch(small_bundle, xrays, tmp_path, verb, save):
+    done = run(small_bundle, xrays, tmp_path, verb, str(xrays), "--out", "out", "--save", save)
     assert done.returncode == 1
     assert not sings(done.stdout + done.stderr), done.stderr.decode()
     table = next((tmp_path / "out").glob("*.csv")).read_text().splitlines()
-    assert len(table) == 1 + len(list(films.iterdir()))
+    assert len(table) == 1 + len(list(xrays.iterdir()))
     assert chirping(tmp_path) == []
 
 
-def test_no_canary_leaves_by_inspect(small_bundle, films, tmp_path):
-    for path in films.iterdir():
+def test_no_canary_leaves_by_inspect(small_bundle, xrays, tmp_path):
+    for path in xrays.iterdir():
         place = tmp_path / path.name
         place.mkdir()
-        done = run(small_bundle, films, place, "inspect", str(path))
+        done = run(small_bundle, xrays, place, "inspect", str(path))
         assert not sings(done.stdout + done.stderr), path.name
 
 
-def test_no_canary_leaves_by_python(pipeline, films, capfd):
+def test_no_canary_leaves_by_python(pipeline, xrays, capfd):
     from cxrnet.errors import RadiographError
 
-    for path in sorted(films.iterdir()):
-        told = []
+    for path in sorted(xrays.iterdir()):
+        reported = []
         try:
             finding = pipeline.screen(path)
-            told += [finding.to_json(), repr(finding), repr(finding.radiograph)]
+            reported += [finding.to_json(), repr(finding), repr(finding.radiograph)]
         except RadiographError as error:
-            told += [repr(error), str(error), repr(error.__cause__), repr(error.__context__)]
-        assert not sings("".join(told).encode()), path.name
+            reported += [repr(error), str(error), repr(error.__cause__), repr(error.__context__)]
+        assert not sings("".join(reported).encode()), path.name
     assert not sings("".join(capfd.readouterr()).encode())
 
 
-def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, films, tmp_path):
-    words = ["screen", str(films / "good.dcm"), "--out", "out", "--include-identifiers"]
-    assert run(small_bundle, films, tmp_path, *words).returncode == 0
+def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, xrays, tmp_path):
+    words = ["screen", str(xrays / "good.dcm"), "--out", "out", "--include-identifiers"]
+    assert run(small_bundle, xrays, tmp_path, *words).returncode == 0
     record = json.loads((tmp_path / "out" / "good" / "finding.json").read_text())
     assert set(record["identifiers"]) == {
         "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber",
@@ -119,10 +119,10 @@ def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, films, t
     assert MARK.decode() not in json.dumps(record)
 
 
-def test_burnt_in_annotation_is_warned_about(small_bundle, films, tmp_path):
-    path = tmp_path / "film.dcm"
+def test_burnt_in_annotation_is_warned_about(small_bundle, xrays, tmp_path):
+    path = tmp_path / "xray.dcm"
     path.write_bytes(canaries.encoded_with(BurnedInAnnotation="YES"))
-    done = run(small_bundle, films, tmp_path, "screen", str(path), "--out", "out")
-    line = "WARNING film.dcm: Burned In Annotation (0028,0301) is YES: text is part of the picture"
+    done = run(small_bundle, xrays, tmp_path, "screen", str(path), "--out", "out")
+    line = "WARNING xray.dcm: Burned In Annotation (0028,0301) is YES: text is part of the picture"
     assert line in done.stderr.decode().splitlines()
     assert line.split(": ", 1)[1] in (tmp_path / "out" / "findings.csv").read_text()

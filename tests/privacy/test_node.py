@@ -1,4 +1,4 @@
-"""What the node writes down beside DICOM objects holds no canary: log, queue, status."""
+"""What the node writes down next to DICOM objects holds no canary: log, queue, status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pipeline with a small model, and films on disk."""
+"""A pipeline with a small model, and radiographs on disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from cxrnet import Pipeline
-from tests.material import film
+from tests.material import draw_xray
 
 
 @pytest.fixture(scope="session")
@@ -19,18 +19,18 @@ def pipeline(small_bundle):
 
 @pytest.fixture
 def chest(tmp_path):
-    """Path of a made-up film, PNG, 150 x 130 pixels wide and high."""
+    """Path of a made-up radiograph, PNG, 150 x 130 pixels wide and high."""
     path = tmp_path / "chest.png"
-    cv2.imwrite(str(path), film(3, height=130, width=150)[0])
+    cv2.imwrite(str(path), draw_xray(3, height=130, width=150)[0])
     return path
 
 
 @pytest.fixture
 def dicom(tmp_path):
-    """Function that writes the made-up film as DICOM with further attributes, and returns its path."""
+    """Function that writes the made-up radiograph as DICOM with further attributes, and returns its path."""
 
     def write(name="chest.dcm", **attributes):
-        pixels = film(3, height=130, width=150)[0]
+        pixels = draw_xray(3, height=130, width=150)[0]
         meta = FileMetaDataset()
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage

@@ -184,7 +184,7 @@ def test_refusals_come_before_warnings():
         ([], GOOD, (False, 0)),
     ],
 )
-def test_only_what_is_beyond_doubt_is_mended(refused, seen, expected):
+def test_only_what_is_beyond_doubt_is_corrected(refused, seen, expected):
     result = GateResult(tuple(Reason(code, "") for code in refused))
     assert correctable(result, seen) == expected
 

@@ -226,7 +226,7 @@ def test_results_of_an_earlier_run_are_left_out(folder, name):
     assert "results: left out" in found.notes[-1]
 
 
-def test_results_beside_the_images_themselves_are_left_out(folder):
+def test_results_next_to_the_images_themselves_are_left_out(folder):
     (folder / "findings.csv").write_bytes(b"x")
     (folder / "b").mkdir()
     for name in ("finding.json", "panel.png"):

@@ -13,7 +13,7 @@ from cxrnet import Pipeline, Radiograph, RadiographError
 from cxrnet.errors import BundleError, UsageError
 from cxrnet.model import registry
 from cxrnet.model.gate_runtime import CONTENTS, GatePrediction
-from tests.material import film
+from tests.material import draw_xray
 
 
 def test_pipeline_scores_a_image(pipeline, chest):
@@ -37,22 +37,22 @@ def test_pipeline_refuses_what_is_no_radiograph_in_one_line(pipeline, source):
 
 def test_pipeline_finds_the_lungs(pipeline, chest):
     found = pipeline.segment(chest).probability > 0.5
-    lungs = film(3)[1]
+    lungs = draw_xray(3)[1]
     assert 2 * (found & lungs).sum() / (found.sum() + lungs.sum()) > 0.8
 
 
 def test_pipeline_takes_an_array(pipeline):
-    radiograph = Radiograph.from_array(film(3, height=130, width=150)[0])
+    radiograph = Radiograph.from_array(draw_xray(3, height=130, width=150)[0])
     assert pipeline.screen(radiograph).input == "array"
 
 
 def test_pipeline_gives_the_same_finding_for_a_file_and_its_array(pipeline, chest):
-    radiograph = Radiograph.from_array(film(3, height=130, width=150)[0])
+    radiograph = Radiograph.from_array(draw_xray(3, height=130, width=150)[0])
     assert pipeline.screen(radiograph).scores == pipeline.screen(chest).scores
 
 
 def test_pipeline_scores_monochrome1_like_its_twin(pipeline, dicom):
-    upright = film(3, height=130, width=150)[0]
+    upright = draw_xray(3, height=130, width=150)[0]
     twin = dicom("inverted.dcm", PhotometricInterpretation="MONOCHROME1", PixelData=(255 - upright).tobytes())
     assert pipeline.screen(twin).scores == pipeline.screen(dicom()).scores
 
@@ -175,7 +175,7 @@ def seen(**changes):
 
 @pytest.fixture
 def gated(small_bundle):
-    """Function that opens a pipeline whose gate sees what it is told."""
+    """Function that opens a pipeline whose gate sees what it is given."""
     with ExitStack() as stack:
 
         def open_with(*answers):
@@ -218,6 +218,6 @@ def test_warning_of_the_gate_goes_with_the_score(gated, chest):
 
 
 def test_inspection_tells_what_the_gate_says_and_scores_nothing(gated, chest):
-    radiograph, judgement, lungs = gated(seen(turned=0.99, turn=180)).inspect(chest)
-    assert [reason.code for reason in judgement.refusals] == ["ROTATED"]
+    radiograph, result, lungs = gated(seen(turned=0.99, turn=180)).inspect(chest)
+    assert [reason.code for reason in result.refusals] == ["ROTATED"]
     assert lungs.radiograph is radiograph

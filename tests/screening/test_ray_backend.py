@@ -9,7 +9,7 @@ from cxrnet.screening.batch import Outcome
 from cxrnet.screening.inputs import find_inputs
 from cxrnet.screening.options import Options
 from cxrnet.screening.ray_backend import Worker, run_on_ray
-from tests.material import film
+from tests.material import draw_xray
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def items(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     for seed in range(3):
-        cv2.imwrite(str(folder / f"image{seed}.png"), film(50 + seed)[0])
+        cv2.imwrite(str(folder / f"image{seed}.png"), draw_xray(50 + seed)[0])
     (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return find_inputs([str(folder)]).items
 

@@ -1,4 +1,4 @@
-"""Tiny trainings on made-up films, in memory."""
+"""Tiny trainings on made-up radiographs, in memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cxrnet.training.dataset import ImageSet
 from cxrnet.training.features import Features
 from cxrnet.training.fit import fit
 from cxrnet.training.segmentation import SegmenterModule
-from tests.data.conftest import write_film, write_mask, write_rows
-from tests.material import film
+from tests.data.conftest import write_mask, write_rows, write_xray
+from tests.material import draw_xray
 
 TINY = SegmenterTraining(
     segmenter=SegmenterConfig(filters=4, blocks=2, dropout=0.2),
@@ -42,23 +42,23 @@ def one_thread():
 
 
 def drawn(number, *, first=0):
-    """Return so many made-up films with their masks."""
-    pairs = [film(seed) for seed in range(first, first + number)]
+    """Return so many made-up radiographs with their masks."""
+    pairs = [draw_xray(seed) for seed in range(first, first + number)]
     return ImageSet(
         images=np.stack([image for image, _ in pairs]),
         masks=np.stack([mask * np.uint8(255) for _, mask in pairs]),
     )
 
 
-def segmenter_module(config=TINY, *, films=8, workers=0):
+def segmenter_module(config=TINY, *, xrays=8, workers=0):
     torch.manual_seed(config.seed)
-    return SegmenterModule(config, drawn(films), drawn(2, first=50), workers=workers)
+    return SegmenterModule(config, drawn(xrays), drawn(2, first=50), workers=workers)
 
 
-def train_segmenter_in(folder, config=TINY, *, module=None, films=8, workers=0, **options):
-    """Train a segmenter in `folder` as `train_segmenter` does, without files of films."""
+def train_segmenter_in(folder, config=TINY, *, module=None, xrays=8, workers=0, **options):
+    """Train a segmenter in `folder` as `train_segmenter` does, without files of radiographs."""
     return fit(
-        module or segmenter_module(config, films=films, workers=workers),
+        module or segmenter_module(config, xrays=xrays, workers=workers),
         folder,
         epochs=config.epochs,
         monitor="val_dice",
@@ -94,10 +94,10 @@ def train_fold_in(folder, config=TINY_FOLD, *, module=None, draw=None, **options
 
 @pytest.fixture
 def manifest(tmp_path):
-    """Path of a manifest of 12 made-up films of 12 patients, with masks and labels."""
+    """Path of a manifest of 12 made-up radiographs of 12 patients, with masks and labels."""
     rows = []
     for seed in range(12):
-        write_mask(tmp_path / f"{seed}m.png", write_film(tmp_path / f"{seed}.png", seed, height=64, width=72))
+        write_mask(tmp_path / f"{seed}m.png", write_xray(tmp_path / f"{seed}.png", seed, height=64, width=72))
         label = ("covid", "non-covid")[seed % 2]
         rows.append({"image": f"{seed}.png", "mask": f"{seed}m.png", "label": label, "patient_id": f"p{seed}"})
-    return write_rows(tmp_path / "films.csv", rows)
+    return write_rows(tmp_path / "xrays.csv", rows)

@@ -7,11 +7,11 @@ from cxrnet.errors import UsageError
 from cxrnet.training.calibration import fit_calibration, operating_points
 
 
-def out_of_fold(films, *, temperature, shift=0.0, seed=0):
+def out_of_fold(xrays, *, temperature, shift=0.0, seed=0):
     """Logits of a network that is too sure by `temperature`, and labels drawn from the true probabilities."""
     chance = np.random.default_rng(seed)
-    true = chance.normal(0, 1.5, films)
-    labels = (chance.random(films) >= 1 / (1 + np.exp(-true))).astype(np.int64)
+    true = chance.normal(0, 1.5, xrays)
+    labels = (chance.random(xrays) >= 1 / (1 + np.exp(-true))).astype(np.int64)
     sure = (true - shift) * temperature
     return np.stack([sure / 2, -sure / 2], axis=1), labels
 
@@ -58,7 +58,7 @@ def test_calibration_stays_finite_where_a_line_divides_the_classes():
     assert 0 < fitted.temperature < np.inf
 
 
-def test_calibration_needs_films_of_every_class():
+def test_calibration_needs_xrays_of_every_class():
     with pytest.raises(UsageError, match="class 1 has no out-of-fold image; train all folds first"):
         fit_calibration(np.zeros((3, 2)), np.zeros(3, np.int64))
 

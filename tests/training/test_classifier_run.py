@@ -14,7 +14,7 @@ from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import read_bundle
 from cxrnet.training.classifier_run import train_classifier
 from cxrnet.training.config import ClassifierTraining, Optimiser
-from tests.data.conftest import write_film, write_rows
+from tests.data.conftest import write_rows, write_xray
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def labelled(folder, classes):
     """A manifest of four images of each class, each of a patient of its own."""
     rows = []
     for seed in range(4 * len(classes)):
-        write_film(folder / f"{seed}.png", seed, height=64, width=72)
+        write_xray(folder / f"{seed}.png", seed, height=64, width=72)
         rows.append({"image": f"{seed}.png", "label": classes[seed % len(classes)], "patient_id": f"p{seed}"})
     write_rows(folder / "images.csv", rows)
     return read_manifest(folder / "images.csv")
@@ -47,8 +47,11 @@ def training(start, **classifier):
 
 def weights(start, folder, number):
     """Parameters of a fold that has started from a bundle: name -> (in the bundle, after the training)."""
-    ended, begun = load_file(folder / f"fold{number}" / "last.safetensors"), load_network(start).ensemble.folds[number]
-    return {name: (value.detach(), ended[name]) for name, value in begun.named_parameters()}
+    ended, started = (
+        load_file(folder / f"fold{number}" / "last.safetensors"),
+        load_network(start).ensemble.folds[number],
+    )
+    return {name: (value.detach(), ended[name]) for name, value in started.named_parameters()}
 
 
 def test_folds_start_from_those_of_a_bundle(start, tmp_path):

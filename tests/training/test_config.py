@@ -9,7 +9,7 @@ from cxrnet.errors import UsageError
 from cxrnet.training.config import CLASSIFIER_PRESETS, SEGMENTER_PRESETS, Phase, SegmenterTraining, read_training
 
 
-def told(tmp_path, text, preset=SEGMENTER_PRESETS["paper-jms"], **changes):
+def configured(tmp_path, text, preset=SEGMENTER_PRESETS["paper-jms"], **changes):
     path = tmp_path / "settings.yaml"
     path.write_text(text)
     return read_training(preset, path, changes)
@@ -21,27 +21,27 @@ def test_preset_without_changes_is_itself(preset):
 
 
 def test_field_inside_a_record_leaves_the_rest_of_the_preset(tmp_path):
-    changed = told(tmp_path, "optimiser: {learning_rate: 0.5}")
+    changed = configured(tmp_path, "optimiser: {learning_rate: 0.5}")
     assert (changed.optimiser.name, changed.optimiser.schedule) == ("adam", "constant")
     assert changed.optimiser.learning_rate == 0.5
 
 
 def test_list_replaces_that_of_the_preset(tmp_path):
-    assert told(tmp_path, "phases: [{epochs: 3, crop: [32, 40]}]").phases == (Phase(epochs=3, crop=(32, 40)),)
+    assert configured(tmp_path, "phases: [{epochs: 3, crop: [32, 40]}]").phases == (Phase(epochs=3, crop=(32, 40)),)
 
 
 def test_augmentation_may_be_a_name_or_fields(tmp_path):
-    assert told(tmp_path, "augmentation: plausible").augmentation == AUGMENTATIONS["plausible"]
-    assert told(tmp_path, "augmentation: {shift: 0.2}").augmentation.rotation_degrees == 90
+    assert configured(tmp_path, "augmentation: plausible").augmentation == AUGMENTATIONS["plausible"]
+    assert configured(tmp_path, "augmentation: {shift: 0.2}").augmentation.rotation_degrees == 90
 
 
 def test_option_goes_before_the_file_and_the_file_before_the_preset(tmp_path):
-    assert told(tmp_path, "seed: 3").seed == 3
-    assert told(tmp_path, "seed: 3", seed=4).seed == 4
+    assert configured(tmp_path, "seed: 3").seed == 3
+    assert configured(tmp_path, "seed: 3", seed=4).seed == 4
 
 
 def test_empty_file_changes_nothing(tmp_path):
-    assert told(tmp_path, "# nothing\n") == SEGMENTER_PRESETS["paper-jms"]
+    assert configured(tmp_path, "# nothing\n") == SEGMENTER_PRESETS["paper-jms"]
 
 
 def test_fitted_patient_data_are_refused(tmp_path):
@@ -49,12 +49,12 @@ def test_fitted_patient_data_are_refused(tmp_path):
     with pytest.raises(
         UsageError, match=r"classifier.patient is set; it is fitted in training, name the columns in pat"
     ):
-        told(tmp_path, f"classifier: {{patient: {{columns: [{column}]}}}}", CLASSIFIER_PRESETS["paper"])
+        configured(tmp_path, f"classifier: {{patient: {{columns: [{column}]}}}}", CLASSIFIER_PRESETS["paper"])
 
 
 @pytest.mark.parametrize("columns", ["[age, sex=category]", "{age: auto, sex: category}"])
 def test_patient_columns_are_a_list_or_a_record(tmp_path, columns):
-    config = told(tmp_path, f"patient: {{columns: {columns}, hide: 0.5}}", CLASSIFIER_PRESETS["default"])
+    config = configured(tmp_path, f"patient: {{columns: {columns}, hide: 0.5}}", CLASSIFIER_PRESETS["default"])
     assert config.patient.columns == {"age": "auto", "sex": "category"}
     assert (config.patient.hidden, config.patient.hide) == (8, 0.5)
 
@@ -92,12 +92,12 @@ SETTINGS_AT_FAULT = {
 @pytest.mark.parametrize("content", SETTINGS_AT_FAULT)
 def test_settings_at_fault_are_refused(tmp_path, content):
     with pytest.raises(UsageError, match=re.escape(SETTINGS_AT_FAULT[content])):
-        told(tmp_path, content)
+        configured(tmp_path, content)
 
 
 @pytest.mark.parametrize(("text", "rate"), [("1e-3", 0.001), ("1E2", 100.0)])
 def test_exponents_are_numbers_and_yes_is_a_word(tmp_path, text, rate):
     content = f"optimiser: {{learning_rate: {text}}}\nclassifier: {{classes: [yes, no]}}"
-    settings = told(tmp_path, content, CLASSIFIER_PRESETS["default"])
+    settings = configured(tmp_path, content, CLASSIFIER_PRESETS["default"])
     assert settings.optimiser.learning_rate == rate
     assert settings.classifier.classes == ("yes", "no")

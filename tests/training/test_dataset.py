@@ -21,9 +21,9 @@ from tests.training.conftest import TINY, drawn
 
 
 def batches(*, epoch=0, workers=0, seed=0):
-    films = AugmentedImages(drawn(6), AUGMENTATIONS["paper"], Phase(epochs=1, crop=(40, 48)), seed=seed)
+    xrays = AugmentedImages(drawn(6), AUGMENTATIONS["paper"], Phase(epochs=1, crop=(40, 48)), seed=seed)
     order = EpochOrder(6, seed=seed, epoch=epoch)
-    return [torch.cat(batch) for batch in DataLoader(films, batch_size=4, sampler=order, num_workers=workers)]
+    return [torch.cat(batch) for batch in DataLoader(xrays, batch_size=4, sampler=order, num_workers=workers)]
 
 
 def test_batches_are_the_same_with_any_number_of_workers():
@@ -31,28 +31,28 @@ def test_batches_are_the_same_with_any_number_of_workers():
         assert torch.equal(alone, helped)
 
 
-def test_film_looks_the_same_wherever_it_comes_in_the_epoch():
-    films = AugmentedImages(drawn(4), AUGMENTATIONS["paper"], Phase(epochs=1), seed=3)
-    first = [films[2, index] for index in range(4)]
+def test_xray_looks_the_same_wherever_it_comes_in_the_epoch():
+    xrays = AugmentedImages(drawn(4), AUGMENTATIONS["paper"], Phase(epochs=1), seed=3)
+    first = [xrays[2, index] for index in range(4)]
     for index in reversed(range(4)):
-        assert torch.equal(films[2, index][0], first[index][0])
+        assert torch.equal(xrays[2, index][0], first[index][0])
 
 
-def test_films_without_augmentation_are_shown_bit_for_bit():
-    films = drawn(2)
-    image, lungs = AugmentedImages(films, Augmentation(), Phase(epochs=1), seed=0)[5, 1]
+def test_xrays_without_augmentation_are_shown_bit_for_bit():
+    xrays = drawn(2)
+    image, lungs = AugmentedImages(xrays, Augmentation(), Phase(epochs=1), seed=0)[5, 1]
     assert image.dtype == lungs.dtype == torch.float32
-    np.testing.assert_array_equal(np.rint(image[0].numpy() * 255), films.prepared[1])
-    np.testing.assert_array_equal(lungs[0].numpy() * 255, films.masks[1])
+    np.testing.assert_array_equal(np.rint(image[0].numpy() * 255), xrays.prepared[1])
+    np.testing.assert_array_equal(lungs[0].numpy() * 255, xrays.masks[1])
 
 
-@given(films=st.integers(1, 60), ranks=st.integers(1, 5), seed=st.integers(0, 2**32), epoch=st.integers(0, 999))
-def test_ranks_share_an_epoch_in_equal_parts(films, ranks, seed, epoch):
-    shares = [list(EpochOrder(films, seed=seed, epoch=epoch, rank=rank, ranks=ranks)) for rank in range(ranks)]
-    assert {len(share) for share in shares} == {-(-films // ranks)}
+@given(xrays=st.integers(1, 60), ranks=st.integers(1, 5), seed=st.integers(0, 2**32), epoch=st.integers(0, 999))
+def test_ranks_share_an_epoch_in_equal_parts(xrays, ranks, seed, epoch):
+    shares = [list(EpochOrder(xrays, seed=seed, epoch=epoch, rank=rank, ranks=ranks)) for rank in range(ranks)]
+    assert {len(share) for share in shares} == {-(-xrays // ranks)}
     counts = Counter(index for _, index in chain(*shares))
-    assert set(counts) == set(range(films))
-    if films % ranks == 0:
+    assert set(counts) == set(range(xrays))
+    if xrays % ranks == 0:
         assert set(counts.values()) == {1}
     assert {at for at, _ in chain(*shares)} == {epoch}
 
@@ -70,7 +70,7 @@ def test_two_ranks_see_together_what_one_sees_in_each_step():
     crop=st.tuples(st.integers(1, 120), st.integers(1, 120)),
     key=st.tuples(st.integers(0, 9), st.integers(0, 9)),
 )
-def test_crop_lies_in_the_film_and_is_as_large_as_it_can(shape, crop, key):
+def test_crop_lies_in_the_xray_and_is_as_large_as_it_can(shape, crop, key):
     for part, side, wanted in zip(crop_at(shape, crop, key), shape, crop, strict=True):
         assert 0 <= part.start < part.stop <= side
         assert part.stop - part.start == min(side, wanted)
@@ -83,29 +83,29 @@ def test_crops_reach_every_edge():
 
 
 @pytest.mark.parametrize(("scale", "size"), [(1.0, (64, 72)), (0.5, (32, 36)), (0.1, (32, 32))])
-def test_films_are_scaled_but_not_below_32_pixels(scale, size):
+def test_xrays_are_scaled_but_not_below_32_pixels(scale, size):
     small = drawn(2).resized(scale)
     assert small.images.shape == small.masks.shape == (2, *size)
     assert small.masks.dtype == np.uint8
 
 
 def test_void_is_marked_wherever_it_is_moved():
-    films = drawn(2)
-    void = np.zeros(films.masks.shape, bool)
+    xrays = drawn(2)
+    void = np.zeros(xrays.masks.shape, bool)
     void[:, 20:30, 20:40] = True
-    films = ImageSet(images=films.images, masks=films.masks, void=void)
-    still = AugmentedImages(films, Augmentation(), Phase(epochs=1), seed=0)[0, 1][1]
+    xrays = ImageSet(images=xrays.images, masks=xrays.masks, void=void)
+    still = AugmentedImages(xrays, Augmentation(), Phase(epochs=1), seed=0)[0, 1][1]
     np.testing.assert_array_equal(still[0].numpy() == VOID, void[1])
-    moved = AugmentedImages(films, AUGMENTATIONS["plausible"], Phase(epochs=1, scale=0.5), seed=0)[0, 1][1]
+    moved = AugmentedImages(xrays, AUGMENTATIONS["plausible"], Phase(epochs=1, scale=0.5), seed=0)[0, 1][1]
     assert 30 < int((moved == VOID).sum()) < 110
-    assert set(np.unique(films.resized(0.5).void)) == {False, True}
+    assert set(np.unique(xrays.resized(0.5).void)) == {False, True}
 
 
 def of_classes(number):
-    """Return so many made-up films with their label maps, as a pack holds them, and the maps."""
-    films = drawn(number)
-    maps = np.stack([label_map(mask > 0) for mask in films.masks])
-    return ImageSet.of(Pack(images=films.images, masks=maps), TINY.preparation, classes=CLASSES), maps
+    """Return so many made-up radiographs with their label maps, as a pack holds them, and the maps."""
+    xrays = drawn(number)
+    maps = np.stack([label_map(mask > 0) for mask in xrays.masks])
+    return ImageSet.of(Pack(images=xrays.images, masks=maps), TINY.preparation, classes=CLASSES), maps
 
 
 def test_label_maps_have_a_plane_for_each_class_and_are_scaled_plane_by_plane():

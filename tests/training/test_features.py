@@ -40,7 +40,7 @@ def test_features_hold_each_image_as_it_is_and_its_augmented_copies(made):
         np.testing.assert_allclose(opened.at(0, 1)[channel], pooled, atol=5e-4)
 
 
-def test_mirror_image_is_kept_beside_the_image_for_the_mirror_average(made):
+def test_mirror_image_is_kept_next_to_the_image_for_the_mirror_average(made):
     classifier = TINY_FOLD.classifier.model_copy(update={"mirror_average": True})
     opened, plain = made(classifier=classifier), made()
     assert (opened.originals, opened.variants) == (2, plain.variants)

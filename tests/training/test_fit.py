@@ -18,7 +18,7 @@ import torch
 from cxrnet.errors import OutputError, TrainingError
 from cxrnet.training.config import Phase
 from cxrnet.training.fit import use_machine
-from tests.data.conftest import write_film, write_mask, write_rows
+from tests.data.conftest import write_mask, write_rows, write_xray
 from tests.training.conftest import TINY, fold_module, segmenter_module, train_fold_in, train_segmenter_in
 
 LEFT = ("last.safetensors", "best.safetensors", "history.csv", "result.json")
@@ -281,11 +281,11 @@ def test_training_that_is_killed_ten_times_ends_in_the_same_bytes(tmp_path):
     """kill -9 at random moments: while it imports, reads, trains, writes."""
     rows = []
     for seed in range(24):
-        write_mask(tmp_path / f"{seed}m.png", write_film(tmp_path / f"{seed}.png", seed, height=64, width=72))
+        write_mask(tmp_path / f"{seed}m.png", write_xray(tmp_path / f"{seed}.png", seed, height=64, width=72))
         rows.append({"image": f"{seed}.png", "mask": f"{seed}m.png", "patient_id": f"p{seed}"})
-    write_rows(tmp_path / "films.csv", rows)
+    write_rows(tmp_path / "xrays.csv", rows)
     (tmp_path / "settings.yaml").write_text(textwrap.dedent(SETTINGS))
-    command = [sys.executable, "-m", "cxrnet", "train", "segmenter", "-m", str(tmp_path / "films.csv"), "--resume"]
+    command = [sys.executable, "-m", "cxrnet", "train", "segmenter", "-m", str(tmp_path / "xrays.csv"), "--resume"]
     command += ["--config", str(tmp_path / "settings.yaml"), "--threads", "1", "--out"]
     subprocess.run([*command, str(tmp_path / "unbroken")], check=True, capture_output=True)
     rng = random.Random(0)

@@ -96,7 +96,7 @@ from tests.training.conftest import TINY
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 two = RunOptions(trainer={"devices": 2, "strategy": "ddp"})
-train_segmenter(read_manifest(folder / "films.csv"), folder / "run", TINY, options=two)
+train_segmenter(read_manifest(folder / "xrays.csv"), folder / "run", TINY, options=two)
 """
 
 
@@ -136,8 +136,8 @@ from tests.training.conftest import TINY_FOLD
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 two = RunOptions(trainer={"devices": 2, "strategy": "ddp"})
-films = read_manifest(folder / "films.csv")
-train_classifier(films, folder / "run", TINY_FOLD, open_bundle(sys.argv[2]), options=two)
+xrays = read_manifest(folder / "xrays.csv")
+train_classifier(xrays, folder / "run", TINY_FOLD, open_bundle(sys.argv[2]), options=two)
 """
 
 

@@ -23,7 +23,7 @@ def rows(**columns):
         sample(number, line=number + 2, label=names[number % 2], source=values.get("source", ""), values=values)
         for number, values in enumerate(cells)
     )
-    return Manifest(Path("films.csv"), tuple(columns), samples)
+    return Manifest(Path("xrays.csv"), tuple(columns), samples)
 
 
 def fitted(manifest, *columns, **more):
@@ -42,7 +42,7 @@ def test_numbers_are_standardised_over_the_rows_that_have_one():
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"sex": ["M"] * 3}, "age: films.csv has sex only"),
+        ({"sex": ["M"] * 3}, "age: xrays.csv has sex only"),
         ({"age": ["", "unknown", ""]}, "age: has no value in any row, which tells nothing"),
         ({"age": ["5", "5", ""]}, "age: has one value in all rows, which tells nothing"),
         ({"age": ["5", "6", "7", "45Y"]}, "age: line 5 of the manifest has no number; correct it"),

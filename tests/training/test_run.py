@@ -8,13 +8,13 @@ from cxrnet.training.run import lock_run, open_run, read_record
 RECORD = {"kind": "segmenter", "films": 3, "settings": {"seed": 0}}
 
 
-def test_begun_run_is_refused_without_resume(tmp_path):
+def test_started_run_is_refused_without_resume(tmp_path):
     open_run(tmp_path, RECORD, resume=False)
     with pytest.raises(UsageError, match="--resume"):
         open_run(tmp_path, RECORD, resume=False)
 
 
-def test_begun_run_is_resumed_with_the_same_record_only(tmp_path):
+def test_started_run_is_resumed_with_the_same_record_only(tmp_path):
     open_run(tmp_path, RECORD, resume=True)
     open_run(tmp_path, RECORD, resume=True)
     with pytest.raises(UsageError, match="other films, settings;"):
@@ -48,3 +48,10 @@ def test_second_training_in_the_same_folder_is_refused(tmp_path):
         pass
     with lock_run(tmp_path):
         pass
+
+
+def test_run_of_before_there_was_a_setting_is_resumed(tmp_path):
+    open_run(tmp_path, RECORD, resume=False)
+    open_run(tmp_path, RECORD | {"settings": {"seed": 0, "patient": None}}, resume=True)
+    with pytest.raises(UsageError, match="other settings;"):
+        open_run(tmp_path, RECORD | {"settings": {"seed": 0, "patient": {"columns": ["age"]}}}, resume=True)

@@ -27,7 +27,7 @@ def test_mixed_sources_get_their_share_and_each_class_the_same(mixed):
     assert share(found, source="a") == pytest.approx(share(found, source="b"))
 
 
-def test_films_of_one_source_and_class_are_drawn_alike():
+def test_xrays_of_one_source_and_class_are_drawn_alike():
     found = draw_probabilities(LABELS, SOURCES, mixed_share=0.4)
     assert found[0] == found[1] == found[2] != found[3]
 
@@ -40,7 +40,7 @@ def test_sources_of_one_kind_have_all_draws(sources):
     assert share(found, label=0) == pytest.approx(0.5)
 
 
-def test_single_film_of_a_class_is_not_drawn_again_and_again():
+def test_single_xray_of_a_class_is_not_drawn_again_and_again():
     labels = np.array([0] + [1] * 199)
     found = draw_probabilities(labels, ["a"] * 200, mixed_share=0.5)
     assert found.sum() == pytest.approx(1)

@@ -19,7 +19,7 @@ from tests.training.conftest import TINY, drawn, segmenter_module, train_segment
 
 def rates(folder, config=TINY, *, stop_after=None):
     """Train, and return the learning rate of every step."""
-    module, seen = segmenter_module(config, films=7), []
+    module, seen = segmenter_module(config, xrays=7), []
     whole = module.training_step
 
     def training_step(*batch_and_index):
@@ -40,7 +40,7 @@ def stop(module, epoch):
 
 def test_schedule_goes_through_all_phases_and_ends_at_nothing(tmp_path):
     seen = rates(tmp_path)
-    assert len(seen) == 2 * 2 + 2 * 3  # 7 films: 2 batches of 4, then 3 of 3
+    assert len(seen) == 2 * 2 + 2 * 3  # 7 radiographs: 2 batches of 4, then 3 of 3
     assert max(seen) == pytest.approx(TINY.optimiser.learning_rate, rel=0.1)
     assert seen[-1] < 0.1 * max(seen)
     highest = seen.index(max(seen))
@@ -48,7 +48,7 @@ def test_schedule_goes_through_all_phases_and_ends_at_nothing(tmp_path):
     assert seen[highest:] == sorted(seen[highest:], reverse=True)
 
 
-def test_schedule_goes_on_when_resumed(tmp_path):
+def test_schedule_continues_when_resumed(tmp_path):
     whole = rates(tmp_path / "whole")
     with pytest.raises(InterruptedError):
         rates(tmp_path / "cut", stop_after=2)  # in the epoch after the second checkpoint
@@ -137,22 +137,22 @@ def test_first_loss_that_is_no_number_ends_the_training_and_names_its_images(tmp
 
 
 @pytest.mark.slow
-def test_sixteen_films_are_learnt_by_heart(tmp_path):
+def test_sixteen_xrays_are_learnt_by_heart(tmp_path):
     config = SegmenterTraining(
         segmenter=SegmenterConfig(filters=4, blocks=2, dropout=0.0),
         preparation=TINY.preparation,
         augmentation=Augmentation(),
         phases=(Phase(epochs=250, batch=4),),
     )
-    films = drawn(16)
+    xrays = drawn(16)
     torch.manual_seed(0)
-    result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, films, films))
+    result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, xrays, xrays))
     print(result)
     assert result["val_dice"] > 0.99
 
 
 @pytest.mark.slow
-def test_sixteen_real_films_are_learnt_by_heart_by_the_network_of_the_paper(shared, tmp_path):
+def test_sixteen_real_xrays_are_learnt_by_heart_by_the_network_of_the_paper(shared, tmp_path):
     manifest = read_manifest(shared / "data/segmentation/manifest.csv", where={"mask_style": "heart_included"})
     config = SegmenterTraining(
         segmenter=SegmenterConfig(dropout=0.0),
@@ -161,9 +161,9 @@ def test_sixteen_real_films_are_learnt_by_heart_by_the_network_of_the_paper(shar
         augmentation=Augmentation(),
         phases=(Phase(epochs=200, batch=4),),
     )
-    films = ImageSet.of(build_pack(manifest.samples[:320:20], config.preparation, with_masks=True), config.preparation)
+    xrays = ImageSet.of(build_pack(manifest.samples[:320:20], config.preparation, with_masks=True), config.preparation)
     torch.manual_seed(0)
-    result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, films, films))
+    result = train_segmenter_in(tmp_path, config, module=SegmenterModule(config, xrays, xrays))
     print(result)
-    assert len(films.images) == 16
+    assert len(xrays.images) == 16
     assert result["val_dice"] > 0.99

@@ -36,8 +36,8 @@ def training(start, **network):
 def test_training_starts_from_the_weights_of_a_bundle_at_any_output_stride(start, manifest, tmp_path, output_stride):
     config = training(start, output_stride=output_stride)
     train_segmenter(read_manifest(manifest), tmp_path / "run", config, start=start)
-    ended, begun = load_file(tmp_path / "run" / "last.safetensors"), load_network(start).segmenter
-    for name, value in begun.named_parameters():
+    ended, started = load_file(tmp_path / "run" / "last.safetensors"), load_network(start).segmenter
+    for name, value in started.named_parameters():
         torch.testing.assert_close(ended[name], value.detach(), rtol=0, atol=1e-6)
     named = json.loads((tmp_path / "run" / "training.json").read_bytes())["start"]
     assert named == {"name": "small", "version": "0.1", "sha256": start.sha256}
@@ -55,7 +55,7 @@ def of_classes(start, **network):
 
 @pytest.fixture
 def maps(manifest):
-    """The manifest of the made-up films, their masks replaced by label maps."""
+    """The manifest of the made-up radiographs, their masks replaced by label maps."""
     for path in manifest.parent.glob("*m.png"):
         cv2.imwrite(str(path), label_map(cv2.imread(str(path), 0) > 0))
     return manifest
@@ -63,10 +63,12 @@ def maps(manifest):
 
 def test_training_of_several_classes_starts_from_the_lungs_of_a_bundle(start, maps, tmp_path):
     result = train_segmenter(read_manifest(maps), tmp_path / "run", of_classes(start), start=start)
-    ended, begun = load_file(tmp_path / "run" / "last.safetensors"), load_network(start).segmenter.state_dict()
+    ended, started = load_file(tmp_path / "run" / "last.safetensors"), load_network(start).segmenter.state_dict()
     for own, other in enumerate((1, 0, 0)):  # background, and each lung from the lungs
-        torch.testing.assert_close(ended["head.weight"][own], begun["head.weight"][other], rtol=0, atol=1e-6)
-    torch.testing.assert_close(ended["blocks.0.shortcut.weight"], begun["blocks.0.shortcut.weight"], rtol=0, atol=1e-6)
+        torch.testing.assert_close(ended["head.weight"][own], started["head.weight"][other], rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        ended["blocks.0.shortcut.weight"], started["blocks.0.shortcut.weight"], rtol=0, atol=1e-6
+    )
     rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
     row = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
     dice = [float(row[f"val_dice_{name}"]) for name in ("right_lung", "left_lung", "heart")]

@@ -117,9 +117,20 @@ def require_resume(folder: Path, *, resume: bool, settings: Mapping[str, Any] | 
 
 
 def differing_fields(stored: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Return the names of the fields in which a stored record and another differ, "" where they are alike."""
+    """Return the names of the fields in which a stored record and another differ, "" where they are alike.
+
+    A field that one of them lacks is null there: an earlier version had no such setting.
+    """
     other = json.loads(json.dumps(other))
-    return ", ".join(sorted(key for key in stored.keys() | other.keys() if stored.get(key) != other.get(key)))
+    return ", ".join(
+        sorted(key for key in stored.keys() | other.keys() if not _is_alike(stored.get(key), other.get(key)))
+    )
+
+
+def _is_alike(stored: object, other: object) -> bool:
+    if isinstance(stored, dict) and isinstance(other, dict):
+        return not differing_fields(stored, other)
+    return stored == other
 
 
 def read_record(folder: Path, kind: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cxrnet.data.datasets.build import build_manifest
-from tests.data.conftest import read_rows, write_film, write_mask, write_rows
+from tests.data.conftest import read_rows, write_mask, write_rows, write_xray
 
 LUNG = [{"x": 10, "y": 20}, {"x": 39, "y": 20}, {"x": 39, "y": 59}, {"x": 10, "y": 59}]
 HOLE = [{"x": 20, "y": 30}, {"x": 29, "y": 30}, {"x": 29, "y": 39}, {"x": 20, "y": 39}]
@@ -20,15 +20,15 @@ def build(tmp_path):
     """Function that builds a manifest and returns what came of it, with its `rows`."""
 
     def build(layout, folder, **places):
-        built = build_manifest(layout, folder, tmp_path / "films.csv", **places)
-        return built, read_rows(tmp_path / "films.csv")
+        built = build_manifest(layout, folder, tmp_path / "xrays.csv", **places)
+        return built, read_rows(tmp_path / "xrays.csv")
 
     return build
 
 
 @pytest.fixture
 def jsrt(tmp_path):
-    """One raw film of a nodule with two masks, one without nodule or masks, one that is cut short."""
+    """One raw radiograph of a nodule with two masks, one without nodule or masks, one that is cut short."""
     folder = tmp_path / "jsrt"
     folder.mkdir()
     ramp = np.tile(2 * np.arange(2048), (2048, 1)).astype(">u2")
@@ -46,10 +46,10 @@ def jsrt(tmp_path):
 
 @pytest.fixture
 def montgomery(tmp_path):
-    """Two films with both lungs, one with the left lung only."""
+    """Two radiographs with both lungs, one with the left lung only."""
     folder = tmp_path / "MontgomerySet"
     for name in ("MCUCXR_0001_0", "MCUCXR_0104_1", "MCUCXR_0200_1"):
-        lungs = write_film(folder / "CXR_png" / f"{name}.png", 1)
+        lungs = write_xray(folder / "CXR_png" / f"{name}.png", 1)
         left, right = lungs.copy(), lungs.copy()
         left[:, :45], right[:, 45:] = False, False
         write_mask(folder / "ManualMask" / "leftMask" / f"{name}.png", left)
@@ -62,10 +62,10 @@ def montgomery(tmp_path):
 
 @pytest.fixture
 def shenzhen(tmp_path):
-    """One film with a mask, one without, and a stray file."""
+    """One radiograph with a mask, one without, and a stray file."""
     folder = tmp_path / "ChinaSet_AllFiles"
-    lungs = write_film(folder / "CXR_png" / "CHNCXR_0001_0.png", 1)
-    write_film(folder / "CXR_png" / "CHNCXR_0327_1.png", 2)
+    lungs = write_xray(folder / "CXR_png" / "CHNCXR_0001_0.png", 1)
+    write_xray(folder / "CXR_png" / "CHNCXR_0327_1.png", 2)
     (folder / "CXR_png" / "notes.txt").write_text("x")
     write_mask(folder / "mask" / "CHNCXR_0001_0_mask.png", lungs)
     (folder / "ClinicalReadings").mkdir()
@@ -85,11 +85,11 @@ def version_2(name, annotations):
 
 @pytest.fixture
 def darwin(tmp_path):
-    """Function that writes a film and its annotation in the form of a version, and returns the folder."""
+    """Function that writes a radiograph and its annotation in the form of a version, and returns the folder."""
     folder = tmp_path / "darwin"
 
     def write(name, annotations, form=version_1):
-        write_film(folder / "images" / name, 1)
+        write_xray(folder / "images" / name, 1)
         path = folder / "annotations" / f"{name.split('.')[0]}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(form(name, annotations)))
@@ -100,7 +100,7 @@ def darwin(tmp_path):
 
 @pytest.fixture
 def covid(tmp_path):
-    """Function that writes metadata.csv, the films that it names, and returns the folder."""
+    """Function that writes metadata.csv, the radiographs that it names, and returns the folder."""
     folder = tmp_path / "covid-chestxray-dataset"
 
     def write(*rows):
@@ -116,7 +116,7 @@ def covid(tmp_path):
         }
         write_rows(folder / "metadata.csv", [usual | row for row in rows])
         for row in rows:
-            write_film(folder / "images" / (usual | row)["filename"], 1)
+            write_xray(folder / "images" / (usual | row)["filename"], 1)
         return folder
 
     return write

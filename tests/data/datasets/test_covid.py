@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from cxrnet.errors import ManifestError
-from tests.data.conftest import write_film, write_rows
+from tests.data.conftest import write_rows, write_xray
 
 
-def test_films_are_labelled_by_their_finding(build, covid):
+def test_xrays_are_labelled_by_their_finding(build, covid):
     _, rows = build("covid-image-data", covid({}, {"filename": "2.png", "finding": "Pneumonia/Bacterial"}))
     assert [(row["label"], row["patient_id"]) for row in rows] == [
         ("covid", "covid-image-data:2"),
@@ -17,7 +17,7 @@ def test_films_are_labelled_by_their_finding(build, covid):
 
 def test_table_of_the_first_months_is_read(build, tmp_path):
     folder = tmp_path / "old"
-    write_film(folder / "images" / "1.png")
+    write_xray(folder / "images" / "1.png")
     row = {"Patientid": "1", "finding": "COVID-19, ARDS", "view": "AP Supine", "filename": "1.png", " url": "x"}
     write_rows(folder / "metadata.csv", [row])
     (found,) = build("covid-image-data", folder)[1]

@@ -15,7 +15,7 @@ def with_hole(form):
 
 
 @pytest.mark.parametrize("form", [version_1, version_2])
-def test_polygon_is_drawn_at_the_size_of_the_film(build, darwin, tmp_path, form):
+def test_polygon_is_drawn_at_the_size_of_the_xray(build, darwin, tmp_path, form):
     _, rows = build("darwin", darwin("1.png", with_hole(form), form))
     mask = cv2.imread(str(tmp_path / rows[0]["mask"]), 0)
     assert mask.shape == (80, 90)
@@ -56,7 +56,7 @@ def test_patient_of_kermany_is_in_the_name(build, darwin):
         ([{"name": "Ignore", "polygon": {"path": LUNG}}], "no lung polygon"),
     ],
 )
-def test_film_is_left_out(build, darwin, annotations, reason):
+def test_xray_is_left_out(build, darwin, annotations, reason):
     darwin("1.png", SIMPLE)
     built, rows = build("darwin", darwin("2.png", annotations, version_2))
     assert built.left_out == {reason: 1}

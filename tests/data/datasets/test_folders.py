@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from cxrnet.errors import ManifestError
-from tests.data.conftest import write_film, write_mask
+from tests.data.conftest import write_mask, write_xray
 
 
 def test_folder_is_the_class(build, tmp_path):
     for name in ("COVID", "Normal"):
-        write_film(tmp_path / "set" / name / "1.png")
+        write_xray(tmp_path / "set" / name / "1.png")
     built, rows = build("folders", tmp_path / "set")
     assert [(row["image"], row["label"], row["source"]) for row in rows] == [
         ("set/COVID/1.png", "COVID", "set"),
@@ -18,24 +18,24 @@ def test_folder_is_the_class(build, tmp_path):
 
 
 def test_folders_of_splits_are_splits(build, tmp_path):
-    write_film(tmp_path / "set" / "train" / "NORMAL" / "1.png")
-    write_film(tmp_path / "set" / "validation" / "NORMAL" / "1.png")
+    write_xray(tmp_path / "set" / "train" / "NORMAL" / "1.png")
+    write_xray(tmp_path / "set" / "validation" / "NORMAL" / "1.png")
     rows = build("folders", tmp_path / "set")[1]
     assert [(row["split"], row["label"]) for row in rows] == [("train", "NORMAL"), ("val", "NORMAL")]
 
 
 @pytest.mark.parametrize("masks", ["masks", "lung masks"])
-def test_masks_beside_images_are_their_masks(build, tmp_path, masks):
-    lungs = write_film(tmp_path / "set" / "COVID" / "images" / "1.png")
-    write_film(tmp_path / "set" / "COVID" / "images" / "2.png")
+def test_masks_next_to_images_are_their_masks(build, tmp_path, masks):
+    lungs = write_xray(tmp_path / "set" / "COVID" / "images" / "1.png")
+    write_xray(tmp_path / "set" / "COVID" / "images" / "2.png")
     write_mask(tmp_path / "set" / "COVID" / masks / "1.png", lungs)
     rows = build("folders", tmp_path / "set")[1]
     assert [row["mask"] for row in rows] == [f"set/COVID/{masks}/1.png", ""]
 
 
-def test_copies_of_the_same_name_are_told_apart(build, tmp_path):
+def test_copies_of_the_same_name_are_reported_apart(build, tmp_path):
     for name in ("COVID", "Normal"):
-        write_film(tmp_path / "set" / name / "1.png")
+        write_xray(tmp_path / "set" / name / "1.png")
     rows = build("folders", tmp_path / "set", prepare=tmp_path / "small")[1]
     assert [row["image"] for row in rows] == ["small/1-00000.png", "small/1-00001.png"]
 

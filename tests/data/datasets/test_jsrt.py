@@ -8,7 +8,7 @@ from PIL import Image
 from cxrnet.errors import ManifestError, UsageError
 
 
-def test_films_are_found_with_class_and_patient(build, jsrt):
+def test_xrays_are_found_with_class_and_patient(build, jsrt):
     built, rows = build("jsrt", jsrt)
     assert [(row["label"], row["patient_id"], row["view"]) for row in rows] == [
         ("nodule", "jsrt:JPCLN001", "PA"),
@@ -18,14 +18,14 @@ def test_films_are_found_with_class_and_patient(build, jsrt):
     assert built.masks == 1
 
 
-def test_raw_film_is_inverted_and_keeps_16_bits(build, jsrt, tmp_path):
+def test_raw_xray_is_inverted_and_keeps_16_bits(build, jsrt, tmp_path):
     _, rows = build("jsrt", jsrt)
     written = cv2.imread(str(tmp_path / rows[0]["image"]), cv2.IMREAD_UNCHANGED)
     assert written.dtype == np.uint16
     assert written[5, [0, 1, 2047]].tolist() == [4095, 4093, 1]
 
 
-def test_lungs_are_joined_at_the_size_of_the_film(build, jsrt, tmp_path):
+def test_lungs_are_joined_at_the_size_of_the_xray(build, jsrt, tmp_path):
     _, rows = build("jsrt", jsrt)
     mask = cv2.imread(str(tmp_path / rows[0]["mask"]), 0)
     assert mask.shape == (2048, 2048)
@@ -64,14 +64,14 @@ def read(path):
         return np.array(image.convert("L"))
 
 
-def test_film_with_the_mask_of_one_lung_is_left_out(build, jsrt):
+def test_xray_with_the_mask_of_one_lung_is_left_out(build, jsrt):
     next(jsrt.rglob("right lung/*.gif")).unlink()
     built, rows = build("jsrt", jsrt)
     assert built.left_out["the mask of one lung only"] == 1
     assert len(rows) == 1
 
 
-def test_folder_without_raw_films_is_refused(build, tmp_path):
+def test_folder_without_raw_xrays_is_refused(build, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ManifestError, match=r"holds no \.IMG file; give the folder of the JSRT images"):
         build("jsrt", tmp_path / "empty")

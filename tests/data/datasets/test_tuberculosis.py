@@ -4,12 +4,14 @@ import cv2
 import pytest
 
 from cxrnet.errors import ManifestError
-from tests.material import film
+from tests.material import draw_xray
 
 
 def test_montgomery_lungs_are_joined(build, montgomery, tmp_path):
     built, rows = build("montgomery", montgomery)
-    assert (cv2.imread(str(tmp_path / rows[0]["mask"]), 0) > 0).tolist() == film(1, height=80, width=90)[1].tolist()
+    assert (cv2.imread(str(tmp_path / rows[0]["mask"]), 0) > 0).tolist() == draw_xray(1, height=80, width=90)[
+        1
+    ].tolist()
     assert built.left_out == {"the mask of a lung is missing": 1}
 
 
@@ -54,12 +56,12 @@ def test_shenzhen_reading_is_kept(build, shenzhen):
     assert (rows[1]["sex"], rows[1]["age"], rows[1]["finding"]) == ("M", "45", "bilateral PTB")
 
 
-def test_film_of_another_name_is_left_out(build, shenzhen):
+def test_xray_of_another_name_is_left_out(build, shenzhen):
     (shenzhen / "CXR_png" / "CHNCXR_0327_1.png").rename(shenzhen / "CXR_png" / "other.png")
     assert build("shenzhen", shenzhen)[0].left_out["a name that tells neither patient nor class"] == 1
 
 
-def test_damaged_mask_leaves_its_film_out(build, montgomery):
+def test_damaged_mask_leaves_its_xray_out(build, montgomery):
     (montgomery / "ManualMask" / "leftMask" / "MCUCXR_0001_0.png").write_bytes(b"x")
     built, rows = build("montgomery", montgomery)
     assert built.left_out["an image or mask is UNREADABLE"] == 1

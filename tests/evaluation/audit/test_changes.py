@@ -5,7 +5,7 @@ import pytest
 
 from cxrnet.evaluation.audit.changes import CHANGES, MIDDLE, REFERENCE, STRENGTHS
 from cxrnet.imaging.radiograph import Radiograph
-from tests.material import film
+from tests.material import draw_xray
 
 BY_NAME = {change.name: change for change in (*CHANGES, *REFERENCE)}
 RAMP = np.tile(np.linspace(0, 255, 100).round().astype(np.uint8), (100, 1))
@@ -85,7 +85,7 @@ def test_marker_and_text_leave_the_middle_alone():
 
 
 def test_blur_resampling_and_compression_are_small():
-    image, _ = film(0, height=128, width=144)
+    image, _ = draw_xray(0, height=128, width=144)
     for name in ("blur-1", "resample-0.5", "jpeg-40", "jpeg2000-20", "jpeg-15", "clahe-2"):
         made = changed(name, image)
         assert made.shape == image.shape
@@ -93,7 +93,7 @@ def test_blur_resampling_and_compression_are_small():
 
 
 def test_dicom_copies_show_the_same_picture():
-    image, _ = film(0, height=128, width=144)
+    image, _ = draw_xray(0, height=128, width=144)
     assert np.abs(changed("dicom-monochrome1-12", image) - image).max() <= 1
     assert (np.diff(changed("dicom-voi-lut-6")[0]) >= 0).all()
 

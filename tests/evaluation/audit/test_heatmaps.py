@@ -13,12 +13,12 @@ from cxrnet.evaluation.audit.heatmaps import (
     scattering_features,
 )
 from cxrnet.model.runtime import ModelOutput
-from tests.material import film
+from tests.material import draw_xray
 
 
 @pytest.fixture
 def case():
-    image, lungs = film(0)
+    image, lungs = draw_xray(0)
     return Case(image, lungs.astype(np.float32))
 
 
@@ -43,7 +43,7 @@ def test_features_are_mean_and_spread_of_each_coefficient(small_network, case):
 
 
 def test_deletion_of_what_the_score_rests_on_lowers_it_fastest():
-    image, lungs = film(0)
+    image, lungs = draw_xray(0)
     spot = np.zeros_like(lungs)
     spot[20:30, 15:22] = True
     image = np.where(spot, 255, np.where(lungs, 60, 120)).astype(np.uint8)

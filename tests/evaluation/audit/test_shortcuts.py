@@ -15,7 +15,7 @@ from cxrnet.evaluation.audit.shortcuts import (
     identify_source,
     swap_lungs,
 )
-from tests.material import film
+from tests.material import draw_xray
 
 
 def sample(number, label, source):
@@ -34,7 +34,7 @@ def sample(number, label, source):
 
 
 def test_alterations_take_away_what_they_name():
-    image, lungs = film(0)
+    image, lungs = draw_xray(0)
     pixels = image.astype(np.float32) + 1
     altered = {name: change(pixels, lungs) for name, change in ALTERATIONS.items()}
     assert (altered["lungs blacked out"][lungs] == 0).all()
@@ -47,7 +47,7 @@ def test_alterations_take_away_what_they_name():
 
 
 def test_swapped_lungs_come_from_the_donor_and_all_else_from_the_frame():
-    (_, frame_lungs), (_, donor_lungs) = film(1), film(2)
+    (_, frame_lungs), (_, donor_lungs) = draw_xray(1), draw_xray(2)
     made = swap_lungs(
         np.full((64, 72), 10.0, np.float32), frame_lungs, np.full((64, 72), 200.0, np.float32), donor_lungs
     )

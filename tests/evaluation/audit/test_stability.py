@@ -9,7 +9,7 @@ from cxrnet.evaluation.audit.reading import Reading, called
 from cxrnet.evaluation.audit.stability import audit_stability, compare, correlation
 from cxrnet.imaging.radiograph import Radiograph
 from tests.evaluation.conftest import pipeline  # noqa: F401
-from tests.material import film
+from tests.material import draw_xray
 
 
 def reading(score, answer=0, **rest):
@@ -29,7 +29,7 @@ def test_copy_that_cannot_be_scored_is_refused_and_nothing_else():
 
 
 def test_lungs_and_heat_maps_are_compared_in_the_frame_of_the_original():
-    _, lungs = film(0)
+    _, lungs = draw_xray(0)
     heat = np.where(lungs, np.arange(72, dtype=np.float32), np.nan)[None].repeat(2, axis=0)
     before = reading(0.5, lungs=lungs.astype(np.float32), heat_maps=heat)
     flipped = reading(0.5, lungs=before.lungs[:, ::-1].copy(), heat_maps=heat[:, :, ::-1].copy())
@@ -56,7 +56,7 @@ def mean_score(image):
 
 
 def test_any_function_from_an_image_to_a_probability_is_audited():
-    images = [film(seed)[0] for seed in range(3)]
+    images = [draw_xray(seed)[0] for seed in range(3)]
     record = audit_stability(mean_score, images, groups=["a", "b", "b"], resamples=0)
     effects = {change.name: change.effects for change in record.changes}
     assert effects["mirror-1"]["score_move"].value == 0
@@ -72,13 +72,13 @@ def test_function_that_takes_radiographs_may_refuse_a_copy():
             raise RadiographError("SIZE", "other size")
         return 1.0
 
-    record = audit_stability(score, [Radiograph.from_array(film(0)[0])], takes="radiograph", resamples=0)
+    record = audit_stability(score, [Radiograph.from_array(draw_xray(0)[0])], takes="radiograph", resamples=0)
     refused = {change.name for change in record.changes if change.effects["refused"].value == 1}
     assert refused == {"border-black-5", "border-white-5", "crop-4"}
 
 
 def test_bundle_is_audited_on_images_in_memory(pipeline):  # noqa: F811
-    record = audit_stability(pipeline, [film(0)[0]], resamples=0)
+    record = audit_stability(pipeline, [draw_xray(0)[0]], resamples=0)
     assert record.means["reference"]["lung_dice"].value > 0.8
 
 
@@ -94,6 +94,6 @@ def test_bundle_is_audited_on_images_in_memory(pipeline):  # noqa: F811
     ],
 )
 def test_audit_that_makes_no_sense_is_refused_by_name(options, named):
-    images = [film(seed)[0] for seed in range(2)]
+    images = [draw_xray(seed)[0] for seed in range(2)]
     with pytest.raises(UsageError, match=named):
         audit_stability(**{"model": mean_score, "images": images, "resamples": 0} | options)

@@ -58,7 +58,7 @@ def no_image(folder, content):
 
 @bad("UNREADABLE")
 def compressed_as_a_whole(folder):
-    return write(folder, gzip.compress(plain()), "film.dcm.gz")
+    return write(folder, gzip.compress(plain()), "xray.dcm.gz")
 
 
 def cuts() -> dict[str, int]:
@@ -129,4 +129,4 @@ def directory_of_other_files(folder):
 
 @bad("UNREADABLE")
 def picture_with_the_name_of_another(folder):
-    return write(folder, png()[:300], "film.jpg")
+    return write(folder, png()[:300], "xray.jpg")

@@ -1,4 +1,4 @@
-"""Look-up tables, windows and slopes that cannot be applied, and films without a picture."""
+"""Look-up tables, windows and slopes that cannot be applied, and radiographs without a picture."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ PICTURES = {
 
 
 @bad_copies(PICTURES.items(), "CONSTANT", "TOO_SMALL", DONE)
-def film_of(folder, pixels_and_code):
+def xray_of(folder, pixels_and_code):
     pixels, _ = pixels_and_code
     dataset = chest(Rows=pixels.shape[0], Columns=pixels.shape[1])
     dataset.PixelData = pixels.astype(np.uint16).tobytes()

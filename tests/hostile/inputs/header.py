@@ -162,7 +162,7 @@ def name_of_200_megabytes(folder):
 
 
 @bad("UNREADABLE", "NO_PIXELS", DONE)
-def value_representation_that_is_none(folder):
+def unknown_value_representation(folder):
     data = plain()
     at = place_of(data, 0x28, 0x2)
     return write(folder, data[: at + 4] + b"\xff\0" + data[at + 6 :])
@@ -203,7 +203,7 @@ def frames_in_words(folder):
 
 
 @bad(DONE)
-def character_set_that_is_none(folder):
+def unknown_character_set(folder):
     return write(folder, encoded(chest(SpecificCharacterSet="ISO_IR 9999", PatientName="A^B")))
 
 

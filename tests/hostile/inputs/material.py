@@ -16,19 +16,19 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.imaging.conftest import dicom_of, recompress
-from tests.material import film
+from tests.material import draw_xray
 
 
 def chest(**attributes: object) -> Dataset:
-    """The made-up film, 16-bit, as a computed radiograph; None removes an attribute."""
+    """The made-up radiograph, 16-bit, as a computed radiograph; None removes an attribute."""
     usual = {"Modality": "CR", "BodyPartExamined": "CHEST", "ViewPosition": "PA", "PatientID": "P1"}
     attributes = usual | {"StudyInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3.4.5"} | attributes
     return dicom_of(grey().astype(np.uint16) * 16, bits=12, **attributes)
 
 
 def grey() -> np.ndarray:
-    """uint8 [130, 150], the made-up film."""
-    return film(3, height=130, width=150)[0]
+    """uint8 [130, 150], the made-up radiograph."""
+    return draw_xray(3, height=130, width=150)[0]
 
 
 def encoded(dataset: Dataset) -> bytes:
@@ -120,16 +120,16 @@ def jpeg(size: tuple[int, int] = (150, 130), mode: str = "L") -> bytes:
 
 
 def jpeg2000() -> bytes:
-    """A JPEG 2000 codestream of the made-up film."""
+    """A JPEG 2000 codestream of the made-up radiograph."""
     buffer = io.BytesIO()
     Image.fromarray(grey()).save(buffer, "JPEG2000", no_jp2=True)
     return buffer.getvalue()
 
 
 def jpeg_ls() -> bytes:
-    """A JPEG-LS frame of the made-up film, by GDCM: nothing else here writes one."""
+    """A JPEG-LS frame of the made-up radiograph, by GDCM: nothing else here writes one."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.dcm"
+        path = Path(folder) / "xray.dcm"
         data = chest(BitsAllocated=8, BitsStored=8, HighBit=7)
         data.PixelData = grey().tobytes()
         path.write_bytes(encoded(data))
@@ -138,7 +138,7 @@ def jpeg_ls() -> bytes:
 
 
 def png(picture: np.ndarray | None = None, **options: object) -> bytes:
-    """A PNG of the made-up film, or of a picture."""
+    """A PNG of the made-up radiograph, or of a picture."""
     buffer = io.BytesIO()
     Image.fromarray(grey() if picture is None else picture).save(buffer, "PNG", **options)
     return buffer.getvalue()

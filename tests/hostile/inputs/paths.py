@@ -12,49 +12,49 @@ from tests.hostile.inputs.register import DONE, bad, bad_copies, write
 
 @bad("NOT_FOUND")
 def missing(folder):
-    return folder / "film.dcm"
+    return folder / "xray.dcm"
 
 
 @bad("NOT_FOUND")
 def missing_folder(folder):
-    return folder / "gone" / "film.dcm"
+    return folder / "gone" / "xray.dcm"
 
 
 @bad("NOT_FOUND")
 def file_taken_for_a_folder(folder):
-    return write(folder, plain()) / "film.dcm"
+    return write(folder, plain()) / "xray.dcm"
 
 
 @bad("NOT_FOUND")
 def link_to_nothing(folder):
-    (folder / "film.dcm").symlink_to(folder / "gone")
-    return folder / "film.dcm"
+    (folder / "xray.dcm").symlink_to(folder / "gone")
+    return folder / "xray.dcm"
 
 
 @bad("NOT_FOUND")
 def link_to_itself(folder):
-    (folder / "film.dcm").symlink_to(folder / "film.dcm")
-    return folder / "film.dcm"
+    (folder / "xray.dcm").symlink_to(folder / "xray.dcm")
+    return folder / "xray.dcm"
 
 
 @bad("NOT_FOUND")
 def links_in_a_circle(folder):
     (folder / "a").symlink_to(folder / "b")
     (folder / "b").symlink_to(folder / "a")
-    return folder / "a" / "film.dcm"
+    return folder / "a" / "xray.dcm"
 
 
 @bad("NOT_A_FILE")
 def pipe(folder):
-    os.mkfifo(folder / "film.dcm")
-    return folder / "film.dcm"
+    os.mkfifo(folder / "xray.dcm")
+    return folder / "xray.dcm"
 
 
 @bad("NOT_A_FILE")
 def link_to_a_pipe(folder):
     os.mkfifo(folder / "pipe")
-    (folder / "film.dcm").symlink_to(folder / "pipe")
-    return folder / "film.dcm"
+    (folder / "xray.dcm").symlink_to(folder / "pipe")
+    return folder / "xray.dcm"
 
 
 @bad("NOT_A_FILE")
@@ -63,16 +63,16 @@ def listening_socket(folder):
         here = os.getcwd()
         os.chdir(folder)  # the path of a socket has 108 bytes at most
         try:
-            one.bind("film.dcm")
+            one.bind("xray.dcm")
         finally:
             os.chdir(here)
-    return folder / "film.dcm"
+    return folder / "xray.dcm"
 
 
 @bad("NOT_A_FILE")
 def endless_device(folder):
-    (folder / "film.dcm").symlink_to("/dev/zero")
-    return folder / "film.dcm"
+    (folder / "xray.dcm").symlink_to("/dev/zero")
+    return folder / "xray.dcm"
 
 
 @bad("NOT_FOUND")
@@ -96,14 +96,14 @@ def file_of_400_megabytes_of_nothing(folder):
 
 
 @bad(DONE, "DECODER_MEMORY", "DECODER_TIME", "UNREADABLE", slow=True)
-def film_with_400_megabytes_behind_it(folder):
+def xray_with_400_megabytes_behind_it(folder):
     path = write(folder, plain())
     os.truncate(path, 400 * 2**20)
     return path
 
 
 def sparse(folder, length):
-    path = folder / "film.dcm"
+    path = folder / "xray.dcm"
     path.touch()
     os.truncate(path, length)
     return path
@@ -112,18 +112,18 @@ def sparse(folder, length):
 NAMES = {
     "line_break": "two\nERROR lines.dcm",
     "colours": "\x1b[31mred\x1b]0;title\x07.dcm",
-    "other_direction": "film\u202egnp.dcm",
+    "other_direction": "xray\u202egnp.dcm",
     "no_unicode": "caf\udce9.dcm",
     "quotes": "\"'`$(touch cxrnet-escape)`;.dcm",
     "percent": "%s%n%d{0}.dcm",
-    "markup": "[bold red]film[bold].dcm",
+    "markup": "[bold red]xray[bold].dcm",
     "dots": "....dcm",
     "table": "findings.csv.dcm",
     "journal": "journal.jsonl.dcm",
     "formula": "=HYPERLINK(1).dcm",
     "option": "--help.dcm",
     "device_of_windows": "CON.dcm",
-    "pattern": "film[1]*.dcm",
+    "pattern": "xray[1]*.dcm",
     "blanks": "   .dcm",
     "longest": "x" * 251 + ".dcm",
     "longest_in_chinese": "\u80ba" * 83 + ".dcm",

@@ -39,7 +39,7 @@ PNGS = {
     "of_1": lambda: saved("PNG", grey()[:1, :1]),
     "of_63_rows": lambda: saved("PNG", grey()[:63]),
     "palette_without_one": lambda: png_of(200, 200, rows(200, 200), colour=3),
-    "depth_that_is_none": lambda: png_of(200, 200, rows(200, 200), depth=7),
+    "unknown_depth": lambda: png_of(200, 200, rows(200, 200), depth=7),
     "of_one_grey": lambda: png_of(200, 200, rows(200, 200)),
     "noise_in_the_data": lambda: png_of(200, 200, chunk(b"IDAT", np.random.default_rng(0).bytes(9000))),
     "in_colour": lambda: saved("PNG", np.random.default_rng(0).integers(0, 256, (130, 150, 3), np.uint8)),
@@ -50,22 +50,22 @@ PNGS = {
 
 @bad_copies(PNGS.items(), "UNREADABLE", "TOO_SMALL", "TOO_LARGE", "CONSTANT", "COLOUR", "MULTI_FRAME")
 def png_picture(folder, make):
-    return write(folder, make(), "film.png")
+    return write(folder, make(), "xray.png")
 
 
 @bad("TOO_LARGE")
 def png_bomb_of_13000(folder):
-    return write(folder, png_of(13_000, 13_000, rows(13_000, 2000)), "film.png")
+    return write(folder, png_of(13_000, 13_000, rows(13_000, 2000)), "xray.png")
 
 
 @bad("CONSTANT", "DECODER_MEMORY", "DECODER_TIME", slow=True)
 def png_bomb_within_the_limit(folder):
-    return write(folder, png_of(7000, 7000, rows(7000, 7000)), "film.png")
+    return write(folder, png_of(7000, 7000, rows(7000, 7000)), "xray.png")
 
 
 @bad("CONSTANT", "UNREADABLE", "DECODER_MEMORY", "DECODER_TIME", slow=True)
 def png_with_more_data_than_rows(folder):
-    return write(folder, png_of(200, 200, rows(20_000, 20_000)), "film.png")
+    return write(folder, png_of(200, 200, rows(20_000, 20_000)), "xray.png")
 
 
 def bomb() -> bytes:
@@ -74,15 +74,15 @@ def bomb() -> bytes:
 
 @bad_copies({"text": b"zTXt", "profile": b"iCCP"}.items(), "UNREADABLE", "CONSTANT", DONE, slow=True)
 def png_bomb_in_the(folder, kind):
-    film = png()
+    xray = png()
     name = b"Comment" if kind == b"zTXt" else b"icc"
-    return write(folder, film[:33] + chunk(kind, name + b"\0\0" + bomb()) + film[33:], "film.png")
+    return write(folder, xray[:33] + chunk(kind, name + b"\0\0" + bomb()) + xray[33:], "xray.png")
 
 
 @bad("CONSTANT", DONE, "UNREADABLE", slow=True)
 def png_of_100000_chunks(folder):
-    film = png()
-    return write(folder, film[:33] + chunk(b"tEXt", b"Comment\0ZZ") * 100_000 + film[33:], "film.png")
+    xray = png()
+    return write(folder, xray[:33] + chunk(b"tEXt", b"Comment\0ZZ") * 100_000 + xray[33:], "xray.png")
 
 
 def jpeg_of(height: int, width: int) -> bytes:
@@ -107,21 +107,21 @@ JPEGS = {
 
 @bad_copies(JPEGS.items(), "UNREADABLE", "TOO_LARGE", "COLOUR", "TOO_SMALL")
 def jpeg_picture(folder, make):
-    return write(folder, make(), "film.jpg")
+    return write(folder, make(), "xray.jpg")
 
 
 @bad("UNREADABLE", "CONSTANT", DONE, "DECODER_TIME", slow=True)
 def jpeg_of_a_thousand_scans(folder):
-    film = saved("JPEG", Image.fromarray(np.tile(grey(), (8, 8))), progressive=True)
-    at = film.rindex(b"\xff\xda")
-    return write(folder, film[:at] + film[at:-2] * 1000 + film[-2:], "film.jpg")
+    xray = saved("JPEG", Image.fromarray(np.tile(grey(), (8, 8))), progressive=True)
+    at = xray.rindex(b"\xff\xda")
+    return write(folder, xray[:at] + xray[at:-2] * 1000 + xray[-2:], "xray.jpg")
 
 
 @bad(DONE)
 def jpeg_with_a_damaged_orientation(folder):
-    film = jpeg()
+    xray = jpeg()
     exif = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\xff\xff\xff\xff\x63\0\0\0"
-    return write(folder, film[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + film[2:], "film.jpg")
+    return write(folder, xray[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + xray[2:], "xray.jpg")
 
 
 def tiff_of(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
@@ -148,21 +148,21 @@ TIFFS = {
 
 @bad_copies(TIFFS.items(), "UNREADABLE", "TOO_LARGE", "MULTI_FRAME")
 def tiff_picture(folder, make):
-    return write(folder, make(), "film.tif")
+    return write(folder, make(), "xray.tif")
 
 
 OTHERS = {
-    "webp_cut": (lambda: saved("WEBP")[:800], "film.webp"),
-    "webp_of_nothing": (lambda: b"RIFF\xff\xff\xff\xffWEBP", "film.webp"),
+    "webp_cut": (lambda: saved("WEBP")[:800], "xray.webp"),
+    "webp_of_nothing": (lambda: b"RIFF\xff\xff\xff\xffWEBP", "xray.webp"),
     "webp_moving": (
-        lambda: saved("WEBP", save_all=True, append_images=[Image.fromarray(255 - grey())]), "film.webp",
+        lambda: saved("WEBP", save_all=True, append_images=[Image.fromarray(255 - grey())]), "xray.webp",
     ),
-    "bmp_of_2147483647": (lambda: saved("BMP")[:18] + b"\xff\xff\xff\x7f" * 2 + saved("BMP")[26:], "film.bmp"),
-    "bmp_cut": (lambda: saved("BMP")[:2000], "film.bmp"),
-    "bmp_head_of_4_gigabytes": (lambda: saved("BMP")[:14] + b"\xff" * 4 + saved("BMP")[18:], "film.bmp"),
-    "gif_moving": (lambda: saved("GIF", save_all=True, append_images=[Image.fromarray(255 - grey())]), "film.gif"),
-    "gif_cut": (lambda: saved("GIF")[:500], "film.gif"),
-    "gif_of_65535": (lambda: saved("GIF")[:6] + b"\xff" * 4 + saved("GIF")[10:], "film.gif"),
+    "bmp_of_2147483647": (lambda: saved("BMP")[:18] + b"\xff\xff\xff\x7f" * 2 + saved("BMP")[26:], "xray.bmp"),
+    "bmp_cut": (lambda: saved("BMP")[:2000], "xray.bmp"),
+    "bmp_head_of_4_gigabytes": (lambda: saved("BMP")[:14] + b"\xff" * 4 + saved("BMP")[18:], "xray.bmp"),
+    "gif_moving": (lambda: saved("GIF", save_all=True, append_images=[Image.fromarray(255 - grey())]), "xray.gif"),
+    "gif_cut": (lambda: saved("GIF")[:500], "xray.gif"),
+    "gif_of_65535": (lambda: saved("GIF")[:6] + b"\xff" * 4 + saved("GIF")[10:], "xray.gif"),
 }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def bad_copies(names_and_values, *codes: str, slow: bool = False):
     return register
 
 
-def write(folder: Path, content: bytes, name: str = "film.dcm") -> Path:
+def write(folder: Path, content: bytes, name: str = "xray.dcm") -> Path:
     """Return a file of this content."""
     path = folder / name
     path.write_bytes(content)

@@ -16,7 +16,7 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from cxrnet.node.objects import OBJECTS, write_objects
 from cxrnet.screening.gate import Reason
-from tests.material import film
+from tests.material import draw_xray
 from tests.screening.conftest import pipeline
 
 __all__ = ["pipeline"]
@@ -25,8 +25,8 @@ UIDS = {"StudyInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3.4.5", "SOPIns
 
 
 def study_of(**attributes):
-    """Return a made-up film as a data set of CR, 150 pixels wide and 130 high, with these attributes."""
-    pixels = film(3, height=130, width=150)[0]
+    """Return a made-up radiograph as a data set of CR, 150 pixels wide and 130 high, with these attributes."""
+    pixels = draw_xray(3, height=130, width=150)[0]
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -81,13 +81,13 @@ def save(dataset, path):
 
 @pytest.fixture
 def study(tmp_path):
-    """Function from attributes to the path of a made-up study of one film; None leaves an attribute out."""
+    """Function from attributes to the path of a made-up study of one radiograph; None leaves an attribute out."""
     return lambda **attributes: save(study_of(**attributes), tmp_path / "chest.dcm")
 
 
 @pytest.fixture
 def made(pipeline, tmp_path):
-    """Function from a file to its objects by name, all kinds unless told, of its finding or of the one given."""
+    """Function from a file to its objects by name, all kinds by default, of its finding or of the one given."""
 
     def make(path, finding=None, kinds=tuple(OBJECTS)):
         paths = write_objects(finding or pipeline.screen(path), path, kinds, tmp_path / "objects").paths
@@ -116,7 +116,7 @@ def refusal(usual, tmp_path_factory):
 
 @pytest.fixture
 def turned(pipeline, tmp_path):
-    """Function from degrees to a film stored turned anticlockwise by so many, and its finding once it was corrected."""
+    """Function from degrees to an image stored turned anticlockwise by so many, and its finding once corrected."""
 
     def turn(degrees):
         from cxrnet.screening.correction import correct_orientation

@@ -25,14 +25,14 @@ def test_a_second_run_writes_the_same_bytes(usual):
         assert content == (path.parent / "objects" / name).read_bytes()
 
 
-def test_uids_follow_film_and_model(usual, made, study):
+def test_uids_follow_xray_and_model(usual, made, study):
     path, finding, objects = usual
     others = made(path, finding.model_copy(update={"model": {**finding.model, "sha256": "0" * 64}}))
     for name, each in objects.items():
         assert uids(others[name])[0] != uids(each)[0]
         assert uids(others[name])[1] != uids(each)[1]
-    of_another_film = made(study(SOPInstanceUID="1.2.3.4.5.7"))
-    assert not {uid for each in of_another_film.values() for uid in uids(each)} & {
+    of_another_xray = made(study(SOPInstanceUID="1.2.3.4.5.7"))
+    assert not {uid for each in of_another_xray.values() for uid in uids(each)} & {
         uid for each in objects.values() for uid in uids(each)
     }
 
@@ -45,7 +45,7 @@ def test_a_series_holds_one_modality(usual):
     assert "1.2.3.4.5" not in series
 
 
-def test_all_hang_under_the_study_of_the_film_and_refer_to_it(usual):
+def test_all_hang_under_the_study_of_the_xray_and_refer_to_it(usual):
     for each in usual[2].values():
         uids = {uid for element in each.iterall() if element.VR == "UI" for uid in np.atleast_1d(element.value)}
         assert all(UID(uid).is_valid for uid in uids)
@@ -55,7 +55,7 @@ def test_all_hang_under_the_study_of_the_film_and_refer_to_it(usual):
         assert "not for clinical use" in each.SeriesDescription
 
 
-def test_an_object_has_the_time_of_the_film_and_no_other(made, study):
+def test_an_object_has_the_time_of_the_xray_and_no_other(made, study):
     objects = made(study(ContentDate="20240203", ContentTime="101112"))
     for name, each in objects.items():
         times = {element.value for element in each.iterall() if element.VR == "TM" and element.value}

@@ -61,7 +61,7 @@ def test_a_valid_value_keeps_its_bytes(values):
     }
 
 
-def test_text_is_written_anew_in_a_set_that_the_standard_has():
+def test_text_is_written_again_in_a_set_that_the_standard_has():
     found = conformed(SpecificCharacterSet=b"windows-1251", PatientName="Иванов".encode("cp1251"))
     assert found.attributes.SpecificCharacterSet == "ISO_IR 192"
     assert found.attributes.PatientName == "Иванов"

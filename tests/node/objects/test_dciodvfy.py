@@ -103,12 +103,12 @@ def test_only_the_uid_of_the_radiograph_is_quoted_invalid(pipeline, shared, tmp_
         assert all("ReferencedSOPInstanceUID" in line and "Leading zeroes" in line for line in errors(each))
 
 
-def test_a_refused_film_is_sound(usual, tmp_path):
+def test_a_refused_xray_is_sound(usual, tmp_path):
     path, finding, _ = usual
     assert len(check(refused(finding), path, tmp_path / "out")) == 4
 
 
-def test_a_turned_film_is_sound(turned, tmp_path):
+def test_a_turned_xray_is_sound(turned, tmp_path):
     path, finding = turned(90)
     assert check(finding, path, tmp_path / "out") == list(FILES)
 

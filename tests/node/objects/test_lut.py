@@ -92,7 +92,7 @@ def test_nothing_is_invented():
     assert len(shown(Dataset())) == 0
 
 
-def test_half_a_window_is_none():
+def test_half_a_window_is_not_a_window():
     assert len(shown(header(WindowCenter=5))) == 0
 
 

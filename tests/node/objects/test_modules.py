@@ -83,15 +83,15 @@ def test_what_breaks_the_rules_is_not_repeated(usual, tmp_path, capfd, caplog, r
         path, finding = save(dataset, tmp_path / "chest.dcm"), usual[1]
     caplog.clear()
     radiograph = replace(finding.radiograph, sha256=sha256(path.read_bytes()).hexdigest())
-    told = ""
+    reported = ""
     with caplog.at_level(logging.DEBUG):
         try:
             names = ("report.sr.dcm", "contours.gsps.dcm")  # the others take their time
             make_objects(finding.model_copy(update={"radiograph": radiograph}), path, names)
         except ObjectError as error:
-            told = "".join(traceback.format_exception(error))
+            reported = "".join(traceback.format_exception(error))
     said = capfd.readouterr()
-    assert "CANARY" not in told + said.out + said.err + caplog.text
+    assert "CANARY" not in reported + said.out + said.err + caplog.text
     assert not recwarn.list
 
 

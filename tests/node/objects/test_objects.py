@@ -22,7 +22,7 @@ def test_every_file_is_of_a_kind_and_cleared_before_a_run():
     assert not OBJECTS.keys() & SAVES.keys()
 
 
-def test_a_refused_film_gets_no_heat_map_and_loses_an_old_one(usual, tmp_path):
+def test_a_refused_xray_gets_no_heat_map_and_loses_an_old_one(usual, tmp_path):
     path, finding, _ = usual
     first = write_objects(finding, path, {"seg", "png", "json"}, tmp_path / "out").paths
     assert [each.name for each in first] == ["lungs.seg.dcm", "heatmap.seg.dcm"]

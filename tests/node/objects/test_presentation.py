@@ -49,13 +49,13 @@ def test_the_lines_surround_the_lungs(usual):
 
 
 @pytest.mark.parametrize("degrees", [90, 270])
-def test_of_a_film_that_was_turned_the_lines_lie_where_the_file_has_the_lungs(made, turned, degrees):
+def test_of_a_xray_that_was_turned_the_lines_lie_where_the_file_has_the_lungs(made, turned, degrees):
     path, finding = turned(degrees)
     lungs = np.rot90(lungs_at(finding.lung_probability, 130, 150), degrees // 90)
     assert (filled(made(path, finding)["contours.gsps.dcm"], lungs.shape) != lungs).mean() < 0.02
 
 
-def test_the_lung_on_the_left_of_a_film_that_hangs_as_usual_is_the_right_one(usual):
+def test_the_lung_on_the_left_of_a_xray_that_hangs_as_usual_is_the_right_one(usual):
     state = usual[2]["contours.gsps.dcm"]
     columns = {name: points[:, 0].mean() for name, _, points in lines(state)}
     assert columns["RIGHT_LUNG"] < 75 < columns["LEFT_LUNG"]
@@ -77,13 +77,13 @@ def test_a_lung_has_a_side_of_the_patient_only_where_the_file_says_so(side, orie
     assert layer_name(side, orientation) == name
 
 
-def test_of_a_refused_film_no_side_is_called(refusal):
+def test_of_a_refused_xray_no_side_is_called(refusal):
     state = refusal["contours.gsps.dcm"]
     assert {name for name, _, _ in lines(state)} == {"IMAGE_LEFT", "IMAGE_RIGHT"}
     assert "No score: LATERAL." in "".join(texts(state))
 
 
 @pytest.mark.parametrize(("photometric", "shape"), [("MONOCHROME1", "INVERSE"), ("MONOCHROME2", "IDENTITY")])
-def test_the_film_keeps_its_polarity(made, study, photometric, shape):
+def test_the_xray_keeps_its_polarity(made, study, photometric, shape):
     path = study(PhotometricInterpretation=photometric)
     assert made(path)["contours.gsps.dcm"].PresentationLUTShape == shape

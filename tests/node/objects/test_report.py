@@ -61,7 +61,7 @@ def test_scores_folds_and_area_are_those_of_the_finding(report, finding):
     assert numbers(report, "SPREAD") == pytest.approx([finding.spread], abs=1e-6)
 
 
-def test_an_interval_is_told_by_its_ends_and_as_an_uncertainty(report, finding):
+def test_an_interval_is_reported_by_its_ends_and_as_an_uncertainty(report, finding):
     low, high = (list(each) for each in zip(*finding.interval.values(), strict=True))
     assert numbers(report, "INTERVAL_LOW") == pytest.approx(low, abs=1e-6)
     assert numbers(report, "INTERVAL_HIGH") == pytest.approx(high, abs=1e-6)
@@ -85,10 +85,10 @@ def test_uncertainty_is_said_in_code_and_in_words(made, study, finding):
 
 
 def test_it_names_the_model_and_its_checksum(report, pipeline):
-    told = texts(report)
-    assert "cxrnet small" in told
-    assert "0.1" in told
-    assert f"bundle sha256 = {pipeline.bundle.sha256}" in told
+    reported = texts(report)
+    assert "cxrnet small" in reported
+    assert "0.1" in reported
+    assert f"bundle sha256 = {pipeline.bundle.sha256}" in reported
 
 
 def test_no_code_of_a_class_names_a_disease(report):
@@ -100,7 +100,7 @@ def test_no_code_of_a_class_names_a_disease(report):
     ]
 
 
-def test_a_refused_film_has_reasons_and_no_score(refusal):
+def test_a_refused_xray_has_reasons_and_no_score(refusal):
     report = refusal["report.sr.dcm"]
     assert answers(report, "STATUS") == ["REFUSED"]
     assert answers(report, "REFUSAL") == ["LATERAL"]
@@ -109,7 +109,7 @@ def test_a_refused_film_has_reasons_and_no_score(refusal):
         assert numbers(report, name) == []
 
 
-def test_a_corrected_film_says_what_was_done(made, turned):
+def test_a_corrected_xray_says_what_was_done(made, turned):
     path, finding = turned(90)
     assert "corrected: rotated clockwise by 90 degrees" in texts(made(path, finding)["report.sr.dcm"])
 

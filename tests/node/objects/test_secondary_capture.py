@@ -27,7 +27,7 @@ def test_it_is_the_panel_of_a_chest_under_a_banner_with_ink(usual):
     np.testing.assert_array_equal(capture.pixel_array[-len(panel) :], panel)
 
 
-def test_text_and_loss_in_the_film_are_passed_on(made, study):
+def test_text_and_loss_in_the_xray_are_passed_on(made, study):
     given = {
         "BurnedInAnnotation": "YES",
         "LossyImageCompression": "01",
@@ -46,7 +46,7 @@ def test_the_name_of_the_file_is_not_in_the_picture(made, usual, tmp_path):
 
 
 @pytest.mark.parametrize(("given", "kept"), [("L", "L"), (None, "")])
-def test_another_body_part_has_the_laterality_of_the_film(made, study, given, kept):
+def test_another_body_part_has_the_laterality_of_the_xray(made, study, given, kept):
     attributes = {"BodyPartExamined": "LUNG"} | ({} if given is None else {"Laterality": given})
     capture = made(study(**attributes))["panel.sc.dcm"]
     assert capture["Laterality"].value == kept

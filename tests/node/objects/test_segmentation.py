@@ -38,7 +38,7 @@ def test_the_lungs_are_those_of_the_picture(usual):
     np.testing.assert_array_equal(mask_of(lungs) * 255, picture(finding))
 
 
-def test_the_heat_map_is_that_of_the_first_class_at_the_size_of_the_film(usual):
+def test_the_heat_map_is_that_of_the_first_class_at_the_size_of_the_xray(usual):
     _, finding, objects = usual
     heat = objects["heatmap.seg.dcm"]
     wanted = np.nan_to_num(finding.heatmaps.maps(130, 150)["covid"], nan=0)
@@ -48,7 +48,7 @@ def test_the_heat_map_is_that_of_the_first_class_at_the_size_of_the_film(usual):
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_of_a_film_that_was_turned_both_lie_where_the_file_has_them(made, turned, degrees):
+def test_of_a_xray_that_was_turned_both_lie_where_the_file_has_them(made, turned, degrees):
     path, finding = turned(degrees)
     objects = made(path, finding)
     lungs, heat = objects["lungs.seg.dcm"], objects["heatmap.seg.dcm"]
@@ -114,12 +114,12 @@ def test_of_more_classes_each_is_a_segment_with_its_code(usual, tmp_path):
     assert len({tuple(each.RecommendedDisplayCIELabValue) for each in dataset.SegmentSequence}) == 4
 
 
-def test_lungs_of_a_refused_film_say_so(refusal):
+def test_lungs_of_a_refused_xray_say_so(refusal):
     lungs = refusal["lungs.seg.dcm"]
     assert lungs.SegmentSequence[0].SegmentLabel == "Lungs, image refused"
 
 
-def test_a_film_without_lungs_has_an_empty_mask(made, usual):
+def test_a_xray_without_lungs_has_an_empty_mask(made, usual):
     path, finding = usual[0], refused(usual[1])
     nothing = finding.model_copy(update={"lung_probability": np.zeros_like(finding.lung_probability)})
     objects = made(path, nothing, kinds={"seg", "gsps"})

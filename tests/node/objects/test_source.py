@@ -42,7 +42,7 @@ def test_a_picture_has_no_study(pipeline, read, tmp_path):
         ("StudyInstanceUID", "../../etc/passwd", "Study Instance UID (0020,000d) is not a UID"),
     ],
 )
-def test_a_uid_that_is_none_is_named_and_not_repeated(read, study, keyword, value, problem):
+def test_an_invalid_uid_is_named_and_not_repeated(read, study, keyword, value, problem):
     error = refusal(read, study(**{keyword: value}))
     assert error.code == "NO_UID"
     assert problem in str(error)

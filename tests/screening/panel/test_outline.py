@@ -38,7 +38,7 @@ def test_contours_include_the_holes():
 
 
 @pytest.mark.parametrize("grey", [0, 255])
-def test_outline_is_seen_on_dark_and_on_light_film(grey):
+def test_outline_is_seen_on_dark_and_on_light_xray(grey):
     tile = _tile(grey)
     draw_outline(tile, _square())
     assert np.ptp(lightness(tile)) > 60
