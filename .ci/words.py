@@ -42,7 +42,7 @@ TIGHT_PERCENT = re.compile(r"\d%(?![\w()])")
 SUFFIXES = {".md", ".py", ".j2", ".yml", ".yaml", ".toml", ".ts", ".html", ".css"}
 NOT_PROSE = ("src/cxrnet/models/", "constraints.txt", ".ci/words.py")
 ALLOWED = re.compile(
-    r"\"films\"|`films`|\['films'\]|\bfilms(: |=)|other films, settings|\"rival\"|--rival|--films?|--mend|`mended`"
+    r"\"films\"|`films`|\['films'\]|\bfilms(: |=)|other films|\"rival\"|--rival|--films?|--mend|`mended`"
 )
 """Names that are part of a file format or an option."""
 

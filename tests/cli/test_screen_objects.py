@@ -55,13 +55,13 @@ def test_a_missing_extra_is_said_before_anything_is_done(cxrnet, small_bundle, s
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_kind_names_those_that_there_are_and_segment_knows_no_objects(cxrnet, study, tmp_path):
+def test_an_unknown_kind_names_those_that_there_are_and_segment_knows_one_object(cxrnet, study, tmp_path):
     said = cxrnet("screen", study(), "--out", tmp_path / "out", "--save", "gif")
     assert said.code == 2
     assert "npz-full, seg, sr, sc, gsps" in said.err
-    said = cxrnet("segment", study(), "--out", tmp_path / "out", "--save", "seg")
+    said = cxrnet("segment", study(), "--out", tmp_path / "out", "--save", "sr")
     assert said.code == 2
-    assert said.err.startswith("ERROR --save seg: is not known; choose from json, png, npz, npz-full")
+    assert said.err.startswith("ERROR --save sr: is not known; choose from json, png, npz, npz-full, seg")
 
 
 def test_no_identifier_leaves_the_objects(cxrnet, small_bundle, tmp_path):

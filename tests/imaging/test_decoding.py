@@ -23,7 +23,7 @@ from .conftest import dicom_of, read, save
 
 
 @pytest.fixture(scope="module")
-def draw_xray(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def xray(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("xrays") / "xray.png"
     Image.linear_gradient("L").save(path)
     return path

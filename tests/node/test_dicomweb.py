@@ -26,7 +26,7 @@ def server(web):
 
 
 @pytest.fixture
-def draw_xray(sent, tmp_path):
+def xray(sent, tmp_path):
     path = tmp_path / "xray.dcm"
     sent(SOPInstanceUID="1.2.3").save_as(path, enforce_file_format=True)
     return path

@@ -12,7 +12,7 @@ from tests.node.senders import archive
 
 
 @pytest.fixture
-def draw_xray(sent, tmp_path):
+def xray(sent, tmp_path):
     """Path of a made-up radiograph to send on."""
     path = tmp_path / "xray.dcm"
     sent().save_as(path, enforce_file_format=True)
