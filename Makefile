@@ -9,7 +9,7 @@ DEMO ?= demo
 DEMO_VENV ?= .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.ready
 
-.PHONY: help demo web test-web test test-slow test-pacs test-deploy fuzz audit docs lint format bench bench-compare release clean
+.PHONY: help demo web test-web test test-slow test-pacs test-deploy fuzz audit docs figures lint format bench bench-compare release clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
@@ -21,6 +21,7 @@ help:
 	@echo "make web             build the page (Node.js)    make test-web    the page in a real Chromium"
 	@echo "make release         wheel, sdist and page in dist/, checked    make test-deploy   what deploy/ states, run"
 	@echo "make docs            the documentation as a site in build/site"
+	@echo "make figures         figures and picture of README, log and cards from the bundled models"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +41,10 @@ docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/python .ci/reference.py
 	$(BIN)/python -m mkdocs build --strict
+
+# README, training log, cards and picture from what the bundled models hold; a test compares them.
+figures: $(STAMP)
+	$(BIN)/python .ci/figures.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

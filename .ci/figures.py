@@ -1,7 +1,8 @@
-"""Write the figures of the bundled models into README and training log, from the `facts.json` of each model.
+"""Write what README, training log and cards say of the bundled models, and the picture, from the models themselves.
 
-A figure is a sentence with gaps; it stands once in its document, and its gaps hold what the facts say. With `--check`
-the documents stay as they are; figures that differ are printed and the exit code is 1.
+A figure is a sentence with gaps; it stands once in its document, and its gaps hold what the `facts.json` of a model
+says. Cards are written from the same facts, and the picture is the panel of RG1 of pydicom-data by `covid`. With
+`--check` everything stays as it is; what differs is printed and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -11,14 +12,27 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
+import cv2
+
+from cxrnet import Pipeline
+from cxrnet.arrays import UInt8
+from cxrnet.model.bundle import read_bundle, write_facts
+from cxrnet.model.card import render_card
 from cxrnet.model.metric_names import format_metric
+from cxrnet.screening.panel.panel import draw_panel
+from cxrnet.screening.png import encode_png
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "src" / "cxrnet" / "models"
 README, LOG = "README.md", "docs/explanation/training-log.md"
+PICTURE = "docs/images/panel-rg1.png"
+TOP, BOTTOM = 140, 60
+"""Rows of the panel with the score, and with the name and sha256 of the model."""
+
 GAP = r"(\d[\d.,]*(?: \[\d\.\d+, \d\.\d+\])?)"
 """A number, or a number with its interval."""
 
@@ -95,7 +109,42 @@ def short(block: dict[str, Any], metric: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> list[str]:
-    """Write the figures, or with `--check` compare them; return what differed."""
+    """Write figures, cards and picture, or with `--check` compare them; return what differed."""
+    is_check = "--check" in arguments
+    return [*write_figures(is_check=is_check), *write_cards(is_check=is_check), *write_picture(is_check=is_check)]
+
+
+def write_cards(*, is_check: bool) -> Iterator[str]:
+    """Write the card of each bundled model that has facts, or only compare it; yield what differed."""
+    for folder in sorted(path.parent for path in MODELS.glob("*/facts.json")):
+        bundle = read_bundle(folder)
+        if bundle.facts is not None and bundle.card != render_card(bundle.config, bundle.facts, bundle.sha256):
+            yield f"{folder.name}: the card is not that of its facts"
+            if not is_check:
+                write_facts(bundle, bundle.facts)
+
+
+def write_picture(*, is_check: bool) -> Iterator[str]:
+    """Write the panel of README, or only compare it, pixel by pixel; yield whether it differed."""
+    source = next(file for file in files("pydicom-data") or () if file.name == "RG1_UNCR.dcm")
+    with Pipeline.load(str(MODELS / "covid")) as pipeline:
+        panel = draw_panel(pipeline.screen(str(source.locate())))
+    path = ROOT / PICTURE
+    stands = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) if path.is_file() else panel[:0]
+    if stands.shape != panel.shape or not is_same(stands, panel):
+        yield f"{PICTURE}: is not the panel of the bundled model"
+        if not is_check:
+            path.write_bytes(encode_png(panel))
+
+
+def is_same(one: UInt8, other: UInt8) -> bool:
+    """Whether two panels have the same words above and below; in the maps a processor may round otherwise."""
+    difference = cv2.absdiff(one, other)
+    return bool(difference[:TOP].max() == 0 and difference[-BOTTOM:].max() == 0 and difference.mean() < 1)
+
+
+def write_figures(*, is_check: bool) -> list[str]:
+    """Write the figures into their documents, or only compare them; return what differed."""
     differing = []
     for figure in figures():
         path = ROOT / figure.document
@@ -108,7 +157,7 @@ def main(arguments: Sequence[str]) -> list[str]:
             continue
         stands, right = found[0].group(), figure.sentence.format(*figure.values)
         differing.append(f"{figure.document}: {stands!r}, by the facts {right!r}")
-        if "--check" not in arguments:
+        if not is_check:
             path.write_text(text.replace(stands, right), encoding="utf-8")
     return differing
 

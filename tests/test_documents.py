@@ -66,8 +66,8 @@ def test_figure_that_differs_is_corrected_and_one_that_is_gone_is_reported(tmp_p
     page.write_text(
         README.replace("(199 images), AUC | 0.7", "(111 images), AUC | 0.8").replace("the same within", "in")
     )
-    run["main"].__globals__["ROOT"] = tmp_path
-    gone, differs = run["main"]([])
+    run["write_figures"].__globals__["ROOT"] = tmp_path
+    gone, differs = run["write_figures"](is_check=False)
     assert gone.endswith("stands 0 times, not once")
     assert "(111 images), AUC | 0.8" in differs
     assert page.read_text() == README.replace("the same within", "in")
