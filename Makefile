@@ -56,7 +56,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Two processes of one thread each take half the time of one process on two cores.
+# Most tests keep one core busy: two processes of one thread each use two.
 TEST_JOBS ?= 2
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_JOBS) --dist loadfile

@@ -7,7 +7,6 @@ says. Cards are written from the same facts, and the picture is the panel of RG1
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -52,60 +51,55 @@ class Figure:
 
 def figures() -> Iterator[Figure]:
     """Yield every figure that the facts of a bundled model hold."""
-    lungs, no_heart = (overall(evaluation(name, "own")) for name in ("lungs", "lungs-no-heart"))
-    for block, where in ((lungs, "with the heart"), (no_heart, "without it")):
-        sentence = f"| lungs {where}, {{}} pairs of image and mask, mean Dice | {{}} |"
-        yield Figure(README, sentence, (str(block["n"]), format_metric(block, "dice")))
-    dice = (format_metric(lungs, "dice"), format_metric(no_heart, "dice"))
-    yield Figure(LOG, "0.952 after the first six, {} after all |", dice[:1])
-    yield Figure(LOG, "0.944 after seven, {} after all |", dice[1:])
-    own, external = evaluation("covid", "own"), evaluation("covid", "own", is_out_of_fold=False)
-    mixed = own["by"]["source"]["ieee8023"]
-    auc, within = format_metric(overall(own), "roc_auc"), format_metric(mixed, "roc_auc")
-    outside, error = overall(external), overall(own)
-    yield Figure(README, "| `covid`, AUC over {} images of six sources, out of fold | {} |", (count(own), auc))
-    sentence = "| the same within ieee8023, the one source with both classes ({} images) | {} |"
-    yield Figure(README, sentence, (str(mixed["n"]), within))
-    sentence = (
-        "| external test, two collections of adults that no fold has seen ({} images), AUC | {} | recall {} at a "
-    )
-    values = (count(external), format_metric(outside, "roc_auc"), short(outside, "recall"))
-    yield Figure(README, sentence + "specificity of {};", (*values, short(outside, "specificity")))
-    yield Figure(
-        README, "| calibration error of `covid`, out of fold | {} |", (format_metric(error, "calibration_error"),)
-    )
-    values = (auc, within, f"{error['calibration_error']['value']:.3f}", format_metric(outside, "roc_auc"))
-    yield Figure(LOG, "| `covid` 3.0 | {} | {} | {} | {} |", values)
-    four = overall(evaluation("chest4", "own"))
+    yield from lung_figures()
+    yield from covid_figures()
+    four = evaluation("chest4")["overall"]
     classes = [f"{block['roc_auc']['value']:.3f}" for block in four["per_class"].values()]
     values = (format_metric(four, "roc_auc"), *classes, format_metric(four, "calibration_error"))
     yield Figure(LOG, "as `covid` 3.0, from its folds, 1,922 images | {} | {} | {} | {} | {} | {} |", values)
 
 
-def evaluation(model: str, role: str, *, is_out_of_fold: bool | None = None) -> dict[str, Any]:
-    """Return the metrics of the first evaluation of a bundled model in a role; the out-of-fold one comes first."""
-    facts = json.loads((MODELS / model / "facts.json").read_text(encoding="utf-8"))
-    for one in facts["evaluations"]:
-        metrics: dict[str, Any] = one["metrics"]
-        if one["role"] == role and is_out_of_fold in (None, bool(metrics.get("is_out_of_fold"))):
-            return metrics
-    raise LookupError(f"{model}: its facts have no evaluation of the role {role}")
+def lung_figures() -> Iterator[Figure]:
+    """Yield those of the two segmenters."""
+    for model, where, row in (
+        ("lungs", "with the heart", "0.952 after the first six, {} after all |"),
+        ("lungs-no-heart", "without it", "0.944 after seven, {} after all |"),
+    ):
+        block = evaluation(model)["overall"]
+        dice = format_metric(block, "dice")
+        yield Figure(
+            README, f"| lungs {where}, {{}} pairs of image and mask, mean Dice | {{}} |", (str(block["n"]), dice)
+        )
+        yield Figure(LOG, row, (dice,))
 
 
-def overall(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return the block of all images."""
-    block: dict[str, Any] = metrics["overall"]
-    return block
+def covid_figures() -> Iterator[Figure]:
+    """Yield those of `covid`, out of fold and on the external images."""
+    own = evaluation("covid")
+    every, mixed = own["overall"], own["by"]["source"]["ieee8023"]
+    outside = evaluation("covid", is_out_of_fold=False)["overall"]
+    auc, within, external = (format_metric(block, "roc_auc") for block in (every, mixed, outside))
+    yield Figure(README, "| `covid`, AUC over {} images of six sources, out of fold | {} |", (f"{every['n']:,}", auc))
+    sentence = "| the same within ieee8023, the one source with both classes ({} images) | {} |"
+    yield Figure(README, sentence, (str(mixed["n"]), within))
+    sentence = (
+        "| external test, two collections of adults that no fold has seen ({} images), AUC | {} | recall {} at a "
+        "specificity of {};"
+    )
+    rates = (f"{outside[metric]['value']:.2f}" for metric in ("recall", "specificity"))
+    yield Figure(README, sentence, (str(outside["n"]), external, *rates))
+    error = "calibration_error"
+    yield Figure(README, "| calibration error of `covid`, out of fold | {} |", (format_metric(every, error),))
+    values = (auc, within, f"{every[error]['value']:.3f}", external)
+    yield Figure(LOG, "| `covid` 3.0 | {} | {} | {} | {} |", values)
 
 
-def count(metrics: dict[str, Any]) -> str:
-    """Return how many images were scored."""
-    return f"{overall(metrics)['n']:,}"
-
-
-def short(block: dict[str, Any], metric: str) -> str:
-    """Return a metric with two digits."""
-    return f"{block[metric]['value']:.2f}"
+def evaluation(model: str, *, is_out_of_fold: bool | None = None) -> dict[str, Any]:
+    """Return the metrics of the first evaluation of a bundled model itself, or of the first (not) out of fold."""
+    facts = read_bundle(MODELS / model).facts
+    assert facts is not None
+    found = (one.metrics for one in facts.of_role("own"))
+    return next(one for one in found if is_out_of_fold in (None, bool(one.get("is_out_of_fold"))))
 
 
 def main(arguments: Sequence[str]) -> list[str]:
@@ -143,23 +137,19 @@ def is_same(one: UInt8, other: UInt8) -> bool:
     return bool(difference[:TOP].max() == 0 and difference[-BOTTOM:].max() == 0 and difference.mean() < 1)
 
 
-def write_figures(*, is_check: bool) -> list[str]:
-    """Write the figures into their documents, or only compare them; return what differed."""
-    differing = []
+def write_figures(*, is_check: bool) -> Iterator[str]:
+    """Write the figures into their documents, or only compare them; yield what differed."""
     for figure in figures():
         path = ROOT / figure.document
         text = path.read_text(encoding="utf-8")
         found = list(figure.pattern().finditer(text))
         if len(found) != 1:
-            differing.append(f"{figure.document}: {figure.sentence!r} stands {len(found)} times, not once")
-            continue
-        if list(found[0].groups()) == list(figure.values):
-            continue
-        stands, right = found[0].group(), figure.sentence.format(*figure.values)
-        differing.append(f"{figure.document}: {stands!r}, by the facts {right!r}")
-        if not is_check:
-            path.write_text(text.replace(stands, right), encoding="utf-8")
-    return differing
+            yield f"{figure.document}: {figure.sentence!r} stands {len(found)} times, not once"
+        elif list(found[0].groups()) != list(figure.values):
+            stands, right = found[0].group(), figure.sentence.format(*figure.values)
+            yield f"{figure.document}: {stands!r}, by the facts {right!r}"
+            if not is_check:
+                path.write_text(text.replace(stands, right), encoding="utf-8")
 
 
 if __name__ == "__main__":

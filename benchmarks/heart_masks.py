@@ -34,7 +34,7 @@ RIGHT_LUNG, LEFT_LUNG, HEART = 1, 2, 3
 
 
 def label_map(with_heart: Bool, without: Bool) -> UInt8 | None:
-    """Return the classes of one image, uint8 [height, width]; None where its lungs cannot be reported apart.
+    """Return the classes of one image, uint8 [height, width]; None where its lungs cannot be separated.
 
     Args:
         with_heart: bool [height, width], lungs and what the heart covers of them.

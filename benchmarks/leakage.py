@@ -128,7 +128,7 @@ def by_lot(xrays: ImageSet, *, seed: int) -> NDArray[np.bool_]:
 
 
 def shared(groups: Indices, folds: Indices) -> float:
-    """Return the share of images with a image of their group in another fold: one that they are validated against."""
+    """Return the share of images with an image of their group in another fold: one that they are validated against."""
     homes = [set(folds[groups == group]) for group in range(int(groups.max()) + 1)]
     return float(np.mean([len(homes[group]) > 1 for group in groups]))
 

@@ -1,4 +1,4 @@
-"""Made-up radiographs and a small network that finds lungs on them, for the tests of several rooms."""
+"""Made-up radiographs and a small network that finds lungs on them, for the tests of several packages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cxrnet.nn.network import Network
 SMALL = BundleConfig(
     name="small",
     version="0.1",
-    description="Two random folds behind a segmenter that knows made-up xrays; for tests",
+    description="Two random folds behind a segmenter that knows made-up radiographs; for tests",
     lungs_include_heart=False,
     preparation=PreparationConfig(height=64, width=72),
     segmenter=SegmenterConfig(filters=4, blocks=2),

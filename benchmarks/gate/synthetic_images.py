@@ -102,7 +102,7 @@ def blemished(picture: UInt8, rng: np.random.Generator) -> UInt8:
 
 
 def framed(picture: UInt8, rng: np.random.Generator) -> UInt8:
-    """Return a image with borders of one grey, as collimators and screenshots leave them, in a third of the draws."""
+    """Return an image with borders of one grey, as collimators and screenshots leave them, in a third of the draws."""
     if rng.random() > 0.35:
         return picture
     height, width = picture.shape
@@ -249,7 +249,7 @@ def shapes(blank: UInt8, rng: np.random.Generator) -> UInt8:
 
 
 def limb(rng: np.random.Generator) -> UInt8:
-    """Return the likeness of a image of a limb or a hand: bright shafts in a softer shape, on dark or on bright."""
+    """Return a likeness of a radiograph of a limb or hand: bright shafts in a softer shape, on dark or on bright."""
     height, width = HALF
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     field = np.zeros(HALF, np.float32)

@@ -70,7 +70,7 @@ def test_split_writes_folds(cxrnet, xrays):
     assert len(read_rows(out)) == 8
 
 
-def test_split_keeps_repeats_together_unless_reported_not_to(cxrnet, xrays):
+def test_split_keeps_repeats_together_unless_disabled(cxrnet, xrays):
     said = cxrnet("data", "split", xrays.csv, "--out", xrays.folder / "folds.csv", "--folds", 2, "--similarity", "0.99")
     assert said.out.startswith("0 pairs of near-duplicates are kept together")
 

@@ -165,12 +165,12 @@ def test_bundle_of_a_segmenter_has_name_settings_counts_and_card(segmenter_bundl
 
 def test_run_of_before_there_were_counts_gets_them_when_it_is_resumed(segmenter_run, xrays, cxrnet, tmp_path):
     run = shutil.copytree(segmenter_run, tmp_path / "segmenter")
-    reported = (run / "data.json").read_bytes()
+    counts = (run / "data.json").read_bytes()
     (run / "data.json").unlink()
     assert cxrnet("ensemble", run, "-o", tmp_path / "without").code == 0
     assert read_bundle(tmp_path / "without").facts.data is None
     assert cxrnet(*segmenter_words(xrays, run, "--resume")).code == 0
-    assert (run / "data.json").read_bytes() == reported
+    assert (run / "data.json").read_bytes() == counts
 
 
 def test_damaged_counts_are_refused(segmenter_run, cxrnet, tmp_path):
@@ -196,10 +196,10 @@ def test_classifier_run_holds_folds_and_what_they_say_of_unseen_xrays(classifier
     assert len(rows) == 12
     unseen = []
     for fold in ("0", "1"):
-        reported = table(classifier_run / f"fold{fold}" / "out_of_fold.csv")
-        assert list(reported[0]) == ["image", "label", "group_id", "logit_covid", "logit_non-covid"]
-        unseen += [row["image"].rpartition("/")[2] for row in reported]
-        assert {row["image"] for row in rows if row["fold"] == fold} == set(unseen[-len(reported) :])
+        held_out = table(classifier_run / f"fold{fold}" / "out_of_fold.csv")
+        assert list(held_out[0]) == ["image", "label", "group_id", "logit_covid", "logit_non-covid"]
+        unseen += [row["image"].rpartition("/")[2] for row in held_out]
+        assert {row["image"] for row in rows if row["fold"] == fold} == set(unseen[-len(held_out) :])
     assert sorted(unseen) == sorted(row["image"] for row in rows)
 
 

@@ -51,7 +51,7 @@ def test_pairs_are_found_across_blocks(monkeypatch):
     assert sorted(pair[:2] for pair in pairs) == [(seed, seed + 5) for seed in range(5)]
 
 
-def test_real_xrays_and_their_copies_are_reported_apart(shared):
+def test_real_xrays_and_their_copies_are_distinguished(shared):
     images = [cv2.imread(str(path), 0) for path in sorted((shared / "data/classification/images").iterdir())[:300:3]]
     assert near_pairs(vectors(images)) == []
     for copy in COPIES.values():

@@ -162,7 +162,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("kind", AMBIGUOUS)
-def test_values_that_cannot_be_reported_apart_are_an_error_that_names_them(stored, kind):
+def test_values_that_cannot_be_distinguished_are_an_error_that_names_them(stored, kind):
     picture, values = AMBIGUOUS[kind]
     with pytest.raises(RadiographError, match=f"values are {values}.*--mask-values.*--void-value") as refused:
         stored(picture, ".tif" if picture.dtype == np.float32 else ".png")

@@ -83,7 +83,7 @@ def test_fold_that_keeps_no_xray_is_wrong_usage():
 
 
 @pytest.mark.parametrize(
-    ("folds", "reported"),
+    ("folds", "words"),
     [
         ([["a"], ["c"]], "source b is in no fold"),
         ([["a", "b"], ["d"]], "source d has no image"),
@@ -91,9 +91,9 @@ def test_fold_that_keeps_no_xray_is_wrong_usage():
         ([["a", "b"]], "in two folds or more"),
     ],
 )
-def test_sources_that_make_no_folds_are_wrong_usage(folds, reported):
+def test_sources_that_make_no_folds_are_wrong_usage(folds, words):
     xrays = of_sources("a", "b", "b") if folds != [["a"], ["c"]] else of_sources("a", "b", "c")
-    with pytest.raises(UsageError, match=reported):
+    with pytest.raises(UsageError, match=words):
         divide_by_source(xrays, group_ids(xrays), folds)
 
 

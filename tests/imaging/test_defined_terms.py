@@ -51,7 +51,7 @@ def test_defined_terms_are_shown(keyword, value, shown):
         ("SMITH", ""),
     ],
 )
-def test_body_part_is_reported_by_whole_words(text, part):
+def test_body_part_is_recognised_by_whole_words(text, part):
     assert body_part(text) == part
 
 
@@ -69,7 +69,7 @@ def test_body_part_is_reported_by_whole_words(text, part):
         ("ZZ", ""),
     ],
 )
-def test_projection_is_reported_by_words(text, view):
+def test_projection_is_recognised_by_words(text, view):
     assert projection(text) == view
 
 
@@ -91,7 +91,7 @@ def test_plane_follows_from_the_patient_orientation(orientation, expected):
     assert plane(orientation) == expected
 
 
-def test_codes_are_reported_by_their_meaning():
+def test_codes_are_recognised_by_their_meaning():
     item = Dataset()
     item.CodeValue, item.CodeMeaning = "R-10236", "left lateral"
     dataset = Dataset()

@@ -29,7 +29,7 @@ def test_block_concatenates_its_branches():
     assert ResidualBlock(4, 3, BRANCHES)(torch.rand(2, 4, 9, 9)).shape == (2, 6, 9, 9)
 
 
-def test_block_adds_its_branches_when_reported():
+def test_block_adds_its_branches_when_merge_is_add():
     assert ResidualBlock(4, 3, BRANCHES, merge="add")(torch.rand(2, 4, 9, 9)).shape == (2, 3, 9, 9)
 
 

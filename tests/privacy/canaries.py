@@ -103,11 +103,11 @@ def picture(kind: str) -> bytes:
         exif[tag] = f"{MARK} {tag}"
     options: dict[str, object] = {"exif": exif}
     if kind == "PNG":
-        reported = PngImagePlugin.PngInfo()
-        reported.add_text("Comment", f"{MARK} comment")
-        reported.add_text("Patient", f"{MARK} name", zip=True)
-        reported.add_itxt("Title", f"{MARK} title")
-        options["pnginfo"] = reported
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_text("Comment", f"{MARK} comment")
+        chunks.add_text("Patient", f"{MARK} name", zip=True)
+        chunks.add_itxt("Title", f"{MARK} title")
+        options["pnginfo"] = chunks
     if kind == "JPEG":
         options["comment"] = f"{MARK} comment"
     image.save(buffer, kind, **options)

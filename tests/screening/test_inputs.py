@@ -105,7 +105,7 @@ def test_nothing_named_is_refused():
         find_inputs([])
 
 
-def test_folders_of_equal_names_are_reported_apart(folder):
+def test_folders_of_equal_names_are_distinguished(folder):
     found = find_inputs([str(folder / "a.dcm"), str(folder / "sub" / "a.dcm"), str(folder / "b.png")])
     first, second, third = (item.folder for item in found.items)
     assert first != second
@@ -199,13 +199,13 @@ def test_no_folder_takes_the_name_of_a_table(tmp_path, name):
     assert found.casefold() not in ("findings.csv", "lungs.csv", "journal.jsonl", "shards")
 
 
-def test_name_that_looks_like_the_hash_of_another_is_reported_apart(tmp_path):
+def test_name_that_looks_like_the_hash_of_another_is_distinguished(tmp_path):
     first, second = tmp_path / "a" / "image.png", tmp_path / "b" / "image.png"
     forged = tmp_path / f"{folder_names([first, second])[0]}.png"
     assert len(set(folder_names([first, second, forged]))) == 3
 
 
-def test_accents_coded_in_two_ways_are_reported_apart(tmp_path):
+def test_accents_coded_in_two_ways_are_distinguished(tmp_path):
     first, second = folder_names([tmp_path / "caf\u00e9.png", tmp_path / "cafe\u0301.png"])
     assert unicodedata.normalize("NFC", first) != unicodedata.normalize("NFC", second)
 

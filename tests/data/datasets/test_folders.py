@@ -33,7 +33,7 @@ def test_masks_next_to_images_are_their_masks(build, tmp_path, masks):
     assert [row["mask"] for row in rows] == [f"set/COVID/{masks}/1.png", ""]
 
 
-def test_copies_of_the_same_name_are_reported_apart(build, tmp_path):
+def test_copies_of_the_same_name_are_distinguished(build, tmp_path):
     for name in ("COVID", "Normal"):
         write_xray(tmp_path / "set" / name / "1.png")
     rows = build("folders", tmp_path / "set", prepare=tmp_path / "small")[1]

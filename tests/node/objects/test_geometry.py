@@ -27,14 +27,14 @@ def test_what_was_corrected_goes_back_to_where_it_is_stored(turn):
     np.testing.assert_allclose(back, Radiograph.from_array(stored).pixels)
 
 
-def test_lungs_are_reported_apart_by_the_middle_between_them():
+def test_lungs_are_separated_by_the_middle_between_them():
     parts = parts_by_side(lungs((10, 50, 20, 38), (10, 50, 44, 78)))  # off the middle of the picture
     assert set(parts) == {"left", "right"}
     assert parts["left"].sum() == 40 * 18
     assert parts["right"].sum() == 40 * 34
 
 
-def test_lungs_that_touch_are_not_reported_apart():
+def test_lungs_that_touch_are_not_separated():
     assert set(parts_by_side(lungs((10, 50, 10, 70)))) == {"both"}
 
 

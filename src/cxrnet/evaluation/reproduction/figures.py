@@ -19,13 +19,14 @@ from cxrnet.screening.finding import Finding
 from cxrnet.screening.pipeline import Pipeline
 
 
-def wavelet_section(task: Task, folder: Path, bundle: Bundle, finding: Finding) -> Section:
-    """Return Fig. 2, its tree of one image."""
+def wavelet_section(task: Task, folder: Path, bundle: Bundle, finding: Finding | None) -> Section:
+    """Return Fig. 2, with the tree of one image if there is one."""
     assert bundle.config.classifier is not None
     scattering = bundle.config.classifier.scattering
     caption = "Fig. 2a: the wavelets by scale and angle (hue: phase, brightness: magnitude) and the averaging filter."
     pictures = [save_picture(task, folder, "wavelets", draw_wavelets(scattering), caption)]
-    if finding.radiograph is not None and scattering.order == 2 and scattering.J > 1:
+    has_tree = scattering.order == 2 and scattering.J > 1
+    if has_tree and finding is not None and finding.radiograph is not None:
         image = prepare_image(finding.radiograph, bundle.config.preparation)
         caption = (
             f"Fig. 2b: {caption_of(finding)} and its wavelet moduli (red); their averages are the coefficients of "

@@ -27,7 +27,7 @@ from cxrnet.evaluation.reproduction.figures import (
     save_picture,
     wavelet_section,
 )
-from cxrnet.evaluation.reproduction.tables import classifier_table, out_of_fold, said
+from cxrnet.evaluation.reproduction.tables import classifier_table, describe_rows, out_of_fold
 from cxrnet.evaluation.reproduction.task import Make, Picture, Section, Task
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.segmenter import evaluate_segmenter
@@ -139,7 +139,7 @@ def _segmentation(
         for metric, value in paper.TABLE_1[style].items()
     ]
     header = ("metric", "paper", "both classes pooled", "lungs only [95 % interval]")
-    text = f"{bundle.label} on {overall['n']} images{said(where)}."
+    text = f"{bundle.label} on {overall['n']} images{describe_rows(where)}."
     remarks = (paper.POOLED_REMARK, *((paper.SEEN_REMARK,) if task.are_published else ()))
     table = Section(title=f"Table 1: {name}", text=text, header=header, rows=tuple(rows), remarks=remarks)
     caption = f"{figure}: radiograph, mask of the annotator, mask of the model, from the best to the worst Dice."
@@ -163,7 +163,7 @@ def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str
         if name in charts
     )
     sections = [
-        *([wavelet_section(task, folder, bundle, every[0])] if every else []),
+        wavelet_section(task, folder, bundle, every[0] if every else None),
         Section(title="Fig. 9: lung masks", pictures=(save_picture(task, folder, "masks", masks, caption),)),
         *([coefficient_section(task, folder, bundle, every[0])] if every else []),
         classifier_table(

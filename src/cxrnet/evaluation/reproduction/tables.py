@@ -57,8 +57,8 @@ def classifier_table(
     )
     overall = record["overall"]
     text = (
-        f"{bundle.label} on {overall['n']} images{said(where)}; {overall['refused']} others were refused by the gate. "
-        "All folds see the same images here."
+        f"{bundle.label} on {overall['n']} images{describe_rows(where)}; {overall['refused']} others were refused by "
+        "the gate. All folds see the same images here."
     )
     return Section(title=title, text=text, header=header, rows=rows, remarks=remarks)
 
@@ -69,7 +69,7 @@ def out_of_fold(bundle: Bundle) -> Metrics | None:
     return next((one.metrics for one in own if one.metrics.get("is_out_of_fold")), None)
 
 
-def said(where: Mapping[str, str]) -> str:
+def describe_rows(where: Mapping[str, str]) -> str:
     """Return which rows were evaluated, in words: ` where split = test`, or nothing for all rows."""
     return "".join(
         f" {'where' if at == 0 else 'and'} {name} = {value}" for at, (name, value) in enumerate(where.items())
