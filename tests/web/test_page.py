@@ -161,10 +161,13 @@ def test_no_serious_fault_of_accessibility(chromium, page_file, images, theme):
 
 
 @contextmanager
-def served(pipeline, spool):
+def served(pipeline, spool, other=None):
     """Give the address of a running service."""
     limits = UploadLimits(free_bytes=0)
-    with Service(spool, pipeline, limits=limits) as service, serving(Application(service, read_static())) as address:
+    with (
+        Service(spool, pipeline, other=other, limits=limits) as service,
+        serving(Application(service, read_static())) as address,
+    ):
         yield address
         service.stopping.set()
 
@@ -186,3 +189,51 @@ def test_service_screens_what_is_dropped_and_has_it_after_a_restart(chromium, bu
             page.get_by_text("3 of 3 screened").wait_for()
             assert page.locator("#rows tr").first.inner_text().split() == ["image", "1", "Scored", f"{score:.3f}"]
     context.close()
+
+
+def test_service_shows_what_the_second_model_finds_and_has_it_after_a_restart(chromium, built, images, tmp_path):
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    text = page.locator("#second-name")
+    with Pipeline.load("covid") as pipeline, Pipeline.load("chest4") as other:
+        expected = other.screen(images[0])
+        shown = ", ".join(f"{name} {score:.3f}" for name, score in expected.scores.items())
+        with served(pipeline, tmp_path / "spool") as address:
+            page.goto(address)
+            page.locator(READY).wait_for()
+            give(page, images[1:2])
+            assert page.locator("#other-model").is_hidden()
+        with served(pipeline, tmp_path / "spool", other) as address:
+            page.goto(address)
+            page.get_by_text("1 of 1 screened").wait_for()
+            page.keyboard.press("m")
+            text.get_by_text("has no such result of a second model").wait_for()
+            page.set_input_files("#file-input", images[0])
+            page.get_by_text("2 of 2 screened").wait_for(timeout=90_000)
+            page.keyboard.press("ArrowDown")
+            text.get_by_text(shown).wait_for()
+        with served(pipeline, tmp_path / "spool", other) as address:
+            page.goto(address)
+            page.get_by_text("2 of 2 screened").wait_for()
+            page.keyboard.press("ArrowDown")
+            page.locator("#finding-content").get_by_text("95 % over folds").first.wait_for()
+            page.keyboard.press("m")
+            text.get_by_text(shown).wait_for()
+            before = painted(page)
+            page.keyboard.press("1")
+            page.locator("#colour-bar").wait_for()
+            assert painted(page) > before  # the class that both models have
+            page.locator("#other-model").click()
+            page.locator("#second").wait_for(state="hidden")
+    context.close()
+
+
+def painted(page):
+    """Return the number of pixels of the second stage's overlay that are not transparent."""
+    return page.evaluate(
+        """() => {
+          const canvas = document.getElementById("second-overlay");
+          const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return data.filter((value, at) => at % 4 === 3 && value > 0).length;
+        }"""
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
     port: int = typer.Option(8000, min=0, max=65535, help="Port; 0 takes a free one."),
     bundle: str = typer.Option("covid", "--bundle", "-b", help="Model bundle: a name or a path."),
+    compare_with: str | None = typer.Option(
+        None, help="Second bundle, whose findings the page shows next to those of the first.", show_default=False
+    ),
     spool: Path | None = typer.Option(
         None, help="Folder for the queue and the results.", show_default="in the user's data folder"
     ),
@@ -95,10 +99,13 @@ def serve(
         studies = Studies(dicomweb, authorities=ca)
     threads = max(1, cpu_count() // jobs)
     configure_logging()
-    with (
-        Pipeline.load(bundle, threads=threads, identifiers=show_identifiers) as pipeline,
-        Service(spool or default_spool(), pipeline, jobs=jobs, limits=limits, keep_days=keep_days) as service,
-    ):
+    with Pipeline.load(bundle, threads=threads, identifiers=show_identifiers) as pipeline, ExitStack() as stack:
+        other = None
+        if compare_with is not None:
+            other = stack.enter_context(Pipeline.load(compare_with, threads=threads, decoders=pipeline.decoders))
+        service = stack.enter_context(
+            Service(spool or default_spool(), pipeline, other=other, jobs=jobs, limits=limits, keep_days=keep_days)
+        )
         application = Application(
             service, static, hosts=allow_host, token=token, is_encrypted=tls_cert is not None, studies=studies
         )

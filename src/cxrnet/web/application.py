@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -20,7 +20,7 @@ from cxrnet.node.objects import FILES
 from cxrnet.web.events import Watcher
 from cxrnet.web.intake import Parts, RequestError
 from cxrnet.web.openapi import describe_api, describe_page
-from cxrnet.web.results import LAYOUT, MAPS, PIXELS
+from cxrnet.web.results import LAYOUT, MAPS, OTHER, PIXELS
 from cxrnet.web.security import LOGIN, Gatekeeper
 from cxrnet.web.service import Service
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cxrnet.web.studies import Studies
 
 API = "/api/v1"
+MOST_WAIT_SECONDS = 60
 _SHORT_BYTES = 4096
 _KINDS = {"app.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8"}
 _LOGIN_PAGE = (
@@ -79,6 +80,8 @@ class Application:
                 Route(f"{API}/images/{{number:int}}/finding.json", self._answer_finding),
                 Route(f"{API}/images/{{number:int}}/pixels", self._answer_pixels),
                 Route(f"{API}/images/{{number:int}}/maps.npz", self._answer_maps),
+                Route(f"{API}/images/{{number:int}}/other/finding.json", self._answer_other_finding),
+                Route(f"{API}/images/{{number:int}}/other/maps.npz", self._answer_other_maps),
                 Route(f"{API}/images/{{number:int}}/objects/{{name:str}}", self._answer_object),
             ],
             exception_handlers={
@@ -156,6 +159,7 @@ class Application:
     async def _answer_image(self, request: Request) -> Response:
         number = request.path_params["number"]
         if request.method == "DELETE":
+            await self._until_written(number)
             if not await asyncio.to_thread(self._service.delete, number):
                 raise _missing(number)
             return Response(status_code=204)
@@ -165,11 +169,10 @@ class Application:
         return JSONResponse(entry.record())
 
     async def _answer_finding(self, request: Request) -> Response:
-        number = request.path_params["number"]
-        record = await asyncio.to_thread(self._service.finding, number)
-        if record is None:
-            raise await self._why_none(number)
-        return JSONResponse(record)
+        return JSONResponse(await self._record(request))
+
+    async def _answer_other_finding(self, request: Request) -> Response:
+        return JSONResponse(await self._record(request, other=True))
 
     async def _answer_pixels(self, request: Request) -> Response:
         path = await self._result(request, PIXELS)
@@ -180,30 +183,65 @@ class Application:
     async def _answer_maps(self, request: Request) -> Response:
         return FileResponse(await self._result(request, MAPS), media_type="application/zip")
 
+    async def _answer_other_maps(self, request: Request) -> Response:
+        return FileResponse(await self._result(request, f"{OTHER}{MAPS}"), media_type="application/zip")
+
     async def _answer_object(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in FILES:
             raise HTTPException(404, f"there is no object of this name; the names are {', '.join(FILES)}")
         number = request.path_params["number"]
+        await self._until_written(number)
         path = await asyncio.to_thread(self._service.object, number, name)
         if path is None:
             raise await self._why_none(number)
         return FileResponse(path, media_type="application/dicom")
 
+    async def _record(self, request: Request, *, other: bool = False) -> dict[str, Any]:
+        """Return the record of a finding, for which the client may wait."""
+        number, seconds = request.path_params["number"], _wait_seconds(request)
+
+        def look() -> dict[str, Any] | None:
+            is_under_way = self._service.is_under_way(number)
+            record = self._service.finding(number, other=other)
+            return record if record is not None or is_under_way else {}
+
+        record = await self._service.bell.until(look, seconds=seconds)
+        if not record:
+            raise await self._why_none(number, other=other)
+        return record
+
     async def _result(self, request: Request, name: str) -> Path:
         number = request.path_params["number"]
+        await self._until_written(number)
         path = await asyncio.to_thread(self._service.result, number, name)
         if path is None:
-            raise await self._why_none(number)
+            raise await self._why_none(number, other=name.startswith(OTHER))
         return path
 
-    async def _why_none(self, number: int) -> HTTPException:
+    async def _until_written(self, number: int) -> None:
+        """Wait while a worker is at an image: its files are not all there, although its finding may be known."""
+        service = self._service
+        await service.bell.until(lambda: None if service.is_claimed(number) else True, seconds=MOST_WAIT_SECONDS)
+
+    async def _why_none(self, number: int, *, other: bool = False) -> HTTPException:
         entry = await asyncio.to_thread(self._service.entry, number)
         if entry is None:
             return _missing(number)
-        if entry.status in ("waiting", "screening"):
+        if await asyncio.to_thread(self._service.is_under_way, number):
             return HTTPException(409, f"image {number} is not screened yet; ask again later")
+        if other and entry.status != "failed":
+            remedy = "start the service with --compare-with and upload it again"
+            return HTTPException(404, f"image {number} has no such result of a second model; {remedy}")
         return HTTPException(404, f"image {number} is {entry.status} and has no such result")
+
+
+def _wait_seconds(request: Request) -> float:
+    """Return how long the client waits for what is not there yet."""
+    text = request.query_params.get("wait", "0")
+    if not text.isdecimal() or int(text) > MOST_WAIT_SECONDS:
+        raise HTTPException(400, f"wait is not a whole number of seconds up to {MOST_WAIT_SECONDS}; leave it out")
+    return int(text)
 
 
 def _service_page(index: bytes) -> bytes:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 
-from cxrnet.web.service import Entry, Service
+from cxrnet.web.bell import wait
+from cxrnet.web.entry import Entry
+from cxrnet.web.service import Service
 
 LOOK_SECONDS = 0.25
+"""Longest time between two looks at the queue: that a worker begins with an image rings no bell."""
+
+PAUSE_SECONDS = 0.05
+"""Shortest time between two looks."""
+
 ALIVE_SECONDS = 15.0
 """Silence after which a comment is sent, so that a connection that is gone is noticed."""
 
@@ -35,25 +43,30 @@ class Watcher:
         """Yield all images first, then changes, until the service stops."""
         self._watching += 1
         try:
-            known: dict[int, Entry] = {}
-            version: object = None
-            silent = 0.0
-            while not self._service.stopping.is_set():
-                latest = self._service.version
-                if latest != version:
-                    is_first, version = version is None, latest
-                    entries = {entry.number: entry for entry in await asyncio.to_thread(self._service.entries)}
-                    changed = [entry.record() for number, entry in entries.items() if known.get(number) != entry]
-                    removed = sorted(known.keys() - entries.keys())
-                    known = entries
-                    if changed or removed or is_first:
-                        text = json.dumps({"images": changed, "removed": removed}, separators=(",", ":"))
-                        yield f"data: {text}\n\n"
-                        silent = 0.0
-                elif silent >= ALIVE_SECONDS:
-                    yield ": alive\n\n"
-                    silent = 0.0
-                await asyncio.sleep(LOOK_SECONDS)
-                silent += LOOK_SECONDS
+            with self._service.bell.listen() as rung:
+                async for text in self._messages(rung):
+                    yield text
         finally:
             self._watching -= 1
+
+    async def _messages(self, rung: asyncio.Event) -> AsyncIterator[str]:
+        known: dict[int, Entry] = {}
+        version: object = None
+        last = time.monotonic()
+        while not self._service.stopping.is_set():
+            rung.clear()
+            latest = self._service.version
+            if latest != version:
+                is_first, version = version is None, latest
+                entries = {entry.number: entry for entry in await asyncio.to_thread(self._service.entries)}
+                changed = [entry.record() for number, entry in entries.items() if known.get(number) != entry]
+                removed = sorted(known.keys() - entries.keys())
+                known = entries
+                if changed or removed or is_first:
+                    yield f"data: {json.dumps({'images': changed, 'removed': removed}, separators=(',', ':'))}\n\n"
+                    last = time.monotonic()
+            elif time.monotonic() - last >= ALIVE_SECONDS:
+                yield ": alive\n\n"
+                last = time.monotonic()
+            await asyncio.sleep(PAUSE_SECONDS)
+            await wait(rung, LOOK_SECONDS - PAUSE_SECONDS)

@@ -13,7 +13,7 @@ from typing import Any
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import OutputError
 from cxrnet.model.bundle import Bundle
-from cxrnet.web.page_model import describe_model, read_graphs
+from cxrnet.web.page_model import check_comparable, describe_model, read_graphs
 from cxrnet.web.static_files import read_static
 
 MODEL = "model.json"
@@ -39,7 +39,8 @@ def export_file(bundle: Bundle, path: Path, *, other: Bundle | None = None) -> i
         other: A second model, whose findings the page shows next to those of the first.
 
     Raises:
-        BundleError: The page cannot run the model.
+        BundleError: The page cannot run a model.
+        UsageError: Both models are the same.
         MissingExtraError: The page has not been built.
         OutputError: The disk cannot take it.
     """
@@ -59,7 +60,8 @@ def export_folder(bundle: Bundle, folder: Path, *, other: Bundle | None = None) 
         other: A second model, whose findings the page shows next to those of the first.
 
     Raises:
-        BundleError: The page cannot run the model.
+        BundleError: The page cannot run a model.
+        UsageError: Both models are the same.
         MissingExtraError: The page has not been built.
         OutputError: The folder holds something else, or the disk cannot take it.
     """
@@ -112,6 +114,7 @@ def _data_block(name: str, content: bytes) -> str:
 
 
 def _model_files(bundle: Bundle, other: Bundle | None) -> dict[str, bytes]:
+    check_comparable(bundle, other)
     files = read_graphs(bundle) | {MODEL: _json(describe_model(bundle) | {"other": other is not None})}
     if other is not None:
         second = read_graphs(other) | {MODEL: _json(describe_model(other))}

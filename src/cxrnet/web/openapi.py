@@ -19,6 +19,12 @@ OBJECT = {
     "schema": {"type": "string"},
     "description": "One of the `objects` of the image.",
 }
+WAIT = {
+    "name": "wait",
+    "in": "query",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 60, "default": 0},
+    "description": "Seconds to wait for a finding that is not there yet, before 409.",
+}
 ENTRY = {
     "type": "object",
     "required": ["number", "status", "score", "uncertain", "objects"],
@@ -44,7 +50,12 @@ def describe_api() -> dict[str, Any]:
     entries = {"type": "object", "properties": {"images": {"type": "array", "items": entry}}}
     upload = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
     paths: dict[str, Any] = {
-        "/model": {"get": _operation("The model that screens", {"200": _json("Name, classes, limits of the gate")})},
+        "/model": {
+            "get": _operation(
+                "The model that screens; `other` is the one that it is compared with, or null",
+                {"200": _json("Name, classes, limits of the gate")},
+            )
+        },
         "/images": {
             "get": _operation("All images in the order they came", {"200": _json("The images", entries)}),
             "post": _operation(
@@ -67,12 +78,21 @@ def describe_api() -> dict[str, Any]:
                 "Delete an image with its results", {"204": {"description": "It is gone"}} | _problems("404")
             ),
         },
-        "/images/{number}/finding.json": _result("The record, as `cxrnet screen` writes it", "application/json"),
+        "/images/{number}/finding.json": _result(
+            "The record, as `cxrnet screen` writes it", "application/json", WAIT, codes="400 404 409"
+        ),
         "/images/{number}/pixels": _result(
             "The greys at their full depth: uint16, little endian, row by row; header `X-Image` has their size",
             "application/octet-stream",
         ),
         "/images/{number}/maps.npz": _result("Lung probability, class maps and heat maps as arrays", "application/zip"),
+        "/images/{number}/other/finding.json": _result(
+            "The record of the second model, of a service started with --compare-with",
+            "application/json",
+            WAIT,
+            codes="400 404 409",
+        ),
+        "/images/{number}/other/maps.npz": _result("The maps of the second model", "application/zip"),
         "/images/{number}/objects/{name}": _result(
             "A DICOM object", "application/dicom", OBJECT, codes="404 409 422 507"
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cxrnet.errors import BundleError
+from cxrnet.errors import BundleError, UsageError
 from cxrnet.imaging import defined_terms
 from cxrnet.model.bundle import GRAPH, Bundle
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS, GateRuntime
@@ -39,6 +39,27 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
         "terms": _terms(),
         "notice": NOTICE,
     }
+
+
+def describe_models(bundle: Bundle, other: Bundle | None) -> dict[str, Any]:
+    """Return the record of a model, with that of the one to compare with as `other`; None without one.
+
+    Raises:
+        BundleError: One has no classifier.
+        UsageError: Both are the same.
+    """
+    check_comparable(bundle, other)
+    return describe_model(bundle) | {"other": None if other is None else describe_model(other)}
+
+
+def check_comparable(bundle: Bundle, other: Bundle | None) -> None:
+    """Refuse to compare a model with itself.
+
+    Raises:
+        UsageError: Both are the same.
+    """
+    if other is not None and other.sha256 == bundle.sha256:
+        raise UsageError(f"--compare-with {other.config.name}: is the model of --bundle itself; choose another bundle")
 
 
 def _terms() -> dict[str, Any]:

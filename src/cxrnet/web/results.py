@@ -16,7 +16,7 @@ from cxrnet.atomic import write_atomic
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.node.objects import FILES, OBJECTS, SCORED_ONLY, WrittenObjects, write_objects
 from cxrnet.screening.finding import Finding
-from cxrnet.screening.outputs import RECORD, write_finding
+from cxrnet.screening.outputs import RECORD, arrays, encode_npz
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.web.intake import RequestError
 
@@ -25,6 +25,9 @@ PIXELS = "pixels.gz"
 LAYOUT = "layout.json"
 SOURCE = "source"
 """The DICOM file that was screened, from which objects are made when they are asked for."""
+
+OTHER = "other-"
+"""Prefix of record and maps of the second model, where findings of two models are compared."""
 
 STEPS = 257
 """Of 65,535 in one grey of 255."""
@@ -35,7 +38,9 @@ def object_kinds() -> tuple[str, ...]:
     return tuple(OBJECTS) if find_spec("highdicom") else ()
 
 
-def write_results(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
+def write_results(
+    finding: Finding, source: Path, kinds: Collection[str], folder: Path, *, other: Finding | None = None
+) -> WrittenObjects:
     """Write what the page shows of a finding, and keep a DICOM file for its objects; the record comes last.
 
     Args:
@@ -43,6 +48,7 @@ def write_results(finding: Finding, source: Path, kinds: Collection[str], folder
         source: The file that was screened.
         kinds: DICOM objects that can be made later; without any the file is not kept.
         folder: Where they go.
+        other: Of the second model, if two are compared.
 
     Raises:
         OutputError: The disk cannot take it.
@@ -51,10 +57,23 @@ def write_results(finding: Finding, source: Path, kinds: Collection[str], folder
     assert radiograph is not None
     write_atomic(folder / PIXELS, igzip.compress(deep_pixels(radiograph).tobytes(), 1, mtime=0))
     write_atomic(folder / LAYOUT, json.dumps(layout(radiograph)).encode())
-    if radiograph.format == "DICOM" and kinds:
+    if is_kept(finding, kinds):
         os.link(source, folder / SOURCE)  # the spool deletes its own name of it
-    write_finding(finding, folder, ("npz", "json"))
+    if other is not None:
+        _write_found(other, folder, OTHER)
+    _write_found(finding, folder)
     return WrittenObjects()
+
+
+def is_kept(finding: Finding, kinds: Collection[str]) -> bool:
+    """Return whether the file of a finding is kept for DICOM objects of these kinds."""
+    return finding.radiograph is not None and finding.radiograph.format == "DICOM" and bool(kinds)
+
+
+def _write_found(finding: Finding, folder: Path, prefix: str = "") -> None:
+    if finding.lung_probability is not None:
+        write_atomic(folder / f"{prefix}{MAPS}", encode_npz(arrays(finding, full=False)))
+    write_atomic(folder / f"{prefix}{RECORD}", finding.to_json().encode())
 
 
 def write_missing_objects(pipeline: Pipeline, folder: Path) -> WrittenObjects:
@@ -83,14 +102,17 @@ def layout(radiograph: Radiograph) -> dict[str, object]:
     return {"height": height, "width": width, "tone_curve": [list(point) for point in radiograph.tone_curve]}
 
 
-def object_names(folder: Path) -> list[str]:
-    """Return the names of the DICOM objects that an image with these results can have."""
-    is_scored = read_record(folder)["status"] == "scored"
-    is_dicom = (folder / SOURCE).is_file()
-    return [name for name in FILES if is_dicom and (is_scored or name not in SCORED_ONLY)]
+def object_names(status: object, *, is_kept: bool) -> tuple[str, ...]:
+    """Return the names of the DICOM objects that an image can have.
+
+    Args:
+        status: Of its finding.
+        is_kept: Whether its file is kept.
+    """
+    return tuple(name for name in FILES if is_kept and (status == "scored" or name not in SCORED_ONLY))
 
 
-def read_record(folder: Path) -> dict[str, object]:
-    """Return the record of a screened image."""
-    record: dict[str, object] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+def read_record(folder: Path, prefix: str = "") -> dict[str, object]:
+    """Return the record of a screened image; with the prefix `OTHER`, that of the second model."""
+    record: dict[str, object] = json.loads((folder / f"{prefix}{RECORD}").read_text(encoding="utf-8"))
     return record

@@ -5,59 +5,59 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
+from cxrnet.errors import RadiographError
+from cxrnet.node.objects import WrittenObjects
 from cxrnet.node.queue import Job, Queue
 from cxrnet.node.spool import Spool
 from cxrnet.node.worker import ScreeningTask, Worker
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.pipeline import Pipeline
+from cxrnet.web.bell import Bell
+from cxrnet.web.entry import Entry, entry_of
 from cxrnet.web.intake import RateLimit, RequestError, UploadLimits
-from cxrnet.web.page_model import describe_model
-from cxrnet.web.results import object_kinds, object_names, read_record, write_missing_objects, write_results
+from cxrnet.web.page_model import describe_models
+from cxrnet.web.results import (
+    OTHER,
+    SOURCE,
+    is_kept,
+    object_kinds,
+    object_names,
+    read_record,
+    write_missing_objects,
+    write_results,
+)
 
 LOG = logging.getLogger(__name__)
 
 SENDER = "web"
 KEEP_DAYS = 30.0
 
-EntryStatus = Literal["waiting", "screening", "scored", "refused", "failed"]
 
+@dataclass
+class Known:
+    """What the model, and then the second one, if there is one, found in an image whose files are being written."""
 
-@dataclass(frozen=True)
-class Entry:
-    """One image as the page lists it.
-
-    Attributes:
-        number: What it is called by.
-        status: Where it is, or what was found.
-        score: Of the first class; None unless scored.
-        uncertain: Whether the folds leave the answer open.
-        objects: Names of the DICOM objects that can be had of it.
-    """
-
-    number: int
-    status: EntryStatus
-    score: float | None = None
-    uncertain: bool = False
-    objects: tuple[str, ...] = ()
-
-    def record(self) -> dict[str, Any]:
-        """Return what the API answers."""
-        return asdict(self)
+    finding: Finding
+    other: Finding | None = None
 
 
 class Service:
     """A service from its start to its end; use it in a `with` statement.
 
+    A finding is known as soon as the model has it. Until its files are written, its row stays `received`: a service
+    that is killed in between screens the image again.
+
     Args:
         spool: Folder of the queue, of what was received and of the results: that of a node.
         pipeline: The model; it is the caller's to close.
+        other: A second model that screens each image as well, to compare; it is the caller's to close.
         jobs: Images that are screened at once.
         limits: What may be uploaded.
         keep_days: Days after which finished images are deleted.
@@ -68,15 +68,19 @@ class Service:
         spool: Path,
         pipeline: Pipeline,
         *,
+        other: Pipeline | None = None,
         jobs: int = 1,
         limits: UploadLimits | None = None,
         keep_days: float = KEEP_DAYS,
     ) -> None:
-        self.model = describe_model(pipeline.bundle)
+        self.model = describe_models(pipeline.bundle, None if other is None else other.bundle)
         self.limits = limits or UploadLimits()
         self.rate = RateLimit(self.limits.per_minute)
         self.stopping = threading.Event()
-        self._spool, self._pipeline, self._jobs, self._keep_days = Spool(spool), pipeline, jobs, keep_days
+        self.bell = Bell()
+        self._spool, self._pipeline, self._other = Spool(spool), pipeline, other
+        self._jobs, self._keep_days, self._kinds = jobs, keep_days, object_kinds()
+        self._known: dict[str, Known] = {}
         self._threads: list[threading.Thread] = []
         self._making = threading.Lock()
         self._found: dict[int, Entry] = {}
@@ -94,9 +98,16 @@ class Service:
         for job in queue.delete_finished("screened", "failed", before=time.time() - self._keep_days * 86400):
             self._spool.delete(job.name)
         self._spool.sweep(queue)
-        screening = ScreeningTask(self._pipeline, queue, self._spool, kinds=object_kinds(), write=write_results)
+        screening = ScreeningTask(self._pipeline, queue, self._spool, kinds=self._kinds, write=self._write)
+
+        def work(job: Job) -> None:
+            try:
+                screening(job)
+            finally:
+                self._finish(job)
+
         for index in range(1, self._jobs + 1):
-            worker = Worker(f"screening {index}", "received", screening, queue, stop=self.stopping)
+            worker = Worker(f"screening {index}", "received", work, queue, stop=self.stopping)
             worker.start()
             self._threads.append(worker)
         return self
@@ -138,12 +149,13 @@ class Service:
         except BaseException:
             self._spool.delete(name)
             raise
+        self.bell.ring()
         return Entry(number, "waiting")
 
     @property
-    def version(self) -> int:
+    def version(self) -> tuple[int, int]:
         """Something that differs whenever the answer of `entries` does."""
-        return self.queue.changes
+        return self.queue.changes, self.bell.count
 
     def entries(self) -> list[Entry]:
         """Return all images in the order they came."""
@@ -154,20 +166,45 @@ class Service:
         job = self.queue.find(number)
         return None if job is None else self._entry(job)
 
-    def finding(self, number: int) -> dict[str, Any] | None:
-        """Return the record of a finished image, None before it is screened."""
-        job = self.queue.find(number)
-        if job is None or job.state == "received":
+    def finding(self, number: int, *, other: bool = False) -> dict[str, Any] | None:
+        """Return the record of a screened image, None where there is none, or not yet.
+
+        Args:
+            number: Of the image.
+            other: Whether that of the second model is wanted.
+        """
+        row = self.queue.find(number)
+        if row is None:
+            return None
+        job, known = self._with_known(row)
+        if known is not None:
+            found = known.other if other else known.finding
+            return None if found is None else found.record()
+        if job.state == "received":
             return None
         if job.state == "failed":
+            pipeline = self._other if other else self._pipeline
             reason = Reason(job.code, job.reason)
-            return Finding.failed(f"job {number}", reason, self._pipeline.bundle).record()
-        return read_record(self.folder(job))
+            return None if pipeline is None else Finding.failed(f"job {number}", reason, pipeline.bundle).record()
+        try:
+            return read_record(self.folder(job), OTHER if other else "")
+        except FileNotFoundError:
+            return None
+
+    def is_under_way(self, number: int) -> bool:
+        """Return whether an image waits, is screened, or has files that are being written."""
+        job = self.queue.find(number)
+        return job is not None and job.state == "received"
+
+    def is_claimed(self, number: int) -> bool:
+        """Return whether an image is screened, or has files that are being written."""
+        job = self.queue.find(number)
+        return job is not None and job.is_claimed
 
     def result(self, number: int, name: str) -> Path | None:
-        """Return the path of a file of results, None for an unknown name."""
+        """Return the path of a file of results, None for an unknown name, and before all are written."""
         job = self.queue.find(number)
-        path = None if job is None else self.folder(job) / name
+        path = None if job is None or job.state == "received" else self.folder(job) / name
         return path if path is not None and path.is_file() else None
 
     def object(self, number: int, name: str) -> Path | None:
@@ -195,14 +232,47 @@ class Service:
         self._found.pop(number, None)
         if job is None:
             return False
-        self._spool.delete(job.name)
+        if not job.is_claimed:  # else its files are deleted when the worker is done with them
+            self._spool.delete(job.name)
+        self.bell.ring()
         return True
 
     def folder(self, job: Job) -> Path:
         """Return the folder of the results of an image."""
         return self._spool.results / job.name
 
+    def _write(self, finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
+        """Make a finding known, let the second model screen the image, and write the results of both."""
+        known = self._known[folder.name] = Known(finding)
+        self.bell.ring()
+        if self._other is not None:
+            try:
+                known.other = self._other.screen(finding.radiograph, name=finding.input)
+            except RadiographError as error:  # its preparation is another
+                known.other = Finding.failed(finding.input, Reason(error.code, str(error)), self._other.bundle)
+            self.bell.ring()
+        return write_results(finding, source, kinds, folder, other=known.other)
+
+    def _finish(self, job: Job) -> None:
+        """Forget what the files say by now; delete those of an image that was deleted in the meantime."""
+        self._known.pop(job.name, None)
+        if self.queue.find(job.number) is None:
+            self._spool.delete(job.name)
+        self.bell.ring()
+
+    def _with_known(self, job: Job) -> tuple[Job, Known | None]:
+        """Return a row with what is known before its files are written; the row anew if they have been by now."""
+        known = self._known.get(job.name)
+        if known is None and job.state == "received" and job.is_claimed:
+            job = self.queue.find(job.number) or job
+        return job, known
+
     def _entry(self, job: Job) -> Entry:
+        job, known = self._with_known(job)
+        if known is not None:
+            finding = known.finding
+            is_source_kept = is_kept(finding, self._kinds)
+            return entry_of(job.number, finding.record(), object_names(finding.status, is_kept=is_source_kept))
         if job.state == "failed":
             return Entry(job.number, "failed")
         if job.state == "received":
@@ -213,14 +283,11 @@ class Service:
 
     def _read_entry(self, job: Job) -> Entry:
         folder = self.folder(job)
-        status: EntryStatus = "scored" if job.outcome == "scored" else "refused"
         try:
             record = read_record(folder)
         except (OSError, ValueError):  # of a node, whose results are objects alone and may be forwarded
-            return Entry(job.number, status)
-        scores = record["scores"]
-        score = scores[self.model["classes"][0]] if isinstance(scores, dict) else None
-        return Entry(job.number, status, score, bool(record["uncertain"]), tuple(object_names(folder)))
+            return Entry(job.number, "scored" if job.outcome == "scored" else "refused")
+        return entry_of(job.number, record, object_names(record["status"], is_kept=(folder / SOURCE).is_file()))
 
 
 def default_spool() -> Path:

@@ -11,7 +11,8 @@ from cxrnet.web.intake import RequestError
 
 if TYPE_CHECKING:
     from cxrnet.node.dicomweb import DICOMwebServer
-    from cxrnet.web.service import Entry, Service
+    from cxrnet.web.entry import Entry
+    from cxrnet.web.service import Service
 
 MODALITIES = ("CR", "DX")
 """Series that are fetched of a study: projection radiographs."""

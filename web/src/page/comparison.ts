@@ -3,8 +3,7 @@
 import type { Finding } from "../inference/finding";
 import { find } from "./elements";
 import type { Overlays } from "./overlays";
-import type { SecondModel } from "./second_model";
-import type { OpenedImage, ShownModel } from "./source";
+import type { OpenedImage, OtherFindings, ShownModel } from "./source";
 import { Viewer } from "./viewer";
 
 /** The chosen image. */
@@ -22,14 +21,14 @@ export class Comparison {
   private chosen: Chosen | null = null;
   private overlays: Overlays | null = null;
   private model: ShownModel | null = null;
-  private second: SecondModel | null = null;
+  private second: OtherFindings | null = null;
 
   constructor(private readonly main: Viewer) {
     const [image, overlay] = ["second-image", "second-overlay"].map((id) => find(id) as HTMLCanvasElement);
     this.viewer = new Viewer(this.stage, image, overlay, () => undefined);
   }
 
-  start(model: ShownModel, overlays: Overlays, second: SecondModel | null): void {
+  start(model: ShownModel, overlays: Overlays, second: OtherFindings | null): void {
     [this.model, this.overlays, this.second] = [model, overlays, second];
     find("other-model").hidden = second === null;
   }
@@ -50,17 +49,27 @@ export class Comparison {
 
   /** Shows what the second model finds in each image, or ends that. */
   async toggleModel(): Promise<void> {
-    if (this.second === null || this.chosen === null) return;
+    if (this.second === null) return;
     if (this.mode === "model") this.show(null);
     else await this.showModel();
   }
 
   private async showModel(): Promise<void> {
     const { chosen } = this;
-    if (chosen === null || this.second === null || chosen.opened.finding.status === "waiting") return;
+    if (this.second === null) return;
+    if (chosen === null || chosen.opened.finding.status === "waiting") {
+      this.show("model"); // until there is a finding
+      return;
+    }
     find("second-name").textContent = `${chosen.name}\nscreening`;
-    const { opened, model } = await this.second.open(chosen.number);
-    if (this.chosen === chosen) this.show("model", chosen.name, opened, model);
+    try {
+      const { opened, model } = await this.second.open(chosen.number);
+      if (this.chosen === chosen) this.show("model", chosen.name, opened, model);
+    } catch (error) {
+      if (this.chosen !== chosen) return;
+      this.show("model");
+      find("second-name").textContent = `${chosen.name}\n${error instanceof Error ? error.message : String(error)}`;
+    }
   }
 
   private show(mode: "image" | "model" | null, name = "", opened: OpenedImage | null = null, model = this.model): void {

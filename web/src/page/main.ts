@@ -7,7 +7,6 @@ import { showFinding } from "./finding_panel";
 import { Comparison } from "./comparison";
 import { key, listenForKeys, type Key } from "./keyboard";
 import { Overlays } from "./overlays";
-import { SecondModel } from "./second_model";
 import { ServiceSource } from "./service_source";
 import type { FindingSource, Listener, NamedFile, OpenedImage, ShownModel } from "./source";
 import { Viewer, type Tool } from "./viewer";
@@ -53,9 +52,7 @@ class Page {
       },
     };
     const isService = document.documentElement.dataset["source"] === "service";
-    const assets = isService ? null : await loadAssets();
-    const own = assets === null ? null : new WorkerSource(assets, listener);
-    const source = own ?? (await ServiceSource.connect(listener));
+    const source = isService ? await ServiceSource.connect(listener) : new WorkerSource(await loadAssets(), listener);
     const model: ShownModel = source.model;
     this.overlays = new Overlays(
       model,
@@ -67,7 +64,7 @@ class Page {
       },
     );
     this.overlays.show(null);
-    this.comparison.start(model, this.overlays, own !== null && own.model.other === true ? new SecondModel(own) : null);
+    this.comparison.start(model, this.overlays, source.other);
     find("model").textContent = `model ${model.name} ${model.version} (${model.sha256.slice(0, 8)})`;
     find("score-heading").textContent = model.classes[0];
     find("place").textContent = find("hint-place").textContent = `Screened ${source.place}.`;

@@ -155,6 +155,10 @@ function layerOf(opened: OpenedImage, model: ShownModel): Layer {
   return { opened, model, outline: maps === null ? null : outlineLungs(maps.lungProbability, maps.height, maps.width) };
 }
 
-function hasMaps({ opened }: Layer): boolean {
-  return opened.finding.status === "scored" && opened.maps !== null;
+/** Whether heat maps can be drawn: not of an image that a model with other classes screened. */
+function hasMaps({ opened, model }: Layer): boolean {
+  const { status, scores } = opened.finding;
+  const expected = Object.fromEntries(model.classes.map((name) => [name, 0])); // names like "1" change places in both
+  const isSame = Object.keys(scores ?? {}).join() === Object.keys(expected).join();
+  return status === "scored" && opened.maps !== null && isSame;
 }

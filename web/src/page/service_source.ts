@@ -15,11 +15,14 @@ import {
   type Listener,
   type NamedFile,
   type OpenedImage,
+  type OtherFindings,
   type ShownModel,
 } from "./source";
 
 const API = "api/v1";
 const KEPT_IMAGES = 6;
+/** Seconds that the service may take for what is not there yet. */
+const WAIT = 60;
 /** Times that an upload is tried again. */
 const PATIENCE = 60;
 
@@ -32,6 +35,11 @@ interface Listed {
   objects: string[];
 }
 
+interface ServedModel extends ShownModel {
+  /** The one to compare with, if there is one. */
+  other: ShownModel | null;
+}
+
 interface Event {
   images: Listed[];
   removed: number[];
@@ -42,15 +50,19 @@ export class ServiceSource implements FindingSource {
   private readonly names = new Map<number, string>();
   private readonly listed = new Map<number, Listed>();
   private readonly images = new Recent<OpenedImage>(KEPT_IMAGES);
+  readonly other: OtherFindings | null;
 
   private constructor(
-    readonly model: ShownModel,
+    readonly model: ServedModel,
     private readonly listener: Listener,
-  ) {}
+  ) {
+    const { other } = model;
+    this.other = other === null ? null : { open: async (number) => ({ opened: await this.openOther(number), model: other }) };
+  }
 
   static async connect(listener: Listener): Promise<ServiceSource> {
     const response = await request("model");
-    return new ServiceSource((await response.json()) as ShownModel, listener);
+    return new ServiceSource((await response.json()) as ServedModel, listener);
   }
 
   /** Follows the worklist of the service; the browser connects again by itself. */
@@ -109,13 +121,19 @@ export class ServiceSource implements FindingSource {
     const finding = (await (await request(`images/${number}/finding.json`)).json()) as Finding;
     let [image, maps]: [DeepImage | null, Maps | null] = [null, null];
     if (finding.status !== "failed") {
-      const [pixels, archive] = await Promise.all([request(`images/${number}/pixels`), request(`images/${number}/maps.npz`)]);
-      image = await readPixels(pixels);
-      maps = readMaps(new Uint8Array(await archive.arrayBuffer()));
+      [image, maps] = await Promise.all([requestPixels(number), requestMaps(`images/${number}/maps.npz`)]);
     }
     const opened = { finding, image, maps };
     this.images.set(number, opened);
     return opened;
+  }
+
+  /** The same image with what the second model finds in it. */
+  private async openOther(number: number): Promise<OpenedImage> {
+    const { image } = await this.open(number);
+    const finding = (await (await request(`images/${number}/other/finding.json?wait=${WAIT}`)).json()) as Finding;
+    const maps = finding.status === "failed" ? null : await requestMaps(`images/${number}/other/maps.npz`);
+    return { finding, image, maps };
   }
 
   async remove(number: number): Promise<void> {
@@ -179,7 +197,8 @@ async function request(path: string, options: RequestInit = {}): Promise<Respons
   throw new ServiceError(response.status, answer?.detail ?? `the service answered with status ${response.status}`);
 }
 
-async function readPixels(response: Response): Promise<DeepImage> {
+async function requestPixels(number: number): Promise<DeepImage> {
+  const response = await request(`images/${number}/pixels`);
   const { height, width, tone_curve } = JSON.parse(response.headers.get("X-Image") ?? "{}") as {
     height: number;
     width: number;
@@ -188,7 +207,8 @@ async function readPixels(response: Response): Promise<DeepImage> {
   return { values: new Uint16Array(await response.arrayBuffer()), height, width, toneCurve: tone_curve };
 }
 
-function readMaps(archive: Uint8Array): Maps {
+async function requestMaps(path: string): Promise<Maps> {
+  const archive = new Uint8Array(await (await request(path)).arrayBuffer());
   const parts = unzipSync(archive, { filter: ({ name }) => !name.startsWith("heatmap") && !name.startsWith("spread") });
   const lungs = readNpy(parts["lung_probability.npy"]);
   const [height, width] = lungs.shape;

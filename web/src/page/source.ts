@@ -52,8 +52,15 @@ export interface Download {
   load: () => Promise<{ name: string; content: Blob }>;
 }
 
+/** What a second model finds in the images of the first. */
+export interface OtherFindings {
+  open(number: number): Promise<{ opened: OpenedImage; model: ShownModel }>;
+}
+
 export interface FindingSource {
   readonly model: ShownModel;
+  /** The model to compare with, if there is one. */
+  readonly other: OtherFindings | null;
   /** Where images are screened, for people. */
   readonly place: string;
   /** Begins, and returns when images can be added. */

@@ -3,8 +3,18 @@
 import { failure, type Finding } from "../inference/finding";
 import type { Model } from "../inference/model";
 import type { Answer, Reply, Request } from "../worker";
-import type { Assets } from "./assets";
-import { Recent, type Download, type Entry, type FindingSource, type Listener, type NamedFile, type OpenedImage } from "./source";
+import { loadAssets, type Assets } from "./assets";
+import {
+  Recent,
+  type Download,
+  type Entry,
+  type FindingSource,
+  type Listener,
+  type NamedFile,
+  type OpenedImage,
+  type OtherFindings,
+  type ShownModel,
+} from "./source";
 
 /** Time after which an image fails and the worker is restarted. */
 const LONGEST_MS = 60_000;
@@ -16,8 +26,11 @@ interface Job {
   resolve: (image: OpenedImage) => void;
 }
 
+const SILENT: Listener = { changed: () => undefined, removed: () => undefined, notice: () => undefined };
+
 export class WorkerSource implements FindingSource {
   readonly model: Model;
+  readonly other: OtherFindings | null;
   readonly place = "in this browser; nothing is uploaded";
   private worker: Worker | null = null;
   private readonly files = new Map<number, NamedFile>();
@@ -33,6 +46,7 @@ export class WorkerSource implements FindingSource {
     private readonly listener: Listener,
   ) {
     this.model = assets.model;
+    this.other = assets.model.other === true ? new OtherWorker(this) : null;
   }
 
   /** Starts the worker and waits until it can screen. */
@@ -194,4 +208,25 @@ export class WorkerSource implements FindingSource {
     if (this.current !== null) this.fail(this.current, code, `${problem}; the file is damaged or far too large`);
     await this.start();
   }
+}
+
+/** A second worker, which screens the images of the first again; it starts with the first question. */
+class OtherWorker implements OtherFindings {
+  private started: Promise<WorkerSource> | null = null;
+
+  constructor(private readonly first: WorkerSource) {}
+
+  async open(number: number): Promise<{ opened: OpenedImage; model: ShownModel }> {
+    const file = this.first.file(number);
+    if (file === undefined) throw new Error("the image is gone; choose another");
+    this.started ??= start();
+    const source = await this.started;
+    return { opened: await source.screen(file), model: source.model };
+  }
+}
+
+async function start(): Promise<WorkerSource> {
+  const source = new WorkerSource(await loadAssets("other-"), SILENT);
+  await source.start();
+  return source;
 }

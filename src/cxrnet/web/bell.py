@@ -1,0 +1,66 @@
+"""Wakes coroutines when the service has something new, instead of letting them look again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+class Bell:
+    """Rung by any thread; those who listen are woken in the event loops that they run in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self.count = 0
+        """How often it was rung."""
+
+    def ring(self) -> None:
+        """Wake everybody who listens."""
+        with self._lock:
+            self.count += 1
+            listeners = list(self._listeners.items())
+        for event, loop in listeners:
+            with suppress(RuntimeError):  # the loop has ended, and the listener with it
+                loop.call_soon_threadsafe(event.set)
+
+    @contextmanager
+    def listen(self) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever the bell rings; the listener clears it before it looks."""
+        event = asyncio.Event()
+        with self._lock:
+            self._listeners[event] = asyncio.get_running_loop()
+        try:
+            yield event
+        finally:
+            with self._lock:
+                del self._listeners[event]
+
+    async def until(self, look: Callable[[], Found | None], *, seconds: float) -> Found | None:
+        """Return what `look` finds, None if it finds nothing in time.
+
+        Args:
+            look: Called in a thread, at once and whenever the bell rings, until it returns something.
+            seconds: Longest time to wait.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        with self.listen() as event:
+            while True:
+                event.clear()
+                found = await asyncio.to_thread(look)
+                left = end - loop.time()
+                if found is not None or left <= 0:
+                    return found
+                await wait(event, left)
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Return when an event is set, or after some time."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

@@ -1,0 +1,39 @@
+"""One image as the service lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+EntryStatus = Literal["waiting", "screening", "scored", "refused", "failed"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image as the page lists it.
+
+    Attributes:
+        number: What it is called by.
+        status: Where it is, or what was found.
+        score: Of the first class; None unless scored.
+        uncertain: Whether the folds leave the answer open.
+        objects: Names of the DICOM objects that can be had of it.
+    """
+
+    number: int
+    status: EntryStatus
+    score: float | None = None
+    uncertain: bool = False
+    objects: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """Return what the API answers."""
+        return asdict(self)
+
+
+def entry_of(number: int, record: Mapping[str, Any], objects: tuple[str, ...]) -> Entry:
+    """Return what the list tells of a record; its first class is that of the model that screened the image."""
+    scores = record["scores"]
+    score = next(iter(scores.values())) if scores else None
+    return Entry(number, record["status"], score, bool(record["uncertain"]), objects)
