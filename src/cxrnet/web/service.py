@@ -167,7 +167,7 @@ class Service:
         return None if job is None else self._entry(job)
 
     def finding(self, number: int, *, other: bool = False) -> dict[str, Any] | None:
-        """Return the record of a screened image, None where there is none, or not yet.
+        """Return the record of a screened image, None if there is no such finding, or not yet.
 
         Args:
             number: Of the image.
@@ -261,7 +261,7 @@ class Service:
         self.bell.ring()
 
     def _with_known(self, job: Job) -> tuple[Job, Known | None]:
-        """Return a row with what is known before its files are written; the row anew if they have been by now."""
+        """Return a row with what is known before its files are written; read again if they have been by now."""
         known = self._known.get(job.name)
         if known is None and job.state == "received" and job.is_claimed:
             job = self.queue.find(job.number) or job
