@@ -97,7 +97,12 @@ class FeatureSource:
         classifier, size = self.config.classifier, self.images.shape[1:]
         rows, columns = pooled(torch.zeros(1, *size), classifier).shape[1:]
         variants = self.config.variants + self.originals
-        return (variants, len(self.images), classifier.scattering.channels + 2, rows, columns)
+        return (variants, len(self.images), self.channels + 2, rows, columns)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the features, without the pooled planes."""
+        return self.config.classifier.scattering.channels
 
     def digest(self) -> str:
         """Return the sha256 of all that the features depend on."""
@@ -113,8 +118,7 @@ class FeatureSource:
     def batches(self) -> Iterator[bytes]:
         """Yield the features, batch by batch in the order of the file."""
         config, classifier = self.config, self.config.classifier
-        inside = scattering_input(torch.zeros(1, *self.images.shape[1:]), classifier, self.normalisation)
-        scattering = fast_scattering(classifier.scattering, *inside.shape[1:])
+        scattering = self.transform()
         for variant in range(self.shape[0]):
             for start in range(0, len(self.images), BATCH):
                 batch = range(start, min(start + BATCH, len(self.images)))
@@ -128,6 +132,12 @@ class FeatureSource:
                     coefficients = scattering(scattering_input(image, classifier, self.normalisation))
                     planes = torch.stack([pooled(plane, classifier) for plane in (mask, image / 255)], dim=1)
                     yield torch.cat([coefficients, planes], dim=1).half().numpy().tobytes()
+
+    def transform(self) -> Callable[[Tensor], Tensor]:
+        """Return the function from standardised images, float [image, height, width], to features [image, ...]."""
+        classifier = self.config.classifier
+        inside = scattering_input(torch.zeros(1, *self.images.shape[1:]), classifier, self.normalisation)
+        return fast_scattering(classifier.scattering, *inside.shape[1:])
 
     def _augmented(self, variant: int, index: int) -> tuple[UInt8, UInt8]:
         """One variant of an image, equalised, and of its lungs."""
