@@ -36,6 +36,15 @@ def write_planar(tmp_path, channels):
     return save(dataset, tmp_path / "xray.dcm")
 
 
+def test_grey_with_halved_chrominance_is_read(tmp_path):
+    values = np.full((64, 40, 4), 128, np.uint8)  # two grey values, then the blue and red of both
+    values[..., :2] = GREY.reshape(64, 40, 2)
+    dataset = dicom_of(GREY, SamplesPerPixel=3, PhotometricInterpretation="YBR_FULL_422", PlanarConfiguration=0)
+    dataset.PixelData = values.tobytes()
+    pixels = read(save(dataset, tmp_path / "xray.dcm")).pixels
+    np.testing.assert_array_equal(pixels, read(save(dicom_of(GREY), tmp_path / "grey.dcm")).pixels)
+
+
 def test_colour_in_rgb_is_refused(tmp_path):
     channels = np.stack([GREY] * 3, -1)
     channels[10:20, 10:20, 0] += 30

@@ -61,6 +61,7 @@ def test_gate_passes_a_picture_without_attributes():
         ({"AnatomicRegionSequence": "HAND"}, Code.NOT_CHEST, "anatomic region is HAND (0008,2218)"),
         ({"ViewPosition": "LL"}, Code.LATERAL, "view is LL (0018,5101)"),
         ({"ViewPosition": "LEFT LATERAL"}, Code.LATERAL, "LEFT LATERAL"),
+        ({"ViewPosition": "RAO"}, Code.OBLIQUE, "view is RAO (0018,5101)"),
         ({"ViewCodeSequence": "LEFT LATERAL"}, Code.LATERAL, "(0054,0220)"),
         ({"PatientOrientation": "A\\F"}, Code.LATERAL, "(0020,0020)"),
     ],

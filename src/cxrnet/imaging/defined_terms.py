@@ -46,7 +46,8 @@ _OTHER_PARTS = """
 _LATERAL = "LL RL LAT LATERAL LLAT RLAT LATERALE LATERALIS LATERALES PROFIL PROFILE PROFILO PERFIL SEITLICH LATERO LTL"
 _FRONTAL = "AP PA FRONTAL ANTEROPOSTERIOR POSTEROANTERIOR POSTERO ANTERO APS PAS FACE"
 _DECUBITUS = "LLD RLD DECUBITUS DECUB DECUBITO LLDECUB RLDECUB"
-_VIEW = "LLO RLO RAO LAO RPO LPO OBL OBLIQUE ANTERIOR POSTERIOR AXIAL LORDOTIC"
+_OBLIQUE = "LLO RLO RAO LAO RPO LPO OBL OBLIQUE OBLIQUES OBLICUA OBLIQUA SCHRAEG"
+_VIEW = "ANTERIOR POSTERIOR AXIAL LORDOTIC"
 _NEUTRAL = """
     UNKNOWN NONE OTHER PORT PORTABLE VIEW VIEWS LEFT RIGHT L R BOTH ONE TWO SINGLE UPRIGHT ERECT
     STANDING SUPINE SEMI SITTING
@@ -63,9 +64,17 @@ WHOLE_VALUES = {
     "BurnedInAnnotation": frozenset({"YES", "NO"}),
 }
 CHEST_WORDS, OTHER_WORDS = frozenset(_CHEST.split()), frozenset(_OTHER_PARTS.split())
-LATERAL_WORDS, FRONTAL_WORDS, DECUBITUS_WORDS = (frozenset(words.split()) for words in (_LATERAL, _FRONTAL, _DECUBITUS))
+LATERAL_WORDS, FRONTAL_WORDS = frozenset(_LATERAL.split()), frozenset(_FRONTAL.split())
+DECUBITUS_WORDS, OBLIQUE_WORDS = frozenset(_DECUBITUS.split()), frozenset(_OBLIQUE.split())
 KNOWN_WORDS = frozenset().union(
-    CHEST_WORDS, OTHER_WORDS, LATERAL_WORDS, FRONTAL_WORDS, DECUBITUS_WORDS, _VIEW.split(), _NEUTRAL.split()
+    CHEST_WORDS,
+    OTHER_WORDS,
+    LATERAL_WORDS,
+    FRONTAL_WORDS,
+    DECUBITUS_WORDS,
+    OBLIQUE_WORDS,
+    _VIEW.split(),
+    _NEUTRAL.split(),
 )
 
 UNKNOWN = "(no defined term)"
@@ -98,10 +107,12 @@ def body_part(text: str) -> str:
 
 
 def projection(text: str) -> str:
-    """Which view a text names: "lateral", "decubitus", "frontal", or "" where it names none or two of them."""
+    """Which view a text names: "lateral", "oblique", "decubitus", "frontal", or "" where it is lateral and frontal."""
     words = set(_words(text))
     if words & DECUBITUS_WORDS:
         return "decubitus"
+    if words & OBLIQUE_WORDS:
+        return "oblique"
     is_lateral, is_frontal = bool(words & LATERAL_WORDS), bool(words & FRONTAL_WORDS)
     if is_lateral == is_frontal:
         return ""
@@ -112,7 +123,7 @@ def plane(orientation: str) -> str:
     """What a Patient Orientation says: "lateral", "mirrored" (left and right exchanged), "frontal", or ""."""
     row, _, column = orientation.strip().upper().partition("\\")
     first = row[:1] + column[:1]
-    if first and first[0] in "AP" and (len(first) == 1 or first[1] in "HF"):
+    if re.fullmatch("[AP][HF]?|[HF][AP]", first):
         return "lateral"
     if first in ("RF", "FL", "LH", "HR"):
         return "mirrored"

@@ -58,6 +58,7 @@ class Code(enum.StrEnum):
 
     NOT_CHEST = "NOT_CHEST"
     LATERAL = "LATERAL"
+    OBLIQUE = "OBLIQUE"
     INVERTED = "INVERTED"
     ROTATED = "ROTATED"
     LUNG_AREA = "LUNG_AREA"
@@ -127,6 +128,8 @@ def check_tags(tags: Mapping[str, str]) -> GateResult:
         text = f"{name} is {tags.get(keyword)} ({TAG_NUMBERS[keyword]})"
         if named == "lateral":
             refusals.append(Reason(Code.LATERAL, f"{text}; a frontal view, PA or AP, is needed"))
+        elif named == "oblique":
+            refusals.append(Reason(Code.OBLIQUE, f"{text}; a frontal view, PA or AP, is needed"))
         elif named == "decubitus":
             warnings.append(Reason(Code.DECUBITUS, f"{text}; the models were trained on upright and supine chests"))
     orientation = tags.get("PatientOrientation", "")

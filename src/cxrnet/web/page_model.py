@@ -70,6 +70,7 @@ def _terms() -> dict[str, Any]:
         "lateral": defined_terms.LATERAL_WORDS,
         "frontal": defined_terms.FRONTAL_WORDS,
         "decubitus": defined_terms.DECUBITUS_WORDS,
+        "oblique": defined_terms.OBLIQUE_WORDS,
         "radiography": defined_terms.RADIOGRAPHY,
     }
     whole = {keyword: sorted(values) for keyword, values in defined_terms.WHOLE_VALUES.items()}

@@ -59,6 +59,7 @@ function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
     const named = projection(text(keyword), terms);
     const what = `${name} is ${text(keyword)} (${tag})`;
     if (named === "lateral") refusals.push({ code: "LATERAL", text: `${what}; a frontal view, PA or AP, is needed` });
+    if (named === "oblique") refusals.push({ code: "OBLIQUE", text: `${what}; a frontal view, PA or AP, is needed` });
     if (named === "decubitus") {
       warnings.push({ code: "DECUBITUS", text: `${what}; the models were trained on upright and supine chests` });
     }

@@ -6,6 +6,7 @@ import { make } from "./elements";
 const HELP: Record<string, string | undefined> = {
   NOT_CHEST: "Give a frontal chest radiograph. Check that the right series was exported.",
   LATERAL: "Give the frontal view, PA or AP, of the same examination.",
+  OBLIQUE: "Give the frontal view, PA or AP, of the same examination.",
   INVERTED: "Export the image with bright bones, or correct it with `cxrnet screen --auto-correct`.",
   ROTATED: "Turn the image upright, or correct it with `cxrnet screen --auto-correct`.",
   LUNG_AREA: "Give the whole image with both lungs inside, without large borders.",

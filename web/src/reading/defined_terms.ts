@@ -9,6 +9,7 @@ export interface Terms {
   lateral: readonly string[];
   frontal: readonly string[];
   decubitus: readonly string[];
+  oblique: readonly string[];
   radiography: readonly string[];
   /** What stands for a value without a known term. */
   unknown: string;
@@ -36,8 +37,9 @@ export function isOtherPart(text: string, terms: Terms): boolean {
 }
 
 /** Which view a text names; "" where it names none, a frontal one, or two of them. */
-export function projection(text: string, terms: Terms): "lateral" | "decubitus" | "" {
+export function projection(text: string, terms: Terms): "lateral" | "oblique" | "decubitus" | "" {
   if (names(text, terms.decubitus)) return "decubitus";
+  if (names(text, terms.oblique)) return "oblique";
   return names(text, terms.lateral) && !names(text, terms.frontal) ? "lateral" : "";
 }
 
@@ -45,7 +47,7 @@ export function projection(text: string, terms: Terms): "lateral" | "decubitus" 
 export function plane(orientation: string): "lateral" | "mirrored" | "" {
   const [row, column = ""] = orientation.trim().toUpperCase().split("\\");
   const first = row.slice(0, 1) + column.slice(0, 1);
-  if (/^[AP][HF]?$/.test(first)) return "lateral";
+  if (/^([AP][HF]?|[HF][AP])$/.test(first)) return "lateral";
   return ["RF", "FL", "LH", "HR"].includes(first) ? "mirrored" : "";
 }
 
