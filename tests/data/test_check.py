@@ -137,6 +137,12 @@ def test_labels_in_another_case_are_an_error(check):
     assert "differs from covid in case only" in problem.text
 
 
+def test_split_that_no_training_accepts_is_a_warning(check):
+    (problem,) = found(check({number: {"split": "holdout"} for number in (1, 3)}), "SPLIT")
+    assert (problem.kind, problem.lines) == ("warning", (3, 5))
+    assert "split is holdout" in problem.text
+
+
 @pytest.mark.parametrize("word", ["nan", "Unknown"])
 def test_patients_that_are_not_known_are_no_patient(check, word):
     report = check({number: {"patient_id": word} for number in range(12)})

@@ -23,6 +23,7 @@ from cxrnet.data.reading import read_many
 from cxrnet.errors import LeakError
 
 FOLD_COLUMN = "fold"
+KNOWN_SPLITS = ("train", "val", "test")
 _SMALLEST_SOURCE = 10  # images; smaller sources with one class only say little
 
 
@@ -118,6 +119,7 @@ def check_rows(samples: Sequence[Sample]) -> list[Problem]:
         *find_contradictions(samples),
         *_labels_in_two_cases(samples),
         *find_leaks(samples, [sample.split for sample in samples]),
+        *_unknown_splits(samples),
         *find_leaks(samples, [f"fold {fold}" if fold else "" for fold in folds], what="fold"),
         *_class_tied_to_source(samples),
     ]
@@ -228,6 +230,13 @@ def _labels_in_two_cases(samples: Sequence[Sample]) -> Iterator[Problem]:
             rare = [sample for sample in members if sample.label != usual]
             text = f"label {' and '.join(others)} differs from {usual} in case only; write one name"
             yield problem_at(rare, "error", "LABEL_CASE", text)
+
+
+def _unknown_splits(samples: Sequence[Sample]) -> Iterator[Problem]:
+    known = ", ".join(KNOWN_SPLITS)
+    for split, rows in _by(samples, lambda sample: sample.split):
+        if split not in KNOWN_SPLITS:
+            yield problem_at(rows, "warning", "SPLIT", f"split is {split}; a training accepts {known}")
 
 
 def _class_tied_to_source(samples: Sequence[Sample]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cxrnet.atomic import write_atomic
-from cxrnet.data.check import check_rows, duplicate_pairs, find_duplicates, find_leaks, require_sound
+from cxrnet.data.check import KNOWN_SPLITS, check_rows, duplicate_pairs, find_duplicates, find_leaks, require_sound
 from cxrnet.data.description import describe_images
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
@@ -20,7 +20,6 @@ from cxrnet.model.config import PreparationConfig
 from cxrnet.training.run import is_first_process, open_run
 
 IMAGES, FILES, DATA = "images.h5", "files.json", "data.json"
-KNOWN_SPLITS = ("train", "val", "test")
 
 Say = Callable[[str], None]
 
