@@ -21,7 +21,7 @@ help:
 	@echo "make web             build the page (Node.js)    make test-web    the page in a real Chromium"
 	@echo "make release         wheel, sdist and page in dist/, checked    make test-deploy   what deploy/ states, run"
 	@echo "make docs            the documentation as a site in build/site"
-	@echo "make figures         figures and picture of README, log and cards from the bundled models"
+	@echo "make figures         figures and picture of README, documents and cards from models and benchmarks"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -42,9 +42,9 @@ docs: $(STAMP)
 	$(BIN)/python .ci/reference.py
 	$(BIN)/python -m mkdocs build --strict
 
-# README, training log, cards and picture from what the bundled models hold; a test compares them.
+# README, documents, cards and picture from what the bundled models and benchmarks/results hold; a test compares them.
 figures: $(STAMP)
-	$(BIN)/python .ci/figures.py
+	$(BIN)/cxrnet reproduce readme
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """What folds that share patients, or hospitals, promise too much: the same small models under three kinds of folds.
 
-    python benchmarks/leakage.py --manifest xrays.csv [--where label4=normal,covid] [--folds 6 --seeds 5]
+    python -m benchmarks.leakage --manifest xrays.csv [--where label4=normal,covid] [--folds 6 --seeds 5] [--json FILE]
 
 Each image is reduced to the means of its scattering coefficients: over the whole map (49 numbers), and over 5 x 5 parts
 of it (1225 numbers). Five nearest neighbours and a logistic regression classify them out of fold, with
@@ -16,11 +16,10 @@ Printed are ROC AUCs (the first class by name is the positive one) with 95 % int
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -31,6 +30,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from cxrnet.bench.record import BenchmarkRecord, Row
 from cxrnet.data.check import require_sound
 from cxrnet.data.folds import assign_folds, group_ids
 from cxrnet.data.manifest import Sample, parse_where, read_manifest
@@ -45,7 +45,7 @@ Indices = NDArray[np.int64]
 
 PARTS = 5
 KINDS = ("image", "group", "source")
-CLASSES = ("as they are", "by lot")
+CLASSES = ("as they are", "permuted")
 MODELS = {
     "5 neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier(5)),
     "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
@@ -148,59 +148,69 @@ def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Floats]]], chosen
     return estimate(statistic, [str(group) for group in groups[chosen]], resamples=resamples)
 
 
-def rows(xrays: ImageSet, *, folds: int, seeds: int, resamples: int) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of the table."""
+def rows(xrays: ImageSet, *, folds: int, seeds: int, resamples: int) -> Iterator[Row]:
+    """Yield the rows of the tables, `as they are` and `permuted`."""
     both = [source for source in np.unique(xrays.sources) if len(np.unique(xrays.truth[xrays.sources == source])) == 2]
     several = np.bincount(xrays.groups)[xrays.groups] > 1
+    every = np.ones(len(several), bool)
+    chosen = {
+        "as they are": {"all": every} | {f"of {source}": xrays.sources == source for source in both},
+        "permuted": {"all": every, "of groups with several images": several},
+    }
     for classes in CLASSES:
-        chosen = {"all": np.ones(len(several), bool), "of groups of several xrays": several}
-        if classes == "as they are":
-            chosen |= {f"of {source}": xrays.sources == source for source in both}
         for feature, values in xrays.features.items():
             for model in MODELS:
                 runs: dict[str, list[tuple[NDArray[np.bool_], Floats]]] = {kind: [] for kind in KINDS}
                 for kind in KINDS:
-                    for seed in range(seeds if kind != "source" or classes == "by lot" else 1):
+                    for seed in range(seeds if kind != "source" or classes == "permuted" else 1):
                         truth = xrays.truth if classes == "as they are" else by_lot(xrays, seed=seed)
                         numbers = folds_of(kind, xrays, folds=folds, seed=seed)
                         runs[kind].append((truth, out_of_fold(model, values, truth, numbers)))
-                for which, inside in chosen.items():
+                for which, inside in chosen[classes].items():
                     found = areas(runs, inside, xrays.groups, resamples=resamples)
-                    yield (classes, feature, model, f"{which} ({inside.sum()})", *map(formatted, found.values()))
+                    row: Row = {"part": classes, "features": feature, "model": model, "images": which}
+                    yield row | {"n": int(inside.sum())} | cells(found)
 
 
-def formatted(found: Estimate) -> str:
-    """Return a value with its interval."""
-    if found.value is None:
-        return "-"
-    interval = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
-    return f"{found.value:.3f}{interval}"
+def cells(found: Mapping[str, Estimate]) -> Row:
+    """Return each value with its interval, to six digits, as NAME, NAME_low and NAME_high."""
+    ends = {
+        f"{name}{end}": value
+        for name, one in found.items()
+        for end, value in (("", one.value), ("_low", one.low), ("_high", one.high))
+    }
+    return {name: None if value is None else round(float(value), 6) for name, value in ends.items()}
+
+
+def images_and_groups(xrays: ImageSet, *, folds: int, seeds: int) -> Iterator[Row]:
+    """Yield how many images there are, and for each kind of folds the least and greatest share with a leak."""
+    groups, sources = (len(np.unique(values)) for values in (xrays.groups, xrays.sources))
+    counts: Row = {"n": len(xrays.truth), "groups": groups, "first_class": int(xrays.truth.sum()), "sources": sources}
+    yield {"part": "images"} | counts
+    for kind in KINDS:
+        numbers = [folds_of(kind, xrays, folds=folds, seed=seed) for seed in range(seeds)]
+        shares = [shared(xrays.groups, each) for each in numbers]
+        yield {"part": "shared", "kind": kind, "low": round(min(shares), 6), "high": round(max(shares), 6)}
 
 
 def main() -> None:
-    """Print what is shared, and the table, as Markdown."""
+    """Print how many images share a group across folds, and the AUCs, one row per line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE")
     for name, value in (("folds", 6), ("seeds", 5), ("resamples", 1000)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    start = perf_counter()
+    numbers = {name: getattr(options, name) for name in ("folds", "seeds", "resamples")}
     xrays = read(options.manifest, options.where)
-    groups = len(np.unique(xrays.groups))
-    print(f"{len(xrays.truth)} xrays, {groups} groups, {len(np.unique(xrays.sources))} sources; ", end="")
-    print(f"{xrays.truth.sum()} of the first class; read in {perf_counter() - start:.0f} s, {os.cpu_count()} cores")
-    for kind in KINDS:
-        numbers = [folds_of(kind, xrays, folds=options.folds, seed=seed) for seed in range(options.seeds)]
-        shares = [shared(xrays.groups, each) for each in numbers]
-        print(
-            f"{kind}: {min(shares):.1%} to {max(shares):.1%} of the radiographs are in a group that several folds share"
-        )
-    header = ("classes", "means of", "model", "xrays", *KINDS, "image - group")
-    print("", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", sep="\n")
-    for row in rows(xrays, folds=options.folds, seeds=options.seeds, resamples=options.resamples):
-        print(f"| {' | '.join(row)} |", flush=True)
-    print(f"\n{perf_counter() - start:.0f} s")
+    record = []
+    for row in chain(images_and_groups(xrays, folds=options.folds, seeds=options.seeds), rows(xrays, **numbers)):
+        print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        record.append(row)
+    if options.json:
+        command = " ".join(["python -m benchmarks.leakage", *(f"--{name} {value}" for name, value in numbers.items())])
+        BenchmarkRecord(command=command, rows=tuple(record)).write(options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One training step of Module 1: the step that `cxrnet train` takes against plain convolutions, in one run.
 
-    python benchmarks/training_step.py [--height 300 --width 340 --batch 2 --runs 3]
+    python -m benchmarks.training_step [--height 300 --width 340 --batch 2 --runs 3] [--json FILE]
 
 Both steps are eager and channels-last, with the loss of the paper. Their gradients are compared as well. `cxrnet train`
 also keeps the memory that a step frees; the effect of that alone is printed too. Timings are noisy: only the
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from unittest.mock import patch
@@ -19,9 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cxrnet.bench.record import BenchmarkRecord, Row
 from cxrnet.nn.segmenter import Segmenter
 from cxrnet.training.fit import keep_freed_memory
 from cxrnet.training.losses import weighted_tanimoto_loss
+
+KEPT = "freed memory retained"
 
 
 def plain(x: Tensor, weight: Tensor, *, dilation: int) -> Tensor:
@@ -57,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     for name, value in (("height", 300), ("width", 340), ("batch", 2), ("runs", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     torch.manual_seed(0)
     network = Segmenter().train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -73,10 +78,21 @@ def main() -> None:
     fast = seconds(network, image, target, options.runs)
     ours = gradients(network)
     print(f"{options.height} x {options.width}, batch {options.batch}, {os.cpu_count()} cores, {options.runs} runs")
-    for name, times in (("plain", slow), ("plain, freed memory kept", kept), ("by phases, freed memory kept", fast)):
-        line = f"{median(times):.3f} s per image ({times[0]:.3f} to {times[-1]:.3f})"
-        print(f"{name:30} {line}, ratio {median(slow) / median(times):.2f}")
+    rows: list[Row] = []
+    for name, times in (
+        ("plain", slow),
+        (f"plain, {KEPT}", kept),
+        (f"by phases, {KEPT}: what `cxrnet train` does", fast),
+    ):
+        middle = median(times)
+        spread = {"median": round(middle, 3), "fastest": round(times[0], 3), "slowest": round(times[-1], 3)}
+        rows.append({"name": name, **spread, "ratio": round(median(slow) / middle, 3)})
+        print(", ".join(f"{column} {value}" for column, value in rows[-1].items()), "(seconds per image)")
     print(f"gradients  differ by {(ours - theirs).abs().max():.2g}, the largest is {theirs.abs().max():.2g}")
+    if options.json:
+        sizes = " ".join(f"--{name} {getattr(options, name)}" for name in ("height", "width", "batch", "runs"))
+        record = BenchmarkRecord(command=f"python -m benchmarks.training_step {sizes}", rows=tuple(rows))
+        record.write(options.json)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,10 @@ FLOORS = {
     "export": 4,
     "screening": 4,
     "training": 4.5,
+    "bench": 4.5,
     "node": 5,
     "web": 5.5,
     "evaluation": 5,
-    "bench": 5,
     "cli": 6,
 }
 WITHOUT_TORCH = {"errors", "arrays", "atomic", "parallel", "model", "imaging", "plots", "screening", "node", "web"}

@@ -53,26 +53,6 @@ def test_readme_commands_are_known(cxrnet):
         assert cxrnet(*verb.split(), "--help").code == 0
 
 
-def test_figures_of_the_documents_are_those_of_the_models():
-    assert runpy.run_path(str(ROOT / ".ci" / "figures.py"))["main"](["--check"]) == []
-
-
-def test_figure_that_differs_is_corrected_and_one_that_is_gone_is_reported(tmp_path):
-    run = runpy.run_path(str(ROOT / ".ci" / "figures.py"))
-    for name in (run["README"], run["LOG"]):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    page = tmp_path / "README.md"
-    page.write_text(
-        README.replace("(199 images), AUC | 0.7", "(111 images), AUC | 0.8").replace("the same within", "in")
-    )
-    run["write_figures"].__globals__["ROOT"] = tmp_path
-    gone, differs = run["write_figures"](is_check=False)
-    assert gone.endswith("stands 0 times, not once")
-    assert "(111 images), AUC | 0.8" in differs
-    assert page.read_text() == README.replace("the same within", "in")
-
-
 def test_documents_link_to_files_that_exist():
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

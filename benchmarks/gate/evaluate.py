@@ -10,7 +10,6 @@ them has been trained on where the pictures are those that `pictures.py` keeps f
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -23,19 +22,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from cxrnet import Pipeline, Radiograph, RadiographError
+from cxrnet.bench.record import BenchmarkRecord, Row
 from cxrnet.data.manifest import Columns, parse_where, read_manifest
 from cxrnet.screening.options import DEFAULT_BUNDLE
 
 RIGHT = {
     "inverted": {"INVERTED"},
-    "turned": {"ROTATED"},
-    "inverted and turned": {"INVERTED", "ROTATED"},
-    "part of a chest": {"LUNG_AREA"},
-    "lateral": {"LATERAL"},
-    "low contrast": {"LOW_CONTRAST"},
+    "rotated": {"ROTATED"},
+    "inverted and rotated": {"INVERTED", "ROTATED"},
+    "partial chest": {"LUNG_AREA"},
+    "lateral view, real": {"LATERAL"},
+    "few grey levels": {"LOW_CONTRAST"},
 }
 """Kind -> codes of which one is right; of all others NOT_CHEST or UNLIKE_TRAINING is."""
 
+FRONTAL = "frontal radiograph"
 ELSE = {"NOT_CHEST", "UNLIKE_TRAINING"}
 SPOILT = 90
 """About so many radiographs are made wrong."""
@@ -53,12 +54,12 @@ def spoilt(xrays: list[Grey]) -> Iterator[tuple[str, Grey]]:
         height, width = xray.shape
         turn = 1 + index % 3
         yield "inverted", 255 - xray
-        yield "turned", np.ascontiguousarray(np.rot90(xray, turn))
+        yield "rotated", np.ascontiguousarray(np.rot90(xray, turn))
         if index % 3 == 0:
-            yield "inverted and turned", np.ascontiguousarray(np.rot90(255 - xray, turn))
+            yield "inverted and rotated", np.ascontiguousarray(np.rot90(255 - xray, turn))
             top, left = (height // 2, 0) if index % 2 else (0, int(width * 0.55))
-            yield "part of a chest", xray[top:, :] if index % 2 else xray[: int(height * 0.8), left:]
-            yield "low contrast", (118 + xray // 20).astype(np.uint8)
+            yield "partial chest", xray[top:, :] if index % 2 else xray[: int(height * 0.8), left:]
+            yield "few grey levels", (118 + xray // 20).astype(np.uint8)
 
 
 def pages(rng: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
@@ -88,14 +89,14 @@ def noises(rng: np.random.Generator, count: int) -> Iterator[tuple[str, Grey]]:
                 field = 128 + 100 * np.sin(np.arange(340)[None] / rng.uniform(2, 40) + np.arange(300)[:, None] / 9)
             case _:
                 field = (rng.random((300, 340)) < rng.uniform(0.02, 0.5)) * 255.0
-        yield "noise", np.clip(field, 0, 255).astype(np.uint8)
+        yield "noise, waves, dots", np.clip(field, 0, 255).astype(np.uint8)
 
 
 def pieces(folder: Path, rng: np.random.Generator, each: int) -> Iterator[tuple[str, Grey]]:
     """Yield each picture, and pieces of it, as (kind, image)."""
     for path in sorted(folder.rglob("*.png")):
-        kind = {"photographs": "photograph or drawing", "volumes": "brain slice"}.get(
-            path.stem.split("_")[0], "other radiology"
+        kind = {"photographs": "photograph, drawing, micrograph", "volumes": "brain slice"}.get(
+            path.stem.split("_")[0], "CT, MR and ultrasound, a leg"
         )
         picture = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
         height, width = picture.shape
@@ -135,30 +136,31 @@ def images(pipeline: Pipeline, options: argparse.Namespace) -> Iterator[tuple[st
     rng = np.random.default_rng(0)
     manifest = read_manifest(options.manifest, columns=Columns(), where=parse_where(options.where))
     read = [pipeline.read(path) for path in dict.fromkeys(sample.image for sample in manifest.samples)]
-    yield from (("frontal radiograph", radiograph) for radiograph in read)
+    yield from ((FRONTAL, radiograph) for radiograph in read)
     few = [np.asarray(radiograph.pixels, np.uint8) for radiograph in read[:: max(1, len(read) // SPOILT)]]
     made = chain(spoilt(few), pages(rng, 40), noises(rng, 40), pieces(options.pictures, rng, 4))
     yield from ((kind, Radiograph.from_array(image)) for kind, image in made)
     if options.laterals:
-        yield from (("lateral", pipeline.read(path)) for path in sorted(options.laterals.iterdir()))
+        yield from (("lateral view, real", pipeline.read(path)) for path in sorted(options.laterals.iterdir()))
 
 
-def tell(counts: dict[str, Counter[str]]) -> None:
-    """Print the table."""
-    print(f"{'kind':<24}{'n':>6}{'refused':>9}{'warned':>8}{'scored':>8}  stopped  right reason  codes")
+def table(counts: dict[str, Counter[str]]) -> list[Row]:
+    """Return one row per kind; no reason is the right one for a frontal radiograph."""
+    columns = ("n", "refused", "warned", "scored", "unreadable", "right")
+    rows: list[Row] = []
     for kind, counted in counts.items():
-        stopped = (counted["refused"] + counted["warned"]) / counted["n"]
-        right = counted["right"] / counted["n"]
         codes = ", ".join(f"{code} {number}" for code, number in sorted(counted.items()) if code.isupper())
-        print(
-            f"{kind:<24}{counted['n']:>6}{counted['refused']:>9}{counted['warned']:>8}{counted['scored']:>8}"
-            f"{stopped:>9.1%}{right:>14.1%}  {codes}"
-        )
-    others = Counter[str]()
-    for kind, counted in counts.items():
-        others.update(counted if kind != "frontal radiograph" else {})
-    refused, warned, right = (others[name] / others["n"] for name in ("refused", "warned", "right"))
-    print(f"{others['n']} others: {refused:.1%} refused, {warned:.1%} warned, {right:.1%} with the right reason")
+        row: Row = {"kind": kind, **{name: counted[name] for name in columns}, "codes": codes}
+        rows.append(row | {"right": None} if kind == FRONTAL else row)
+    return rows
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table."""
+    columns = ("kind", "n", "refused", "warned", "scored", "right", "codes")
+    for row in ({name: name for name in columns}, *rows):
+        cells = ["" if row[name] is None else str(row[name]) for name in columns]
+        print(f"{cells[0]:<24}{''.join(f'{cell:>9}' for cell in cells[1:-1])}  {cells[-1]}")
 
 
 def main() -> int:
@@ -173,9 +175,11 @@ def main() -> int:
     options = parser.parse_args()
     with Pipeline.load(options.bundle) as pipeline:
         counts = count(pipeline, images(pipeline, options))
-    tell(counts)
+    rows = table(counts)
+    show(rows)
     if options.json:
-        options.json.write_text(json.dumps(counts, indent=1), encoding="utf-8")
+        command = f"python -m benchmarks.gate.evaluate --where {' '.join(options.where)} --bundle {options.bundle}"
+        BenchmarkRecord(command=command, rows=tuple(rows)).write(options.json)
     return 0
 
 

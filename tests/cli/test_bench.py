@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from cxrnet.bench.record import BenchmarkRecord
 from cxrnet.bench.stages import Row
 from cxrnet.bench.timing import Timing
 from cxrnet.cli.bench import format_row, write_rows
+from cxrnet.errors import UsageError
 
 ROW = Row(part="one image, warm", name="graph", timing=Timing.of([110.0, 120.0, 140.0]), note="noted")
 
@@ -20,10 +23,27 @@ def test_first_row_of_a_part_has_its_heading():
 
 
 def test_table_is_written_as_json(tmp_path):
-    write_rows(tmp_path / "bench.json", [ROW])
+    write_rows(tmp_path / "bench.json", [replace(ROW, values={"images": 4})], "cxrnet bench")
     content = json.loads((tmp_path / "bench.json").read_bytes())
-    assert content["schema"] == "cxrnet.bench/2"
-    assert content["rows"][0]["median"] == 120.0
+    assert content["schema"] == "cxrnet.bench/3"
+    assert (content["rows"][0]["median"], content["rows"][0]["images"]) == (120.0, 4)
+    record = BenchmarkRecord.read(tmp_path / "bench.json")
+    assert record.value("median", name="graph") == 120.0
+
+
+@pytest.mark.parametrize(("column", "wanted"), [("median", {"name": "nix"}), ("note", {"name": "graph"})])
+def test_record_names_what_it_has_not(tmp_path, column, wanted):
+    write_rows(tmp_path / "bench.json", [ROW], "cxrnet bench")
+    with pytest.raises(UsageError, match="cxrnet bench: "):
+        BenchmarkRecord.read(tmp_path / "bench.json").value(column, **wanted)
+
+
+@pytest.mark.parametrize("content", [None, "{}", "nix"])
+def test_file_that_is_no_record_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "bench.json").write_text(content)
+    with pytest.raises(UsageError, match=r"bench\.json: "):
+        BenchmarkRecord.read(tmp_path / "bench.json")
 
 
 def test_bundle_without_classifier_is_refused(cxrnet):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +22,18 @@ from cxrnet.screening.panel.panel import draw_panel
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.screening.png import encode_png
 
+MANY = "many images"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table: `part`, `name`, milliseconds and their spread, a `note`."""
+    """One line of the table: `part`, `name`, milliseconds and their spread, a `note`, and its numbers by name."""
 
     part: str
     name: str
     timing: Timing
     note: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +117,21 @@ def _starts(source: Path | None, radiograph: Radiograph, bundle: str, runs: int)
 def _many(plan: Plan, radiograph: Radiograph) -> Iterator[Row]:
     with many_images(radiograph.pixels, plan.images) as paths:
         many = measure_throughput(plan.bundle, paths)
-    part = f"{plan.images} images, {many.jobs} jobs"
-    note = f"{many.graph:.2f} images per second"
-    yield Row(part=part, name="graph alone", timing=Timing.of([1000 / many.graph]), note=note)
-    share = f"{many.screened:.2f} images per second, {100 * many.screened / many.graph:.0f} % of the graph"
+    note = f"{many.graph:.2f} images per second, {many.jobs} jobs"
+    rate = {"images_per_second": round(many.graph, 2), "jobs": many.jobs}
+    yield Row(part=MANY, name="graph alone", timing=Timing.of([1000 / many.graph]), note=note, values=rate)
+    share = (
+        f"{plan.images} images, {many.screened:.2f} per second, {100 * many.screened / many.graph:.0f} % of the graph"
+    )
     memory = f"peak {many.peak / 1e6:.0f} MB, and {many.decoder_peak / 1e6:.0f} MB per decoder"
+    values = {
+        "images": plan.images,
+        "jobs": many.jobs,
+        "images_per_second": round(many.screened, 2),
+        "graph_per_second": round(many.graph, 2),
+        "peak_mb": round(many.peak / 1e6),
+        "decoder_peak_mb": round(many.decoder_peak / 1e6),
+        "memory_mb": round((many.peak + many.jobs * many.decoder_peak) / 1e6),
+    }
     timing = Timing.of([1000 / many.screened])
-    yield Row(part=part, name="screen, with panels", timing=timing, note=f"{share}; {memory}")
+    yield Row(part=MANY, name="screen, with panels", timing=timing, note=f"{share}; {memory}", values=values)

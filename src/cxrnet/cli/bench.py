@@ -39,7 +39,7 @@ def bench(
         typer.echo(format_row(row, is_first=not rows or rows[-1].part != row.part))
         rows.append(row)
     if json is not None:
-        write_rows(json, rows)
+        write_rows(json, rows, f"cxrnet bench --bundle {Path(bundle).name} --runs {plan.runs} --images {plan.images}")
 
 
 def format_row(row: Row, *, is_first: bool) -> str:
@@ -49,14 +49,13 @@ def format_row(row: Row, *, is_first: bool) -> str:
     return heading + f"  {row.name:<34}{cells}  {row.note}".rstrip()
 
 
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
+def write_rows(path: Path, rows: Sequence[Row], command: str) -> None:
     """Write the table, and the machine it was measured on, as JSON."""
-    import json
     from dataclasses import asdict
 
-    from cxrnet.atomic import write_atomic
-    from cxrnet.bench.machine import machine, versions
+    from cxrnet.bench.record import BenchmarkRecord
 
-    records = [{"part": row.part, "name": row.name, "note": row.note} | asdict(row.timing) for row in rows]
-    content = {"schema": "cxrnet.bench/2", "machine": machine(), "versions": versions(), "rows": records}
-    write_atomic(path, json.dumps(content, indent=1).encode())
+    records = [
+        {"part": row.part, "name": row.name, "note": row.note, **asdict(row.timing), **row.values} for row in rows
+    ]
+    BenchmarkRecord(command=command, rows=tuple(records)).write(path)

@@ -1,4 +1,4 @@
-"""`cxrnet reproduce`: the tables and figures of the paper from a model and the user's data."""
+"""`cxrnet reproduce`: the tables and figures of the paper, and those of README and documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Tables and figures of the paper. Needs cxrnet[train]."""
+    """Tables and figures of the paper, or of README and documents. Needs cxrnet[train]."""
 
 
 @app.command()
@@ -81,3 +81,25 @@ def paper(
         progress=progress,
     )
     typer.echo(f"report: {reproduce(task)}")
+
+
+@app.command()
+def readme(
+    root: Path = typer.Option(Path(), help="Source checkout, or a folder in it (default: the current folder)."),
+    check: bool = typer.Option(False, "--check", help="Change nothing; exit code 1 if a figure differs."),
+) -> None:
+    """Write the figures, tables and picture of README, documents and model cards of a source checkout.
+
+    They come from the facts.json of the bundled models and from benchmarks/results. Prints what differed.
+    """
+    with require("train", "reproduce"):
+        import jinja2  # noqa: F401  # used inside functions only
+
+    from cxrnet.evaluation.reproduction.documents.checkout import find_checkout
+    from cxrnet.evaluation.reproduction.documents.documents import write_documents
+
+    differing = list(write_documents(find_checkout(root), is_check=check))
+    for line in differing:
+        typer.echo(line)
+    if differing and check:
+        raise typer.Exit(1)

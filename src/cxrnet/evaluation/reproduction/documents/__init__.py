@@ -1,0 +1,1 @@
+"""Figures of README, documents and model cards, written from what models and benchmarks hold."""
