@@ -15,6 +15,7 @@ from cxrnet.data.masks import Mask, check_mask_size, read_mask, resize_mask
 from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import failure_reason
+from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.panel.tile import shrink
 from cxrnet.screening.pipeline import Pipeline
@@ -99,8 +100,10 @@ def segment_samples(
     yield from parallel_map(lambda sample: _segment(pipeline, sample, values), samples, jobs=jobs)
 
 
-def classify_samples(pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int) -> Iterator[ClassifierCase]:
-    """Yield the case of each sample, in their order; one that cannot be read is a failed case."""
+def classify_samples(
+    pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int
+) -> Iterator[tuple[ClassifierCase, Finding | None]]:
+    """Yield the case of each sample, in their order, and its finding; one that cannot be read is a failed case."""
     yield from parallel_map(lambda sample: _classify(pipeline, sample), samples, jobs=jobs)
 
 
@@ -160,13 +163,13 @@ def _compare_classes(segmentation: Segmentation, mask: Mask) -> dict[str, dict[s
     }
 
 
-def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
+def _classify(pipeline: Pipeline, sample: Sample) -> tuple[ClassifierCase, Finding | None]:
     try:
         patient = {name: sample.values[name] for name in pipeline.patient_columns if name in sample.values}
         finding = pipeline.screen(sample.image, patient=patient, patient_from="csv")
     except Exception as error:
-        return ClassifierCase(sample=sample, status="failed", reasons=(failure_reason(error),))
-    return ClassifierCase(
+        return ClassifierCase(sample=sample, status="failed", reasons=(failure_reason(error),)), None
+    case = ClassifierCase(
         sample=sample,
         status=finding.status,
         reasons=finding.reasons,
@@ -177,6 +180,7 @@ def _classify(pipeline: Pipeline, sample: Sample) -> ClassifierCase:
         conformal_set=finding.conformal_set,
         patient={name: one.origin for name, one in (finding.patient or {}).items()},
     )
+    return case, finding
 
 
 def row_of(case: SegmenterCase | ClassifierCase, classes: Sequence[str]) -> dict[str, Any]:

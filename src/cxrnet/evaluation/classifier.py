@@ -13,7 +13,8 @@ from cxrnet.evaluation.cases import ClassifierCase, classify_samples, row_of
 from cxrnet.evaluation.charts import classifier_charts
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
 from cxrnet.evaluation.request import Request, locate
-from cxrnet.evaluation.summary import Block, classifier_block, fold_metrics, single_class_values
+from cxrnet.evaluation.summary import Block, by_column, classifier_block, fold_metrics, single_class_values
+from cxrnet.evaluation.without_patient import hide_patient
 from cxrnet.screening.pipeline import Pipeline
 
 
@@ -39,13 +40,31 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     contradiction = next(find_contradictions(manifest.samples), None)
     if contradiction is not None:
         raise UsageError(f"{request.manifest.name}: {contradiction.text}; see `cxrnet data check`")
-    cases = []
-    for case in classify_samples(pipeline, manifest.samples, jobs=request.jobs):
+    names = pipeline.patient_columns
+    hide = hide_patient(pipeline.bundle) if names else None
+    cases, hidden = [], []
+    for case, finding in classify_samples(pipeline, manifest.samples, jobs=request.jobs):
         observe(outcome_of(case, model.classes), len(manifest.samples))
         cases.append(case)
-    names = pipeline.patient_columns
-    more = {"patient": {name: dict(Counter(case.patient.get(name, "failed") for case in cases)) for name in names}}
-    return score_evaluation(request, manifest, model, cases, by=by, own=own, **(more if names else {}))
+        if hide is not None:
+            hidden.append(case if finding is None else hide(finding, case))
+    more: dict[str, object] = {}
+    if names:
+        origins = {name: dict(Counter(case.patient.get(name, "failed") for case in cases)) for name in names}
+        more = {"patient": origins, "without_patient": without_patient(request, model.classes, hidden, by=by)}
+    return score_evaluation(request, manifest, model, cases, by=by, own=own, **more)
+
+
+def without_patient(
+    request: Request, classes: Sequence[str], hidden: Sequence[ClassifierCase], *, by: Sequence[str]
+) -> dict[str, object]:
+    """Return the field `without_patient` of the record: metrics of cases whose patient data are all missing."""
+
+    def block(part: Sequence[ClassifierCase]) -> Block:
+        return classifier_block(part, classes, resamples=request.resamples, seed=request.seed)
+
+    columns = [name for name in by if name != request.columns.label]
+    return {"overall": block(hidden), "by": by_column(hidden, columns, block)}
 
 
 def score_evaluation(

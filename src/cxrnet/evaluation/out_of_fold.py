@@ -19,19 +19,11 @@ from cxrnet.data.check import FOLD_COLUMN
 from cxrnet.data.manifest import Sample
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.cases import ClassifierCase
-from cxrnet.evaluation.classifier import check_labels, own_columns, score_evaluation
+from cxrnet.evaluation.classifier import check_labels, own_columns, score_evaluation, without_patient
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, outcome_of
 from cxrnet.evaluation.metrics import classifier_statistic
 from cxrnet.evaluation.request import Request
-from cxrnet.evaluation.summary import (
-    FOLD_METRICS,
-    Block,
-    by_column,
-    classifier_block,
-    labels_of,
-    over_folds,
-    scores_of,
-)
+from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, scores_of
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classifier_run import FOLDS
@@ -58,7 +50,7 @@ def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) ->
     samples = manifest.samples
     numbers = np.array([int(sample.values[FOLD_COLUMN]) for sample in samples])
     logits = np.empty((len(samples), len(model.classes)))
-    without = np.full_like(logits, np.nan)
+    missing = np.full_like(logits, np.nan)
     labels = np.empty(len(samples), np.int64)
     for fold in np.unique(numbers):
         members = np.flatnonzero(numbers == fold)
@@ -66,19 +58,14 @@ def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) ->
         table.check_rows([samples[member] for member in members])
         logits[members], labels[members] = table.logits, table.labels
         if table.without_patient is not None:
-            without[members] = table.without_patient
+            missing[members] = table.without_patient
     cases = _calibrated_cases(samples, logits, labels, numbers, model.classes)
     for case in cases:
         observe(outcome_of(case, model.classes), len(samples))
     more: dict[str, object] = {"folds": _fold_metrics(cases, model.classes, numbers), "is_out_of_fold": True}
-    if np.isfinite(without).all():
-        hidden = _calibrated_cases(samples, logits, labels, numbers, model.classes, scored=without)
-
-        def block(part: Sequence[ClassifierCase]) -> Block:
-            return classifier_block(part, model.classes, resamples=request.resamples, seed=request.seed)
-
-        columns = [name for name in by if name != request.columns.label]
-        more["without_patient"] = {"overall": block(hidden), "by": by_column(hidden, columns, block)}
+    if np.isfinite(missing).all():
+        hidden = _calibrated_cases(samples, logits, labels, numbers, model.classes, scored=missing)
+        more["without_patient"] = without_patient(request, model.classes, hidden, by=by)
     return score_evaluation(request, manifest, model, cases, by=by, own=own, **more)
 
 

@@ -206,7 +206,7 @@ class EvaluationRecord(Record):
         folds: Metric -> its value over the folds (classifier).
         is_out_of_fold: Whether every image was scored by the fold that was not trained on it.
         patient: Column of the patient data -> where its values came from -> images (classifier that takes them).
-        without_patient: The figures with all patient data missing (folds of such a classifier).
+        without_patient: The figures with all patient data missing (classifier that takes them).
         gate: What the gate would refuse (segmenter).
         overall: Metrics over all images.
         by: Column -> value -> metrics.

@@ -1,0 +1,56 @@
+"""The scores of a bundle that takes patient data, as they would be with all of them missing.
+
+A fold's logit is the mean of its class map plus what a small dense network makes of the patient data
+(`cxrnet.nn.classifier.Fold`). So the maps of a finding are enough, and no image is screened twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from cxrnet.evaluation.cases import ClassifierCase
+from cxrnet.export.bundle import load_network
+from cxrnet.model.bundle import Bundle
+from cxrnet.model.config import Calibration
+from cxrnet.screening.conformal import conformal_set
+from cxrnet.screening.finding import Finding
+
+Hide = Callable[[Finding, ClassifierCase], ClassifierCase]
+"""Return the case of a finding with all patient data missing; one without a score stays as it is."""
+
+
+def hide_patient(bundle: Bundle) -> Hide:
+    """Return what hides the patient data of a bundle that takes them.
+
+    Raises:
+        BundleError: Weights and config of the bundle do not fit each other.
+    """
+    config, calibration = bundle.config.classifier, bundle.config.calibration
+    assert config is not None
+    assert config.patient is not None
+    missing = torch.from_numpy(config.patient.encode({}).inputs)[None]
+    with torch.inference_mode():
+        rest = [fold.patient(missing)[0].numpy() for fold in load_network(bundle).ensemble.folds if fold.patient]
+    plain = Calibration(temperature=1.0, bias=(0.0,) * len(config.classes), images=1)
+    fit, sets = calibration or plain, None if calibration is None else calibration.conformal
+
+    def hide(finding: Finding, case: ClassifierCase) -> ClassifierCase:
+        if finding.heatmaps is None:
+            return case
+        logits = finding.heatmaps.fold_maps.mean(axis=(2, 3), dtype=np.float64) + np.stack(rest)
+        scores, folds = fit.probabilities(logits.mean(axis=0)), fit.probabilities(logits)
+        values = dict(zip(config.classes, map(float, scores), strict=True))
+        return replace(
+            case,
+            scores=tuple(values.values()),
+            folds=tuple(tuple(map(float, fold)) for fold in folds),
+            spread=float(folds.std(axis=0).max()),
+            conformal_set=None if sets is None else conformal_set(values, sets.thresholds),
+            patient=dict.fromkeys(case.patient, "missing"),
+        )
+
+    return hide

@@ -1,0 +1,98 @@
+"""A bundle that takes patient data is evaluated with them and, from the same maps, with all of them missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cxrnet import Pipeline
+from cxrnet.data.manifest import read_manifest
+from cxrnet.evaluation.card_input import read_evaluation
+from cxrnet.evaluation.cases import ClassifierCase, classify_samples
+from cxrnet.evaluation.classifier import evaluate_classifier
+from cxrnet.evaluation.evaluation import write_evaluation
+from cxrnet.evaluation.request import Request
+from cxrnet.evaluation.without_patient import hide_patient
+from cxrnet.export.bundle import build_bundle
+from cxrnet.model.card import render_card
+from cxrnet.model.config import Calibration, Conformal
+from cxrnet.model.facts import Facts
+from cxrnet.model.patient import Category, Number, PatientConfig
+from cxrnet.nn.network import Network
+from tests.evaluation.material import write_images, write_rows
+from tests.material import SMALL, open_gate, randomised, trained
+
+COLUMNS = PatientConfig(
+    columns=(Number(name="age", mean=50.0, sd=20.0), Category(name="sex", categories=("female", "male")))
+)
+SETS = Conformal(level=0.9, thresholds={"covid": 0.4, "non-covid": 0.5})
+FITTED = Calibration(temperature=1.7, bias=(0.2, -0.2), images=10, conformal=SETS)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["mirror", "plain"])
+def patients(request, tmp_path_factory, two_threads):
+    """A pipeline whose model takes age and sex, with or without the mirror image, calibrated or not."""
+    classifier = SMALL.classifier.model_copy(update={"patient": COLUMNS, "mirror_average": request.param})
+    calibration = FITTED if request.param else None
+    network = randomised(Network(SMALL.model_copy(update={"classifier": classifier, "calibration": calibration})))
+    trained(network.segmenter)
+    folder = tmp_path_factory.mktemp("bundles") / "small"
+    with Pipeline(build_bundle(network.eval(), folder, card="# small\n", gate=open_gate())) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Twelve images, one without an age, and one that cannot be read."""
+    folder = tmp_path_factory.mktemp("images")
+    _, rows = write_images(folder)
+    given = [{"age": "" if number == 3 else 20 + 5 * number, "sex": "female"} for number in range(len(rows))]
+    (folder / "image4.png").write_bytes(b"no image")
+    return write_rows(folder, [row | values for row, values in zip(rows, given, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def evaluation(patients, manifest):
+    return evaluate_classifier(patients, Request(manifest=manifest, jobs=1, resamples=20, command="cxrnet"))
+
+
+def test_scores_are_those_of_the_graph_with_missing_values(patients, manifest):
+    samples = read_manifest(manifest).samples[:3]
+    bare = [replace(sample, values={}) for sample in samples]
+    hide = hide_patient(patients.bundle)
+    found, expected = (classify_samples(patients, part, jobs=1) for part in (samples, bare))
+    for (case, finding), (missing, _) in zip(found, expected, strict=True):
+        hidden = hide(finding, case)
+        assert np.abs(np.subtract(case.scores, missing.scores)).max() > 1e-3
+        for got, expected in ((hidden.scores, missing.scores), (hidden.folds, missing.folds)):
+            assert np.asarray(got) == pytest.approx(np.asarray(expected), abs=2e-5)
+        assert hidden.spread == pytest.approx(missing.spread, abs=2e-5)
+        assert hidden.conformal_set == missing.conformal_set
+        assert hidden.patient == missing.patient == {"age": "missing", "sex": "missing"}
+
+
+def test_refused_image_stays_as_it_is(patients, manifest):
+    finding = patients.screen(manifest.parent / "image0.png").model_copy(update={"status": "refused", "heatmaps": None})
+    case = ClassifierCase(sample=read_manifest(manifest).samples[0], status="refused")
+    assert hide_patient(patients.bundle)(finding, case) is case
+
+
+def test_record_has_both_of_the_same_images(evaluation):
+    content = evaluation.record.content()
+    assert content["patient"]["age"] == {"csv": 10, "missing": 1, "failed": 1}
+    both = content["overall"], content["without_patient"]["overall"]
+    assert both[0]["n"] == both[1]["n"] == 11
+    assert both[0]["brier"]["value"] != both[1]["brier"]["value"]
+    assert content["without_patient"]["by"].keys() == content["by"].keys()
+
+
+def test_report_and_card_show_both(patients, evaluation, tmp_path):
+    write_evaluation(evaluation, tmp_path / "report")
+    report = (tmp_path / "report" / "report.html").read_text()
+    assert "by the same model, with all patient data missing" in report
+    found = read_evaluation(tmp_path / "report", name="others", role="own", bundle=patients.bundle)
+    card = render_card(patients.bundle.config, Facts(evaluations=(found,)), patients.bundle.sha256)
+    assert "by the same model with all of them missing" in card
+    assert "| metric | with patient data | without |" in card
