@@ -16,6 +16,7 @@ from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import Calibration
+from cxrnet.nn.classifier import Fold
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.screening.finding import Finding
 
@@ -33,8 +34,9 @@ def hide_patient(bundle: Bundle) -> Hide:
     assert config is not None
     assert config.patient is not None
     missing = torch.from_numpy(config.patient.encode({}).inputs)[None]
+    folds = [fold for fold in load_network(bundle).ensemble.folds if isinstance(fold, Fold)]
     with torch.inference_mode():
-        rest = [fold.patient(missing)[0].numpy() for fold in load_network(bundle).ensemble.folds if fold.patient]
+        rest = [fold.patient(missing)[0].numpy() for fold in folds if fold.patient is not None]
     plain = Calibration(temperature=1.0, bias=(0.0,) * len(config.classes), images=1)
     fit, sets = calibration or plain, None if calibration is None else calibration.conformal
 
