@@ -66,6 +66,10 @@ class OutputError(CxrNetError):
         return cls(f"{path}: cannot be written ({reason}); free space or choose another folder")
 
 
+class StoreError(CxrNetError):
+    """An object store that does not answer, or refuses its credentials."""
+
+
 class UsageError(CxrNetError):
     """A call that cannot be carried out as it was written."""
 

@@ -143,7 +143,7 @@ def test_table_of_inputs_gives_patient_data_and_a_changed_one_is_screened_again(
 def test_image_with_two_rows_of_patient_data_is_refused(bundle, chest, tmp_path):
     table = tmp_path / "inputs.csv"
     table.write_text("image,Age\nchest.png,44\nchest.png,45\n")
-    with pytest.raises(UsageError, match=r"chest.png is there twice with other patient data"):
+    with pytest.raises(UsageError, match=r"chest.png: is there twice with other patient data"):
         run(tmp_path / "out", table, bundle)
 
 

@@ -37,7 +37,7 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
         exit_code: 1 if an image, or a part of its results, failed, else 0.
     """
 
-    def __init__(self, *, total: int, table: Path) -> None:
+    def __init__(self, *, total: int, table: Path | str) -> None:
         self.exit_code = 0
         self._total, self._table = total, table
         self._errors = plain_console(stderr=True)
@@ -102,7 +102,7 @@ class LateProgressReport(AbstractContextManager["LateProgressReport"]):
         self._report.add(outcome)
 
 
-def show_progress(outcomes: Generator[Outcome], *, total: int, table: Path) -> int:
+def show_progress(outcomes: Generator[Outcome], *, total: int, table: Path | str) -> int:
     """Show outcomes as they come and return the exit code: 1 if an input, or a part of its results, failed, else 0.
 
     Failures are printed at once, one line each, on standard error; the summary goes to standard output.

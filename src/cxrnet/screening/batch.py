@@ -35,11 +35,12 @@ from cxrnet.screening.csv_output import (
 )
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
-from cxrnet.screening.inputs import Input, path_text
-from cxrnet.screening.options import Options, Task
+from cxrnet.screening.inputs import Input
+from cxrnet.screening.options import Options
 from cxrnet.screening.outputs import clear, write_finding, write_segmentation
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.screening.progress_log import ProgressLog, fingerprint
+from cxrnet.screening.store import local_copy
 
 INTERNAL = "INTERNAL"
 """Code of an input that met a fault of this program, not of its own."""
@@ -87,12 +88,9 @@ def run_batch(pipeline: Pipeline, items: Sequence[Input], out: Path, options: Op
             another run is writing there.
     """
     table = out / table_name(options)
-    columns = batch_columns(pipeline.bundle, options.task, identifiers=pipeline.decoders.identifiers)
-    jobs = min(options.jobs or cpu_count(), len(items))
-    turns = threading.BoundedSemaphore(max(jobs, 1))
-    do = partial(_screen if options.task == "screen" else _segment, pipeline, out, options, turns)
-    threads = min(jobs + (jobs + 1) // 2, len(items))
-    with ProgressLog(out, _settings(pipeline, options), resume=options.resume) as log:
+    columns = batch_columns(pipeline.bundle, options)
+    do, threads = worker(pipeline, out, options, len(items))
+    with ProgressLog(out, batch_settings(pipeline.bundle, options), resume=options.resume) as log:
         remove_partial_files(out)
         if not log.is_continued:
             remove(table)  # of a run whose results are about to be replaced
@@ -107,17 +105,28 @@ def run_batch(pipeline: Pipeline, items: Sequence[Input], out: Path, options: Op
         log.finish()
 
 
+def worker(pipeline: Pipeline, out: Path, options: Options, count: int) -> tuple[Callable[[Input], Outcome], int]:
+    """Return what does one of `count` inputs and writes its results into `out`, and in how many threads to call it.
+
+    At most `options.jobs` of the threads read or run the graph at a time.
+    """
+    jobs = max(1, min(options.jobs or cpu_count(), count))
+    turns = threading.BoundedSemaphore(jobs)
+    do = partial(_screen if options.task == "screen" else _segment, pipeline, out, options, turns)
+    return do, max(1, min(jobs + (jobs + 1) // 2, count))
+
+
 def table_name(options: Options) -> str:
     """Return the name of the table of a run."""
     return "findings.csv" if options.task == "screen" else "lungs.csv"
 
 
-def batch_columns(bundle: Bundle, task: Task, *, identifiers: bool) -> tuple[str, ...]:
+def batch_columns(bundle: Bundle, options: Options) -> tuple[str, ...]:
     """Return the columns of the table of a run."""
     classifier = bundle.config.classifier
     names = finding_columns(classifier.classes if classifier else (), patient=bool(bundle.config.patient_columns))
-    columns = names if task == "screen" else LUNG_COLUMNS
-    return with_identifiers(columns) if identifiers else columns
+    columns = names if options.task == "screen" else LUNG_COLUMNS
+    return with_identifiers(columns) if options.identifiers else columns
 
 
 def failure_reason(error: Exception) -> Reason:
@@ -139,7 +148,6 @@ def _recall_or_do(log: ProgressLog, do: Callable[[Input], Outcome], item: Input)
     text = log.recall(item)
     if text is not None:
         return Outcome.from_json(item, text).model_copy(update={"is_recalled": True}), None
-    clear(log.folder / item.folder)
     file = fingerprint(item)
     return do(item), file
 
@@ -147,16 +155,22 @@ def _recall_or_do(log: ProgressLog, do: Callable[[Input], Outcome], item: Input)
 def _screen(pipeline: Pipeline, out: Path, options: Options, turns: threading.BoundedSemaphore, item: Input) -> Outcome:
     folder = out / item.folder
     missing: tuple[Reason, ...] = ()
+    clear(folder)
     try:
-        with turns:
-            finding = pipeline.screen(
-                item.path, auto_correct=options.auto_correct, patient=item.patient, patient_from="csv"
-            )
-        notes, missing = _write_objects(finding, item, folder, options)
+        with local_copy(item.source, pipeline.decoders.limits) as path:
+            with turns:
+                finding = pipeline.screen(
+                    path,
+                    name=item.address or None,
+                    auto_correct=options.auto_correct,
+                    patient=item.patient,
+                    patient_from="csv",
+                )
+            notes, missing = _write_objects(finding, path, folder, options)
         finding = finding.model_copy(update={"warnings": (*finding.warnings, *notes)})
         write_finding(finding, folder, options.save)
     except Exception as error:
-        finding = Finding.failed(path_text(item.path), failure_reason(error), pipeline.bundle)
+        finding = Finding.failed(item.text, failure_reason(error), pipeline.bundle)
         clear(folder)
         write_finding(finding, folder, options.save)
     return Outcome(
@@ -173,18 +187,20 @@ def _segment(
     pipeline: Pipeline, out: Path, options: Options, turns: threading.BoundedSemaphore, item: Input
 ) -> Outcome:
     model = pipeline.bundle.identity
+    clear(out / item.folder)
     try:
-        with turns:
-            found = pipeline.segment(item.path)
-        finding = Finding(
-            input=path_text(item.path),
-            status="scored",
-            model=model,
-            radiograph=found.radiograph,
-            lung_probability=found.probability,
-            anatomy=found.anatomy,
-        )
-        notes, missing = _write_objects(finding, item, out / item.folder, options)
+        with local_copy(item.source, pipeline.decoders.limits) as path:
+            with turns:
+                found = pipeline.segment(pipeline.read(path, name=item.address or None))
+            finding = Finding(
+                input=item.text,
+                status="scored",
+                model=model,
+                radiograph=found.radiograph,
+                lung_probability=found.probability,
+                anatomy=found.anatomy,
+            )
+            notes, missing = _write_objects(finding, path, out / item.folder, options)
         write_segmentation(found, out / item.folder, options.save)
     except Exception as error:
         reason = failure_reason(error)
@@ -195,26 +211,26 @@ def _segment(
 
 
 def _write_objects(
-    finding: Finding, item: Input, folder: Path, options: Options
+    finding: Finding, path: Path, folder: Path, options: Options
 ) -> tuple[tuple[str, ...], tuple[Reason, ...]]:
     """Write the DICOM objects that are asked for; return notes for people, and why there are none."""
     if options.write_objects is None:
         return (), ()
     try:
-        written = options.write_objects(finding, item.path, options.save, folder)
+        written = options.write_objects(finding, path, options.save, folder)
     except ObjectError as error:
         return (str(error),), (Reason(error.code, str(error)),)
     return tuple(f"DICOM objects: {each}" for each in written.corrections), ()
 
 
-def _settings(pipeline: Pipeline, options: Options) -> dict[str, Any]:
+def batch_settings(bundle: Bundle, options: Options) -> dict[str, Any]:
     """Return everything but the input that results depend on."""
     return {
         "command": options.task,
         "version": version("cxrnet"),
-        "bundle": pipeline.bundle.label,
-        "bundle sha256": pipeline.bundle.sha256,
+        "bundle": bundle.label,
+        "bundle sha256": bundle.sha256,
         "save": sorted(options.save),
         "auto-correct": options.auto_correct,
-        "identifiers": pipeline.decoders.identifiers,
+        "identifiers": options.identifiers,
     }

@@ -10,7 +10,7 @@ from typing import Any
 from cxrnet.imaging.radiograph import IDENTIFIERS
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
-from cxrnet.screening.inputs import Input, path_text
+from cxrnet.screening.inputs import Input
 from cxrnet.screening.segmentation import Segmentation
 
 Row = dict[str, str]
@@ -20,6 +20,12 @@ LUNG_COLUMNS = (
     "model_sha256",
 )  # fmt: skip
 """Columns of `lungs.csv`."""
+
+FLAGS = frozenset({"calibrated", "uncertain"})
+"""Columns with true or false."""
+
+_DECIMALS = {"spread": 4, "lung_area_fraction": 4, "lung_area_cm2": 1}
+_SCORES = ("score_", "low_", "high_")
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -37,22 +43,37 @@ def finding_columns(classes: Iterable[str], *, patient: bool = False) -> tuple[s
     return ("input", "status", "reasons", *scores, *data, *rest, *model, *times)
 
 
+def decimals(column: str) -> int | None:
+    """Return with how many decimals a column of numbers is written; None for any other column."""
+    if column.startswith(_SCORES):
+        return 6
+    return 1 if column.endswith("_ms") else _DECIMALS.get(column)
+
+
+def cell_text(value: object, column: str) -> str:
+    """Return a value as the text of its cell, on one line and as valid Unicode: a file name may hold anything."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f"{value:.{decimals(column)}f}" if isinstance(value, float) else str(value)
+    return " ".join(text.splitlines()).encode("utf-8", "backslashreplace").decode()
+
+
 def finding_row(finding: Finding, item: Input) -> Row:
     """Return one row of `findings.csv`; what a refused or failed input does not have is left out."""
     row = _common(item, finding.status, finding.reasons, finding.warnings, finding.model)
     row["corrections"] = " | ".join(finding.corrections)
     if finding.patient is not None:
         row["patient"] = finding.patient_origins
-    row |= {f"score_{name}": f"{score:.6f}" for name, score in finding.scores.items()}
+    row |= {f"score_{name}": score for name, score in finding.scores.items()}
     for name, (low, high) in finding.interval.items():
-        row |= {f"low_{name}": f"{low:.6f}", f"high_{name}": f"{high:.6f}"}
+        row |= {f"low_{name}": low, f"high_{name}": high}
     if finding.is_uncertain is not None:
-        row["uncertain"] = str(finding.is_uncertain).lower()
-    row |= {f"{stage}_ms": f"{milliseconds:.1f}" for stage, milliseconds in finding.timing_ms.items()}
+        row["uncertain"] = finding.is_uncertain
+    row |= {f"{stage}_ms": milliseconds for stage, milliseconds in finding.timing_ms.items()}
     if finding.lung_area_fraction is not None:
-        row["lung_area_fraction"] = f"{finding.lung_area_fraction:.4f}"
+        row["lung_area_fraction"] = finding.lung_area_fraction
     if finding.spread is not None:
-        row |= {"spread": f"{finding.spread:.4f}", "calibrated": str(finding.is_calibrated).lower()}
+        row |= {"spread": finding.spread, "calibrated": finding.is_calibrated}
     return _cells(row | _identifiers(finding.identifiers))
 
 
@@ -61,9 +82,8 @@ def lungs_row(found: Segmentation | Reason, item: Input, model: Mapping[str, str
     if isinstance(found, Reason):
         return _cells(_common(item, "failed", (found,), (), model))
     row = _common(item, "segmented", (), found.radiograph.warnings, model)
-    area = found.area_cm2
-    row["lung_area_fraction"] = f"{found.area_fraction:.4f}"
-    row["lung_area_cm2"] = "" if area is None else f"{area:.1f}"
+    row["lung_area_fraction"] = found.area_fraction
+    row["lung_area_cm2"] = "" if found.area_cm2 is None else found.area_cm2
     return _cells(row | _identifiers(found.radiograph.identifiers))
 
 
@@ -83,7 +103,7 @@ def _common(
     item: Input, status: str, reasons: Iterable[Reason], warnings: Iterable[str], model: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the cells that both tables have."""
-    path = path_text(item.path)
+    path = item.text
     return {
         "input": f"./{path}" if path.startswith(_FORMULA) else path,  # the same file, and no formula
         "status": status,
@@ -102,9 +122,7 @@ def _identifiers(found: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _cells(row: Mapping[str, Any]) -> Row:
-    """Return each value on one line and as valid Unicode: a file name may hold anything."""
-    lines = {name: " ".join(str(value).splitlines()) for name, value in row.items()}
-    return {name: line.encode("utf-8", "backslashreplace").decode() for name, line in lines.items()}
+    return {name: cell_text(value, name) for name, value in row.items()}
 
 
 def _line(row: Mapping[str, str], columns: Sequence[str]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import hashlib
 import os
@@ -12,9 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from cxrnet.errors import UsageError
 from cxrnet.imaging.radiograph import printable
+from cxrnet.screening.manifest import Source, is_manifest, manifest_rows
+from cxrnet.screening.store import is_address
 
 IMAGES = frozenset(
     {".dcm", ".dicom", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
@@ -22,10 +24,10 @@ IMAGES = frozenset(
 """Endings of files that are taken from a folder; so are files without an ending, as DICOM files often are."""
 
 
-RUN_FILES = ("findings.csv", "lungs.csv", "progress.sqlite", "journal.jsonl")
+RUN_FILES = ("findings.csv", "lungs.csv", "progress.sqlite", "journal.jsonl", "partitions.json")
 """Files of a run, next to the folders of the results."""
 
-RESERVED = frozenset({*RUN_FILES, "progress.sqlite-wal", "shards"})
+RESERVED = frozenset({*RUN_FILES, "progress.sqlite-wal", "findings", "lungs", "images"})
 """Names that no folder of results may have."""
 
 _RESULTS = (*RUN_FILES, "finding.json", "panel.png")
@@ -36,14 +38,36 @@ LONGEST = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One image to read: its `path`, and the name of the `folder` for its results, unique in a run.
+    """One image to read.
 
-    `patient` holds the patient data of a manifest, column -> cell.
+    Attributes:
+        path: Its file; of an object in a store only its name.
+        folder: Name of the folder for its results, unique in a run.
+        patient: Patient data of a manifest, column -> cell.
+        address: Of the object in a store, "" for a file.
     """
 
     path: Path
     folder: str
     patient: Mapping[str, str] = field(default_factory=dict, repr=False)
+    address: str = ""
+
+    @classmethod
+    def of(cls, source: Source, folder: str, patient: Mapping[str, str]) -> Self:
+        """Return the input for a file or an address."""
+        address = source if is_address(source) else ""
+        path = Path(address.rsplit("/", 1)[-1] or source)
+        return cls(path=path, folder=folder, patient=patient, address=address)
+
+    @property
+    def source(self) -> Source:
+        """The file, or the address."""
+        return self.address or self.path
+
+    @property
+    def text(self) -> str:
+        """What results call it."""
+        return path_text(self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,34 +76,37 @@ class Inputs:
 
     Attributes:
         items: The images.
-        skipped: Number of files in folders that were left out because their names are not those of images.
-        results: Folders that were left out because they hold results of an earlier run.
+        notes: What was left out, one line each.
     """
 
     items: tuple[Input, ...]
-    skipped: int = 0
-    results: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a search through folders leaves out: the folder `exclude`, and what it adds to `skipped` and `results`."""
+
+    exclude: Path | None
+    skipped: list[Path] = field(default_factory=list)
+    results: list[Path] = field(default_factory=list)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out, one line each."""
         notes = []
         if self.skipped:
-            notes.append(f"{self.skipped} files in folders are not images by their names and are left out")
+            notes.append(f"{len(self.skipped)} files in folders are not images by their names and are left out")
         if self.results:
             more = f" and {len(self.results) - 1} more folders" if len(self.results) > 1 else ""
             first = printable(str(self.results[0]))
             notes.append(f"{first}{more}: left out, with results of an earlier run; name the files to screen them")
         return tuple(notes)
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Search:
-    """What a search through folders leaves out: the folder `exclude`, and what it adds to `skipped` and `results`."""
-
-    exclude: Path | None
-    skipped: list[Path] = field(default_factory=list)
-    results: list[Path] = field(default_factory=list)
+    @classmethod
+    def leaving_out(cls, folder: Path | None) -> Self:
+        """Return a search that leaves out a folder."""
+        return cls(exclude=None if folder is None else folder.resolve())
 
     def images(self, folder: Path) -> Iterator[Path]:
         """Yield the images in a folder and in those below.
@@ -130,8 +157,8 @@ def find_inputs(
     A file is taken whatever its ending, and whether it exists or not, so that a missing one is reported in its
     place. A folder is searched for files with the ending of an image or with none; links to folders are not followed,
     folders with results of an earlier run are left out, and a folder that cannot be listed is taken as a file, so that
-    it is reported. A pattern with `*`, `?` or `[` is expanded. A `.csv` file is a manifest whose column `image_column`
-    holds paths relative to it.
+    it is reported. A pattern with `*`, `?` or `[` is expanded. A `.csv` or `.parquet` file is a manifest whose column
+    `image_column` holds paths relative to it, or addresses `s3://bucket/key`.
 
     Args:
         named: What the user named.
@@ -143,18 +170,47 @@ def find_inputs(
         UsageError: A pattern matches nothing, a folder holds no image, a manifest is not one, or two of its rows have
             different patient data for one image.
     """
-    search = _Search(exclude=None if exclude is None else exclude.resolve())
-    paths: dict[Path, Mapping[str, str]] = {}
-    for name in named:
-        for path, patient in _expand(name, image_column, search, patient_columns):
-            if patient and paths.get(path) and paths[path] != patient:
-                raise UsageError(f"{printable(name)}: {printable(path.name)} is there twice with other patient data")
-            paths[path] = patient or paths.get(path, {})
+    search = Search.leaving_out(exclude)
+    paths: dict[Source, Mapping[str, str]] = {}
+    for path, patient in each_source(named, search, image_column=image_column, patient_columns=patient_columns):
+        if patient and paths.get(path) and paths[path] != patient:
+            raise contradiction(path)
+        paths[path] = patient or paths.get(path, {})
     if not paths:
-        raise UsageError(f"{', '.join(named) or 'nothing'}: no images; give files, folders, patterns or a CSV manifest")
+        raise no_images(named)
     named_folders = zip(paths.items(), folder_names(paths), strict=True)
-    items = tuple(Input(path=path, folder=folder, patient=patient) for (path, patient), folder in named_folders)
-    return Inputs(items=items, skipped=len(search.skipped), results=tuple(search.results))
+    items = tuple(Input.of(path, folder, patient) for (path, patient), folder in named_folders)
+    return Inputs(items=items, notes=search.notes)
+
+
+def each_source(
+    named: Sequence[str], search: Search, *, image_column: str, patient_columns: Sequence[str]
+) -> Iterator[tuple[Source, Mapping[str, str]]]:
+    """Yield each image behind what the user named, and its patient data where a manifest has them.
+
+    Raises:
+        UsageError: As of `find_inputs`.
+    """
+    for name in named:
+        if is_manifest(name):
+            yield from manifest_rows(name, image_column, patient_columns)
+        elif not is_address(name):
+            yield from ((found, {}) for found in _find(name, search))
+        elif name.endswith("/"):
+            raise UsageError(f"{printable(name)}: is a folder of a store; list its objects in a manifest")
+        else:
+            yield name, {}
+
+
+def contradiction(source: Source) -> UsageError:
+    """Return the error for an image whose patient data a manifest gives twice, and not the same."""
+    name = printable(Path(source).name)
+    return UsageError(f"{name}: is there twice with other patient data; give each image once")
+
+
+def no_images(named: Sequence[str]) -> UsageError:
+    """Return the error for inputs without an image."""
+    return UsageError(f"{', '.join(named) or 'nothing'}: no images; give files, folders, patterns or a manifest")
 
 
 def path_text(path: str | os.PathLike[str]) -> str:
@@ -162,14 +218,14 @@ def path_text(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def folder_names(paths: Iterable[Path]) -> list[str]:
+def folder_names(paths: Iterable[Source]) -> list[str]:
     """Return a safe folder name per path: its stem, with digits of a hash where two would be the same, or `RESERVED`.
 
     Names are the same when a disk that does not tell letters by case, or by how accents are coded, takes them so.
     """
     paths = list(paths)
     digests = [hashlib.sha256(os.fsencode(path)).hexdigest() for path in paths]
-    stems = [safe_name(path.stem) for path in paths]
+    stems = [safe_name(Path(path).stem) for path in paths]
     names = list(stems)
     for digits in (8, 16, 64):  # again where a stem looks like another's name with its hash
         count = Counter(map(_folded, names))
@@ -189,25 +245,14 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def _expand(
-    name: str, image_column: str, search: _Search, patient_columns: Sequence[str]
-) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """Yield each image, and its patient data where it comes from a manifest."""
-    path = Path(name)
-    if path.suffix.lower() == ".csv" and os.path.isfile(name):
-        yield from _manifest(path, image_column, patient_columns)
-    else:
-        yield from ((found, {}) for found in _find(name, search))
-
-
-def _find(name: str, search: _Search) -> Iterator[Path]:
+def _find(name: str, search: Search) -> Iterator[Path]:
     path = Path(name)
     if os.path.isdir(name):
         yield from search.images(path)
     elif not os.path.lexists(name) and glob.has_magic(name):
         matches = _matches(name)
         if not matches:
-            raise UsageError(f"{printable(name)}: matches no file; give files, folders, patterns or a CSV manifest")
+            raise UsageError(f"{printable(name)}: matches no file; give files, folders, patterns or a manifest")
         for match in matches:
             if match.is_dir():
                 yield from search.images(match)
@@ -231,24 +276,3 @@ def is_image_name(path: Path) -> bool:
     """Return whether a file of this name is taken from a folder: DICOM files often have no ending, or a number."""
     ending = path.suffix.lower()
     return ending in IMAGES or ending[1:].isdigit() or (not ending and path.name != "DICOMDIR")
-
-
-def _manifest(
-    path: Path, image_column: str, patient_columns: Sequence[str]
-) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if image_column not in (rows.fieldnames or ()):
-                raise UsageError(
-                    f"{path}: has no column {image_column}; its columns are {', '.join(rows.fieldnames or ())}"
-                )
-            for line, row in enumerate(rows, start=2):
-                if not row[image_column]:
-                    raise UsageError(f"{path}: line {line} has no {image_column}; give a path in every row")
-                patient = {name: row[name] or "" for name in patient_columns if name in row}
-                yield path.parent / row[image_column], patient
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(
-            f"{path}: is not a readable CSV file ({type(error).__name__}); give a manifest in UTF-8"
-        ) from error

@@ -16,6 +16,7 @@ DEFAULT_BUNDLE, LUNGS_BUNDLE = "covid", "lungs"
 Task = Literal["screen", "segment"]
 Provider = Literal["cpu", "openvino", "cuda", "coreml"]
 Backend = Literal["local", "ray"]
+Table = Literal["csv", "parquet"]
 
 
 class WrittenObjects(Protocol):
@@ -46,6 +47,8 @@ class Options:
         identifiers: Whether results hold `cxrnet.imaging.radiograph.IDENTIFIERS`.
         provider: ONNX Runtime execution provider.
         backend: `local`, or `ray` for a cluster.
+        table: `csv` for one table; `parquet` for one per partition, which a run with `ray` writes as well.
+        partition: Images per partition; None leaves it to `cxrnet.screening.plan`.
         write_objects: Writes the DICOM objects that `save` names.
     """
 
@@ -59,4 +62,6 @@ class Options:
     identifiers: bool = False
     provider: Provider = "cpu"
     backend: Backend = "local"
+    table: Table = "csv"
+    partition: int | None = None
     write_objects: ObjectWriter | None = field(default=None, repr=False)

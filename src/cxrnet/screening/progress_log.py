@@ -136,18 +136,9 @@ class ProgressLog:
             self._execute("INSERT INTO run VALUES (?, 0)", settings)
             self._execute("COMMIT")
             return
-        if not resume:
-            raise UsageError(
-                f"{self.folder}: holds a run that was stopped after {count} images; continue it with --resume, "
-                f"or choose another folder, or remove {PROGRESS} to start over"
-            )
-        earlier, now = json.loads(runs[0][0]), json.loads(settings)
-        for name in sorted(now.keys() | earlier.keys()):
-            if now.get(name) != earlier.get(name):
-                raise UsageError(
-                    f"{self.folder}: its run was started with {name} {_shown(earlier.get(name))}, not "
-                    f"{_shown(now.get(name))}; resume it with the same, or choose another folder"
-                )
+        check_resumable(
+            self.folder, f"{count} images", PROGRESS, json.loads(runs[0][0]), json.loads(settings), resume=resume
+        )
         self._execute("UPDATE run SET is_finished = 0")
         self.is_continued = True
 
@@ -172,17 +163,47 @@ class ProgressLog:
         )
 
 
+def check_resumable(
+    folder: object, done: str, record: str, earlier: Mapping[str, Any], now: Mapping[str, Any], *, resume: bool
+) -> None:
+    """Check that the run that is in a folder may be continued.
+
+    Args:
+        folder: The folder, for messages.
+        done: What the run has done, for example "20 images".
+        record: Name of the file that records it.
+        earlier: Settings of the run.
+        now: Settings of this one.
+        resume: Whether the user asked to continue.
+
+    Raises:
+        UsageError: The user did not, or the settings were others.
+    """
+    if not resume:
+        raise UsageError(
+            f"{folder}: holds a run that was stopped after {done}; continue it with --resume, "
+            f"or choose another folder, or remove {record} to start over"
+        )
+    for name in sorted(now.keys() | earlier.keys()):
+        if now.get(name) != earlier.get(name):
+            raise UsageError(
+                f"{folder}: its run was started with {name} {_shown(earlier.get(name))}, not "
+                f"{_shown(now.get(name))}; resume it with the same, or choose another folder"
+            )
+
+
 def fingerprint(item: Input) -> list[int] | None:
     """Return size and time of change of a file in nanoseconds, None where it is missing: cheaper than its digest.
 
-    Patient data from a table add a checksum of their own.
+    Patient data from a table add a checksum of their own. An object in a store is not asked for: that would cost as
+    much as reading it.
     """
     try:
-        status = item.path.stat()
+        status = None if item.address else item.path.stat()
     except (OSError, ValueError):
         return None
     patient = [zlib.crc32(repr(sorted(item.patient.items())).encode())] if item.patient else []
-    return [status.st_size, status.st_mtime_ns, *patient]
+    return [*((status.st_size, status.st_mtime_ns) if status else ()), *patient]
 
 
 def sizes(folder: Path) -> dict[str, int]:
@@ -195,7 +216,7 @@ def sizes(folder: Path) -> dict[str, int]:
 
 
 def _key(item: Input) -> bytes:
-    return os.fsencode(item.path)  # a name of any bytes
+    return os.fsencode(item.source)  # a name of any bytes
 
 
 def _shown(value: object) -> str:

@@ -1,119 +1,88 @@
-"""Many images on several machines, through Ray Data: the same batch on each, results in shards.
+"""Partitions of a run on a Ray cluster: one task each, on one core.
 
-The inputs are split, in their order, into shards of a fixed size. A shard is a small run of its own in
-`out/shards/00017`, with its own progress log, so that `resume` works as on one machine, whichever worker takes the
-shard next. The workers must see the inputs and `out` under the same paths, as on a shared file system.
-`out/findings.csv` has the rows of all shards, with their folders as seen from `out`.
+Tasks and not actors: Ray gives a task of a machine that is gone to any other, and machines that join get theirs, where
+an actor waits for room of its own. The process of a worker takes one task after the other and keeps its model.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Generator, Sequence
-from dataclasses import replace
-from pathlib import Path
+import os
+from collections.abc import Iterator
 from typing import Any
 
-from cxrnet.atomic import write_atomic
-from cxrnet.errors import CxrNetError, MissingExtraError, OutputError
-from cxrnet.model.registry import open_bundle
-from cxrnet.parallel import cpu_count
-from cxrnet.screening.batch import Outcome, batch_columns, run_batch, table_name
-from cxrnet.screening.csv_output import table_lines
-from cxrnet.screening.inputs import Input
-from cxrnet.screening.options import Options
-from cxrnet.screening.pipeline import Pipeline
+from cxrnet.errors import CxrNetError, OutputError, require
+from cxrnet.screening.partitions import Work
+from cxrnet.screening.plan import Partition
 
-SHARD_SIZE = 20
-"""Images per shard: some seconds of work, so that starting one costs nothing and a lost one little."""
-
-SHARDS = "shards"
-"""Folder of the shards, in that of the results."""
+RETRIES = 5
+"""Times that a partition is given out again after its process or machine died: an image may be what kills it."""
 
 
-class Worker:
-    """Screens shards, one after the other, with one pipeline; an actor of Ray.
-
-    Args:
-        out: Folder of all results.
-        options: Of the run; `bundle` is a path that this machine sees.
-    """
-
-    def __init__(self, out: Path, options: Options) -> None:
-        self.out, self.options = out, replace(options, jobs=1)
-        self.pipeline = Pipeline.load(
-            options.bundle, threads=1, identifiers=options.identifiers, provider=options.provider
-        )
-
-    def __call__(self, shard: dict[str, Any]) -> dict[str, Any]:
-        """Return the `outcomes` of a shard as JSON, or the `error` that would stop the others as well.
-
-        Args:
-            shard: `name` of its folder, and `items`: path, folder, and patient data as JSON.
-        """
-        items = [
-            Input(path=Path(path), folder=folder, patient=json.loads(patient))
-            for path, folder, patient in shard["items"]
-        ]
-        outcomes = run_batch(self.pipeline, items, self.out / SHARDS / shard["name"], self.options)
-        try:
-            return {"outcomes": [outcome.model_dump_json() for outcome in outcomes], "error": ""}
-        except CxrNetError as error:  # Ray would wrap it in its own traceback
-            return {"outcomes": [], "error": str(error)}
-
-
-def run_on_ray(items: Sequence[Input], out: Path, options: Options) -> Generator[Outcome]:
-    """Screen `items` on a Ray cluster, and yield each outcome in their order.
+def distribute_on_ray(
+    work: Work, todo: Iterator[Partition], *, workers: int | None
+) -> Iterator[tuple[Partition, bytes]]:
+    """Do partitions on a Ray cluster, and yield each with its table as it is finished.
 
     The cluster is the one that `ray.init` finds: this machine, or a running one where RAY_ADDRESS names it.
-    `options.jobs` is the largest number of worker processes, one core each.
+
+    Args:
+        work: Does one partition, in a process of the cluster.
+        todo: The partitions; few of them are taken ahead.
+        workers: Most partitions at a time; None gives one to every core of the cluster.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        OutputError: A shard could not be written; what was done stays.
+        OutputError: A partition cannot be written, or its process died each time; the others are done.
     """
-    data = _ray_data()
-    bundle = open_bundle(options.bundle)
-    out, options = out.absolute(), replace(options, bundle=str(bundle.folder.absolute()))
-    shards = [items[start : start + SHARD_SIZE] for start in range(0, len(items), SHARD_SIZE)]
-    orders = [
-        {"name": f"{number:05d}", "items": [_order(item) for item in shard]} for number, shard in enumerate(shards)
-    ]
-    workers = max(1, min(options.jobs or cpu_count(), len(shards)))
-    results = (
-        data.from_items(orders)
-        .repartition(len(shards))
-        .map(Worker, fn_constructor_args=(out, options), concurrency=(1, workers), num_cpus=1)
-    )
-    rows: list[dict[str, str]] = []
+    ray = _ray()
+    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_attempt).remote
+    running: dict[Any, Partition] = {}
+    lost: list[Partition] = []
     try:
-        for order, shard, result in zip(orders, shards, results.iter_rows(), strict=True):
-            if result["error"]:
-                raise OutputError(result["error"])
-            for item, text in zip(shard, result["outcomes"], strict=True):
-                outcome = Outcome.from_json(item, text)
-                rows.append(outcome.row | {"folder": f"{SHARDS}/{order['name']}/{item.folder}"})
-                yield outcome.model_copy(update={"row": rows[-1]})
+        for partition in todo:
+            running[task(work, partition)] = partition
+            while len(running) >= (workers or 2 * int(ray.cluster_resources().get("CPU", 1))):
+                yield from _finished(ray, running, lost)
+        while running:
+            yield from _finished(ray, running, lost)
     finally:
-        columns = batch_columns(bundle, options.task, identifiers=options.identifiers)
-        write_atomic(out / table_name(options), table_lines(rows, columns))
+        for reference in running:
+            ray.cancel(reference, force=True)
+    if lost:
+        names = ", ".join(partition.file for partition in lost)
+        raise OutputError(
+            f"{names}: not done, the process or the machine died {RETRIES + 1} times; the others are done; repeat with "
+            "--resume where there is more memory"
+        )
 
 
-def _order(item: Input) -> list[str]:
-    return [str(item.path.absolute()), item.folder, json.dumps(dict(item.patient))]
-
-
-def _ray_data() -> Any:
+def _attempt(work: Work, partition: Partition) -> tuple[bytes, str]:
+    """Return the table, or the line of an error, which Ray would wrap in its own traceback."""
     try:
+        return work(partition), ""
+    except CxrNetError as error:
+        return b"", str(error)
+
+
+def _finished(ray: Any, running: dict[Any, Partition], lost: list[Partition]) -> Iterator[tuple[Partition, bytes]]:
+    """Wait for a partition."""
+    (reference,), _ = ray.wait(list(running), num_returns=1)
+    partition = running.pop(reference)
+    try:
+        content, error = ray.get(reference)
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError):
+        lost.append(partition)
+        return
+    if error:
+        raise OutputError(error)
+    yield partition, content
+
+
+def _ray() -> Any:
+    with require("ray", "--backend ray"):
         import ray
-        import ray.data
-    except ImportError as error:
-        raise MissingExtraError("--backend ray: Ray is not installed; pip install 'cxrnet[ray]'") from error
     if not ray.is_initialized():
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a run leaves the machine
         ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # its progress; ours is the outcomes
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_options.preserve_order = True
-    return ray.data
+    return ray

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cxrnet.errors import UsageError, require
 from cxrnet.imaging.decoder_pool import DecoderPool
 from cxrnet.parallel import cpu_count
-from cxrnet.screening.inputs import Inputs, find_inputs
+from cxrnet.screening.inputs import find_inputs
 from cxrnet.screening.options import Options
+from cxrnet.screening.store import Store, is_address
 
 if TYPE_CHECKING:
+    from cxrnet.model.bundle import Bundle
     from cxrnet.screening.batch import Outcome
+    from cxrnet.screening.pipeline import Pipeline
+    from cxrnet.screening.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,25 +28,35 @@ class Run:
     """A run that is ready.
 
     Attributes:
-        inputs: What was found.
-        outcomes: One per input, in their order; iterating over them does the work.
-        table: Path of the table that is written.
+        total: Number of images.
+        notes: What was left out, one line each.
+        outcomes: One per input, in their order, or partition by partition; iterating over them does the work.
+        table: Path of the table that is written, or of the folder of tables.
     """
 
-    inputs: Inputs
+    total: int
+    notes: tuple[str, ...]
     outcomes: Generator[Outcome]
-    table: Path
+    table: Path | str
 
 
 @contextmanager
-def open_run(named: Sequence[str], out: Path, options: Options) -> Iterator[Run]:
+def open_run(named: Sequence[str], out: Path | str, options: Options) -> Iterator[Run]:
     """Find the inputs behind `named`, open the model, and give the run that writes results into `out`.
 
     Raises:
         UsageError: An input, a provider or an option cannot be used.
         BundleError: There is no such bundle, or it is damaged.
-        MissingExtraError: Ray is asked for and not installed.
+        MissingExtraError: A library that an option needs is not installed.
     """
+    if is_address(out):
+        if options.table != "parquet":
+            raise UsageError(f"{out}: takes Parquet alone; add --table parquet, or choose a folder on disk")
+        if options.save:
+            raise UsageError(
+                f"{out}: takes no files per image ({', '.join(sorted(options.save))}); leave out --save, or choose a "
+                "folder on disk"
+            )
     with ExitStack() as stack:
         decoders = stack.enter_context(closing(DecoderPool(identifiers=options.identifiers)))
         if options.backend == "local":
@@ -50,27 +66,62 @@ def open_run(named: Sequence[str], out: Path, options: Options) -> Iterator[Run]
 
         check_provider(options.provider)
         bundle = open_bundle(options.bundle)
-        inputs = find_inputs(
-            named,
-            image_column=options.image_column,
-            exclude=out,
-            patient_columns=bundle.config.patient_columns if options.task == "screen" else (),
-        )
-        if options.backend == "ray":
-            from cxrnet.screening.batch import table_name
-            from cxrnet.screening.ray_backend import run_on_ray
+        columns = bundle.config.patient_columns if options.task == "screen" else ()
+        look: dict[str, Any] = {
+            "image_column": options.image_column,
+            "exclude": None if is_address(out) else Path(out),
+            "patient_columns": columns,
+        }
+        if options.backend == "ray" or options.table == "parquet":
+            from cxrnet.screening.plan import Plan
 
-            outcomes = run_on_ray(inputs.items, out, options)
-        else:
-            from cxrnet.screening.pipeline import Pipeline
+            yield _partitioned(stack, bundle, Plan.of(named, **look), out, options, decoders)
+            return
+        inputs = find_inputs(named, **look)
+        pipeline = _open_pipeline(bundle, decoders, options, len(inputs.items))
+        from cxrnet.screening.batch import run_batch, table_name  # with all that writes results
 
-            jobs = min(options.jobs or cpu_count(), len(inputs.items))
-            threads = max(1, cpu_count() // jobs)
-            pipeline = Pipeline(bundle, threads=threads, provider=options.provider, decoders=decoders)
-            if options.task == "screen":
-                pipeline.open_in_background()
-            from cxrnet.screening.batch import run_batch, table_name  # with all that writes results
+        outcomes = stack.enter_context(closing(run_batch(pipeline, inputs.items, Path(out), options)))
+        table = Path(out) / table_name(options)
+        yield Run(total=len(inputs.items), notes=inputs.notes, outcomes=outcomes, table=table)
 
-            outcomes = run_batch(pipeline, inputs.items, out, options)
-        stack.enter_context(closing(outcomes))
-        yield Run(inputs=inputs, outcomes=outcomes, table=out / table_name(options))
+
+def _partitioned(
+    stack: ExitStack, bundle: Bundle, plan: Plan, out: Path | str, options: Options, decoders: DecoderPool
+) -> Run:
+    """Return a run in partitions, on this machine or on a cluster."""
+    stack.callback(plan.close)
+    with require("archive", "Parquet tables"):
+        from cxrnet.screening.partitions import Job, do_partition, do_partition_here, one_by_one, run_partitions
+    from cxrnet.screening.batch import batch_columns, batch_settings, table_name
+
+    if Path(options.bundle).is_dir():
+        options = replace(options, bundle=str(Path(options.bundle).absolute()))
+    job = Job(
+        place=str(Store(out)),
+        options=options,
+        settings=batch_settings(bundle, options),
+        columns=batch_columns(bundle, options),
+        base=str(Path.cwd()),
+    )
+    if options.backend == "ray":
+        from cxrnet.screening.ray_backend import distribute_on_ray
+
+        work = partial(do_partition_here, job)
+        distribute = partial(distribute_on_ray, work, workers=options.jobs)
+    else:
+        pipeline = _open_pipeline(bundle, decoders, options, len(plan))
+        distribute = partial(one_by_one, partial(do_partition, pipeline, job))
+    outcomes = stack.enter_context(closing(run_partitions(plan, job, distribute)))
+    table = f"{job.place}/{job.folder}" if options.table == "parquet" else Path(out) / table_name(options)
+    return Run(total=len(plan), notes=plan.notes, outcomes=outcomes, table=table)
+
+
+def _open_pipeline(bundle: Bundle, decoders: DecoderPool, options: Options, count: int) -> Pipeline:
+    from cxrnet.screening.pipeline import Pipeline
+
+    jobs = max(1, min(options.jobs or cpu_count(), count))
+    pipeline = Pipeline(bundle, threads=max(1, cpu_count() // jobs), provider=options.provider, decoders=decoders)
+    if options.task == "screen":
+        pipeline.open_in_background()
+    return pipeline

@@ -1,0 +1,83 @@
+"""Rows of a manifest, CSV or Parquet, on disk or in a store; one row, or one batch of rows, is in memory at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from cxrnet.errors import CxrNetError, UsageError, require
+from cxrnet.screening.store import is_address, open_source
+
+Source = Path | str
+"""A file by its path, or an object of a store by its address."""
+
+Row = Mapping[str, object]
+
+
+def is_manifest(name: str) -> bool:
+    """Return whether the user named a manifest: a file or an object that ends in `.csv` or `.parquet`."""
+    return name.lower().endswith((".csv", ".parquet")) and (is_address(name) or os.path.isfile(name))
+
+
+def manifest_rows(
+    name: str, image_column: str, patient_columns: Sequence[str]
+) -> Iterator[tuple[Source, Mapping[str, str]]]:
+    """Yield the image of each row, and its patient data by column, where the manifest has the column.
+
+    Raises:
+        UsageError: It cannot be read, or has no such column, or a row without an image.
+    """
+    kind, read = ("Parquet", _parquet) if name.lower().endswith(".parquet") else ("CSV", _csv)
+    try:
+        with open_source(name if is_address(name) else Path(name)) as file:
+            for place, row in read(file, name, (image_column, *patient_columns)):
+                if not row[image_column]:
+                    raise UsageError(f"{name}: {place} has no {image_column}; give a path in every row")
+                patient = {column: _text(row[column]) for column in patient_columns if column in row}
+                yield _source(name, str(row[image_column])), patient
+    except CxrNetError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:  # pyarrow's ArrowInvalid is a ValueError
+        hint = "give a manifest in UTF-8" if kind == "CSV" else "write it again"
+        raise UsageError(f"{name}: is not a readable {kind} file ({type(error).__name__}); {hint}") from error
+
+
+def _csv(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    rows = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+    _check_column(name, columns[0], rows.fieldnames or ())
+    for line, row in enumerate(rows, start=2):
+        yield f"line {line}", row
+
+
+def _parquet(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    with require("archive", name):
+        from pyarrow.parquet import ParquetFile
+    table = ParquetFile(file)
+    _check_column(name, columns[0], table.schema_arrow.names)
+    number = 0
+    for batch in table.iter_batches(columns=[column for column in columns if column in table.schema_arrow.names]):
+        for row in batch.to_pylist():
+            number += 1
+            yield f"row {number}", row
+
+
+def _check_column(name: str, column: str, known: Sequence[str]) -> None:
+    if column not in known:
+        raise UsageError(f"{name}: has no column {column}; its columns are {', '.join(known)}")
+
+
+def _source(manifest: str, cell: str) -> Source:
+    """Return the image that a cell names, relative to the manifest."""
+    if is_address(cell):
+        return cell
+    if is_address(manifest) and not os.path.isabs(cell):
+        return f"{manifest.rsplit('/', 1)[0]}/{cell}"
+    return Path(manifest).parent / cell
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
