@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -87,6 +88,7 @@ def run_batch(pipeline: Pipeline, items: Sequence[Input], out: Path, options: Op
         UsageError: `out` holds an interrupted run, and `options.resume` is not set or its settings were others; or
             another run is writing there.
     """
+    options = replace(options, identifiers=pipeline.decoders.identifiers)
     table = out / table_name(options)
     columns = batch_columns(pipeline.bundle, options)
     do, threads = worker(pipeline, out, options, len(items))

@@ -27,7 +27,7 @@ IMAGES = frozenset(
 RUN_FILES = ("findings.csv", "lungs.csv", "progress.sqlite", "journal.jsonl", "partitions.json")
 """Files of a run, next to the folders of the results."""
 
-RESERVED = frozenset({*RUN_FILES, "progress.sqlite-wal", "findings", "lungs", "images"})
+RESERVED = frozenset({*RUN_FILES, "progress.sqlite-wal"})
 """Names that no folder of results may have."""
 
 _RESULTS = (*RUN_FILES, "finding.json", "panel.png")

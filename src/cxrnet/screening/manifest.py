@@ -47,10 +47,11 @@ def manifest_rows(
 
 
 def _csv(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
-    rows = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
-    _check_column(name, columns[0], rows.fieldnames or ())
-    for line, row in enumerate(rows, start=2):
-        yield f"line {line}", row
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        rows = csv.DictReader(text)
+        _check_column(name, columns[0], rows.fieldnames or ())
+        for line, row in enumerate(rows, start=2):
+            yield f"line {line}", row
 
 
 def _parquet(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:

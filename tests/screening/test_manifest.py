@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from cxrnet.errors import UsageError
+from cxrnet.screening.manifest import is_manifest, manifest_rows
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """Function that writes columns as a Parquet file and returns its path."""
+    pa = pytest.importorskip("pyarrow", reason="Parquet needs the extra archive")
+
+    def write(**columns):
+        path = tmp_path / "images.parquet"
+        pa.parquet.write_table(pa.table(columns), path, row_group_size=2)
+        return str(path)
+
+    pytest.importorskip("pyarrow.parquet")
+    return write
+
+
+def rows(name, column="image", patient=()):
+    return list(manifest_rows(name, column, patient))
+
+
+def test_parquet_paths_are_relative_to_it_and_addresses_stay(parquet, tmp_path):
+    name = parquet(image=["a.png", "/data/b.png", "s3://archive/c.dcm"], label=["x", "y", "z"])
+    assert [source for source, _ in rows(name)] == [tmp_path / "a.png", Path("/data/b.png"), "s3://archive/c.dcm"]
+
+
+def test_parquet_has_patient_data_as_text(parquet):
+    name = parquet(image=["a.png", "b.png"], age=[45, None], sex=["F", "M"])
+    assert [patient for _, patient in rows(name, patient=("age", "sex", "view"))] == [
+        {"age": "45", "sex": "F"},
+        {"age": "", "sex": "M"},
+    ]
+
+
+def test_parquet_row_without_an_image_is_named(parquet):
+    with pytest.raises(UsageError, match="row 3 has no image; give a path in every row"):
+        rows(parquet(image=["a.png", "b.png", None]))
+
+
+def test_parquet_without_the_column_is_refused(parquet):
+    with pytest.raises(UsageError, match="has no column image; its columns are file, label"):
+        rows(parquet(file=["a.png"], label=["x"]))
+
+
+def test_damaged_parquet_is_refused(tmp_path):
+    pytest.importorskip("pyarrow", reason="Parquet needs the extra archive")
+    (tmp_path / "images.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(UsageError, match="is not a readable Parquet file"):
+        rows(str(tmp_path / "images.parquet"))
+
+
+def test_csv_is_read_row_by_row(tmp_path):
+    (tmp_path / "images.csv").write_text("image\na.png\n\xff", encoding="latin-1")
+    found = manifest_rows(str(tmp_path / "images.csv"), "image", ())
+    with pytest.raises(UsageError, match="is not a readable CSV file"):
+        list(found)
+
+
+@pytest.mark.parametrize("name", ["s3://archive/images.csv", "s3://archive/images.PARQUET"])
+def test_object_with_the_ending_is_a_manifest(name):
+    assert is_manifest(name)
+
+
+def test_missing_file_is_no_manifest(tmp_path):
+    assert not is_manifest(str(tmp_path / "images.parquet"))
