@@ -42,6 +42,11 @@ def test_screen_saves_what_is_asked_for(cxrnet, small_bundle, chest, tmp_path):
     [
         (("--save", "gif"), "ERROR --save gif: "),
         (("--bundle", "nix"), "ERROR nix: no bundle of this name"),
+        (("--out", "s3://archive/run"), "ERROR s3://archive/run: takes Parquet alone; add --table parquet"),
+        (
+            ("--out", "s3://archive/run", "--table", "parquet", "--save", "json"),
+            "ERROR s3://archive/run: takes no files per image (json); leave out --save",
+        ),
     ],
 )
 def test_screen_exits_2_for_wrong_usage(cxrnet, small_bundle, chest, tmp_path, words, line):
@@ -49,6 +54,15 @@ def test_screen_exits_2_for_wrong_usage(cxrnet, small_bundle, chest, tmp_path, w
     assert said.code == 2
     assert said.err.startswith(line)
     assert len(said.err.splitlines()) == 1
+
+
+def test_screen_writes_tables_of_partitions_and_no_other_file(cxrnet, small_bundle, chest, tmp_path):
+    pytest.importorskip("pyarrow", reason="Parquet needs the extra archive")
+    said = cxrnet("screen", chest, "--out", tmp_path / "out", "--bundle", small_bundle, "--table", "parquet")
+    assert said.code == 0
+    assert f"1 image: 1 scored; {tmp_path}/out/findings" in said.out
+    files = sorted(path.name[:10] for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert files == ["part-00000", "partitions"]
 
 
 def test_screen_takes_the_old_names_of_options(cxrnet, small_bundle, chest, tmp_path):

@@ -18,7 +18,7 @@ TIMES = {"folder", "read_ms", "prepare_ms", "gate_ms", "network_ms"}
 
 @pytest.fixture
 def images(tmp_path):
-    """Folder of five radiographs, a torn file and a picture that is none, and their manifest."""
+    """Folder of five radiographs and a torn file, with a manifest that lists one more."""
     folder = tmp_path / "in"
     folder.mkdir()
     for seed in range(5):

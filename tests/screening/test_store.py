@@ -141,7 +141,7 @@ def test_missing_s3fs_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("place", "found"), [("s3://a/b", True), ("s3:/a/b", False), ("C:/a", False), (Path("s3://a/b"), False)]
 )
-def test_address_is_told_from_a_path(place, found):
+def test_address_is_distinguished_from_a_path(place, found):
     assert is_address(place) is found
 
 

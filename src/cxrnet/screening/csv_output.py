@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -43,6 +44,7 @@ def finding_columns(classes: Iterable[str], *, patient: bool = False) -> tuple[s
     return ("input", "status", "reasons", *scores, *data, *rest, *model, *times)
 
 
+@functools.cache
 def decimals(column: str) -> int | None:
     """Return with how many decimals a column of numbers is written; None for any other column."""
     if column.startswith(_SCORES):
@@ -55,6 +57,8 @@ def cell_text(value: object, column: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = f"{value:.{decimals(column)}f}" if isinstance(value, float) else str(value)
+    if text.isprintable():
+        return text
     return " ".join(text.splitlines()).encode("utf-8", "backslashreplace").decode()
 
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -21,24 +22,32 @@ PARTITION = 500
 _LEAST, _PARTITIONS = 20, 64
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Partition:
     """Neighbouring images of a run.
 
     Attributes:
         number: Its place in the run, from 0.
-        items: Its images; their results go into `images/<number>`.
-        digest: Of the names and the patient data of the images.
+        rows: Source and patient data of each image, as the plan keeps them.
     """
 
     number: int
-    items: tuple[Input, ...]
-    digest: str
+    rows: Sequence[tuple[bytes, str]]
 
-    @property
+    @cached_property
+    def items(self) -> tuple[Input, ...]:
+        """The images; their results go into `images/<number>`."""
+        sources = [_source(text) for text, _ in self.rows]
+        return tuple(
+            Input.of(source, f"images/{self.number:05d}/{folder}", json.loads(patient) if patient else {})
+            for source, folder, (_, patient) in zip(sources, folder_names(sources), self.rows, strict=True)
+        )
+
+    @cached_property
     def file(self) -> str:
-        """Name of its table: other images make another name, so that a file tells whose rows it has."""
-        return f"part-{self.number:05d}-{self.digest}.parquet"
+        """Name of its table: other images or patient data make another name, so that it tells whose rows it has."""
+        digest = hashlib.sha256(repr(self.rows).encode()).hexdigest()
+        return f"part-{self.number:05d}-{digest[:16]}.parquet"
 
 
 class Plan:
@@ -92,13 +101,7 @@ class Plan:
                 "SELECT source, patient FROM images WHERE number BETWEEN ? AND ? ORDER BY number",
                 (first + 1, first + size),
             ).fetchall()
-            digest = hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
-            sources = [_source(text) for text, _ in rows]
-            items = tuple(
-                Input.of(source, f"images/{number:05d}/{folder}", json.loads(patient) if patient else {})
-                for source, folder, (_, patient) in zip(sources, folder_names(sources), rows, strict=True)
-            )
-            yield Partition(number=number, items=items, digest=digest)
+            yield Partition(number, rows)
 
     def close(self) -> None:
         """Remove the database."""

@@ -41,7 +41,7 @@ class Store:
         return self.place
 
     def names(self, folder: str) -> set[str]:
-        """Return the names of the files in a folder; none where there is no such folder."""
+        """Return the names of the files in a folder; an empty set where there is no such folder."""
         if self.is_local:
             path = Path(self.place, folder)
             return {entry.name for entry in path.iterdir()} if path.is_dir() else set()
@@ -53,7 +53,7 @@ class Store:
             return {name.rsplit("/", 1)[-1] for name in found}
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a file, None where there is none.
+        """Return the content of a file, None where it is missing.
 
         Raises:
             StoreError: The store or the disk does not give it.
