@@ -10,6 +10,7 @@ import pytest
 
 from cxrnet.errors import BundleError, MissingExtraError, OutputError
 from cxrnet.model.registry import open_bundle
+from cxrnet.model.session import optimise
 from cxrnet.web import export
 from cxrnet.web.page_model import describe_model
 from cxrnet.web.static_files import NAMES, read_static
@@ -23,7 +24,7 @@ def held(page, name):
 def test_single_file_holds_everything(covid, static):
     page = export.render_file(covid, static).decode()
     assert held(page, "worker.js") == static["worker.js"]
-    assert held(page, "graph.onnx") == (covid.folder / "graph.onnx").read_bytes()
+    assert held(page, "graph.onnx") == optimise(covid.folder / "graph.onnx")
     assert json.loads(held(page, "model.json"))["sha256"] == covid.sha256
     assert "<style>style.css</style>" in page
     assert page.endswith("<script>app.js</script></body></html>")
@@ -33,7 +34,7 @@ def test_second_model_has_files_of_its_own(covid, static):
     page = export.render_file(covid, static, open_bundle("chest4")).decode()
     assert json.loads(held(page, "model.json"))["other"]
     assert json.loads(held(page, "other-model.json"))["name"] == "chest4"
-    assert held(page, "other-graph.onnx") == (open_bundle("chest4").folder / "graph.onnx").read_bytes()
+    assert held(page, "other-graph.onnx") == optimise(open_bundle("chest4").folder / "graph.onnx")
 
 
 def test_policy_of_the_single_file_forbids_connections_and_names_its_script(covid, static):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cxrnet.arrays import AnyArray
@@ -51,6 +52,27 @@ def check_provider(provider: str) -> str:
         package = PACKAGES[provider]
         raise UsageError(f"--provider {provider}: {name} is not in this onnxruntime; install {package} instead")
     return name
+
+
+def optimise(path: Path) -> bytes:
+    """Return a graph as ONNX Runtime optimises it for any CPU, so that a runtime can open it without doing so again.
+
+    Operators are fused (level `extended`); layouts for one kind of processor, which the highest level adds, are not in
+    it.
+
+    Raises:
+        BundleError: The file is no graph.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 3
+    with TemporaryDirectory() as folder:
+        optimised = Path(folder) / path.name
+        options.optimized_model_filepath = str(optimised)
+        _create(path, options, [PROVIDERS["cpu"]])
+        return optimised.read_bytes()
 
 
 class Session:
@@ -106,13 +128,6 @@ class Session:
     def _open(self) -> Any:
         import onnxruntime
 
-        try:
-            is_external = EXTERNAL_DATA in self.path.read_bytes()
-        except OSError as error:
-            raise BundleError(f"{self.path.name}: cannot be opened ({error.strerror}); install it again") from error
-        if is_external:
-            msg = f"{self.path.name}: keeps weights in another file; a graph of a bundle is one file, export it again"
-            raise BundleError(msg)
         name = check_provider(self._provider)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads or 0
@@ -122,12 +137,25 @@ class Session:
             options.enable_profiling = True
             options.profile_file_prefix = self._profile
         names = list(dict.fromkeys((name, PROVIDERS["cpu"])))
-        try:
-            session = onnxruntime.InferenceSession(str(self.path), options, providers=names)
-        except Exception as error:  # ONNX Runtime's own have no public base
-            msg = f"{self.path.name}: cannot be opened as an ONNX graph ({type(error).__name__}); install it again"
-            raise BundleError(msg) from error
+        session = _create(self.path, options, names)
         if name not in session.get_providers():  # ONNX Runtime falls back with no more than a line in its log
             msg = f"--provider {self._provider}: cannot be used (no device, or no driver); take --provider cpu"
             raise BundleError(msg)
         return session
+
+
+def _create(path: Path, options: Any, providers: list[str]) -> Any:
+    import onnxruntime
+
+    try:
+        is_external = EXTERNAL_DATA in path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path.name}: cannot be opened ({error.strerror}); install it again") from error
+    if is_external:
+        msg = f"{path.name}: keeps weights in another file; a graph of a bundle is one file, export it again"
+        raise BundleError(msg)
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # ONNX Runtime's own have no public base
+        msg = f"{path.name}: cannot be opened as an ONNX graph ({type(error).__name__}); install it again"
+        raise BundleError(msg) from error

@@ -35,7 +35,8 @@ export class Network {
     ort.env.wasm.wasmBinary = files.wasm;
     ort.env.wasm.numThreads = files.threads;
     if (files.threadModule !== null) ort.env.wasm.wasmPaths = { mjs: files.threadModule };
-    const options = { executionProviders: ["wasm"] };
+    // The graphs were optimised when the page was exported; see `read_graphs` of `cxrnet.web.page_model`.
+    const options: ort.InferenceSession.SessionOptions = { executionProviders: ["wasm"], graphOptimizationLevel: "disabled" };
     const graph = await ort.InferenceSession.create(new Uint8Array(files.graph), options);
     const view = await ort.InferenceSession.create(new Uint8Array(files.view), options);
     return new Network(model, graph, view);

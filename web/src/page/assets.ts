@@ -48,9 +48,15 @@ async function fetchedBytes(name: string): Promise<ArrayBuffer> {
 async function inlineBytes(name: string): Promise<ArrayBuffer> {
   const element = document.getElementById(`data-${name}`);
   if (element === null) throw new Error(`${name} is missing from the page; export it again`);
-  const packed = atob(element.textContent ?? "");
+  const inflated = new Blob([fromBase64(element.textContent ?? "")]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(inflated).arrayBuffer();
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const own = Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
+  if (own.fromBase64 !== undefined) return own.fromBase64(text); // of 2025 and later
+  const packed = atob(text);
   const bytes = new Uint8Array(packed.length);
   for (let at = 0; at < bytes.length; at++) bytes[at] = packed.charCodeAt(at);
-  const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(inflated).arrayBuffer();
+  return bytes;
 }
