@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -66,6 +67,7 @@ def test_unreadable_file_fails_in_words(client):
     assert wait_until_screened(client, number)["status"] == "failed"
     record = client.get(f"/api/v1/images/{number}/finding.json").json()
     assert record["reasons"][0]["code"] == "UNREADABLE"
+    assert record["reasons"][0]["text"].startswith(f"job {number}: ")
     assert client.get(f"/api/v1/images/{number}/pixels").status_code == 404
 
 
@@ -299,3 +301,25 @@ def test_images_of_another_model_are_listed_with_their_own_scores(client, servic
     record.write_text(record.read_text().replace('"covid"', '"viral"'))
     service._found.clear()
     assert client.get(f"/api/v1/images/{number}").json()["score"] == entry["score"]
+
+
+def test_screening_begins_before_the_upload_is_synced(client, dicom, pipeline, monkeypatch):
+    screen, sync, begun = pipeline.screen, os.fsync, threading.Semaphore(0)
+
+    def screen_and_tell(*arguments, **options):
+        begun.release()
+        return screen(*arguments, **options)
+
+    def sync_later(handle):
+        if not uploaded:
+            uploaded.append(begun.acquire(timeout=60))
+        sync(handle)
+
+    uploaded = []
+    monkeypatch.setattr(pipeline, "screen", screen_and_tell)
+    monkeypatch.setattr(os, "fsync", sync_later)
+    number = upload(client, dicom().read_bytes())
+    record = client.get(f"/api/v1/images/{number}/finding.json?wait=60").json()
+    assert (record["status"], record["input"]) == ("scored", f"job {number}")
+    assert uploaded == [True]
+    assert not begun.acquire(blocking=False)  # it was not screened again

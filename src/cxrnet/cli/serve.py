@@ -72,7 +72,7 @@ def serve(
     from cxrnet.screening.pipeline import Pipeline
     from cxrnet.web.application import Application
     from cxrnet.web.intake import UploadLimits
-    from cxrnet.web.service import Service, default_spool
+    from cxrnet.web.service import Service
     from cxrnet.web.static_files import read_static
 
     is_local = is_loopback(host)
@@ -104,12 +104,19 @@ def serve(
         if compare_with is not None:
             other = stack.enter_context(Pipeline.load(compare_with, threads=threads, decoders=pipeline.decoders))
         service = stack.enter_context(
-            Service(spool or default_spool(), pipeline, other=other, jobs=jobs, limits=limits, keep_days=keep_days)
+            Service(spool or _default_spool(), pipeline, other=other, jobs=jobs, limits=limits, keep_days=keep_days)
         )
         application = Application(
             service, static, hosts=allow_host, token=token, is_encrypted=tls_cert is not None, studies=studies
         )
         _run(application.guarded, service, host, port, tls_cert, tls_key)
+
+
+def _default_spool() -> Path:
+    """Return the folder where the service keeps its queue and results by default."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("cxrnet", appauthor=False)) / "service"
 
 
 def _run(app: object, service: Service, host: str, port: int, certificate: Path | None, key: Path | None) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -81,8 +81,14 @@ class Spool:
         """Return the room that is left on the disk."""
         return shutil.disk_usage(self.folder).free
 
-    def store(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
+    def store(
+        self, parts: Iterable[bytes | memoryview], *, written: Callable[[Path], None] | None = None
+    ) -> tuple[str, int]:
         """Write a file that was received, synced to the disk; return its name and size.
+
+        Args:
+            parts: Its content.
+            written: Called with its path when it can be read, before it is synced.
 
         Raises:
             OSError: The disk cannot take it; nothing is left behind.
@@ -93,6 +99,8 @@ class Spool:
             with path.open("xb") as file:
                 size = sum(file.write(part) for part in parts)
                 file.flush()
+                if written is not None:
+                    written(path)
                 os.fsync(file.fileno())
             _sync(self.incoming)
         except BaseException:

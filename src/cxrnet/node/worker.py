@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cxrnet.errors import CxrNetError, OutputError, PacsError, RadiographError
 from cxrnet.node.log import error_location
@@ -18,7 +18,6 @@ from cxrnet.node.queue import Job, Queue, State
 from cxrnet.node.spool import Spool
 from cxrnet.screening.batch import INTERNAL
 from cxrnet.screening.finding import Finding
-from cxrnet.screening.pipeline import Pipeline
 
 if TYPE_CHECKING:  # pydicom loads for 0.3 s
     from cxrnet.node.storage_scu import Destination
@@ -33,6 +32,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
 
 DISK_PAUSE = 30.0
 """Seconds of waiting where the disk is full."""
+
+
+class Screener(Protocol):
+    """What screens a file: a `Pipeline`."""
+
+    def screen(self, source: Path, *, name: str) -> Finding:
+        """Return the finding for a file."""
+
 
 Write = Callable[[Finding, Path, Collection[str], Path], WrittenObjects]
 
@@ -80,7 +87,7 @@ class ScreeningTask:
     """Screens one received instance and writes its objects.
 
     Args:
-        pipeline: The model.
+        pipeline: What screens it.
         queue: Where rows are.
         spool: Where files are.
         kinds: Objects that are made.
@@ -88,7 +95,7 @@ class ScreeningTask:
     """
 
     def __init__(
-        self, pipeline: Pipeline, queue: Queue, spool: Spool, *, kinds: Collection[str], write: Write = write_objects
+        self, pipeline: Screener, queue: Queue, spool: Spool, *, kinds: Collection[str], write: Write = write_objects
     ) -> None:
         self._pipeline, self._queue, self._spool = pipeline, queue, spool
         self._kinds, self._write = tuple(kinds), write

@@ -19,6 +19,7 @@ from cxrnet.node.worker import ScreeningTask, Worker
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.pipeline import Pipeline
+from cxrnet.web.ahead import Ahead
 from cxrnet.web.bell import Bell
 from cxrnet.web.entry import Entry, entry_of
 from cxrnet.web.intake import RateLimit, RequestError, UploadLimits
@@ -51,8 +52,8 @@ class Known:
 class Service:
     """A service from its start to its end; use it in a `with` statement.
 
-    A finding is known as soon as the model has it. Until its files are written, its row stays `received`: a service
-    that is killed in between screens the image again.
+    A finding is known as soon as the model has it; its row stays `received` until its files are written, so that a kill
+    in between loses nothing.
 
     Args:
         spool: Folder of the queue, of what was received and of the results: that of a node.
@@ -80,6 +81,7 @@ class Service:
         self.bell = Bell()
         self._spool, self._pipeline, self._other = Spool(spool), pipeline, other
         self._jobs, self._keep_days, self._kinds = jobs, keep_days, object_kinds()
+        self._ahead = Ahead(pipeline, jobs)
         self._known: dict[str, Known] = {}
         self._threads: list[threading.Thread] = []
         self._making = threading.Lock()
@@ -98,7 +100,7 @@ class Service:
         for job in queue.delete_finished("screened", "failed", before=time.time() - self._keep_days * 86400):
             self._spool.delete(job.name)
         self._spool.sweep(queue)
-        screening = ScreeningTask(self._pipeline, queue, self._spool, kinds=self._kinds, write=self._write)
+        screening = ScreeningTask(self._ahead, queue, self._spool, kinds=self._kinds, write=self._write)
 
         def work(job: Job) -> None:
             try:
@@ -119,6 +121,7 @@ class Service:
         self.stopping.set()
         for thread in self._threads:
             thread.join(20)
+        self._ahead.close()
         self.queue.close()
         self._spool.unlock()
 
@@ -136,14 +139,15 @@ class Service:
             RequestError: Too many wait, or too many come, or the disk is full.
         """
         self.rate.take()
-        if self.queue.waiting() >= self.limits.waiting:
+        if self.queue.counts()["received"] >= self.limits.waiting:
             raise RequestError(503, f"{self.limits.waiting} images wait already; send the rest later")
         if self._spool.free_bytes() < self.limits.free_bytes:
             raise RequestError(507, f"less than {self.limits.free_bytes} bytes are free; delete images")
 
     def take(self, parts: Iterable[bytes]) -> Entry:
         """Write a file to the spool and queue it; both are on the disk when this returns."""
-        name, size = self._spool.store(parts)
+        begin = None if self.queue.counts()["received"] else self._ahead.begin
+        name, size = self._spool.store(parts, written=begin)
         try:
             number = self.queue.add(name=name, instance="", sender=SENDER, size=size)
         except BaseException:
@@ -221,7 +225,7 @@ class Service:
         path = self.folder(job) / name
         with self._making:
             if not path.is_file():
-                written = write_missing_objects(self._pipeline, self.folder(job))
+                written = write_missing_objects(self._pipeline, path.parent)
                 if written.corrections:
                     LOG.info("job %d: corrected in its objects: %s", number, "; ".join(written.corrections))
         return path if path.is_file() else None
@@ -288,10 +292,3 @@ class Service:
         except (OSError, ValueError):  # of a node, whose results are objects alone and may be forwarded
             return Entry(job.number, "scored" if job.outcome == "scored" else "refused")
         return entry_of(job.number, record, object_names(record["status"], is_kept=(folder / SOURCE).is_file()))
-
-
-def default_spool() -> Path:
-    """Return the folder where the service keeps its queue and results by default."""
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("cxrnet", appauthor=False)) / "service"
