@@ -303,16 +303,16 @@ def test_images_of_another_model_are_listed_with_their_own_scores(client, servic
     assert client.get(f"/api/v1/images/{number}").json()["score"] == entry["score"]
 
 
-def test_screening_begins_before_the_upload_is_synced(client, dicom, pipeline, monkeypatch):
-    screen, sync, begun = pipeline.screen, os.fsync, threading.Semaphore(0)
+def test_screening_starts_before_the_upload_is_synced(client, dicom, pipeline, monkeypatch):
+    screen, sync, started = pipeline.screen, os.fsync, threading.Semaphore(0)
 
     def screen_and_tell(*arguments, **options):
-        begun.release()
+        started.release()
         return screen(*arguments, **options)
 
     def sync_later(handle):
         if not uploaded:
-            uploaded.append(begun.acquire(timeout=60))
+            uploaded.append(started.acquire(timeout=60))
         sync(handle)
 
     uploaded = []
@@ -322,4 +322,4 @@ def test_screening_begins_before_the_upload_is_synced(client, dicom, pipeline, m
     record = client.get(f"/api/v1/images/{number}/finding.json?wait=60").json()
     assert (record["status"], record["input"]) == ("scored", f"job {number}")
     assert uploaded == [True]
-    assert not begun.acquire(blocking=False)  # it was not screened again
+    assert not started.acquire(blocking=False)  # it was not screened again

@@ -146,8 +146,8 @@ class Service:
 
     def take(self, parts: Iterable[bytes]) -> Entry:
         """Write a file to the spool and queue it; both are on the disk when this returns."""
-        begin = None if self.queue.counts()["received"] else self._ahead.begin
-        name, size = self._spool.store(parts, written=begin)
+        start = None if self.queue.counts()["received"] else self._ahead.start
+        name, size = self._spool.store(parts, written=start)
         try:
             number = self.queue.add(name=name, instance="", sender=SENDER, size=size)
         except BaseException:
