@@ -1,5 +1,7 @@
 import csv
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,8 +10,12 @@ import pytest
 pytest.importorskip("pyarrow", reason="Parquet needs the extra archive")
 
 from cxrnet.errors import StoreError, UsageError
+from cxrnet.model.registry import open_bundle
+from cxrnet.screening.batch import batch_columns, batch_settings
 from cxrnet.screening.options import Options
 from cxrnet.screening.parquet_output import decode_table
+from cxrnet.screening.partitions import Job, _pipeline, do_partition_here
+from cxrnet.screening.plan import Plan
 from cxrnet.screening.run import open_run
 from tests.material import draw_xray
 
@@ -151,3 +157,35 @@ def test_segmentation_has_tables_of_its_own(images, run, tmp_path):
     run(images / "images.csv", task="segment", save=frozenset({"png"}))
     found = [row for path in sorted((tmp_path / "out/lungs").iterdir()) for row in decode_table(path.read_bytes())]
     assert [row["status"] for row in found] == ["segmented"] * 5 + ["failed"] * 2
+
+
+@pytest.fixture
+def job(small_bundle, tmp_path):
+    options = Options(bundle=str(small_bundle), save=frozenset(), table="parquet")
+    bundle = open_bundle(small_bundle)
+    settings, columns = batch_settings(bundle, options), batch_columns(bundle, options)
+    yield Job(place=str(tmp_path / "out"), options=options, settings=settings, columns=columns, base=str(tmp_path))
+    _pipeline(options.bundle, options.identifiers, options.provider).close()
+    _pipeline.cache_clear()
+
+
+def partition(source):
+    with closing(Plan([(source, {})])) as plan:
+        return next(plan.partitions(1))
+
+
+def test_worker_with_another_model_does_not_take_part(job):
+    other = replace(job, settings={**job.settings, "bundle sha256": "another"})
+    with pytest.raises(UsageError, match=r"bundle sha256: is \w+ on the machine .*, not another; install the same"):
+        do_partition_here(other, partition(Path("/nix.png")))
+
+
+def test_worker_reads_relative_paths_from_the_folder_of_the_run(job, images, monkeypatch):
+    monkeypatch.chdir("/")
+    content = do_partition_here(job, partition(Path("in/0.png")))
+    assert [(row["input"], row["status"]) for row in decode_table(content)] == [("in/0.png", "scored")]
+
+
+def test_machine_without_the_folder_of_relative_paths_is_named(job, tmp_path):
+    with pytest.raises(UsageError, match=r"nix: is not on the machine .*; name the inputs by absolute paths"):
+        do_partition_here(replace(job, base=str(tmp_path / "nix")), partition(Path("in/0.png")))

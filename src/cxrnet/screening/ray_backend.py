@@ -84,5 +84,6 @@ def _ray() -> Any:
         import ray
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a run leaves the machine
+        os.environ.setdefault("RAY_worker_niceness", "0")  # 15 would give way to all else, unlike the local backend
         ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     return ray
