@@ -9,12 +9,13 @@ DEMO ?= demo
 DEMO_VENV ?= .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.ready
 
-.PHONY: help demo web test-web test test-slow test-pacs test-deploy fuzz audit docs figures lint format bench bench-compare release clean
+.PHONY: help demo web test-web test test-slow test-pacs test-archive test-deploy fuzz audit docs figures lint format bench bench-compare release clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
 	@echo "make test            lint, types, tests          make test-slow   the long proofs"
 	@echo "make test-pacs       studies through the node and a real PACS (Orthanc) and back"
+	@echo "make test-archive    object stores (moto) and a Ray cluster that loses a worker and a node"
 	@echo "make fuzz            RUNS=200000 inputs against the reader     make audit   known holes in what is installed"
 	@echo "make lint | format   ruff, mypy, wording         make bench       the table of timings"
 	@echo "make bench-compare   this tree against REVISION (default: the last release), in turns"
@@ -64,6 +65,10 @@ test: lint
 test-slow: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,oracle,notebooks,monai]'
 	$(BIN)/python -m pytest -m slow
+
+test-archive: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,store]'
+	$(BIN)/python -m pytest tests/screening/test_store.py tests/screening/test_ray_backend.py
 
 # A real PACS: Debian's Orthanc with its DICOMweb plugin, and dcmtk as a second sender; both run on loopback only.
 test-pacs: $(STAMP)

@@ -90,12 +90,14 @@ def _partitioned(
     stack: ExitStack, bundle: Bundle, plan: Plan, out: Path | str, options: Options, decoders: DecoderPool
 ) -> Run:
     """Return a run in partitions, on this machine or on a cluster."""
+    from cxrnet.model.bundle import CHECKSUMS
+
     stack.callback(plan.close)
     with require("archive", "Parquet tables"):
         from cxrnet.screening.partitions import Job, do_partition, do_partition_here, one_by_one, run_partitions
     from cxrnet.screening.batch import batch_columns, batch_settings, table_name
 
-    if Path(options.bundle).is_dir():
+    if (Path(options.bundle) / CHECKSUMS).is_file():  # a path, which wins over a name
         options = replace(options, bundle=str(Path(options.bundle).absolute()))
     job = Job(
         place=str(Store(out)),
