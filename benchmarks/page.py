@@ -183,7 +183,7 @@ def measure_api(browser, folder):
                 usable.append(time.perf_counter() - start)
     say("serve, listening", starts)
     say("serve, page usable", usable)
-    uploads, whole, direct, batch = [], [], [], 24
+    uploads, whole, written, direct, batch = [], [], [], [], 24
     with (
         served(folder / "api") as (address, process),
         httpx.Client(base_url=address, timeout=60) as client,
@@ -194,12 +194,14 @@ def measure_api(browser, folder):
             start = time.perf_counter()
             number = client.post("/api/v1/images", content=content).json()["number"]
             uploads.append(time.perf_counter() - start)
-            while client.get(f"/api/v1/images/{number}/finding.json").status_code == 409:
-                time.sleep(0.005)
+            client.get(f"/api/v1/images/{number}/finding.json?wait=60").raise_for_status()
             whole.append(time.perf_counter() - start)
+            client.get(f"/api/v1/images/{number}/maps.npz").raise_for_status()  # once they are there, all files are
+            written.append(time.perf_counter() - start)
         say("Pipeline.screen", direct)
         say("API, upload confirmed", uploads)
-        say("API, finding there (with pixels and maps written)", whole)
+        say("API, finding there", whole)
+        say("API, pixels and maps written", written)
         before, start = cpu_seconds(children(process.pid)), time.perf_counter()
         numbers = [client.post("/api/v1/images", content=content).json()["number"] for _ in range(batch)]
         while client.get(f"/api/v1/images/{numbers[-1]}").json()["status"] in ("waiting", "screening"):

@@ -29,7 +29,9 @@ export function checkImage(radiograph: Radiograph, view: View, maps: Maps, rules
 
 /** Share of the prepared image that is lung. */
 export function lungAreaFraction({ lungProbability }: Maps): number {
-  return lungProbability.reduce((sum, value) => sum + (value > 0.5 ? 1 : 0), 0) / lungProbability.length;
+  let count = 0;
+  for (let at = 0; at < lungProbability.length; at++) if (lungProbability[at] > 0.5) count++;
+  return count / lungProbability.length;
 }
 
 const PARTS = [

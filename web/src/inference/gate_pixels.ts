@@ -40,11 +40,15 @@ export function checkContrast(radiograph: Radiograph, rules: GateRules): GateRes
 export function checkClipping(radiograph: Radiograph, maps: Maps, rules: GateRules): GateResult {
   const box = aroundLungs(radiograph, maps);
   if (box === null) return refused();
-  const pixels = sample(radiograph, box, rules).sort();
-  const [low, high] = [quantile(pixels, 0.001), quantile(pixels, 0.999)]; // markers and hot pixels lie beyond
+  const pixels = sample(radiograph, box, rules);
+  const [low, high] = quantiles(pixels, [0.001, 0.999]); // markers and hot pixels lie beyond
   const tolerance = (high - low) / 255; // compression blurs the edge of a clipped area
-  const dark = pixels.reduce((sum, pixel) => sum + Number(pixel <= low + tolerance), 0) / pixels.length;
-  const bright = pixels.reduce((sum, pixel) => sum + Number(pixel >= high - tolerance), 0) / pixels.length;
+  let [darkCount, brightCount] = [0, 0];
+  for (let at = 0; at < pixels.length; at++) {
+    if (pixels[at] <= low + tolerance) darkCount++;
+    if (pixels[at] >= high - tolerance) brightCount++;
+  }
+  const [dark, bright] = [darkCount / pixels.length, brightCount / pixels.length];
   const [share, end] = dark >= bright ? [dark, "least"] : [bright, "greatest"];
   if (share <= rules.doubted_clipping) return refused();
   const where = `${percent(share)} of the pixels around the lungs have the ${end} value`;
@@ -58,8 +62,10 @@ function aroundLungs(radiograph: Radiograph, { lungProbability, height, width }:
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       if (lungProbability[row * width + column] <= 0.5) continue;
-      [top, bottom] = [Math.min(top, row), row + 1];
-      [left, right] = [Math.min(left, column), Math.max(right, column + 1)];
+      if (row < top) top = row;
+      bottom = row + 1;
+      if (column < left) left = column;
+      if (column >= right) right = column + 1;
     }
   }
   if (bottom === 0) return null;
@@ -79,12 +85,30 @@ function sample({ pixels, width }: Radiograph, { top, bottom, left, right }: Box
   return found;
 }
 
-/** Linear between the neighbours in a sorted array, in float64 as NumPy computes it. */
-function quantile(sorted: Float32Array, share: number): number {
-  const place = (sorted.length - 1) * share;
-  const first = Math.floor(place);
-  const [below, above] = [sorted[first], sorted[Math.min(first + 1, sorted.length - 1)]];
-  const part = place - first;
-  const apart = Math.fround(above - below);
-  return part >= 0.5 ? above - apart * (1 - part) : below + apart * part;
+/** Linear between the neighbours in the sorted array, in float64 as NumPy computes it. */
+function quantiles(pixels: Float32Array, shares: number[]): number[] {
+  const counts = new Uint32Array(BINS);
+  for (let at = 0; at < pixels.length; at++) counts[bin(pixels[at])]++;
+  return shares.map((share) => {
+    const place = (pixels.length - 1) * share;
+    const first = Math.floor(place);
+    const [below, above] = [first, Math.min(first + 1, pixels.length - 1)].map((rank) => ranked(pixels, counts, rank));
+    const part = place - first;
+    const apart = Math.fround(above - below);
+    return part >= 0.5 ? above - apart * (1 - part) : below + apart * part;
+  });
+}
+
+/** The pixel of a rank in the sorted array: only the pixels of its bin are sorted. */
+function ranked(pixels: Float32Array, counts: Uint32Array, rank: number): number {
+  let before = 0;
+  let own = 0;
+  while (before + counts[own] <= rank) before += counts[own++];
+  return pixels.filter((pixel) => bin(pixel) === own).sort()[rank - before];
+}
+
+const BINS = 65536;
+
+function bin(pixel: number): number {
+  return Math.floor(pixel * 257);
 }

@@ -79,6 +79,9 @@ function shrink(grid: Grid, toHeight: number, toWidth: number): Float32Array {
   const down = 1 / (toHeight / height);
   if (isWhole(across) && isWhole(down)) return averageBlocks(grid, toHeight, toWidth);
   const columns = shares(width, toWidth, across);
+  const froms = Int32Array.from(columns, ({ from }) => from);
+  const targets = Int32Array.from(columns, ({ to }) => to);
+  const parts = Float32Array.from(columns, ({ part }) => part);
   const result = new Float32Array(toHeight * toWidth);
   const sums = new Float32Array(toWidth);
   const line = new Float32Array(toWidth);
@@ -86,7 +89,9 @@ function shrink(grid: Grid, toHeight: number, toWidth: number): Float32Array {
   for (const { from, to, part } of shares(height, toHeight, down)) {
     line.fill(0);
     const start = from * width;
-    for (const column of columns) line[column.to] += Math.fround(values[start + column.from] * column.part);
+    for (let at = 0; at < froms.length; at++) {
+      line[targets[at]] += Math.fround(values[start + froms[at]] * parts[at]);
+    }
     if (to !== row) {
       if (row >= 0) result.set(sums, row * toWidth);
       for (let at = 0; at < toWidth; at++) sums[at] = part * line[at];

@@ -29,7 +29,7 @@ export function isDicom(bytes: Uint8Array): boolean {
 export async function readDicom(
   bytes: Uint8Array,
   name: string,
-  sha256: string | null,
+  digest: Promise<string | null>,
   terms: Terms,
   codecs: Codecs,
 ): Promise<Radiograph> {
@@ -45,6 +45,7 @@ export async function readDicom(
   const tags = keptTags(dataset, terms, warnings);
   if (tags["BurnedInAnnotation"]?.toUpperCase() === "YES") warnings.push(BURNED_IN);
   const { height, width } = stored;
+  const sha256 = await digest;
   return { pixels, height, width, name, sha256, format: "DICOM", spacingMm, history, warnings, tags, toneCurve };
 }
 

@@ -85,7 +85,8 @@ function readPlain(dataset: DataSet, keyword: Keyword, layout: Layout, isBigEndi
     const problem = "8-bit pixels in big-endian order are not read in the browser";
     throw fault("UNREADABLE", name, problem, "send it as Explicit VR Little Endian, or use `cxrnet screen`");
   }
-  const bytes = bytesOf(dataset).slice(found.dataOffset, found.dataOffset + size);
+  const inside = bytesOf(dataset).subarray(found.dataOffset, found.dataOffset + size);
+  const bytes = keyword === "PixelData" && !isBigEndian ? inside : inside.slice();
   if (isBigEndian) swap(bytes, layout.allocated / 8);
   if (keyword === "FloatPixelData") return { ...layout, values: new Float32Array(bytes.buffer) };
   if (keyword === "DoubleFloatPixelData") return { ...layout, values: new Float64Array(bytes.buffer) };
@@ -150,20 +151,29 @@ function asBytes(values: Uint8Array | Uint16Array): Uint8Array<ArrayBuffer> {
 /** Numbers of little-endian bytes: the stored bits of each, signed where the header says so. */
 function shaped(bytes: Uint8Array<ArrayBuffer>, layout: Layout, shift: number): Raster {
   const { height, width, allocated, stored, isSigned } = layout;
-  const lift = 32 - stored;
-  const buffer = bytes.byteOffset === 0 ? bytes.buffer : bytes.slice().buffer;
+  const own = bytes.byteOffset % (allocated / 8) === 0 ? bytes : bytes.slice();
+  const [buffer, offset, length] = [own.buffer, own.byteOffset, own.length / (allocated / 8)];
   const raw =
-    allocated === 8 ? new Uint8Array(buffer) : allocated === 16 ? new Uint16Array(buffer) : new Uint32Array(buffer);
+    allocated === 8
+      ? new Uint8Array(buffer, offset, length)
+      : allocated === 16
+        ? new Uint16Array(buffer, offset, length)
+        : new Uint32Array(buffer, offset, length);
+  const lift = 32 - stored;
   if (allocated === 32) {
     const values = isSigned ? new Int32Array(raw.length) : new Uint32Array(raw.length);
     for (let at = 0; at < raw.length; at++) values[at] = isSigned ? ((raw[at] >>> shift) << lift) >> lift : raw[at] >>> shift;
     return { height, width, values };
   }
-  const values = isSigned ? new Int16Array(raw.length) : new Uint16Array(raw.length);
-  for (let at = 0; at < raw.length; at++) {
-    const lifted = (raw[at] >>> shift) << lift;
-    values[at] = isSigned ? lifted >> lift : lifted >>> lift;
+  if (!isSigned) {
+    if (stored === allocated) return { height, width, values: raw };
+    const values = new Uint16Array(length);
+    const mask = 2 ** stored - 1;
+    for (let at = 0; at < length; at++) values[at] = (raw[at] >>> shift) & mask;
+    return { height, width, values };
   }
+  const values = new Int16Array(length);
+  for (let at = 0; at < length; at++) values[at] = ((raw[at] >>> shift) << lift) >> lift;
   return { height, width, values };
 }
 

@@ -5,11 +5,15 @@ import type { Raster } from "./radiograph";
 export interface Levels {
   /** Rising values; of a raster with more than 16 bits, or with fractions, the raster itself. */
   values: Float64Array;
-  /** Index of the level of each pixel; null where each pixel is its own. */
-  places: Uint16Array | null;
+  /** The raster of at most 16 bits; null where each pixel is its own level. */
+  stored: Uint8Array | Uint16Array | Int16Array | null;
   /** Pixels with each value; null where each pixel is its own. */
   counts: Uint32Array | null;
 }
+
+/** Numbers of 16 bits, by which the tables of levels are addressed. */
+const NUMBERS = 2 ** 16;
+const LOW_BITS = NUMBERS - 1;
 
 /**
  * @param occurring Whether only values that occur are taken. Otherwise all whole numbers from the least to the
@@ -18,35 +22,20 @@ export interface Levels {
 export function findLevels(raster: Raster, occurring: boolean): Levels {
   const stored = raster.values;
   if (!(stored instanceof Uint8Array || stored instanceof Uint16Array || stored instanceof Int16Array)) {
-    return { values: Float64Array.from(stored), places: null, counts: null };
+    return { values: Float64Array.from(stored), stored: null, counts: null };
   }
-  let low = stored[0];
-  let high = stored[0];
-  for (const value of stored) {
-    if (value < low) low = value;
-    if (value > high) high = value;
+  const all = new Uint32Array(NUMBERS);
+  for (let at = 0; at < stored.length; at++) all[stored[at] & LOW_BITS]++;
+  const first = stored instanceof Int16Array ? -NUMBERS / 2 : 0;
+  const values: number[] = [];
+  let end = 0; // of the values up to the greatest that occurs
+  for (let value = first; value < first + NUMBERS; value++) {
+    const count = all[value & LOW_BITS];
+    if (count > 0 || (!occurring && end > 0)) values.push(value);
+    if (count > 0) end = values.length;
   }
-  const counts = new Uint32Array(high - low + 1);
-  const places = new Uint16Array(stored.length);
-  for (let at = 0; at < stored.length; at++) {
-    places[at] = stored[at] - low;
-    counts[places[at]]++;
-  }
-  if (!occurring) return { values: Float64Array.from(counts, (_, at) => low + at), places, counts };
-  const numbers = new Uint16Array(counts.length);
-  const kept: number[] = [];
-  counts.forEach((count, at) => {
-    if (count > 0) {
-      numbers[at] = kept.length;
-      kept.push(at);
-    }
-  });
-  for (let at = 0; at < places.length; at++) places[at] = numbers[places[at]];
-  return {
-    values: Float64Array.from(kept, (at) => low + at),
-    places,
-    counts: Uint32Array.from(kept, (at) => counts[at]),
-  };
+  values.length = end;
+  return { values: Float64Array.from(values), stored, counts: Uint32Array.from(values, (value) => all[value & LOW_BITS]) };
 }
 
 /** The part of the pixels whose level is chosen. */
@@ -61,10 +50,12 @@ export function share(levels: Levels, chosen: Uint8Array): number {
   return part / all;
 }
 
-/** Each pixel the number of its level. */
-export function picture(levels: Levels, shown: Float32Array): Float32Array {
-  if (levels.places === null) return shown;
-  const pixels = new Float32Array(levels.places.length);
-  for (let at = 0; at < pixels.length; at++) pixels[at] = shown[levels.places[at]];
+/** The pixels, each with what is shown of its level. */
+export function picture({ values, stored }: Levels, shown: Float32Array): Float32Array {
+  if (stored === null) return shown;
+  const table = new Float32Array(NUMBERS);
+  for (let at = 0; at < values.length; at++) table[values[at] & LOW_BITS] = shown[at];
+  const pixels = new Float32Array(stored.length);
+  for (let at = 0; at < pixels.length; at++) pixels[at] = table[stored[at] & LOW_BITS];
   return pixels;
 }

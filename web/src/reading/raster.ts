@@ -20,7 +20,7 @@ export function isJpeg(bytes: Uint8Array): boolean {
 export async function readPicture(
   bytes: Uint8Array,
   name: string,
-  sha256: string | null,
+  digest: Promise<string | null>,
   codecs: Codecs,
 ): Promise<Radiograph> {
   const format = isPng(bytes) ? "PNG" : "JPEG";
@@ -47,6 +47,7 @@ export async function readPicture(
     pixels = turned(pixels, height, width, picture.orientation);
     if (picture.orientation > 4) [height, width] = [width, height];
   }
+  const sha256 = await digest;
   return { pixels, height, width, name, sha256, format, spacingMm: null, history, warnings, tags: {}, toneCurve: [] };
 }
 

@@ -15,8 +15,8 @@ export async function readRadiograph(bytes: Uint8Array<ArrayBuffer>, name: strin
     const remedy = `at most ${LIMITS.fileBytes} bytes are read`;
     throw fault("TOO_LARGE", name, `the file is ${bytes.length} bytes`, remedy);
   }
-  if (isPng(bytes) || isJpeg(bytes)) return readPicture(bytes, name, await sha256(bytes), codecs);
-  if (isDicom(bytes)) return readDicom(bytes, name, await sha256(bytes), terms, codecs);
+  if (isPng(bytes) || isJpeg(bytes)) return readPicture(bytes, name, sha256(bytes), codecs);
+  if (isDicom(bytes)) return readDicom(bytes, name, sha256(bytes), terms, codecs);
   const other = otherFormat(bytes);
   if (other !== null) {
     const remedy = "save it as PNG, or use `cxrnet screen`";
@@ -34,6 +34,7 @@ function otherFormat(bytes: Uint8Array): string | null {
   return start.startsWith("GIF8") ? "GIF" : null;
 }
 
+/** Computed in a thread of the browser, while the file is read. */
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
   const subtle = (globalThis.crypto as Crypto | undefined)?.subtle;
   if (subtle === undefined) return null;
