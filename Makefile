@@ -9,7 +9,7 @@ DEMO ?= demo
 DEMO_VENV ?= .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.ready
 
-.PHONY: help demo web test-web test test-slow test-pacs test-archive test-deploy fuzz audit docs figures lint format bench bench-compare release clean
+.PHONY: help lock lock-check demo web test-web test test-slow test-pacs test-archive test-deploy fuzz audit docs figures lint format bench bench-compare release clean
 
 help:
 	@echo "make demo            screen a real chest radiograph, see a leg refused"
@@ -22,6 +22,7 @@ help:
 	@echo "make web             build the page (Node.js)    make test-web    the page in a real Chromium"
 	@echo "make release         wheel, sdist and page in dist/, checked    make test-deploy   what deploy/ states, run"
 	@echo "make docs            the documentation as a site in build/site"
+	@echo "make lock            uv.lock from pyproject.toml and constraints.txt    make lock-check   whether it is current"
 	@echo "make figures         figures and picture of README, documents and cards from models and benchmarks"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -118,6 +119,19 @@ audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > $(VENV)/installed.txt
 	$(BIN)/python -m pip_audit --requirement $(VENV)/installed.txt --no-deps --disable-pip --strict
+
+# uv.lock: the hash of every file that an installation downloads, at the versions of constraints.txt. Both need a package index.
+UV := $(BIN)/uv
+$(UV): constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	touch $@
+
+lock: $(UV)
+	$(UV) lock --quiet --no-config --default-index https://pypi.org/simple $$(sed -n 's/^\([a-z][^ \#]*\).*/--upgrade-package \1/p' constraints.txt)
+
+lock-check: $(UV)
+	$(UV) lock --quiet --no-config --default-index https://pypi.org/simple --check
 
 # Needs Node.js for the page, and a package index.
 release:

@@ -31,12 +31,11 @@ SETS = Conformal(level=0.9, thresholds={"covid": 0.4, "non-covid": 0.5})
 FITTED = Calibration(temperature=1.7, bias=(0.2, -0.2), images=10, conformal=SETS)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["mirror", "plain"])
-def patients(request, tmp_path_factory, two_threads):
-    """A pipeline whose model takes age and sex, with or without the mirror image, calibrated or not."""
-    classifier = SMALL.classifier.model_copy(update={"patient": COLUMNS, "mirror_average": request.param})
-    calibration = FITTED if request.param else None
-    network = randomised(Network(SMALL.model_copy(update={"classifier": classifier, "calibration": calibration})))
+@pytest.fixture(scope="module")
+def patients(tmp_path_factory, two_threads):
+    """A pipeline whose model takes age and sex, and averages over the mirror image."""
+    classifier = SMALL.classifier.model_copy(update={"patient": COLUMNS, "mirror_average": True})
+    network = randomised(Network(SMALL.model_copy(update={"classifier": classifier, "calibration": FITTED})))
     trained(network.segmenter)
     folder = tmp_path_factory.mktemp("bundles") / "small"
     with Pipeline(build_bundle(network.eval(), folder, card="# small\n", gate=open_gate())) as opened:
@@ -58,16 +57,21 @@ def evaluation(patients, manifest):
     return evaluate_classifier(patients, Request(manifest=manifest, jobs=1, resamples=20, command="cxrnet"))
 
 
-def test_scores_are_those_of_the_graph_with_missing_values(patients, manifest):
+@pytest.mark.parametrize("is_calibrated", [True, False])
+def test_scores_are_those_of_the_graph_with_missing_values(patients, manifest, is_calibrated):
+    bundle = patients.bundle
+    if not is_calibrated:
+        bundle = replace(bundle, config=bundle.config.model_copy(update={"calibration": None}))
     samples = read_manifest(manifest).samples[:3]
     bare = [replace(sample, values={}) for sample in samples]
-    hide = hide_patient(patients.bundle)
-    found, expected = (classify_samples(patients, part, jobs=1) for part in (samples, bare))
+    hide = hide_patient(bundle)
+    with Pipeline(bundle) as pipeline:
+        found, expected = (list(classify_samples(pipeline, part, jobs=1)) for part in (samples, bare))
     for (case, finding), (missing, _) in zip(found, expected, strict=True):
         hidden = hide(finding, case)
         assert np.abs(np.subtract(case.scores, missing.scores)).max() > 1e-3
-        for got, expected in ((hidden.scores, missing.scores), (hidden.folds, missing.folds)):
-            assert np.asarray(got) == pytest.approx(np.asarray(expected), abs=2e-5)
+        for got, right in ((hidden.scores, missing.scores), (hidden.folds, missing.folds)):
+            assert np.asarray(got) == pytest.approx(np.asarray(right), abs=2e-5)
         assert hidden.spread == pytest.approx(missing.spread, abs=2e-5)
         assert hidden.conformal_set == missing.conformal_set
         assert hidden.patient == missing.patient == {"age": "missing", "sex": "missing"}
