@@ -6,6 +6,7 @@ import sys
 import cv2
 import pytest
 
+from cxrnet.cli.commands import COMMANDS, GROUPS, build_app
 from tests.material import draw_xray
 
 NEVER = {
@@ -46,7 +47,28 @@ def test_pipeline_imports_what_it_needs_and_no_more(bare):
 
 
 def test_command_line_imports_no_array_library_before_a_verb_is_run():
-    assert not _imported("import cxrnet.cli.commands") & (NEVER | {"PIL", "cv2", "numpy", "onnxruntime", "pydantic"})
+    assert not _imported("from cxrnet.cli import app") & (NEVER | {"PIL", "cv2", "numpy", "onnxruntime", "pydantic"})
+
+
+def test_command_that_runs_is_imported_alone_and_an_unknown_one_with_all():
+    assert [one.name for one in build_app("screen").registered_commands] == ["screen"]
+    assert build_app("screen").registered_groups == []
+    assert [one.name for one in build_app("data").registered_groups] == ["data"]
+    for name in (None, "--help", "scren"):
+        assert [one.name for one in build_app(name).registered_commands] == list(COMMANDS)
+        assert [one.name for one in build_app(name).registered_groups] == list(GROUPS)
+
+
+def test_screening_imports_no_command_but_its_own_and_collects_garbage(small_bundle, tmp_path):
+    cv2.imwrite(str(tmp_path / "xray.png"), draw_xray(50)[0])
+    program = (
+        "import gc, sys; from cxrnet.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print(gc.isenabled(), [n for n in ('scp', 'train') if f'cxrnet.cli.{n}' in sys.modules])"
+    )
+    arguments = ["screen", str(tmp_path / "xray.png"), "--out", str(tmp_path / "out"), "--bundle", str(small_bundle)]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True []"
 
 
 def test_screening_imports_no_codec_and_no_plotting_library(small_bundle, tmp_path):

@@ -94,12 +94,69 @@ def test_folder_that_holds_something_is_not_overwritten(bundle, tmp_path):
         export_bundle(bundle, tmp_path, "onnx")
 
 
+@pytest.mark.skipif(find_spec("jsonschema") is None, reason="jsonschema is not installed")
+def test_metadata_without_a_key_of_a_tensor_is_not_what_monai_specifies(bundle, tmp_path):
+    from jsonschema import ValidationError, validate
+
+    export_bundle(bundle, tmp_path, "monai-bundle")
+    metadata = json.loads((tmp_path / "configs/metadata.json").read_text())
+    validate(metadata, SCHEMA)
+    del metadata["network_data_format"]["outputs"]["pred"]["dtype"]
+    with pytest.raises(ValidationError, match="'dtype' is a required property"):
+        validate(metadata, SCHEMA)
+
+
 def test_monai_bundle_states_what_the_network_takes_and_gives(bundle, tmp_path):
     export_bundle(bundle, tmp_path, "monai-bundle")
     metadata = json.loads((tmp_path / "configs/metadata.json").read_text())
     shapes = metadata["network_data_format"]
     assert shapes["inputs"]["image"]["spatial_shape"] == [64, 72]
     assert shapes["outputs"]["pred"]["channel_def"] == {"0": "lungs", "1": "background"}
+
+
+TENSOR = {
+    "type": {"type": "string"},
+    "format": {"type": "string"},
+    "modality": {"type": "string"},
+    "num_channels": {"type": "integer"},
+    "spatial_shape": {"type": "array", "items": {"type": ["integer", "string"]}},
+    "dtype": {"type": "string"},
+    "value_range": {"type": "array", "items": {"type": "number"}},
+    "is_patch_data": {"type": "boolean"},
+    "channel_def": {"type": "object", "additionalProperties": {"type": "string"}},
+}
+TENSORS = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"type": "object", "properties": TENSOR, "required": list(TENSOR)},
+}
+TEXTS = ("schema", "version", "monai_version", "pytorch_version", "numpy_version", "name", "task", "description")
+METADATA = {
+    **{name: {"type": "string"} for name in (*TEXTS, "authors", "copyright")},
+    **{
+        name: {"type": "object", "additionalProperties": {"type": "string"}}
+        for name in ("changelog", "required_packages_version")
+    },
+    "network_data_format": {
+        "type": "object",
+        "properties": {"inputs": TENSORS, "outputs": TENSORS},
+        "required": ["inputs", "outputs"],
+        "additionalProperties": False,
+    },
+}
+SCHEMA = {"type": "object", "properties": METADATA, "required": list(METADATA), "additionalProperties": False}
+"""What MONAI's bundle specification asks of metadata.json, and nothing besides."""
+
+
+@pytest.mark.skipif(find_spec("monai") is None or find_spec("jsonschema") is None, reason="monai is not installed")
+@pytest.mark.slow
+def test_monai_verifies_the_metadata_against_a_schema_on_disk(bundle, tmp_path):
+    export_bundle(bundle, tmp_path / "bundle", "monai-bundle")
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))  # MONAI downloads a file only where there is none
+
+    arguments = ["--meta_file", "configs/metadata.json", "--filepath", str(tmp_path / "schema.json")]
+    monai = [sys.executable, "-W", "ignore", "-m", "monai.bundle"]
+    subprocess.run([*monai, "verify_metadata", *arguments], cwd=tmp_path / "bundle", check=True)
 
 
 @pytest.mark.skipif(find_spec("monai") is None or find_spec("ignite") is None, reason="monai is not installed")

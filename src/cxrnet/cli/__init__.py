@@ -5,6 +5,7 @@ Exit code: 0 all inputs processed, 1 some inputs failed, 2 wrong usage, 130 stop
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from cxrnet.errors import CxrNetError, OutputError
 from cxrnet.imaging import child
 
 if TYPE_CHECKING:
-    from cxrnet.cli.commands import app
+    import typer
+
+    app: typer.Typer
 
 __all__ = ["app", "main"]
 
@@ -25,9 +28,9 @@ def main() -> None:
     """Run the command line; an error that a user caused is one line on standard error."""
     try:
         _prepare(sys.argv[1:])
-        from cxrnet.cli.commands import app
+        from cxrnet.cli.commands import build_app
 
-        app()
+        build_app(sys.argv[1] if len(sys.argv) > 1 else None)()
     except CxrNetError as error:
         print(f"ERROR {error}", file=sys.stderr)
         sys.exit(1 if isinstance(error, OutputError) else 2)
@@ -35,6 +38,7 @@ def main() -> None:
         print("stopped", file=sys.stderr)
         sys.exit(130)
     finally:
+        gc.enable()
         child.discard_early()
 
 
@@ -45,12 +49,14 @@ def _prepare(arguments: list[str]) -> None:
     )  # searching every installed package for them takes 15 ms
     if arguments[:1] and arguments[0] in READING and "--help" not in arguments:
         child.launch_early()
+        gc.disable()  # until the first image: imports leave no garbage, and looking for it takes a fifth of their time
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads that nothing here uses
 
 
 def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from cxrnet.cli.commands import app
+    from cxrnet.cli.commands import build_app
 
-    return app
+    globals()["app"] = build_app()
+    return globals()["app"]

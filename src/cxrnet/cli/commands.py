@@ -1,52 +1,52 @@
-"""All commands as one `typer` program."""
+"""The commands as one `typer` program; the one that runs is imported alone, since all take longer than Python's start."""
 
 from __future__ import annotations
 
-import typer
+from importlib import import_module
+from typing import Final
 
-from cxrnet.cli import (
-    bench,
-    data,
-    evaluate,
-    export_web,
-    inspect,
-    pacs,
-    reproduce,
-    scp,
-    screen,
-    segment,
-    serve,
-    train,
-    weights,
-)
+import typer
 
 HELP = "Lung masks, class scores and heat maps from chest radiographs. Research use only: not a medical device."
 
-app = typer.Typer(
-    name="cxrnet",
-    help=HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # rich would read the brackets of "cxrnet[train]" as markup and drop them
-    pretty_exceptions_enable=False,
-)
-app.command("screen")(screen.screen)
-app.command("segment")(segment.segment)
-app.command("inspect")(inspect.inspect)
-app.command("bench")(bench.bench)
-app.command("scp")(scp.scp)
-app.command("serve")(serve.serve)
-app.command("export-web")(export_web.export_web)
-app.add_typer(pacs.app, name="pacs")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(weights.app, name="weights")
-app.add_typer(data.app, name="data")
-app.add_typer(train.app, name="train")
-app.command("ensemble")(train.ensemble)
-app.add_typer(reproduce.app, name="reproduce")
+COMMANDS: Final = {
+    "screen": "screen.screen",
+    "segment": "segment.segment",
+    "inspect": "inspect.inspect",
+    "bench": "bench.bench",
+    "scp": "scp.scp",
+    "serve": "serve.serve",
+    "export-web": "export_web.export_web",
+    "ensemble": "train.ensemble",
+}
+"""Name -> module and function, in the order of `--help`."""
+
+GROUPS: Final = ("pacs", "evaluate", "weights", "data", "train", "reproduce")
+"""Modules with commands of their own."""
 
 
-@app.callback(invoke_without_command=True, help=HELP)
+def build_app(name: str | None = None) -> typer.Typer:
+    """Return the program with the command or group of this name alone; with all of them if there is no such name."""
+    app = typer.Typer(
+        name="cxrnet",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,  # rich would read the brackets of "cxrnet[train]" as markup and drop them
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True, help=HELP)(root)
+    is_known = name in COMMANDS or name in GROUPS
+    for command, place in COMMANDS.items():
+        if not is_known or command == name:
+            module, function = place.split(".")
+            app.command(command)(getattr(import_module(f"cxrnet.cli.{module}"), function))
+    for group in GROUPS:
+        if not is_known or group == name:
+            app.add_typer(import_module(f"cxrnet.cli.{group}").app, name=group)
+    return app
+
+
 def root(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
     """Print the version if asked to."""
     if version:

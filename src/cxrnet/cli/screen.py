@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import typer
@@ -92,6 +93,7 @@ def run(inputs: list[str], out: Path | str, options: Options) -> None:
     with open_run(inputs, out, options) as opened:
         from cxrnet.cli.progress import show_progress  # after the readers have started
 
+        gc.enable()
         for note in opened.notes:
             typer.echo(note, err=True)
         code = show_progress(opened.outcomes, total=opened.total, table=opened.table)
