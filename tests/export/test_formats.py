@@ -152,7 +152,7 @@ SCHEMA = {"type": "object", "properties": METADATA, "required": list(METADATA), 
 @pytest.mark.slow
 def test_monai_verifies_the_metadata_against_a_schema_on_disk(bundle, tmp_path):
     export_bundle(bundle, tmp_path / "bundle", "monai-bundle")
-    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))  # MONAI downloads a file only where there is none
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))  # MONAI downloads it only where it is missing
 
     arguments = ["--meta_file", "configs/metadata.json", "--filepath", str(tmp_path / "schema.json")]
     monai = [sys.executable, "-W", "ignore", "-m", "monai.bundle"]

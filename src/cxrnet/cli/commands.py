@@ -1,4 +1,4 @@
-"""The commands as one `typer` program; the one that runs is imported alone, since all take longer than Python's start."""
+"""The commands as one `typer` program; the one that runs is imported alone: all take longer than Python's start."""
 
 from __future__ import annotations
 
