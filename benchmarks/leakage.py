@@ -30,12 +30,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from cxrnet.arrays import Float64
 from cxrnet.bench.record import BenchmarkRecord, Row
 from cxrnet.data.check import require_sound
 from cxrnet.data.folds import assign_folds, group_ids
 from cxrnet.data.manifest import Sample, parse_where, read_manifest
 from cxrnet.data.pack import build_pack
-from cxrnet.evaluation.bootstrap import Estimate, Floats, estimate
+from cxrnet.evaluation.bootstrap import Estimate, estimate
 from cxrnet.evaluation.metrics import binary_statistic
 from cxrnet.model.config import PreparationConfig
 from cxrnet.nn.scattering import Scattering
@@ -111,7 +112,7 @@ def folds_of(kind: str, xrays: ImageSet, *, folds: int, seed: int) -> Indices:
     return numbers
 
 
-def out_of_fold(model: str, values: NDArray[np.float32], truth: NDArray[np.bool_], folds: Indices) -> Floats:
+def out_of_fold(model: str, values: NDArray[np.float32], truth: NDArray[np.bool_], folds: Indices) -> Float64:
     """Return the score of each radiograph by a model that was fitted without its fold, float64 [radiograph]."""
     scores = np.empty(len(truth))
     for fold in np.unique(folds):
@@ -133,7 +134,7 @@ def shared(groups: Indices, folds: Indices) -> float:
     return float(np.mean([len(homes[group]) > 1 for group in groups]))
 
 
-def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Floats]]], chosen: NDArray[np.bool_], groups: Indices,
+def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Float64]]], chosen: NDArray[np.bool_], groups: Indices,
           *, resamples: int) -> dict[str, Estimate]:  # fmt: skip
     """Return, on the chosen images, the AUC of each kind of folds, the mean of its repeats, and `image - group`."""
     parts = {
@@ -141,7 +142,7 @@ def areas(runs: Mapping[str, Sequence[tuple[NDArray[np.bool_], Floats]]], chosen
         for kind, repeats in runs.items()
     }
 
-    def statistic(weights: Floats) -> dict[str, Floats]:
+    def statistic(weights: Float64) -> dict[str, Float64]:
         found = {kind: np.mean([one(weights)["roc_auc"] for one in each], axis=0) for kind, each in parts.items()}
         return found | {"image - group": found["image"] - found["group"]}
 
@@ -160,7 +161,7 @@ def rows(xrays: ImageSet, *, folds: int, seeds: int, resamples: int) -> Iterator
     for classes in CLASSES:
         for feature, values in xrays.features.items():
             for model in MODELS:
-                runs: dict[str, list[tuple[NDArray[np.bool_], Floats]]] = {kind: [] for kind in KINDS}
+                runs: dict[str, list[tuple[NDArray[np.bool_], Float64]]] = {kind: [] for kind in KINDS}
                 for kind in KINDS:
                     for seed in range(seeds if kind != "source" or classes == "permuted" else 1):
                         truth = xrays.truth if classes == "as they are" else by_lot(xrays, seed=seed)
