@@ -206,7 +206,7 @@ class Application:
             record = self._service.finding(number, other=other)
             return record if record is not None or is_under_way else {}
 
-        record = await self._service.bell.until(look, seconds=seconds)
+        record = await self._service.notifier.until(look, seconds=seconds)
         if not record:
             raise await self._why_none(number, other=other)
         return record
@@ -222,7 +222,7 @@ class Application:
     async def _until_written(self, number: int) -> None:
         """Wait while a worker is at an image: its files are not all there, although its finding may be known."""
         service = self._service
-        await service.bell.until(lambda: None if service.is_claimed(number) else True, seconds=MOST_WAIT_SECONDS)
+        await service.notifier.until(lambda: None if service.is_claimed(number) else True, seconds=MOST_WAIT_SECONDS)
 
     async def _why_none(self, number: int, *, other: bool = False) -> HTTPException:
         entry = await asyncio.to_thread(self._service.entry, number)

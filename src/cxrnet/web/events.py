@@ -7,12 +7,12 @@ import json
 import time
 from collections.abc import AsyncIterator
 
-from cxrnet.web.bell import wait
 from cxrnet.web.entry import Entry
+from cxrnet.web.notifier import wait
 from cxrnet.web.service import Service
 
 LOOK_SECONDS = 0.25
-"""Longest time between two looks at the queue: that a worker begins with an image rings no bell."""
+"""Longest time between two looks at the queue: a worker that begins an image does not notify."""
 
 PAUSE_SECONDS = 0.05
 """Shortest time between two looks."""
@@ -43,18 +43,18 @@ class Watcher:
         """Yield all images first, then changes, until the service stops."""
         self._watching += 1
         try:
-            with self._service.bell.listen() as rung:
-                async for text in self._messages(rung):
+            with self._service.notifier.subscribe() as notified:
+                async for text in self._messages(notified):
                     yield text
         finally:
             self._watching -= 1
 
-    async def _messages(self, rung: asyncio.Event) -> AsyncIterator[str]:
+    async def _messages(self, notified: asyncio.Event) -> AsyncIterator[str]:
         known: dict[int, Entry] = {}
         version: object = None
         last = time.monotonic()
         while not self._service.stopping.is_set():
-            rung.clear()
+            notified.clear()
             latest = self._service.version
             if latest != version:
                 is_first, version = version is None, latest
@@ -69,4 +69,4 @@ class Watcher:
                 yield ": alive\n\n"
                 last = time.monotonic()
             await asyncio.sleep(PAUSE_SECONDS)
-            await wait(rung, LOOK_SECONDS - PAUSE_SECONDS)
+            await wait(notified, LOOK_SECONDS - PAUSE_SECONDS)

@@ -20,9 +20,9 @@ from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.pipeline import Pipeline
 from cxrnet.web.ahead import Ahead
-from cxrnet.web.bell import Bell
 from cxrnet.web.entry import Entry, entry_of
 from cxrnet.web.intake import RateLimit, RequestError, UploadLimits
+from cxrnet.web.notifier import Notifier
 from cxrnet.web.page_model import describe_models
 from cxrnet.web.results import (
     OTHER,
@@ -78,7 +78,7 @@ class Service:
         self.limits = limits or UploadLimits()
         self.rate = RateLimit(self.limits.per_minute)
         self.stopping = threading.Event()
-        self.bell = Bell()
+        self.notifier = Notifier()
         self._spool, self._pipeline, self._other = Spool(spool), pipeline, other
         self._jobs, self._keep_days, self._kinds = jobs, keep_days, object_kinds()
         self._ahead = Ahead(pipeline, jobs)
@@ -153,13 +153,13 @@ class Service:
         except BaseException:
             self._spool.delete(name)
             raise
-        self.bell.ring()
+        self.notifier.notify()
         return Entry(number, "waiting")
 
     @property
     def version(self) -> tuple[int, int]:
         """Something that differs whenever the answer of `entries` does."""
-        return self.queue.changes, self.bell.count
+        return self.queue.changes, self.notifier.count
 
     def entries(self) -> list[Entry]:
         """Return all images in the order they came."""
@@ -238,7 +238,7 @@ class Service:
             return False
         if not job.is_claimed:  # else its files are deleted when the worker is done with them
             self._spool.delete(job.name)
-        self.bell.ring()
+        self.notifier.notify()
         return True
 
     def folder(self, job: Job) -> Path:
@@ -248,13 +248,13 @@ class Service:
     def _write(self, finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
         """Make a finding known, let the second model screen the image, and write the results of both."""
         known = self._known[folder.name] = Known(finding)
-        self.bell.ring()
+        self.notifier.notify()
         if self._other is not None:
             try:
                 known.other = self._other.screen(finding.radiograph, name=finding.input)
             except RadiographError as error:  # its preparation is another
                 known.other = Finding.failed(finding.input, Reason(error.code, str(error)), self._other.bundle)
-            self.bell.ring()
+            self.notifier.notify()
         return write_results(finding, source, kinds, folder, other=known.other)
 
     def _finish(self, job: Job) -> None:
@@ -262,7 +262,7 @@ class Service:
         self._known.pop(job.name, None)
         if self.queue.find(job.number) is None:
             self._spool.delete(job.name)
-        self.bell.ring()
+        self.notifier.notify()
 
     def _with_known(self, job: Job) -> tuple[Job, Known | None]:
         """Return a row with what is known before its files are written; read again if they have been by now."""

@@ -11,46 +11,46 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-class Bell:
-    """Rung by any thread; those who listen are woken in the event loops that they run in."""
+class Notifier:
+    """Any thread notifies; subscribers are woken in their own event loops."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._subscribers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self.count = 0
-        """How often it was rung."""
+        """Number of notifications so far."""
 
-    def ring(self) -> None:
-        """Wake everybody who listens."""
+    def notify(self) -> None:
+        """Wake all subscribers."""
         with self._lock:
             self.count += 1
-            listeners = list(self._listeners.items())
-        for event, loop in listeners:
-            with suppress(RuntimeError):  # the loop has ended, and the listener with it
+            subscribers = list(self._subscribers.items())
+        for event, loop in subscribers:
+            with suppress(RuntimeError):  # the loop has ended, and the subscriber with it
                 loop.call_soon_threadsafe(event.set)
 
     @contextmanager
-    def listen(self) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever the bell rings; the listener clears it before it looks."""
+    def subscribe(self) -> Iterator[asyncio.Event]:
+        """Give an event that is set on every notification; the subscriber clears it before it looks."""
         event = asyncio.Event()
         with self._lock:
-            self._listeners[event] = asyncio.get_running_loop()
+            self._subscribers[event] = asyncio.get_running_loop()
         try:
             yield event
         finally:
             with self._lock:
-                del self._listeners[event]
+                del self._subscribers[event]
 
     async def until(self, look: Callable[[], Found | None], *, seconds: float) -> Found | None:
         """Return what `look` finds, None if it finds nothing in time.
 
         Args:
-            look: Called in a thread, at once and whenever the bell rings, until it returns something.
+            look: Called in a thread, at once and on every notification, until it returns something.
             seconds: Longest time to wait.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        with self.listen() as event:
+        with self.subscribe() as event:
             while True:
                 event.clear()
                 found = await asyncio.to_thread(look)
