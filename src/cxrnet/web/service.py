@@ -19,7 +19,7 @@ from cxrnet.node.worker import ScreeningTask, Worker
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.pipeline import Pipeline
-from cxrnet.web.ahead import Ahead
+from cxrnet.web.early_screening import EarlyScreening
 from cxrnet.web.entry import Entry, entry_of
 from cxrnet.web.intake import RateLimit, RequestError, UploadLimits
 from cxrnet.web.notifier import Notifier
@@ -81,7 +81,7 @@ class Service:
         self.notifier = Notifier()
         self._spool, self._pipeline, self._other = Spool(spool), pipeline, other
         self._jobs, self._keep_days, self._kinds = jobs, keep_days, object_kinds()
-        self._ahead = Ahead(pipeline, jobs)
+        self._early = EarlyScreening(pipeline, jobs)
         self._known: dict[str, Known] = {}
         self._threads: list[threading.Thread] = []
         self._making = threading.Lock()
@@ -100,7 +100,7 @@ class Service:
         for job in queue.delete_finished("screened", "failed", before=time.time() - self._keep_days * 86400):
             self._spool.delete(job.name)
         self._spool.sweep(queue)
-        screening = ScreeningTask(self._ahead, queue, self._spool, kinds=self._kinds, write=self._write)
+        screening = ScreeningTask(self._early, queue, self._spool, kinds=self._kinds, write=self._write)
 
         def work(job: Job) -> None:
             try:
@@ -121,7 +121,7 @@ class Service:
         self.stopping.set()
         for thread in self._threads:
             thread.join(20)
-        self._ahead.close()
+        self._early.close()
         self.queue.close()
         self._spool.unlock()
 
@@ -146,7 +146,7 @@ class Service:
 
     def take(self, parts: Iterable[bytes]) -> Entry:
         """Write a file to the spool and queue it; both are on the disk when this returns."""
-        start = None if self.queue.counts()["received"] else self._ahead.start
+        start = None if self.queue.counts()["received"] else self._early.start
         name, size = self._spool.store(parts, written=start)
         try:
             number = self.queue.add(name=name, instance="", sender=SENDER, size=size)

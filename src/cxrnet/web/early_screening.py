@@ -11,7 +11,7 @@ from cxrnet.screening.finding import Finding
 from cxrnet.screening.pipeline import Pipeline
 
 
-class Ahead:
+class EarlyScreening:
     """A pipeline for the workers of a queue, which may have started with a file before a worker asks for it.
 
     Args:
@@ -21,7 +21,7 @@ class Ahead:
 
     def __init__(self, pipeline: Pipeline, jobs: int) -> None:
         self._pipeline, self._jobs = pipeline, jobs
-        self._threads = ThreadPoolExecutor(max(1, jobs), "screening ahead")
+        self._threads = ThreadPoolExecutor(max(1, jobs), "early screening")
         self._started: dict[Path, Future[Finding]] = {}
         self._lock = threading.Lock()
 
