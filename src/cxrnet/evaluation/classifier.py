@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cxrnet.data.check import find_contradictions
 from cxrnet.data.manifest import Manifest
-from cxrnet.errors import BundleError, UsageError
+from cxrnet.errors import BundleError, UsageError, require
 from cxrnet.evaluation.cases import ClassifierCase, classify_samples, row_of
 from cxrnet.evaluation.charts import classifier_charts
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
 from cxrnet.evaluation.request import Request, locate
 from cxrnet.evaluation.summary import Block, by_column, classifier_block, fold_metrics, single_class_values
-from cxrnet.evaluation.without_patient import hide_patient
 from cxrnet.screening.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from cxrnet.evaluation.without_patient import Hide
+    from cxrnet.model.bundle import Bundle
 
 
 def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observe = ignore) -> Evaluation:
@@ -41,7 +44,7 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     if contradiction is not None:
         raise UsageError(f"{request.manifest.name}: {contradiction.text}; see `cxrnet data check`")
     names = pipeline.patient_columns
-    hide = hide_patient(pipeline.bundle) if names else None
+    hide = _hide_patient(pipeline.bundle) if names else None
     cases, hidden = [], []
     for case, finding in classify_samples(pipeline, manifest.samples, jobs=request.jobs):
         observe(outcome_of(case, model.classes), len(manifest.samples))
@@ -118,6 +121,12 @@ def own_columns(classes: Sequence[str]) -> tuple[str, ...]:
         "conformal_set",
         "lung_area_fraction",
     )
+
+
+def _hide_patient(bundle: Bundle) -> Hide:
+    with require("train", "figures without the patient data"):
+        from cxrnet.evaluation.without_patient import hide_patient  # needs PyTorch
+    return hide_patient(bundle)
 
 
 def check_labels(request: Request, manifest: Manifest, model: ModelInfo) -> None:
