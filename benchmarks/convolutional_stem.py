@@ -23,11 +23,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrnet.atomic import write_atomic
 from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Sample, read_manifest
 from cxrnet.evaluation.audit.audit import draw_evenly
@@ -45,17 +43,16 @@ from cxrnet.model.runtime import Runtime
 from cxrnet.nn.classifier import Fold
 from cxrnet.nn.network import lung_mask, pooled, scattering_input
 from cxrnet.training.calibration import fit_calibration
-from cxrnet.training.callbacks import weights_of
 from cxrnet.training.classification import FoldModule
-from cxrnet.training.classifier_run import FOLDS, STANDARDISATION
+from cxrnet.training.classifier_run import FOLDS, STANDARDISATION, fit_fold
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.dataset import ImageSet
 from cxrnet.training.features import FeatureSource, fast_scattering, open_features, open_lungs
-from cxrnet.training.fit import fit, use_machine
-from cxrnet.training.out_of_fold import read_out_of_fold, write_out_of_fold
+from cxrnet.training.fit import use_machine
+from cxrnet.training.out_of_fold import read_out_of_fold
 from cxrnet.training.preflight import RunOptions, read_data
-from cxrnet.training.run import LAST, OUT_OF_FOLD, is_finished, read_record, read_weights, write_result
-from cxrnet.training.sampling import draw_probabilities
+from cxrnet.training.run import LAST, OUT_OF_FOLD, is_finished, read_record, read_weights
+from cxrnet.training.sampling import fold_draws
 
 FILTERS = 24
 
@@ -71,7 +68,7 @@ class ImagePlanes(FeatureSource):
     @property
     def channels(self) -> int:
         """Pixels that fall on one position of the features."""
-        return 4**self.config.classifier.scattering.J
+        return int(4**self.config.classifier.scattering.J)
 
     def digest(self) -> str:
         """Return what tells these features from those of the scattering transform."""
@@ -156,28 +153,10 @@ def train_stems(data: Data, features: Path, out: Path) -> None:
             continue
         torch.manual_seed(config.seed)
         train, validation = np.flatnonzero(data.folds != number), np.flatnonzero(data.folds == number)
-        draws = None
-        if config.balance == "source":
-            sources = [data.samples[int(index)].source for index in train]
-            draws = draw_probabilities(data.labels[train], sources, mixed_share=config.mixed_share)
+        draws = fold_draws(config, data.samples, data.labels, train)
         module = FoldModule(config, maps, data.labels, train, validation, draws=draws)
         module.network = StemFold(classifier)
-        result = fit(
-            module,
-            folder,
-            epochs=config.epochs,
-            monitor="val_loss",
-            is_better_higher=False,
-            patience=config.patience,
-            draw=None,
-        )
-        module.network.load_state_dict(read_weights(folder, LAST))
-        if config.settles:
-            module.recompute_batch_norm()
-            write_atomic(folder / LAST, save(weights_of(module)))
-        held_out = [data.samples[int(index)] for index in validation]
-        write_out_of_fold(folder / OUT_OF_FOLD, held_out, module.held_out_logits(), classifier.classes)
-        write_result(folder, result)
+        fit_fold(module, folder, [data.samples[int(index)] for index in validation], RunOptions())
 
 
 class FoldReader:

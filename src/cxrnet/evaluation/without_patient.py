@@ -37,8 +37,8 @@ def hide_patient(bundle: Bundle) -> Hide:
     folds = [fold for fold in load_network(bundle).ensemble.folds if isinstance(fold, Fold)]
     with torch.inference_mode():
         rest = [fold.patient(missing)[0].numpy() for fold in folds if fold.patient is not None]
-    plain = Calibration(temperature=1.0, bias=(0.0,) * len(config.classes), images=1)
-    fit, sets = calibration or plain, None if calibration is None else calibration.conformal
+    fit = calibration or Calibration.identity(len(config.classes))
+    sets = None if calibration is None else calibration.conformal
 
     def hide(finding: Finding, case: ClassifierCase) -> ClassifierCase:
         if finding.heatmaps is None:

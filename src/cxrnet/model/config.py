@@ -222,6 +222,11 @@ class Calibration(Frozen):
     operating_points: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default={})
     conformal: Conformal | None = None
 
+    @classmethod
+    def identity(cls, classes: int) -> Self:
+        """Return the calibration that leaves logits as they are, for a model without one."""
+        return cls(temperature=1.0, bias=(0.0,) * classes, images=1)
+
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
         """Return calibrated logits, float64 [..., class], of logits [..., class]."""
         calibrated: NDArray[np.float64] = np.asarray(logits, np.float64) / self.temperature + np.asarray(self.bias)

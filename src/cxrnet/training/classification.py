@@ -106,6 +106,11 @@ class FoldModule(TrainingModule):
         counts = torch.from_numpy(np.bincount(labels[train], minlength=len(config.classifier.classes)))
         self.register_buffer("_weights", class_weights(counts) if config.balance == "class" else None)
 
+    @property
+    def takes_patient_data(self) -> bool:
+        """Whether patient data are an input."""
+        return self._patient is not None
+
     def train_dataloader(self) -> DataLoader[tuple[Inputs, Tensor]]:
         """Return the images of this epoch; asked for again in every epoch."""
         config = self.config

@@ -52,7 +52,7 @@ from cxrnet.training.run import (
     require_resume,
     write_result,
 )
-from cxrnet.training.sampling import draw_probabilities
+from cxrnet.training.sampling import fold_draws
 from cxrnet.training.segmenter_run import draw_curves
 
 START_WARNING = (
@@ -167,39 +167,41 @@ def _train_fold(
             return read_result(folder) or {}
         torch.manual_seed(config.seed)  # all folds start from the same weights, as the published ones did
         train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-        draws = None
-        if config.balance == "source":
-            sources = [samples[int(index)].source for index in train]
-            draws = draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)
+        draws = fold_draws(config, samples, labels, train)
         names = [sample.image.name for sample in samples]
         module = FoldModule(config, features, labels, train, validation, draws=draws, patient=patient, names=names)
         if start is not None:
             _load_fold(module, start, number)
-        result = fit(
-            module,
-            folder,
-            epochs=config.epochs,
-            monitor="val_loss",
-            is_better_higher=False,
-            patience=config.patience,
-            draw=draw_curves,
-            trainer_options=options.trainer,
-        )
-        module.network.load_state_dict(read_weights(folder, LAST))  # it may have been trained in another process
-        if config.settles:
-            module.recompute_batch_norm()
-            if is_first_process():
-                write_atomic(folder / LAST, save(weights_of(module)))
-        held_out = [samples[int(index)] for index in validation]
-        write_out_of_fold(
-            folder / OUT_OF_FOLD,
-            held_out,
-            module.held_out_logits(),
-            config.classifier.classes,
-            without_patient=None if patient is None else module.held_out_logits(hides_patient=True),
-        )
+        return fit_fold(module, folder, [samples[int(index)] for index in validation], options)
+
+
+def fit_fold(module: FoldModule, folder: Path, held_out: Sequence[Sample], options: RunOptions) -> dict[str, Any]:
+    """Train a fold into `folder`, write its logits of the images it has not seen, and return its result."""
+    config = module.config
+    result = fit(
+        module,
+        folder,
+        epochs=config.epochs,
+        monitor="val_loss",
+        is_better_higher=False,
+        patience=config.patience,
+        draw=draw_curves,
+        trainer_options=options.trainer,
+    )
+    module.network.load_state_dict(read_weights(folder, LAST))  # it may have been trained in another process
+    if config.settles:
+        module.recompute_batch_norm()
         if is_first_process():
-            write_result(folder, result)
+            write_atomic(folder / LAST, save(weights_of(module)))
+    write_out_of_fold(
+        folder / OUT_OF_FOLD,
+        held_out,
+        module.held_out_logits(),
+        config.classifier.classes,
+        without_patient=module.held_out_logits(hides_patient=True) if module.takes_patient_data else None,
+    )
+    if is_first_process():
+        write_result(folder, result)
     return result
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cxrnet.arrays import Float64, Int64
+from cxrnet.data.manifest import Sample
+from cxrnet.training.config import ClassifierTraining
 
 MOST = 8
 """How many times as often as in an even draw an image is drawn at most: a class of a source can be a single image."""
@@ -60,3 +62,18 @@ def _capped(probabilities: Float64, most: float) -> Float64:
         probabilities[is_capped] = most
         probabilities[~is_capped] = rest * ((1 - most * is_capped.sum()) / rest.sum())
     return probabilities
+
+
+def fold_draws(config: ClassifierTraining, samples: Sequence[Sample], labels: Int64, train: Int64) -> Float64 | None:
+    """Return how likely each training image of a fold is drawn, float64 [n]; None shows each once in an epoch.
+
+    Args:
+        config: The training.
+        samples: All images.
+        labels: int64 [image], index of the class.
+        train: int64 [n], images of the fold's training.
+    """
+    if config.balance != "source":
+        return None
+    sources = [samples[int(index)].source for index in train]
+    return draw_probabilities(labels[train], sources, mixed_share=config.mixed_share)

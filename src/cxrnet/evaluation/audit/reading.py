@@ -59,8 +59,7 @@ class BundleReader:
         assert config.classifier is not None  # the audit has refused such a bundle
         self.classes = config.classifier.classes
         self._threshold = config.classifier.pooling.mask_threshold
-        plain = Calibration(temperature=1.0, bias=(0.0,) * len(self.classes), images=1)
-        self._calibration = config.calibration or plain
+        self._calibration = config.calibration or Calibration.identity(len(self.classes))
         self._point = self._calibration.operating_points.get(BALANCED)
 
     def __call__(self, radiograph: Radiograph, fold: int | None = None) -> Reading:
