@@ -23,7 +23,7 @@ def segment(
     inputs: list[str] = INPUTS,
     out: Path = OUT,
     bundle: str = BUNDLE,
-    save: str = typer.Option("png", help="Comma-separated: png (always written), npz; DICOM: seg."),
+    save: str = typer.Option("png", help="Comma-separated: png (always written), overlay, npz; DICOM: seg."),
     jobs: int | None = JOBS,
     image_column: str = COLUMN,
     resume: bool = RESUME,
@@ -32,12 +32,13 @@ def segment(
     """Find the lungs in radiographs.
 
     Writes OUT/lungs.csv, one row per input, and per input OUT/<name>/lungs.png at the radiograph's own size; with a
-    bundle of more classes labels.png, the index of the class of each pixel.
+    bundle of more classes labels.png, the index of the class of each pixel. --save overlay
+    adds OUT/<name>/overlay.png, the radiograph with each region in its colour.
     """
     from cxrnet.node.objects import check_installed, write_objects
-    from cxrnet.screening.saves import SAVES, parse_saves
+    from cxrnet.screening.saves import SEGMENT_SAVES, parse_saves
 
-    kinds = parse_saves(save, (*SAVES, "seg"))
+    kinds = parse_saves(save, SEGMENT_SAVES)
     if "seg" in kinds:
         check_installed()
 

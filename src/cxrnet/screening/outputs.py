@@ -13,13 +13,14 @@ from cxrnet.arrays import AnyArray, Float32
 from cxrnet.atomic import remove, remove_partial_files, write_atomic
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.screening.finding import Finding
+from cxrnet.screening.panel.overlay import draw_overlay
 from cxrnet.screening.panel.panel import draw_panel
 from cxrnet.screening.png import encode_png
 from cxrnet.screening.segmentation import Anatomy, Segmentation, lungs_at
 
 RECORD = "finding.json"
 WRITTEN = (
-    RECORD, "lungs.png", "labels.png", "panel.png", "maps.npz",
+    RECORD, "lungs.png", "labels.png", "overlay.png", "panel.png", "maps.npz",
     "lungs.seg.dcm", "heatmap.seg.dcm", "report.sr.dcm", "panel.sc.dcm", "contours.gsps.dcm",
 )  # fmt: skip
 """Names of all files that one image can have, the record first; DICOM objects are made by `cxrnet.node.objects`."""
@@ -55,7 +56,7 @@ def clear(folder: Path) -> None:
 
 
 def write_segmentation(segmentation: Segmentation, folder: Path, save: Collection[str]) -> None:
-    """Write the lung mask as `lungs.png` and, with `npz`, the lung probability as `maps.npz`.
+    """Write the lung mask as `lungs.png` and what `save` names of `SEGMENT_SAVES`.
 
     A segmenter of more than two classes also gives `labels.png` and the array `class_probability`.
 
@@ -65,6 +66,8 @@ def write_segmentation(segmentation: Segmentation, folder: Path, save: Collectio
     if "npz" in save:
         found = {"lung_probability": segmentation.probability} | _class_arrays(segmentation.anatomy)
         write_atomic(folder / "maps.npz", encode_npz(found))
+    if "overlay" in save:
+        write_atomic(folder / "overlay.png", encode_png(draw_overlay(segmentation)))
     _write_labels(segmentation.anatomy, segmentation.radiograph, folder)
     write_atomic(folder / "lungs.png", lungs_png(segmentation.probability, segmentation.radiograph))
 

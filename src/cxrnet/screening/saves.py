@@ -12,7 +12,15 @@ SAVES = {
     "npz": "maps.npz: lung probability, class maps, heat maps and their spread at the size of the prepared image",
     "npz-full": "maps.npz with the heat maps at the radiograph's own size as well, as float16",
 }
-"""What `--save` takes, and what it writes; DICOM objects come from `cxrnet.node.objects`."""
+"""What `--save` of `cxrnet screen` takes, and what it writes; DICOM objects come from `cxrnet.node.objects`."""
+
+SEGMENT_SAVES = {
+    "png": "lungs.png, the mask at the radiograph's own size; always written",
+    "overlay": "overlay.png: the radiograph with each region in its colour",
+    "npz": "maps.npz: lung probability at the size of the prepared image",
+    "seg": "lungs.seg.dcm: a DICOM segment for the lungs, or for each class",
+}
+"""What `--save` of `cxrnet segment` takes, and what it writes."""
 
 
 def parse_saves(text: str, known: Collection[str] = tuple(SAVES)) -> frozenset[str]:

@@ -24,6 +24,10 @@ FOLD: Final[Colour] = (112, 184, 255)
 OUTLINE: Final[Colour] = (150, 238, 255)
 HEART: Final[Colour] = (255, 120, 120)
 UNDER: Final[Colour] = (0, 0, 0)
+REGIONS: Final[tuple[Colour, ...]] = (
+    (86, 180, 233), (230, 159, 0), (213, 94, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (0, 114, 178),
+)  # fmt: skip
+"""Colours of regions that colour-blind eyes tell apart (Okabe and Ito 2008); the eighth has the first again."""
 
 # Dark blue, mid grey, light amber: hues for colour-blind eyes, ends that differ in grey too.
 _DIVERGING_STOPS: Final = (

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cxrnet.arrays import Bool, Int32, UInt8
-from cxrnet.screening.panel.colour import OUTLINE, TEXT, UNDER
+from cxrnet.screening.panel.colour import OUTLINE, TEXT, UNDER, Colour
 
 _OUTLINE: Final = 2  # pixels of the light line
 _DASH: Final = 7  # pixels drawn, and as many left out
@@ -26,16 +26,17 @@ def contours_of(mask: Bool) -> list[Int32]:
     return [np.asarray(contour, dtype=np.int32) for contour in found]
 
 
-def draw_outline(tile: UInt8, lungs: Bool) -> None:
-    """Draw the border of the lungs: a light line on a dark one, visible on dark and on bright ground.
+def draw_outline(tile: UInt8, region: Bool, colour: Colour = OUTLINE) -> None:
+    """Draw the border of the lungs or another region: a light line on a dark one, visible on dark and bright ground.
 
     Args:
         tile: uint8 [height, width, 3], RGB, drawn on in place.
-        lungs: bool [height, width].
+        region: bool [height, width].
+        colour: Of the light line.
     """
-    contours = straightened(contours_of(lungs))
+    contours = straightened(contours_of(region))
     cv2.drawContours(tile, contours, -1, UNDER, _OUTLINE + 2, cv2.LINE_AA)
-    cv2.drawContours(tile, contours, -1, OUTLINE, _OUTLINE, cv2.LINE_AA)
+    cv2.drawContours(tile, contours, -1, colour, _OUTLINE, cv2.LINE_AA)
 
 
 def straightened(contours: list[Int32]) -> list[Int32]:
