@@ -82,6 +82,8 @@ def test_worklist_filters_and_sorts(page, images):
     page.locator("#filter").select_option("refused")
     assert page.locator("#rows td.name").all_inner_texts() == ["foot.dcm"]
     page.locator("#filter").select_option("")
+    score = page.locator("td.score", has_text="0.")
+    assert score.evaluate("cell => { cell.classList.add('uncertain'); return cell.scrollWidth <= cell.clientWidth; }")
     page.get_by_role("button", name="Image", exact=True).click()
     assert page.locator("#rows td.name").all_inner_texts() == ["foot.dcm", "letter.txt", "rg1.dcm"]
 
