@@ -3,6 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from cxrnet.data.mask_values import parse_mask_values
@@ -175,7 +176,8 @@ def test_label_map_as_jpeg_is_an_error(stored):
 
 
 def test_soft_mask_keeps_its_shares(stored):
-    greys = np.tile(np.linspace(0, 255, 80).astype(np.uint8), (70, 1))
+    greys = np.tile(np.interp(np.arange(80), (20, 45), (0, 255)).astype(np.uint8), (70, 1))
+    greys[:5] = greys[-5:] = 0
     np.testing.assert_array_equal(stored(greys).lung, greys)
     np.testing.assert_array_equal(stored(greys.astype(np.uint16) * 257).lung, greys)
     np.testing.assert_array_equal(stored((greys / 255).astype(np.float32), ".tif").lung, greys)
@@ -263,3 +265,93 @@ def test_void_grows_when_it_shrinks():
     void = np.zeros((70, 80), bool)
     void[3, 5] = True
     assert resize_void(void, 35, 40).sum() == 1
+
+
+INVERTED = {
+    "0 on 255": np.where(LUNG, 0, 255).astype(np.uint8),
+    "0 on 1": np.where(LUNG, 0, 1).astype(np.uint8),
+    "1 bit": Image.fromarray(~LUNG),
+    "soft": 255 - cv2.GaussianBlur(LUNG.astype(np.uint8) * 255, (0, 0), 1),
+    "framed in black": np.pad(np.where(LUNG, 0, 255).astype(np.uint8)[1:-1, 1:-1], 1),
+    "palette": palette(LUNG, ((255, 255, 255), (0, 0, 0))),
+    "colours": np.where(LUNG[..., None], (0, 0, 0), (255, 255, 255)).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", INVERTED)
+def test_inverted_mask_is_an_error(stored, name):
+    with pytest.raises(
+        RadiographError, match=r"lung fills most of the edges .*--mask-values, for example 0"
+    ) as refused:
+        stored(INVERTED[name])
+    assert refused.value.code == "MASK_VALUES"
+
+
+def test_inverted_mask_is_read_where_the_lung_is_named(stored):
+    np.testing.assert_array_equal(stored(INVERTED["0 on 255"], values="0").lung > 127, LUNG)
+    np.testing.assert_array_equal(stored(INVERTED["palette"], values="#000000").lung > 127, LUNG)
+
+
+LUNG8 = LUNG.astype(np.uint8) * 255
+CHANNELS = {
+    "alpha over black": np.dstack([np.zeros((70, 80, 3), np.uint8), LUNG8]),
+    "alpha over white": np.dstack([np.full((70, 80, 3), 255, np.uint8), LUNG8]),
+    "grey over an alpha of 0": np.dstack([LUNG8, LUNG8, LUNG8, np.zeros_like(LUNG8)]),
+    "alpha of grey": Image.merge("LA", [Image.new("L", (80, 70)), Image.fromarray(LUNG8)]),
+}
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_channel_that_tells_pixels_apart_is_the_mask(stored, name):
+    np.testing.assert_array_equal(stored(CHANNELS[name]).lung, LUNG8)
+
+
+@pytest.mark.parametrize(("ending", "options"), [(".webp", {"quality": 50}), (".jpg", {"quality": 95})])
+def test_lossy_mask_is_soft(stored, ending, options):
+    np.testing.assert_array_equal(stored(LUNG8, ending, **options).lung > 127, LUNG)
+
+
+def test_label_map_in_lossy_webp_is_an_error(stored):
+    with pytest.raises(RadiographError, match="no label map"):
+        stored(LABELS, ".webp", quality=50)
+
+
+@pytest.mark.parametrize("picture", ["radiograph", "cut-out"])
+def test_radiograph_is_no_mask(stored, picture):
+    xray = draw_xray(height=70, width=80)[0]
+    with pytest.raises(RadiographError, match="either labels or shares of a pixel"):
+        stored(xray if picture == "radiograph" else np.where(LUNG, xray, 0).astype(np.uint8))
+
+
+def test_entry_255_of_a_palette_can_be_void(stored):
+    colours = np.zeros((256, 3), int)
+    colours[1], colours[255] = (128, 0, 0), (224, 224, 192)
+    with pytest.raises(RadiographError, match="entry 255 can be void"):
+        stored(palette(VOID, colours))
+    np.testing.assert_array_equal(stored(palette(VOID, colours), void="255").void, VOID == 255)
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "problem"),
+    [
+        (-LUNG.astype(np.int16), {}, "some below 0"),
+        (LUNG * np.uint32(2**32 - 1), {}, "the largest value is 4294967295"),
+        (np.stack([LABELS == 1, LABELS == 2], -1).astype(np.uint8), {"planarconfig": "contig"}, "several channels"),
+        (np.stack([LABELS == 1, LABELS == 2]).astype(np.uint8), {"planarconfig": "separate"}, "several channels"),
+    ],
+)
+def test_tiff_samples_that_are_no_mask(decoder, tmp_path, samples, options, problem):
+    tifffile.imwrite(tmp_path / "mask.tif", samples, photometric="minisblack", **options)
+    with pytest.raises(RadiographError, match=problem):
+        read_mask(decoder, tmp_path / "mask.tif")
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64, np.float64, np.int8, np.float16])
+def test_tiff_of_any_exact_samples_is_read(decoder, tmp_path, kind):
+    tifffile.imwrite(tmp_path / "mask.tif", LUNG.astype(kind))
+    np.testing.assert_array_equal(read_mask(decoder, tmp_path / "mask.tif").lung, LUNG8)
+
+
+def test_white_is_zero_in_16_bits(decoder, tmp_path):
+    tifffile.imwrite(tmp_path / "mask.tif", (~LUNG * np.uint16(65535)).astype(np.uint16), photometric="miniswhite")
+    np.testing.assert_array_equal(read_mask(decoder, tmp_path / "mask.tif").lung, LUNG8)

@@ -30,7 +30,14 @@ def test_jpeg_table_of_huffman_codes_is_not_taken_for_a_frame():
 
 
 def test_jpeg_2000_size_is_without_the_offset_of_the_image():
-    assert read_frame_header(SIZ) == FrameHeader(height=70, width=90, components=1, bits=12)
+    assert read_frame_header(SIZ) == FrameHeader(height=70, width=90, components=1, bits=12, is_signed=False)
+
+
+def test_jpeg_2000_sign_is_the_highest_bit_of_the_depth():
+    signed = bytearray(SIZ)
+    signed[42] |= 0x80
+    header = read_frame_header(bytes(signed))
+    assert (header.bits, header.is_signed) == (12, True)
 
 
 def test_jp2_codestream_box_may_run_to_the_end():

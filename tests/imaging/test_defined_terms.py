@@ -5,7 +5,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from cxrnet.imaging.attributes import KEPT_TAGS, kept_tags
-from cxrnet.imaging.defined_terms import UNKNOWN, body_part, plane, presentable, projection
+from cxrnet.imaging.coded_terms import CODED_TERMS
+from cxrnet.imaging.defined_terms import KNOWN_WORDS, UNKNOWN, body_part, plane, presentable, projection
 
 
 @pytest.mark.parametrize("keyword", KEPT_TAGS)
@@ -46,7 +47,25 @@ def test_defined_terms_are_shown(keyword, value, shown):
         ("PORT CHEST", "chest"),
         ("HAND", "other"),
         ("CHEST AND ABDOMEN", "other"),
+        ("CHESTPORT", "chest"),
+        ("THORAX FACE", "chest"),
+        ("Heart & lungs", "chest"),
+        ("Herz/Lunge", "chest"),
+        ("CHEST ERECT BACK", "chest"),
+        ("CHEST/ABD", "other"),
+        ("KUB", "other"),
+        ("HEART", "other"),
+        ("Mão", "other"),
+        ("MANO", "other"),
+        ("Genou", "other"),
+        ("Schulter", "other"),
+        ("Wirbelsäule", "other"),
+        ("COLUMNA DORSAL", "other"),
+        ("KNIE", "other"),
+        ("BRZUCH", "other"),
         ("UNKNOWN", ""),
+        ("***", ""),
+        ("N/A", ""),
         ("", ""),
         ("SMITH", ""),
     ],
@@ -68,6 +87,19 @@ def test_body_part_is_recognised_by_whole_words(text, part):
         ("left lateral decubitus", "decubitus"),
         ("postero-anterior", "frontal"),
         ("PA", "frontal"),
+        ("CHESTLAT", "lateral"),
+        ("LATCHEST", "lateral"),
+        ("LEFTLATERAL", "lateral"),
+        ("Latero-Laterale", "lateral"),
+        ("L-L", "lateral"),
+        ("sagittal", "lateral"),
+        ("seitl.", "lateral"),
+        ("schräg", "oblique"),
+        ("THORAXPA", "frontal"),
+        ("decubito supino", ""),
+        ("decubitus dorsal AP", "frontal"),
+        ("laterality L", ""),
+        ("bilateral", ""),
         ("PA AND LATERAL", ""),
         ("ZZ", ""),
     ],
@@ -98,10 +130,49 @@ def test_plane_follows_from_the_patient_orientation(orientation, expected):
 
 def test_codes_are_recognised_by_their_meaning():
     item = Dataset()
-    item.CodeValue, item.CodeMeaning = "R-10236", "left lateral"
+    item.CodeValue, item.CodeMeaning = "1", "left lateral"
     dataset = Dataset()
     dataset.Modality, dataset.ViewCodeSequence = "DX", Sequence([item])
     assert kept_tags(dataset) == ({"Modality": "DX", "ViewCodeSequence": "LEFT LATERAL"}, [])
+
+
+@pytest.mark.parametrize(
+    ("keyword", "code", "scheme", "meaning", "shown"),
+    [
+        ("AnatomicRegionSequence", "T-D3000", "SRT", "", "CHEST"),
+        ("AnatomicRegionSequence", "51185008", "SCT", "Brustkorb, knöchern", "CHEST"),
+        ("AnatomicRegionSequence", "T-D8700", "SNM3", "Mano", "HAND"),
+        ("AnatomicRegionSequence", "69536005", "SCT", None, "HEAD"),
+        ("AnatomicRegionSequence", "T-D8700", "99ACME", "Chest", "CHEST"),
+        ("ViewCodeSequence", "R-10236", "SRT", "von links", "LATERAL"),
+        ("ViewCodeSequence", "399198007", "SCT", None, "LATERAL"),
+        ("ViewCodeSequence", "272479007", "SCT", None, "PA"),
+        ("ViewCodeSequence", "R-10220", "SRT", None, "OBLIQUE"),
+    ],
+)
+@pytest.mark.parametrize("attribute", ["CodeValue", "LongCodeValue"])
+def test_codes_are_recognised_by_their_value(keyword, code, scheme, meaning, shown, attribute):
+    item = Dataset()
+    setattr(item, attribute, code)
+    item.CodingSchemeDesignator = scheme
+    if meaning is not None:
+        item.CodeMeaning = meaning
+    dataset = Dataset()
+    setattr(dataset, keyword, Sequence([item]))
+    assert kept_tags(dataset) == ({keyword: shown}, [])
+
+
+def test_every_coded_term_is_a_known_word():
+    assert set(CODED_TERMS.values()) <= KNOWN_WORDS
+
+
+def test_free_text_keeps_its_known_terms_and_is_no_warning():
+    dataset = Dataset()
+    dataset.SeriesDescription, dataset.StudyDescription = "Thorax lat. Smith", "Routine follow-up for Doe"
+    dataset.ProtocolName = "Jane Doe"
+    tags, warnings = kept_tags(dataset)
+    assert tags == {"SeriesDescription": "THORAX LAT", "StudyDescription": "ROUTINE"}
+    assert warnings == []
 
 
 def test_unknown_term_is_hidden_with_a_warning():

@@ -224,3 +224,12 @@ def test_no_identifier_is_carried_along(write_dicom, ramp):
 def test_burnt_in_text_is_warned_of(write_dicom, ramp):
     warnings = read(write_dicom(ramp, BurnedInAnnotation="YES")).warnings
     assert warnings == ("Burned In Annotation (0028,0301) is YES: text is part of the picture",)
+
+
+@pytest.mark.parametrize("photometric", ["monochrome2", " MONOCHROME2 ", "Monochrome2"])
+def test_photometric_interpretation_is_known_in_any_case(write_dicom, ramp, photometric):
+    path = write_dicom(ramp)
+    expected = read(path).pixels
+    dataset = pydicom.dcmread(path)
+    dataset.add_new("PhotometricInterpretation", "LO", photometric)
+    np.testing.assert_array_equal(read(save(dataset, path)).pixels, expected)

@@ -68,6 +68,12 @@ def test_frame_refuses_a_header(ramp, attributes, code, words):
     assert refused.value.code == code
 
 
+def test_colour_without_a_planar_configuration_is_by_pixel(ramp):
+    grey = (ramp % 256).astype(np.uint8)
+    dataset = dicom_of(grey, SamplesPerPixel=3, PhotometricInterpretation="RGB", PixelData=np.repeat(grey, 3).tobytes())
+    np.testing.assert_array_equal(read_frame(dataset, "xray", Limits(), [], samples=3)[..., 1], grey)
+
+
 @pytest.mark.parametrize("surplus", [bytes(7), bytes(64 * 80 * 2), bytes(64 * 80 * 4)])
 @pytest.mark.parametrize("frames", [None, 1, 0])
 def test_surplus_pixel_data_is_left_out_with_a_warning(ramp, surplus, frames):

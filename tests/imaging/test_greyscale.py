@@ -73,7 +73,7 @@ def test_polarity_follows_the_photometric_interpretation(photometric, shape, inv
 
 def test_padding_is_a_range_when_a_limit_is_given():
     dataset = header(PixelPaddingValue=10, PixelPaddingRangeLimit=12)
-    padding = find_padding(_levels(np.arange(20)), dataset, [])
+    padding = find_padding(_levels(np.arange(20)), dataset, [], [])
     assert padding is not None
     assert np.flatnonzero(padding[0]).tolist() == [10, 11, 12]
 
@@ -87,18 +87,25 @@ def test_padding_of_the_other_signedness_is_found(stored, bits, written):
     dataset = header(BitsAllocated=16, BitsStored=bits, PixelRepresentation=int(is_signed))
     dataset.add_new("PixelPaddingValue", "SS" if written < 0 else "US", written)
     values = np.array([[stored, 5, 6, 7]], np.int16 if is_signed else np.uint16)
-    padding = find_padding(find_levels(values, counted=True), dataset, [])
+    padding = find_padding(find_levels(values, counted=True), dataset, [], [])
     assert padding is not None
     assert padding.sum() == 1
 
 
 def test_there_is_no_padding_when_no_pixel_has_its_value():
-    assert find_padding(_levels(np.arange(20)), header(PixelPaddingValue=99), []) is None
+    assert find_padding(_levels(np.arange(20)), header(PixelPaddingValue=99), [], []) is None
+
+
+def test_padding_of_every_pixel_is_ignored_with_a_warning():
+    warnings: list[str] = []
+    dataset = header(PixelPaddingValue=0, PixelPaddingRangeLimit=4095)
+    assert find_padding(_levels(np.arange(20)), dataset, [], warnings) is None
+    assert warnings == ["Pixel Padding Value (0028,0120) covers the whole image and was ignored"]
 
 
 def test_share_of_the_padding_is_that_of_the_pixels():
     history: list[str] = []
-    find_padding(_levels(np.array([3, 3, 3, 7])), header(PixelPaddingValue=3), history)
+    find_padding(_levels(np.array([3, 3, 3, 7])), header(PixelPaddingValue=3), history, [])
     assert history == ["took 75.0% of the pixels for padding (0028,0120)"]
 
 

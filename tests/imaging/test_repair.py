@@ -72,3 +72,23 @@ def test_file_without_pixels_stays_one(tmp_path, ramp):
     path = save(dicom_of(ramp, PixelData=None), tmp_path / "xray.dcm")
     with pytest.raises(RadiographError, match="no pixel data"):
         read(path)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit"])
+@pytest.mark.parametrize("items", [1, 2])
+def test_missing_delimiter_behind_a_sequence_is_added(tmp_path, ramp, syntax, items):
+    item = pydicom.Dataset()
+    item.add_new(PRIVATE, "SH", "ABCD")
+    dataset = dicom_of(ramp)
+    dataset.add_new((0x0071, 0x1001), "SQ", [item] * items)
+    dataset[0x0071, 0x1001].is_undefined_length = True
+    for each in dataset[0x0071, 0x1001].value:
+        each.is_undefined_length_sequence_item = True
+    if syntax == "implicit":
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        dataset["PixelData"].VR = "OW"
+    path = save(dataset, tmp_path / "xray.dcm")
+    expected = read(path).pixels
+    read_again = change(path, bytes.fromhex("feffdde000000000"), b"")
+    np.testing.assert_array_equal(read_again.pixels, expected)
+    assert any("repaired" in warning for warning in read_again.warnings)

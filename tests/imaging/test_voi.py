@@ -58,6 +58,7 @@ def test_window_is_shown_as_pydicom_shows_it_and_moves_no_value(centre, width, f
         {"VOILUTSequence": table(99, 0, 16, b"\1\0")},
         {"VOILUTSequence": Sequence([Dataset()])},
         {"VOILUTSequence": table(4, 0, 16, bytes(8))},
+        {"VOILUTSequence": table(300, 0, 16, np.arange(200, dtype="<u2").tobytes())},
     ],
 )
 def test_unusable_setting_is_a_warning_and_moves_no_value(attributes):

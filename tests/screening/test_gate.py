@@ -64,6 +64,10 @@ def test_gate_passes_a_picture_without_attributes():
         ({"ViewPosition": "RAO"}, Code.OBLIQUE, "view is RAO (0018,5101)"),
         ({"ViewCodeSequence": "LEFT LATERAL"}, Code.LATERAL, "(0054,0220)"),
         ({"PatientOrientation": "A\\F"}, Code.LATERAL, "(0020,0020)"),
+        ({"SeriesDescription": "THORAX LAT"}, Code.LATERAL, "series description is THORAX LAT (0008,103e)"),
+        ({"ProtocolName": "CHEST LL", "StudyDescription": "CHEST PA"}, Code.LATERAL, "protocol is CHEST LL"),
+        ({"SeriesDescription": "XR HAND"}, Code.NOT_CHEST, "series description is XR HAND"),
+        ({"StudyDescription": "KNEE AP"}, Code.NOT_CHEST, "study description is KNEE AP (0008,1030)"),
     ],
 )
 def test_gate_refuses_by_attributes(tags, code, words):
@@ -85,10 +89,27 @@ def test_gate_refuses_by_attributes(tags, code, words):
         ("ViewPosition", "AP LAT"),
         ("PatientOrientation", "L\\F"),
         ("PatientOrientation", ""),
+        ("StudyDescription", "CHEST LAT"),
+        ("SeriesDescription", "CHEST PA LAT"),
+        ("SeriesDescription", "ROUTINE"),
     ],
 )
 def test_gate_passes_terms_of_a_chest_and_terms_that_say_nothing(keyword, value):
     assert check_tags({keyword: value}) == GateResult()
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"SeriesDescription": "CHEST LAT", "ViewPosition": "AP"},
+        {"SeriesDescription": "LATERAL", "PatientOrientation": "L\\F"},
+        {"SeriesDescription": "CHEST LAT", "ProtocolName": "CHEST PA"},
+        {"StudyDescription": "ABDOMEN", "BodyPartExamined": "CHEST"},
+        {"StudyDescription": "HAND", "ProtocolName": "THORAX AP"},
+    ],
+)
+def test_gate_asks_free_text_only_where_nothing_else_speaks(tags):
+    assert check_tags(tags) == GateResult()
 
 
 @pytest.mark.parametrize(

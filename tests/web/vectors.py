@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -51,7 +52,10 @@ def dicom(pixels, *, bits=16, signed=False, syntax=ExplicitVRLittleEndian, **ele
     dataset.PixelData = pixels.astype(kind).tobytes()
     dataset["PixelData"].VR = "OW"
     for keyword, value in elements.items():
-        setattr(dataset, keyword, value)
+        if isinstance(value, DataElement):
+            dataset.add(value)
+        else:
+            setattr(dataset, keyword, value)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -93,6 +97,8 @@ def made_up():
     low = chest(bits=12).astype(np.int32) - 2048
     yield "signed12.dcm", dicom(low, bits=12, signed=True)
     yield "signed16.dcm", dicom(low * 8, signed=True, RescaleSlope="0.5", RescaleIntercept="-100")
+    yield "signed-called-unsigned.dcm", dicom(low & 0xFFF, bits=12)
+    yield "unsigned-called-signed.dcm", dicom(chest(bits=16).view(np.int16), signed=True)
     yield "implicit.dcm", dicom(chest(bits=12), bits=12, syntax=ImplicitVRLittleEndian)
     yield "inverse.dcm", dicom(4095 - chest(bits=12), bits=12, PhotometricInterpretation="MONOCHROME1")
     window = {"WindowCenter": "2000", "WindowWidth": "1500"}
@@ -101,9 +107,17 @@ def made_up():
     padded = chest(bits=12)
     padded[:40] = 0
     yield "padding.dcm", dicom(padded, bits=12, PixelPaddingValue=0, PixelPaddingRangeLimit=20)
+    yield "padding-everywhere.dcm", dicom(padded, bits=12, PixelPaddingValue=0, PixelPaddingRangeLimit=4095)
+    signed = low.astype(np.int16)
+    signed[:40] = -2048
+    padding = DataElement("PixelPaddingValue", "US", 63488)  # -2048 with the other sign
+    yield "padding-unsigned.dcm", dicom(signed, bits=12, signed=True, PixelPaddingValue=padding)
     square = (np.arange(4096) / 4095) ** 2 * 65535
     yield "modality.dcm", dicom(chest(bits=12), bits=12, ModalityLUTSequence=[table(square, 0)])
     yield "voi.dcm", dicom(chest(bits=12), bits=12, VOILUTSequence=[table(square, 0)])
+    short = table(np.arange(4096) * 16, 0)
+    short.LUTDescriptor = [8000, 0, 16]
+    yield "short-table.dcm", dicom(chest(bits=12), bits=12, VOILUTSequence=[short])
     yield "falling.dcm", dicom(chest(bits=12), bits=12, VOILUTSequence=[table(square[::-1], 0)])
     yield "lateral.dcm", dicom(chest(bits=12), bits=12, ViewPosition="LL", BodyPartExamined="SMITH JOHN")
     yield from attributes()
@@ -129,15 +143,25 @@ def attributes():
         "torax": {"BodyPartExamined": "TORAX", "ViewPosition": "AP", "BurnedInAnnotation": "YES"},
         "modality": {"Modality": "CT"},
         "no-modality": {"Modality": "DOE"},
+        "series": {"SeriesDescription": "W Chest Lat."},
+        "series-of-two-views": {"SeriesDescription": "Chest PA + LAT", "StudyDescription": "XR CHEST"},
+        "study": {"StudyDescription": "XR HAND LEFT"},
+        "series-and-view": {"SeriesDescription": "LATERAL", "ViewPosition": "AP"},
+        "one-word": {"ViewPosition": "CHESTLAT"},
+        "heart-and-lungs": {"BodyPartExamined": "HEART AND LUNGS", "ProtocolName": "Thorax L-L"},
+        "supine": {"ViewPosition": "DECUBITO SUPINO"},
+        "region-code": {"AnatomicRegionSequence": [coded("Mano", "T-D8700", "SRT")]},
+        "view-code": {"ViewCodeSequence": [coded("", "399173006", "SCT")]},
+        "private-code": {"ViewCodeSequence": [coded("PA", "399173006", "99ACME")]},
     }
     for name, elements in values.items():
         yield f"{name}.dcm", dicom(chest(bits=12), bits=12, **elements)
 
 
-def coded(meaning):
+def coded(meaning, value="1", scheme="99TEST"):
     """Return a code with this meaning."""
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "1", "99TEST", meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
 
 

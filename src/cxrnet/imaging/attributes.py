@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+from cxrnet.imaging.coded_terms import coded_term
 from cxrnet.imaging.defined_terms import UNKNOWN, presentable
 from cxrnet.imaging.radiograph import IDENTIFIERS, PATIENT_TAGS, Fault, fault, printable
 
@@ -25,6 +26,14 @@ KEPT_TAGS = (
     "AnatomicRegionSequence",
     "ViewCodeSequence",
 )
+DESCRIPTIONS = (
+    "SeriesDescription",
+    "ProtocolName",
+    "AcquisitionDeviceProcessingDescription",
+    "PerformedProcedureStepDescription",
+    "StudyDescription",
+)
+"""Free text: only its known terms are kept; most have no such term."""
 _MOST_ITEMS, _LONGEST_TEXT = 4, 256
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
 # PS3.5 6.2, value representation CS, in either case because some devices write lower case.
@@ -113,8 +122,10 @@ def code(dataset: Dataset, keyword: str) -> str:
 def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
     """The attributes that a `Radiograph` carries along, as `presentable` shows them, and a warning for each unknown."""
     tags, warnings = {}, []
-    for keyword in KEPT_TAGS:
+    for keyword in (*KEPT_TAGS, *DESCRIPTIONS):
         shown = presentable(keyword, _text(dataset, keyword))
+        if shown == UNKNOWN and keyword in DESCRIPTIONS:
+            continue
         if shown == UNKNOWN:
             warnings.append(f"{label(keyword)} holds no known term; it says nothing about the image")
         if shown:
@@ -123,15 +134,23 @@ def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    """The text of an attribute, several values joined by a backslash; of a sequence of codes their meanings."""
+    """The text of an attribute, several values joined by a backslash; of a sequence of codes what they mean."""
     try:
         value = dataset.get(keyword) or ""
         if isinstance(value, Sequence):
-            value = [item.get("CodeMeaning", "") for item in value[:_MOST_ITEMS]]
+            value = [_meaning(item) for item in value[:_MOST_ITEMS]]
         parts = [value] if isinstance(value, str) else [part for part in value if isinstance(part, str)]
     except Exception:  # as above
         return ""
     return "\\".join(part.strip() for part in parts)[:_LONGEST_TEXT]
+
+
+def _meaning(item: Dataset) -> str:
+    """What a code means: by its value, which has no language, or else by its Code Meaning."""
+    values = (str(item.get(keyword) or "").strip() for keyword in ("CodeValue", "LongCodeValue"))
+    scheme = str(item.get("CodingSchemeDesignator") or "").strip()
+    known = (coded_term(value, scheme) for value in values)
+    return next(filter(None, known), None) or item.get("CodeMeaning") or ""
 
 
 def find_identifiers(dataset: Dataset) -> dict[str, str]:

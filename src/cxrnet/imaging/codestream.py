@@ -20,12 +20,13 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
 class FrameHeader(NamedTuple):
-    """Size of a compressed frame in pixels, its number of components and the bits of the first one."""
+    """Size of a compressed frame in pixels, its components, the bits of the first, and whether it is signed."""
 
     height: int
     width: int
     components: int
     bits: int
+    is_signed: bool | None = None
 
 
 def read_frame_header(frame: bytes) -> FrameHeader | None:
@@ -107,7 +108,8 @@ def _read_jpeg2000_header(codestream: bytes) -> FrameHeader | None:
     if len(codestream) < 43:
         return None
     width, height, left, top = (int.from_bytes(codestream[at : at + 4], "big") for at in (8, 12, 16, 20))
-    return FrameHeader(height - top, width - left, _word(codestream, 40), (codestream[42] & 0x7F) + 1)
+    depth = codestream[42]
+    return FrameHeader(height - top, width - left, _word(codestream, 40), (depth & 0x7F) + 1, depth > 0x7F)
 
 
 def _word(data: bytes, at: int) -> int:

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from cxrnet.imaging.attributes import (
+    DESCRIPTIONS,
     KEPT_TAGS,
     code,
     find_identifiers,
@@ -43,6 +44,7 @@ from cxrnet.imaging.voi import find_display
 # Nothing else is parsed: less for a hostile file to reach, and no identifier enters the program.
 _TAGS_READ = (
     *KEPT_TAGS,
+    *DESCRIPTIONS,
     *PATIENT_TAGS,
     *PIXEL_KEYWORDS,
     *PALETTE_KEYWORDS,
@@ -90,6 +92,7 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
     dataset = _read_dataset(source, name, warnings, (*_TAGS_READ, *IDENTIFIERS) if identifiers else _TAGS_READ)
     _refuse_other_objects(dataset, name)
     photometric = code(dataset, "PhotometricInterpretation").upper()
+    dataset.PhotometricInterpretation = photometric  # pydicom compares it letter by letter
     stored = read_frame(dataset, name, limits, warnings, samples=samples_of(photometric, name))
     syntax = syntax_name(dataset.file_meta.TransferSyntaxUID)
     history = [f"read DICOM, {describe_size(stored)}, {_depth(dataset)}, {syntax}"]
@@ -98,7 +101,7 @@ def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, iden
         history.append(f"{photometric} with equal channels read as grey")
 
     levels = find_levels(stored, counted=is_uneven(dataset))
-    padding = find_padding(levels, dataset, history)
+    padding = find_padding(levels, dataset, history, warnings)
     grey = apply_modality(levels.values, dataset, name, history)
     low, high = find_range(grey, background=padding)
     display = find_display(grey, dataset, low, high, name, history, warnings)

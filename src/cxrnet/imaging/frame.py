@@ -7,11 +7,12 @@ import warnings
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
     UID,
     JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
@@ -21,7 +22,9 @@ from pydicom.uid import (
 from cxrnet.arrays import AnyArray
 from cxrnet.imaging.attributes import integer, label
 from cxrnet.imaging.codestream import FrameHeader, decode_extended, decode_jpeg, read_frame_header
+from cxrnet.imaging.fragments import join_frame
 from cxrnet.imaging.radiograph import Fault, Limits, check_size, fault, refusing
+from cxrnet.imaging.signedness import find_sign, with_sign
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _BITS_ALLOCATED = {"PixelData": (8, 16, 32), "FloatPixelData": (32,), "DoubleFloatPixelData": (64,)}
@@ -59,22 +62,28 @@ def read_frame(dataset: Dataset, name: str, limits: Limits, warnings: list[str],
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     decoder = None if syntax in _RETIRED_JPEG else _find_decoder(syntax, name)
     dataset.NumberOfFrames = 1  # whatever follows the first frame is no part of the image
+    if samples > 1 and "PlanarConfiguration" not in dataset:
+        dataset.PlanarConfiguration = 0
+    header = None
     with refusing(name, f"reading the {syntax_name(syntax)} frame"):
+        if syntax.is_encapsulated:
+            frame = join_frame(dataset.PixelData, syntax)
         if syntax in _WITH_FRAME_HEADER:
-            frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
-            header = read_frame_header(frame)
-            _check_frame_header(header, height, width, samples, name)
-            if syntax in (JPEGExtended12Bit, *_RETIRED_JPEG) and header is not None and header.bits == 12:
+            header = _check_frame_header(read_frame_header(frame), height, width, samples, name)
+            if syntax in (JPEGExtended12Bit, *_RETIRED_JPEG) and header.bits == 12:
                 return decode_extended(frame, height, width)
-            if decoder is None:
+            if decoder is None or (syntax == JPEGBaseline8Bit and allocated > 8):
                 return decode_jpeg(frame)
         elif not syntax.is_encapsulated:
             actual, expected = len(dataset[keyword].value), height * width * samples * allocated // 8
             if dataset.PhotometricInterpretation == "YBR_FULL_422" and actual < expected:  # some senders halve nothing
                 expected = expected * 2 // 3
             _check_length(actual, expected, name, warnings)
+        if syntax.is_encapsulated:
+            dataset.PixelData = encapsulate([frame])
         assert decoder is not None  # only the retired processes have none
-        return _decode(dataset, decoder, name, warnings)
+        values = _decode(dataset, decoder, name, warnings)
+    return values if keyword != "PixelData" else _with_right_sign(dataset, values, header, warnings)
 
 
 def syntax_name(syntax: str) -> str:
@@ -94,8 +103,8 @@ def _check_bits(dataset: Dataset, name: str, allocated: int) -> None:
     _require(sign in (0, 1), name, f"{label('PixelRepresentation')} is {sign}", "0 or 1 is accepted")
 
 
-def _check_frame_header(header: FrameHeader | None, height: int, width: int, samples: int, name: str) -> None:
-    """The compressed frame has the size and the components that the DICOM header says."""
+def _check_frame_header(header: FrameHeader | None, height: int, width: int, samples: int, name: str) -> FrameHeader:
+    """The header of a compressed frame that has the size and the components that the DICOM header says."""
     if header is None:
         problem = "the compressed frame has no valid header"
         raise fault(Fault.UNREADABLE, name, problem, "the file is damaged")
@@ -103,6 +112,7 @@ def _check_frame_header(header: FrameHeader | None, height: int, width: int, sam
     _require((header.height, header.width) == (height, width), name, problem, "the two must agree")
     problem = f"the compressed frame has {header.components} components"
     _require(header.components == samples, name, problem, f"such an image has {samples}")
+    return header
 
 
 def _check_length(actual: int, expected: int, name: str, warnings: list[str]) -> None:
@@ -148,6 +158,20 @@ def _decode(dataset: Dataset, decoder: Decoder, name: str, noted: list[str]) -> 
     if excess:
         noted.append(f"the RLE segments hold up to {excess} bytes beyond the last pixel, which were dropped")
     return np.asarray(np.right_shift(values, shift) if shift else values)
+
+
+def _with_right_sign(dataset: Dataset, values: AnyArray, frame: FrameHeader | None, warnings: list[str]) -> AnyArray:
+    """The values, signed or not as the picture shows them to be where header, codestream and pixels contradict."""
+    declared = dataset.PixelRepresentation == 1
+    is_known = frame is not None and frame.is_signed is not None  # by JPEG 2000 alone
+    bits = frame.bits if frame is not None and is_known else int(dataset.BitsStored)
+    is_signed = find_sign(values, bits, is_signed=declared)
+    if is_signed == declared and not (frame is not None and is_known and frame.is_signed != declared):
+        return values
+    sign = "signed" if is_signed else "unsigned"
+    warnings.append(f"{label('PixelRepresentation')} contradicts the pixels, which were read as {sign}")
+    kind = {True: np.int16, False: np.uint16}[is_signed] if bits <= 16 else np.int64
+    return with_sign(values, bits, is_signed=is_signed).astype(kind)
 
 
 def _excess(message: str) -> int:

@@ -62,7 +62,7 @@ def is_uneven(dataset: Dataset) -> bool:
     return any(has_items(dataset, one) for one in sequences) or bool(numbers(dataset, "PixelPaddingValue"))
 
 
-def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> Bool | None:
+def find_padding(levels: Levels, dataset: Dataset, history: list[str], warnings: list[str]) -> Bool | None:
     """Which stored values are padding, not image: bool as `levels.values`, or None without padding.
 
     Pixel Padding Value (0028,0120), up to the Range Limit (0028,0121) where given (PS3.3 C.7.5.1.1.2).
@@ -74,6 +74,9 @@ def find_padding(levels: Levels, dataset: Dataset, history: list[str]) -> Bool |
     low, high = sorted(_with_sign_of_pixels(each[0], dataset) for each in (first, last))
     padding = (levels.values >= low) & (levels.values <= high)
     if not padding.any():
+        return None
+    if padding.all():
+        warnings.append(f"{label('PixelPaddingValue')} covers the whole image and was ignored")
         return None
     history.append(f"took {levels.share(padding):.1%} of the pixels for padding (0028,0120)")
     return padding
@@ -116,9 +119,9 @@ def find_table(dataset: Dataset, keyword: str, low: float, high: float, name: st
     """
     with refusing(name, f"reading {label(keyword)}"):
         item = dataset[keyword][0]
-        entries, first, _ = (int(each) for each in item.LUTDescriptor)
+        entries, first, bits = (int(each) for each in item.LUTDescriptor)
         entries = entries % 2**16 or 2**16
-        data = _read_table(item.LUTData, entries, is_little_endian=dataset.original_encoding[1])
+        data = _read_table(item.LUTData, entries, bits, is_little_endian=dataset.original_encoding[1])
     if data is None:
         problem = f"{label('LUTData')} is shorter than {label('LUTDescriptor')} says"
         raise fault(Fault.UNREADABLE, name, problem, "the table is damaged")
@@ -126,10 +129,10 @@ def find_table(dataset: Dataset, keyword: str, low: float, high: float, name: st
     return Table(data, max(firsts, key=lambda at: min(high, at + entries - 1) - max(low, at)))
 
 
-def _read_table(data: Any, entries: int, *, is_little_endian: bool | None) -> AnyArray | None:
-    """`entries` numbers from LUT Data in words (US, OW) or packed bytes, None where there are too few."""
+def _read_table(data: Any, entries: int, bits: int, *, is_little_endian: bool | None) -> AnyArray | None:
+    """`entries` numbers from LUT Data in words (US, OW), or bytes where 8 bits do; None if there are too few."""
     if not isinstance(data, bytes):
         data, is_little_endian = np.asarray(data).astype("<u2").tobytes(), True
     if len(data) >= 2 * entries:
         return np.frombuffer(data, "<u2" if is_little_endian is not False else ">u2", entries)
-    return np.frombuffer(data, np.uint8, entries) if len(data) >= entries else None
+    return np.frombuffer(data, np.uint8, entries) if len(data) >= entries and bits <= 8 else None

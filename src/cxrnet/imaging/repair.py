@@ -1,7 +1,7 @@
 """DICOM data sets that break off before the pixels because of their structure, not of their pixels.
 
-Readers differ in what they forgive: unknown value representations (`??`), a missing delimiter behind compressed
-frames, and bytes behind the data set. The elements are walked one after the other, and these three are put in order.
+Readers differ in what they forgive: unknown value representations (`??`), a missing delimiter behind a sequence or a
+compressed frame, and bytes behind the data set. The elements are walked one after the other, and these put in order.
 """
 
 from __future__ import annotations
@@ -33,11 +33,17 @@ def repair(content: bytes) -> bytes | None:
     if content[128:132] != b"DICM":
         return None
     data, at, syntax = bytearray(content), 132, ""
+    is_between, depth = False, 0  # whether an item of the innermost open sequence has ended; sequences that are open
     for _ in range(_MOST_ELEMENTS):
         if at + 8 > len(data):
             return None
         tag = struct.unpack_from("<HH", data, at)
+        if is_between and depth and tag not in (_ITEM, _SEQUENCE_END):
+            data[at:at] = _DELIMITER  # of the sequence, left out
+            tag = _SEQUENCE_END
         if tag in (_ITEM, _ITEM_END, _SEQUENCE_END):  # inside a sequence of undefined length: its elements follow
+            is_between = tag == _ITEM_END
+            depth -= tag == _SEQUENCE_END
             at += 8
             continue
         if tag[0] != 2 and syntax in ("", DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian):
@@ -49,6 +55,7 @@ def repair(content: bytes) -> bytes | None:
             is_native = syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
             end = start + length if length != _UNDEFINED else _end_of_items(data, start)
             return bytes(data[:end]) + (b"" if is_native or length != _UNDEFINED else _DELIMITER)
+        depth += length == _UNDEFINED
         at = start if length == _UNDEFINED else start + length
     return None
 

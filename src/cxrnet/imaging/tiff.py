@@ -25,11 +25,12 @@ class Page(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Values [height, width], what they are stored as, and the EXIF orientation of the page."""
+    """Values [height, width], what they are stored as, the EXIF orientation of the page, and its channels."""
 
     values: AnyArray
     kind: str
     orientation: int
+    channels: int
 
 
 def choose_page(pages: list[Page], name: str, warnings: list[str]) -> int:
@@ -101,7 +102,7 @@ def read_samples(source: BinaryIO, name: str, limits: Limits, warnings: list[str
     if int(page.photometric) == 0:  # white is zero
         values = -values.astype(np.float64)
     orientation = page.tags.get(_ORIENTATION)
-    return Samples(values, kind, 1 if orientation is None else orientation.value)
+    return Samples(values, kind, 1 if orientation is None else orientation.value, 1 + extra)
 
 
 def _page_of(page: Any) -> Page:

@@ -6,7 +6,7 @@ It asks what a DICOM file says of itself, what the picture shows, and whether th
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,6 +50,24 @@ TAG_NUMBERS = {
     "ViewPosition": "0018,5101",
     "ViewCodeSequence": "0054,0220",
     "PatientOrientation": "0020,0020",
+    "SeriesDescription": "0008,103e",
+    "ProtocolName": "0018,1030",
+    "AcquisitionDeviceProcessingDescription": "0018,1400",
+    "PerformedProcedureStepDescription": "0040,0254",
+    "StudyDescription": "0008,1030",
+}
+_PARTS = {"BodyPartExamined": "body part", "AnatomicRegionSequence": "anatomic region"}
+_VIEWS = {"ViewPosition": "view", "ViewCodeSequence": "view", "BodyPartExamined": "body part"}
+# Free text, which is asked where nothing else speaks; of a study or a procedure it names both of two views.
+_VIEW_TEXTS = {
+    "SeriesDescription": "series description",
+    "ProtocolName": "protocol",
+    "AcquisitionDeviceProcessingDescription": "processing",
+}
+_PART_TEXTS = {
+    **_VIEW_TEXTS,
+    "PerformedProcedureStepDescription": "procedure",
+    "StudyDescription": "study description",
 }
 
 
@@ -119,13 +137,13 @@ def check_tags(tags: Mapping[str, str]) -> GateResult:
     modality = tags.get("Modality", "").strip().upper()
     if modality and modality not in RADIOGRAPHY and tags["Modality"] != UNKNOWN:
         refusals.append(Reason(Code.NOT_CHEST, f"modality is {modality} (0008,0060); a chest radiograph is CR or DX"))
-    for keyword, name in (("BodyPartExamined", "body part"), ("AnatomicRegionSequence", "anatomic region")):
-        if body_part(tags.get(keyword, "")) == "other":
+    for keyword, name in _naming(tags, _PARTS, _PART_TEXTS, body_part, "chest").items():
+        if body_part(tags[keyword]) == "other":
             text = f"{name} is {tags[keyword]} ({TAG_NUMBERS[keyword]}); a chest radiograph is needed"
             refusals.append(Reason(Code.NOT_CHEST, text))
-    for keyword, name in (("ViewPosition", "view"), ("ViewCodeSequence", "view"), ("BodyPartExamined", "body part")):
-        named = projection(tags.get(keyword, ""))
-        text = f"{name} is {tags.get(keyword)} ({TAG_NUMBERS[keyword]})"
+    for keyword, name in _naming(tags, _VIEWS, _VIEW_TEXTS, projection, "frontal").items():
+        named = projection(tags[keyword])
+        text = f"{name} is {tags[keyword]} ({TAG_NUMBERS[keyword]})"
         if named == "lateral":
             refusals.append(Reason(Code.LATERAL, f"{text}; a frontal view, PA or AP, is needed"))
         elif named == "oblique":
@@ -139,6 +157,24 @@ def check_tags(tags: Mapping[str, str]) -> GateResult:
     elif plane(orientation) == "mirrored":
         warnings.append(Reason(Code.MIRRORED, f"{text}: left and right are exchanged; L\\F is expected"))
     return GateResult(tuple(refusals), tuple(warnings))
+
+
+def _naming(
+    tags: Mapping[str, str],
+    terms: Mapping[str, str],
+    texts: Mapping[str, str],
+    meaning: Callable[[str], str],
+    expected: str,
+) -> dict[str, str]:
+    """The attributes that name something, with what they are called: those of defined terms, or else free texts.
+
+    A free text speaks against an image only where no other one says what is `expected`.
+    """
+    named = {keyword: name for keyword, name in terms.items() if meaning(tags.get(keyword, ""))}
+    if named or (meaning is projection and plane(tags.get("PatientOrientation", ""))):
+        return named
+    named = {keyword: name for keyword, name in texts.items() if meaning(tags.get(keyword, ""))}
+    return {} if any(meaning(tags[keyword]) == expected for keyword in named) else dict([*named.items()][:1])
 
 
 def check_view(view: GatePrediction) -> GateResult:

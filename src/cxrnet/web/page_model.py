@@ -6,13 +6,14 @@ from typing import Any
 
 from cxrnet.errors import BundleError, UsageError
 from cxrnet.imaging import defined_terms
+from cxrnet.imaging.coded_terms import CODED_TERMS
 from cxrnet.model.bundle import GRAPH, Bundle
 from cxrnet.model.gate_runtime import CONTENTS, GATE_SIZE, TURNS, GateRuntime
 from cxrnet.model.session import optimise
 from cxrnet.screening import gate
 from cxrnet.screening.finding import NOTICE
 
-FORMAT = 2
+FORMAT = 3
 """Of the record; the page refuses any other."""
 
 
@@ -67,17 +68,22 @@ def _terms() -> dict[str, Any]:
     """Return the words of the attributes (`Terms` in `web/src/reading/defined_terms.ts`)."""
     words = {
         "known": defined_terms.KNOWN_WORDS,
+        "chest": defined_terms.CHEST_WORDS,
+        "in_chest": defined_terms.IN_CHEST_WORDS,
         "other_parts": defined_terms.OTHER_WORDS,
         "lateral": defined_terms.LATERAL_WORDS,
         "frontal": defined_terms.FRONTAL_WORDS,
         "decubitus": defined_terms.DECUBITUS_WORDS,
         "oblique": defined_terms.OBLIQUE_WORDS,
+        "supine": defined_terms.SUPINE_WORDS,
         "radiography": defined_terms.RADIOGRAPHY,
     }
     whole = {keyword: sorted(values) for keyword, values in defined_terms.WHOLE_VALUES.items()}
     return {
         "unknown": defined_terms.UNKNOWN,
         "whole_values": whole,
+        "compound": defined_terms.COMPOUND.pattern,
+        "codes": CODED_TERMS,
         **{name: sorted(values) for name, values in words.items()},
     }
 

@@ -1,6 +1,6 @@
 /** Whether an image may be given a score at all, and whether the score comes with a warning: `cxrnet.screening.gate`. */
 
-import { isOtherPart, plane, projection, type Terms } from "../reading/defined_terms";
+import { bodyPart, plane, projection, type Terms } from "../reading/defined_terms";
 import type { Radiograph } from "../reading/radiograph";
 import { checkClipping, checkContrast } from "./gate_pixels";
 import type { Maps, Reason } from "./finding";
@@ -34,15 +34,28 @@ export function lungAreaFraction({ lungProbability }: Maps): number {
   return count / lungProbability.length;
 }
 
-const PARTS = [
+type Named = readonly (readonly [keyword: string, name: string, tag: string])[];
+
+const PARTS: Named = [
   ["BodyPartExamined", "body part", "0018,0015"],
   ["AnatomicRegionSequence", "anatomic region", "0008,2218"],
-] as const;
-const VIEWS = [
+];
+const VIEWS: Named = [
   ["ViewPosition", "view", "0018,5101"],
   ["ViewCodeSequence", "view", "0054,0220"],
   ["BodyPartExamined", "body part", "0018,0015"],
-] as const;
+];
+/** Free text, which is asked where nothing else speaks; of a study or a procedure it names both of two views. */
+const VIEW_TEXTS: Named = [
+  ["SeriesDescription", "series description", "0008,103e"],
+  ["ProtocolName", "protocol", "0018,1030"],
+  ["AcquisitionDeviceProcessingDescription", "processing", "0018,1400"],
+];
+const PART_TEXTS: Named = [
+  ...VIEW_TEXTS,
+  ["PerformedProcedureStepDescription", "procedure", "0040,0254"],
+  ["StudyDescription", "study description", "0008,1030"],
+];
 
 /** What the DICOM attributes say against an upright frontal chest radiograph; unknown terms say nothing. */
 function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
@@ -53,12 +66,15 @@ function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
   if (modality !== "" && text("Modality") !== terms.unknown && !terms.radiography.includes(modality)) {
     refusals.push({ code: "NOT_CHEST", text: `modality is ${modality} (0008,0060); a chest radiograph is CR or DX` });
   }
-  for (const [keyword, name, tag] of PARTS) {
-    if (!isOtherPart(text(keyword), terms)) continue;
+  const part = (keyword: string): string => bodyPart(text(keyword), terms);
+  for (const [keyword, name, tag] of naming(PARTS, PART_TEXTS, part, "chest")) {
+    if (part(keyword) !== "other") continue;
     refusals.push({ code: "NOT_CHEST", text: `${name} is ${text(keyword)} (${tag}); a chest radiograph is needed` });
   }
-  for (const [keyword, name, tag] of VIEWS) {
-    const named = projection(text(keyword), terms);
+  const shown = plane(text("PatientOrientation"));
+  const view = (keyword: string): string => projection(text(keyword), terms);
+  for (const [keyword, name, tag] of naming(VIEWS, shown === "" ? VIEW_TEXTS : [], view, "frontal")) {
+    const named = view(keyword);
     const what = `${name} is ${text(keyword)} (${tag})`;
     if (named === "lateral") refusals.push({ code: "LATERAL", text: `${what}; a frontal view, PA or AP, is needed` });
     if (named === "oblique") refusals.push({ code: "OBLIQUE", text: `${what}; a frontal view, PA or AP, is needed` });
@@ -66,13 +82,24 @@ function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
       warnings.push({ code: "DECUBITUS", text: `${what}; the models were trained on upright and supine chests` });
     }
   }
-  const shown = plane(text("PatientOrientation"));
   const what = `patient orientation is ${text("PatientOrientation")} (0020,0020)`;
   if (shown === "lateral") refusals.push({ code: "LATERAL", text: `${what}; a frontal view, L\\F, is needed` });
   if (shown === "mirrored") {
     warnings.push({ code: "MIRRORED", text: `${what}: left and right are exchanged; L\\F is expected` });
   }
   return { refusals, warnings };
+}
+
+/**
+ * The attributes that name something: those of defined terms, or else free texts. A free text speaks against an image
+ * only where no other one says what is expected.
+ */
+function naming(terms: Named, texts: Named, meaning: (keyword: string) => string, expected: string): Named {
+  const speaks = (named: Named): Named => named.filter(([keyword]) => meaning(keyword) !== "");
+  const found = speaks(terms);
+  if (found.length > 0) return found;
+  const free = speaks(texts);
+  return free.some(([keyword]) => meaning(keyword) === expected) ? [] : free.slice(0, 1);
 }
 
 function checkView(view: View, rules: GateRules): GateResult {

@@ -11,7 +11,7 @@ export interface Assets {
   workerAddress(): Promise<string>;
 }
 
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** Files that each model has of its own. */
 const OF_MODEL = ["model.json", "graph.onnx", "view.onnx"];

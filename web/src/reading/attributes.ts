@@ -2,7 +2,7 @@
 
 import type { DataSet, Element } from "dicom-parser";
 
-import { presentable, type Terms } from "./defined_terms";
+import { codedTerm, presentable, type Terms } from "./defined_terms";
 import { fault } from "./faults";
 import { general } from "./radiograph";
 
@@ -10,11 +10,18 @@ const NAMES = {
   SpecificCharacterSet: ["x00080005", "Specific Character Set"],
   Modality: ["x00080060", "Modality"],
   PresentationIntentType: ["x00080068", "Presentation Intent Type"],
+  CodeValue: ["x00080100", "Code Value"],
+  CodingSchemeDesignator: ["x00080102", "Coding Scheme Designator"],
   CodeMeaning: ["x00080104", "Code Meaning"],
+  LongCodeValue: ["x00080119", "Long Code Value"],
+  StudyDescription: ["x00081030", "Study Description"],
+  SeriesDescription: ["x0008103e", "Series Description"],
   AnatomicRegionSequence: ["x00082218", "Anatomic Region Sequence"],
   BodyPartExamined: ["x00180015", "Body Part Examined"],
+  ProtocolName: ["x00181030", "Protocol Name"],
   EstimatedRadiographicMagnificationFactor: ["x00181114", "Estimated Radiographic Magnification Factor"],
   ImagerPixelSpacing: ["x00181164", "Imager Pixel Spacing"],
+  AcquisitionDeviceProcessingDescription: ["x00181400", "Acquisition Device Processing Description"],
   ViewPosition: ["x00185101", "View Position"],
   PatientOrientation: ["x00200020", "Patient Orientation"],
   SamplesPerPixel: ["x00280002", "Samples per Pixel"],
@@ -39,6 +46,7 @@ const NAMES = {
   LUTDescriptor: ["x00283002", "LUT Descriptor"],
   LUTData: ["x00283006", "LUT Data"],
   VOILUTSequence: ["x00283010", "VOI LUT Sequence"],
+  PerformedProcedureStepDescription: ["x00400254", "Performed Procedure Step Description"],
   ViewCodeSequence: ["x00540220", "View Code Sequence"],
   PresentationLUTShape: ["x20500020", "Presentation LUT Shape"],
   FloatPixelData: ["x7fe00008", "Float Pixel Data"],
@@ -58,6 +66,14 @@ const KEPT: readonly Keyword[] = [
   "BurnedInAnnotation",
   "AnatomicRegionSequence",
   "ViewCodeSequence",
+];
+/** Free text: only its known terms are kept; most have no such term. */
+const DESCRIPTIONS: readonly Keyword[] = [
+  "SeriesDescription",
+  "ProtocolName",
+  "AcquisitionDeviceProcessingDescription",
+  "PerformedProcedureStepDescription",
+  "StudyDescription",
 ];
 const MOST_ITEMS = 4;
 const LONGEST_TEXT = 256;
@@ -149,30 +165,36 @@ export function code(dataset: DataSet, keyword: Keyword): string {
 /** The attributes that a radiograph carries along, as `presentable` shows them, and a warning for each unknown one. */
 export function keptTags(dataset: DataSet, terms: Terms, warnings: string[]): Record<string, string> {
   const kept: Record<string, string> = {};
-  for (const keyword of KEPT) {
-    const shown = presentable(keyword, text(dataset, keyword), terms);
+  for (const keyword of [...KEPT, ...DESCRIPTIONS]) {
+    const shown = presentable(keyword, text(dataset, keyword, terms), terms);
+    if (shown === terms.unknown && DESCRIPTIONS.includes(keyword)) continue;
     if (shown === terms.unknown) warnings.push(`${label(keyword)} holds no known term; it says nothing about the image`);
     if (shown !== "") kept[keyword] = shown;
   }
   return kept;
 }
 
-/** The text of an attribute, several values joined by a backslash; of a sequence of codes their meanings. */
-function text(dataset: DataSet, keyword: Keyword): string {
+/** The text of an attribute, several values joined by a backslash; of a sequence of codes what they mean. */
+function text(dataset: DataSet, keyword: Keyword, terms: Terms): string {
   const found = element(dataset, keyword);
   if (found === undefined) return "";
   let parts: string[];
   if (found.items !== undefined) {
     const isUtf8 = dataset.string(NAMES.SpecificCharacterSet[0])?.trim() === "ISO_IR 192";
-    parts = found.items.slice(0, MOST_ITEMS).map((item) => meaning(item.dataSet, isUtf8));
+    parts = found.items.slice(0, MOST_ITEMS).map((item) => meaning(item.dataSet, isUtf8, terms));
   } else if (found.vr !== undefined && !TEXTS.includes(found.vr)) return "";
   else parts = (dataset.string(NAMES[keyword][0]) ?? "").split("\\");
   return parts.map((part) => part.trim()).join("\\").slice(0, LONGEST_TEXT);
 }
 
-/** The meaning of a code; letters of other character sets than these two are lost, and no known term has one. */
-function meaning(item: DataSet | undefined, isUtf8: boolean): string {
+/** The meaning of a code, by its value or else in words; letters of other character sets than these two are lost. */
+function meaning(item: DataSet | undefined, isUtf8: boolean, terms: Terms): string {
   if (item === undefined) return "";
+  const scheme = item.string(NAMES.CodingSchemeDesignator[0])?.trim() ?? "";
+  for (const keyword of ["CodeValue", "LongCodeValue"] as const) {
+    const known = codedTerm(item.string(NAMES[keyword][0])?.trim() ?? "", scheme, terms);
+    if (known !== "") return known;
+  }
   const found = element(item, "CodeMeaning");
   if (found === undefined) return "";
   const bytes = bytesOf(item).subarray(found.dataOffset, found.dataOffset + found.length);

@@ -37,7 +37,7 @@ export async function readDicom(
   const dataset = parse(bytes, name);
   refuseOtherObjects(dataset, name);
   const uid = (dataset.string("x00020010") ?? EXPLICIT_LITTLE_ENDIAN).trim();
-  const stored = await readFrame(dataset, uid, name, codecs);
+  const stored = await readFrame(dataset, uid, name, codecs, warnings);
   const syntax = SYNTAXES[uid]?.name ?? "an unknown transfer syntax";
   const history = [`read DICOM, ${stored.width} x ${stored.height}, ${depth(dataset)}, ${syntax}`];
   const { pixels, toneCurve } = toGrey(stored, dataset, name, history, warnings);
@@ -57,7 +57,7 @@ function toGrey(
   warnings: string[],
 ): { pixels: Float32Array; toneCurve: ToneCurve } {
   const levels = findLevels(stored, isUneven(dataset));
-  const padding = findPadding(levels, dataset, history);
+  const padding = findPadding(levels, dataset, history, warnings);
   const grey = applyModality(levels.values, dataset, name, history);
   let display = findDisplay(grey, range(grey, padding), dataset, name, history, warnings);
   if (isInverted(dataset, warnings)) {

@@ -8,6 +8,7 @@ import { readFrameHeader, type FrameHeader } from "./codestream";
 import { checkSize, fault, ReadingError } from "./faults";
 import type { Raster } from "./radiograph";
 import { decodeRle } from "./rle";
+import { findSign } from "./signedness";
 import { EXPLICIT_BIG_ENDIAN, SYNTAXES, type Syntax } from "./syntaxes";
 
 const BITS_ALLOCATED: Partial<Record<Keyword, number[]>> = {
@@ -28,7 +29,13 @@ interface Layout {
 }
 
 /** Stored values of a single-frame monochrome image; bits outside Bits Stored (0028,0101) are dropped. */
-export async function readFrame(dataset: DataSet, uid: string, name: string, codecs: Codecs): Promise<Raster> {
+export async function readFrame(
+  dataset: DataSet,
+  uid: string,
+  name: string,
+  codecs: Codecs,
+  warnings: string[],
+): Promise<Raster> {
   const keyword = PIXEL_KEYWORDS.find((each) => element(dataset, each) !== undefined) ?? "PixelData";
   const height = integer(dataset, "Rows", name);
   const width = integer(dataset, "Columns", name);
@@ -49,11 +56,13 @@ export async function readFrame(dataset: DataSet, uid: string, name: string, cod
   const found = element(dataset, keyword);
   if (found === undefined) throw fault("NO_PIXELS", name, "the DICOM file holds no pixel data", "it is truncated");
   try {
-    if (syntax.codec === null) return readPlain(dataset, keyword, layout, uid === EXPLICIT_BIG_ENDIAN, name);
+    if (syntax.codec === null) {
+      return readPlain(dataset, keyword, layout, uid === EXPLICIT_BIG_ENDIAN, name, warnings);
+    }
     if (found.fragments === undefined) throw new RangeError("the pixel data is not encapsulated");
     const count = found.fragments.length;
     const frame = dicomParser.readEncapsulatedPixelDataFromFragments(dataset, found, 0, count) as Uint8Array;
-    return await decodeFrame(frame, syntax, layout, name, codecs);
+    return await decodeFrame(frame, syntax, layout, name, codecs, warnings);
   } catch (error) {
     if (error instanceof ReadingError) throw error;
     const remedy = "the file is damaged or of an unsupported kind";
@@ -74,7 +83,14 @@ function readBits(dataset: DataSet, allocated: number, name: string): Partial<La
 }
 
 /** Uncompressed pixels; big-endian 8-bit ones lie in words whose bytes are swapped. */
-function readPlain(dataset: DataSet, keyword: Keyword, layout: Layout, isBigEndian: boolean, name: string): Raster {
+function readPlain(
+  dataset: DataSet,
+  keyword: Keyword,
+  layout: Layout,
+  isBigEndian: boolean,
+  name: string,
+  warnings: string[],
+): Raster {
   const found = element(dataset, keyword);
   const size = (layout.height * layout.width * layout.allocated) / 8;
   if (found === undefined || found.length < size) {
@@ -90,7 +106,7 @@ function readPlain(dataset: DataSet, keyword: Keyword, layout: Layout, isBigEndi
   if (isBigEndian) swap(bytes, layout.allocated / 8);
   if (keyword === "FloatPixelData") return { ...layout, values: new Float32Array(bytes.buffer) };
   if (keyword === "DoubleFloatPixelData") return { ...layout, values: new Float64Array(bytes.buffer) };
-  return shaped(bytes, layout, layout.high + 1 - layout.stored);
+  return withRightSign(bytes, layout, layout.high + 1 - layout.stored, warnings);
 }
 
 function swap(bytes: Uint8Array, width: number): void {
@@ -103,16 +119,17 @@ async function decodeFrame(
   layout: Layout,
   name: string,
   codecs: Codecs,
+  warnings: string[],
 ): Promise<Raster> {
   const pixels = layout.height * layout.width;
   if (syntax.codec === "rle") {
     const values = decodeRle(frame, pixels, layout.allocated / 8);
-    return shaped(asBytes(values), layout, layout.high + 1 - layout.stored);
+    return withRightSign(asBytes(values), layout, layout.high + 1 - layout.stored, warnings);
   }
   const header = readFrameHeader(frame);
   checkHeader(header, layout, name);
   if (syntax.codec === "lossless") {
-    return shaped(widened(decodeLossless(frame), layout, pixels), layout, 0);
+    return withRightSign(widened(decodeLossless(frame), layout, pixels), layout, 0, warnings);
   }
   if (syntax.codec === "libjpegturbo" && header?.bits !== 8) {
     const problem = `JPEG of ${header?.bits ?? "unknown"} bits is not read in the browser`;
@@ -120,7 +137,26 @@ async function decodeFrame(
   }
   const decoded = await codecs.decode(syntax.codec as CodecName, frame);
   demand(decoded.components === 1, name, `the frame has ${decoded.components} components`, "a grey image has 1");
-  return shaped(widened(decoded.bytes, layout, pixels), layout, 0);
+  const bytes = widened(decoded.bytes, layout, pixels);
+  if (syntax.codec !== "openjpeg") return withRightSign(bytes, layout, 0, warnings);
+  const coded = { ...layout, stored: Math.min(header.bits, layout.allocated) };
+  return withRightSign(bytes, coded, 0, warnings, header.isSigned);
+}
+
+/** The values, signed or not as the picture shows them to be where header, codestream and pixels contradict. */
+function withRightSign(
+  bytes: Uint8Array<ArrayBuffer>,
+  layout: Layout,
+  shift: number,
+  warnings: string[],
+  isCodedSigned = layout.isSigned,
+): Raster {
+  const declared = shaped(bytes, layout, shift);
+  const isSigned = findSign(declared, layout.stored, layout.isSigned);
+  if (isSigned === layout.isSigned && isCodedSigned === layout.isSigned) return declared;
+  const sign = isSigned ? "signed" : "unsigned";
+  warnings.push(`${label("PixelRepresentation")} contradicts the pixels, which were read as ${sign}`);
+  return isSigned === layout.isSigned ? declared : shaped(bytes, { ...layout, isSigned }, shift);
 }
 
 /** The frame is of the size that the DICOM header says, and grey. */

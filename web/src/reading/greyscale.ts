@@ -42,17 +42,38 @@ export function isUneven(dataset: DataSet): boolean {
 }
 
 /** Which levels are padding, not image; null if absent (PS3.3 C.7.5.1.1.2). */
-export function findPadding(levels: Levels, dataset: DataSet, history: string[]): Uint8Array | null {
+export function findPadding(
+  levels: Levels,
+  dataset: DataSet,
+  history: string[],
+  warnings: string[],
+): Uint8Array | null {
   const first = numbers(dataset, "PixelPaddingValue");
   if (first === null || first.length === 0) return null;
   const limit = numbers(dataset, "PixelPaddingRangeLimit");
   const last = limit === null || limit.length === 0 ? first : limit;
-  const low = Math.min(first[0], last[0]);
-  const high = Math.max(first[0], last[0]);
+  const ends = [first[0], last[0]].map((value) => withSignOfPixels(value, dataset));
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const padding = Uint8Array.from(levels.values, (value) => (value >= low && value <= high ? 1 : 0));
   if (!padding.includes(1)) return null;
+  if (!padding.includes(0)) {
+    warnings.push(`${label("PixelPaddingValue")} covers the whole image and was ignored`);
+    return null;
+  }
   history.push(`took ${(100 * share(levels, padding)).toFixed(1)}% of the pixels for padding (0028,0120)`);
   return padding;
+}
+
+/** A padding value as the stored values have it: files write it signed for unsigned pixels and the reverse. */
+function withSignOfPixels(value: number, dataset: DataSet): number {
+  const stored = numbers(dataset, "BitsStored")?.[0] ?? 0;
+  const allocated = numbers(dataset, "BitsAllocated")?.[0] ?? 0;
+  if (!(stored > 0 && stored <= allocated && allocated <= 32)) return value;
+  const isSigned = numbers(dataset, "PixelRepresentation")?.[0] === 1;
+  const low = isSigned ? -(2 ** (stored - 1)) : 0;
+  const high = low + 2 ** stored - 1;
+  const readings = [allocated, stored].flatMap((bits) => [value, value - 2 ** bits, value + 2 ** bits]);
+  return readings.find((each) => each >= low && each <= high) ?? value;
 }
 
 export function hasItems(dataset: DataSet, keyword: "ModalityLUTSequence" | "VOILUTSequence"): boolean {
@@ -89,7 +110,8 @@ export function findTable(
   const entries = item.uint16(descriptor.tag, 0) || 2 ** 16;
   const unsigned = item.uint16(descriptor.tag, 1) ?? 0;
   const isWords = data.length >= 2 * entries;
-  if (!isWords && data.length < entries) {
+  const isPacked = data.length >= entries && (item.uint16(descriptor.tag, 2) ?? 16) <= 8;
+  if (!isWords && !isPacked) {
     const problem = `${label("LUTData")} is shorter than ${label("LUTDescriptor")} says`;
     throw fault("UNREADABLE", name, problem, "the table is damaged");
   }
