@@ -12,7 +12,7 @@ _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
 
 
 def join_frame(encapsulated: bytes, syntax: UID) -> bytes:
-    """The first frame in encapsulated Pixel Data, b"" where there is none.
+    """The first frame in encapsulated Pixel Data, or no bytes.
 
     Offset tables are not needed for one frame, and files with wrong ones are common: the frame is every fragment up to
     the one with which another begins. A frame of RLE is one fragment.

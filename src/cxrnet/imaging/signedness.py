@@ -12,7 +12,7 @@ from cxrnet.arrays import AnyArray, Int64
 
 _ROWS = 128
 _SMOOTHER = 0.75  # of the steps as declared, below which the other sign is right
-_TWO_VALUES = 0.6  # of the pixels with one of two values: drawn, as a mask is, and nothing can be told from its steps
+_TWO_VALUES = 0.6  # of the pixels with one of two values: drawn, as a mask is, and its steps say nothing
 
 
 def find_sign(values: AnyArray, bits: int, *, is_signed: bool) -> bool:

@@ -5,7 +5,7 @@ import type { Raster } from "./radiograph";
 const ROWS = 128;
 /** Of the steps as declared, below which the other sign is right. */
 const SMOOTHER = 0.75;
-/** Of the pixels with one of two values: drawn, as a mask is, and nothing can be told from its steps. */
+/** Of the pixels with one of two values: drawn, as a mask is, and its steps say nothing. */
 const TWO_VALUES = 0.6;
 
 /** Whether values are signed: as declared, but where the other sign makes a picture and the declared one does not. */
