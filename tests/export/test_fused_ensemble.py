@@ -40,6 +40,8 @@ def test_attention_of_all_folds_is_that_of_each(axis, turned):
         {"logarithm": True, "lungs_only": True},
         {"pooling": PoolingConfig(regions="intensity")},
         {"pooling": PoolingConfig(regions="threshold", intensity_threshold=0.4)},
+        {"pooling": PoolingConfig(average="lungs")},
+        {"pooling": PoolingConfig(average="lungs", regions="intensity")},
     ],
 )
 @pytest.mark.parametrize("count", [1, 3])

@@ -189,6 +189,7 @@ def test_one_pixel_of_a_quantised_mask_may_round_to_the_next_step(steps, is_refu
         {"classes": ("covid", "other pneumonia", "clear")},
         {"pooling": PoolingConfig(regions="intensity")},
         {"pooling": PoolingConfig(regions="threshold", intensity_threshold=0.3)},
+        {"pooling": PoolingConfig(average="lungs")},
     ],
 )
 def test_every_option_has_a_graph_that_says_the_same(changes):

@@ -17,6 +17,7 @@ OPTIONS = (
     {"logarithm": True, "lungs_only": True},
     {"pooling": PoolingConfig(regions="intensity")},
     {"pooling": PoolingConfig(regions="threshold", intensity_threshold=0.4)},
+    {"pooling": PoolingConfig(average="lungs")},
     {"patient": AGE},
 )
 
@@ -50,6 +51,26 @@ def test_position_at_the_mask_threshold_is_outside_the_lungs():
 def test_logits_are_the_mean_over_all_positions_not_only_those_in_the_lungs():
     output = _fold()(**_inputs())
     torch.testing.assert_close(output.logits, output.maps.flatten(2).sum(dim=2) / 42)
+
+
+def test_average_over_the_lungs_does_not_depend_on_their_size():
+    inputs = _inputs()
+    output, plain = _fold(pooling=PoolingConfig(average="lungs"))(**inputs), _fold()(**inputs)
+    torch.testing.assert_close(output.maps, plain.maps)
+    lungs = (inputs["mask"] > 0.3).float().mean(dim=(1, 2))
+    torch.testing.assert_close(output.logits, plain.logits / lungs[:, None])
+
+
+def test_average_over_no_lungs_is_zero():
+    inputs = _inputs() | {"mask": torch.zeros(2, 6, 7)}
+    assert not _fold(pooling=PoolingConfig(average="lungs"))(**inputs).logits.any()
+
+
+def test_average_over_regions_by_intensity_weighs_by_it():
+    inputs = _inputs()
+    output = _fold(pooling=PoolingConfig(average="lungs", regions="intensity"))(**inputs)
+    weights = (inputs["mask"] > 0.3) * inputs["image"]
+    torch.testing.assert_close(output.logits, output.maps.sum(dim=(2, 3)) / weights.sum(dim=(1, 2))[:, None])
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])

@@ -26,7 +26,7 @@ from cxrnet.export.fused import (
 )
 from cxrnet.nn.attention import CrossAttention, MultiHeadAttention
 from cxrnet.nn.blocks import ResidualBlock, ResidualBranch, leaky
-from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, mean_of_folds, presented, regions
+from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, average, mean_of_folds, presented, regions
 
 
 class AttentionLanes(nn.Module):
@@ -153,8 +153,9 @@ class FusedEnsemble(nn.Module):
         found = leaky(self.last(maps)).view(-1, self.count, self.classes, *size)
         inside = regions(self.pooling, image)
         counted = lungs if isinstance(inside, float) else lungs * inside.unsqueeze(1)
-        fold_maps = found * counted.unsqueeze(1)
-        fold_logits = fold_maps.mean(dim=(3, 4))
+        weights = counted.unsqueeze(1)
+        fold_maps = found * weights
+        fold_logits = average(self.pooling, fold_maps, weights)
         if self.patients:
             fold_logits = fold_logits + torch.stack([one(patient) for one in self.patients], dim=1)
         return mean_of_folds(fold_maps, fold_logits)

@@ -2,7 +2,7 @@
 
     x = concat(scattering, mask, query * rows * columns)
     x = batch norm -> stem block -> residual blocks -> last block, one channel a class -> LeakyReLU
-    class map = x * (mask > 0.3)            logits = mean of the class map over all positions
+    class map = x * (mask > 0.3)            logits = mean of the class map over all positions, or over the lungs
 
 The published fold has 20,467 parameters. An ensemble averages the class maps of its folds, not their scores.
 """
@@ -99,8 +99,9 @@ class Fold(nn.Module):
         for block in self.blocks[:-1]:
             x = self.dropout(block(x))
         x = leaky(self.blocks[-1](x))
-        maps = x * (lungs * regions(self.config.pooling, image)).unsqueeze(1)
-        logits = maps.mean(dim=(2, 3))
+        weights = (lungs * regions(self.config.pooling, image)).unsqueeze(1)
+        maps = x * weights
+        logits = average(self.config.pooling, maps, weights)
         if self.patient is not None:
             if patient is None:
                 msg = f"patient data is missing; give {', '.join(self.config.patient.names)}"  # type: ignore[union-attr]
@@ -132,6 +133,20 @@ def regions(config: PoolingConfig, image: Tensor | None) -> Tensor | float:
     if config.regions == "intensity":
         return image
     return (image > config.intensity_threshold).to(image.dtype)
+
+
+def average(config: PoolingConfig, maps: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of each map, float [...], over the image, or over the lungs by their weights.
+
+    Args:
+        config: Which of the two.
+        maps: float [..., rows, columns], multiplied by the weights.
+        weights: float [..., rows, columns] in [0, 1], broadcast to the maps.
+    """
+    if config.average is None:
+        return maps.mean(dim=(-2, -1))
+    # A map without lungs has the mean 0.
+    return maps.sum(dim=(-2, -1)) / weights.sum(dim=(-2, -1)).clamp(min=1)
 
 
 class Ensemble(nn.Module):
