@@ -97,8 +97,8 @@ class PoolingConfig(Frozen):
         regions: `lungs` averages over the lung mask; `threshold` leaves out regions of the image at or below
             `intensity_threshold` as well; `intensity` multiplies the maps by the image rescaled to [0, 1].
         intensity_threshold: Grey value in [0, 1], used with `threshold` only.
-        average: `lungs` divides the sum of a map by that of its weights, so that the size of the lungs in the image does
-            not scale the logits; None averages over all positions of the image, as in the paper.
+        average: `lungs` divides the sum of a map by that of its weights, so that the size of the lungs in the image
+            does not scale the logits; None averages over all positions of the image, as in the paper.
     """
 
     mask_threshold: Annotated[float, Field(ge=0, lt=1)] = 0.3

@@ -1,7 +1,8 @@
 """Heat maps in closed form from the class maps (paper 3.2.2, Figs. 12 to 14).
 
-Scores are softmax(mean over all positions, or those of the lungs, of the class maps A), so the gradient of score c with
-respect to A_k is the same everywhere, s_c (1[c = k] - s_k) / positions, and Grad-CAM of class c is, up to a positive factor,
+Scores are softmax(mean over all positions, or those of the lungs, of the class maps A), so the gradient of score c
+with respect to A_k is the same everywhere, s_c (1[c = k] - s_k) / positions, and Grad-CAM of class c is, up to a
+positive factor,
 
     cam_c = sum over k of s_c (1[c = k] - s_k) A_k
           ~ sum over k != c of w_k (A_c - A_k)        w = softmax(logits without c)
