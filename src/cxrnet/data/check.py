@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from cxrnet.data.manifest import EVERY_ROW, STANDARD, Columns, Sample, scan_mani
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.problem import LEAKS, Problem, problem_at, sort_problems
 from cxrnet.data.reading import read_many
+from cxrnet.data.spelling import label_key
 from cxrnet.errors import LeakError
 
 FOLD_COLUMN = "fold"
@@ -122,22 +124,23 @@ def check_rows(samples: Sequence[Sample]) -> list[Problem]:
         *_unknown_splits(samples),
         *find_leaks(samples, [f"fold {fold}" if fold else "" for fold in folds], what="fold"),
         *_class_tied_to_source(samples),
+        *_named_twice(samples),
     ]
 
 
 def find_leaks(samples: Sequence[Sample], parts: Sequence[str], *, what: str = "split") -> Iterator[Problem]:
     """Patients, groups and images that are in two parts; a sample whose part is "" is in none."""
-    keys: tuple[tuple[str, Callable[[Sample], str | None]], ...] = (
-        ("patient", lambda sample: sample.patient),
-        ("group", lambda sample: sample.group),
-        ("image", lambda sample: sample.identity),
+    keys: tuple[tuple[str, Callable[[Sample], str], Callable[[Sample], str | None]], ...] = (
+        ("patient", lambda sample: sample.patient_key, lambda sample: sample.patient),
+        ("group", lambda sample: sample.group_key, lambda sample: sample.group),
+        ("image", lambda sample: sample.identity, lambda sample: Path(sample.identity).name),
     )
     home = {id(sample): part for sample, part in zip(samples, parts, strict=True)}
-    for kind, key in keys:
-        for name, members in _by(samples, key):
+    for kind, key, spelling in keys:
+        for _, members in _by(samples, key):
             places = sorted({home[id(sample)] for sample in members} - {""})
             if len(places) > 1:
-                shown = Path(name).name if kind == "image" else name
+                shown = " or ".join(dict.fromkeys(str(spelling(sample)) for sample in members))
                 text = f"{kind} {shown} is in {' and '.join(places)}; keep it in one {what}"
                 yield problem_at(members, "error", f"{kind.upper()}_LEAK", text)
 
@@ -223,13 +226,23 @@ def find_contradictions(samples: Sequence[Sample]) -> Iterator[Problem]:
 
 
 def _labels_in_two_cases(samples: Sequence[Sample]) -> Iterator[Problem]:
-    for _, members in _by(samples, lambda sample: sample.label and sample.label.casefold()):
+    for _, members in _by(samples, lambda sample: sample.label and label_key(sample.label)):
         counts = Counter(str(sample.label) for sample in members)
         if len(counts) > 1:
             usual, *others = [name for name, _ in counts.most_common()]
             rare = [sample for sample in members if sample.label != usual]
-            text = f"label {' and '.join(others)} differs from {usual} in case only; write one name"
+            text = f"label {' and '.join(others)} differs from {usual} in case or punctuation only; write one name"
             yield problem_at(rare, "error", "LABEL_CASE", text)
+
+
+def _named_twice(samples: Sequence[Sample]) -> Iterator[Problem]:
+    """One image and mask in several rows, by different paths."""
+    for identity, members in _by(samples, lambda sample: sample.identity):
+        masks = Counter(sample.mask and os.path.realpath(sample.mask) for sample in members)
+        same = {(sample.label, sample.split) for sample in members}
+        if max(masks.values()) > 1 and len(same) == 1:
+            text = f"{Path(identity).name} is named by several paths, and counts once for each"
+            yield problem_at(members, "note", "DUPLICATE", text)
 
 
 def _unknown_splits(samples: Sequence[Sample]) -> Iterator[Problem]:

@@ -58,7 +58,7 @@ def group_ids(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] =
     first: dict[tuple[str, str], int] = {}
     pairs = list(duplicates)
     for place, sample in enumerate(samples):
-        for key in (("group", sample.group), ("patient", sample.patient or ""), ("image", sample.identity)):
+        for key in (("group", sample.group_key), ("patient", sample.patient_key), ("image", sample.identity)):
             if key[1]:
                 pairs.append((first.setdefault(key, place), place))
     if not pairs:

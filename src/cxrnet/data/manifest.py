@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,10 @@ from types import MappingProxyType
 from cxrnet.atomic import write_atomic
 from cxrnet.data.placeholders import Placeholders
 from cxrnet.data.problem import Problem, name_lines
+from cxrnet.data.spelling import find_path, person_key, plain, rename_columns, unused_columns
+from cxrnet.data.table import read_rows
 from cxrnet.errors import ManifestError, UsageError
+from cxrnet.imaging.radiograph import printable
 
 EVERY_ROW: Mapping[str, str] = MappingProxyType({})
 SPLITS: Mapping[str, str] = MappingProxyType(
@@ -75,6 +78,16 @@ class Sample:
         """The image by its real path: the same for every spelling and link of one file."""
         return os.path.realpath(self.image)
 
+    @cached_property
+    def patient_key(self) -> str:
+        """The patient, the same for every spelling of one; "" where not known."""
+        return person_key(self.patient) if self.patient else ""
+
+    @cached_property
+    def group_key(self) -> str:
+        """The group, the same for every spelling of one."""
+        return self.group if self.group == str(self.image) else person_key(self.group)
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -124,11 +137,11 @@ def scan_manifest(
     Raises:
         ManifestError: The file cannot be read, or its header is at fault.
     """
-    rows = _read_rows(path)
+    rows = read_rows(path)
     header = list(next(rows, (1, []))[1])
     width = max((place for place, name in enumerate(header, start=1) if name), default=0)
     padding = len(header) - width  # empty names at the end, as spreadsheets write them
-    header = header[:width]
+    header = rename_columns(header[:width], [getattr(columns, field.name) for field in fields(columns)])
     _check_header(path, header, columns, where)
     scan = _Scan(path, columns, header, padding)
     for line, cells in rows:
@@ -197,6 +210,9 @@ class _Scan:
         if padded:
             text = f"{name_lines(padded)}: empty cells at the end, left out"
             notes.append(Problem(kind="note", code="EMPTY_CELLS", text=text, lines=padded))
+        for name, option in unused_columns(self._header, self._columns.patient, self._columns.split):
+            text = f"column {name} is not read; {option} {name} would read it"
+            notes.append(Problem(kind="warning", code="COLUMN", text=text))
         return (*self._problems, *notes, *self._unknown.problems())
 
     def _fail(self, line: int, text: str) -> None:
@@ -243,25 +259,6 @@ def parse_where(choices: Sequence[str]) -> dict[str, str]:
     return where
 
 
-def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the number of the line on which it begins; empty lines are passed over."""
-    begins = 1
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            for cells in reader:
-                if cells:
-                    yield begins, [cell.strip() for cell in cells]
-                begins = reader.line_num + 1
-    except csv.Error as error:
-        raise ManifestError(
-            f"{path.name}: line {begins}: {error}; quotes come in pairs around a whole value"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"is not a readable CSV file ({type(error).__name__})"
-        raise ManifestError(f"{path}: {problem}; give a manifest in UTF-8") from error
-
-
 def _check_header(path: Path, header: Sequence[str], columns: Columns, where: Mapping[str, str]) -> None:
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
@@ -272,7 +269,7 @@ def _check_header(path: Path, header: Sequence[str], columns: Columns, where: Ma
     ]
     for name in (columns.image, *renamed, *where):
         if name not in header:
-            known = ", ".join(header) or "none"
+            known = printable(", ".join(header)) or "none"
             raise ManifestError(f"{path.name}: line 1: has no column {name}; its columns are {known}")
 
 
@@ -281,14 +278,16 @@ def _is_chosen(values: Mapping[str, str], where: Mapping[str, str]) -> bool:
 
 
 def _sample(folder: Path, line: int, values: Mapping[str, str], known: Mapping[str, str], columns: Columns) -> Sample:
-    patient, mask = known.get(columns.patient) or None, known.get(columns.mask)
-    image, split = folder / known[columns.image], known.get(columns.split, "")
+    patient, mask = known.get(columns.patient), known.get(columns.mask)
+    image, split = find_path(folder, known[columns.image]), known.get(columns.split, "")
+    label, group = plain(known.get(columns.label, "")), known.get(columns.group)
+    patient = plain(patient) if patient else None
     return Sample(
         line=line,
         image=image,
-        mask=folder / mask if mask else None,
-        label=known.get(columns.label) or None,
-        group=known.get(columns.group) or patient or str(image),
+        mask=find_path(folder, mask) if mask else None,
+        label=label or None,
+        group=plain(group) if group else patient or str(image),
         patient=patient,
         source=known.get(columns.source, ""),
         view=known.get(columns.view, ""),

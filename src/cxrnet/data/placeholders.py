@@ -12,8 +12,33 @@ from cxrnet.model.patient import MISSING_WORDS
 if TYPE_CHECKING:
     from cxrnet.data.manifest import Columns
 
-PLACEHOLDERS = MISSING_WORDS | {"anonymous", "anonymized", "anon"}
+_EMPTY = {
+    "nan",
+    "nat",
+    "<na>",
+    "#n/a",
+    "#na",
+    "#ref!",
+    "#value!",
+    "#name?",
+    "#div/0!",
+    "#null!",
+    "#num!",
+    "(null)",
+    "\\n",
+}
+EMPTY_WORDS = frozenset(_EMPTY)
+"""What programs and spreadsheets write, in any case, for an empty cell, and nobody for anything else."""
+
+PLACEHOLDERS = (
+    MISSING_WORDS
+    | EMPTY_WORDS
+    | {"anonymous", "anonymized", "anonymised", "anon", "missing", "not available", "not known", "n.a.", "undefined"}
+    | {"tbd", ".", "--", "---", "x", "xx", "xxx"}
+)
 """What stands in columns of patients and groups, in any case, where they are not known."""
+_NO_MASK = MISSING_WORDS | EMPTY_WORDS
+_NO_LABEL = EMPTY_WORDS | {"na", "n/a", "null", "-", "?"}  # `none` and `unknown` can be classes
 
 
 class Placeholders:
@@ -24,7 +49,8 @@ class Placeholders:
     """
 
     def __init__(self, columns: Columns) -> None:
-        self._people = (columns.group, columns.patient)
+        self._words = {columns.group: PLACEHOLDERS, columns.patient: PLACEHOLDERS}
+        self._words |= {columns.mask: _NO_MASK, columns.label: _NO_LABEL}
         self._names = tuple(getattr(columns, field.name) for field in fields(columns))
         self._found: dict[tuple[str, str], list[int]] = {}
 
@@ -33,7 +59,7 @@ class Placeholders:
         known = dict(values)
         for name in self._names:
             word = values.get(name, "").casefold()
-            if word == "nan" or (name in self._people and word in PLACEHOLDERS):
+            if word in self._words.get(name, EMPTY_WORDS):
                 known[name] = ""
                 self._found.setdefault((name, values[name]), []).append(line)
         return known

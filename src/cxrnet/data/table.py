@@ -1,0 +1,50 @@
+"""Tables as spreadsheets and programs save them: CSV with commas, semicolons or tabs, in UTF-8 or UTF-16."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from cxrnet.errors import ManifestError
+
+_SEPARATORS = (",", ";", "\t")
+_BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_OTHER_FILES = {b"PK\x03\x04": "an Excel workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook", b"PAR1": "a Parquet file"}
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each row, its cells stripped, with the number of the line on which it begins; empty lines are passed over.
+
+    The separator is the one that is most frequent in the header. A first line such as `sep=;`, by which a spreadsheet
+    names it, is no row.
+
+    Raises:
+        ManifestError: The file cannot be read, or its quotes do not come in pairs.
+    """
+    before = 0  # lines passed over at the beginning
+    begins = 1
+    try:
+        with path.open("rb") as binary:
+            start = binary.read(4)
+        if kind := _OTHER_FILES.get(start):
+            raise ManifestError(f"{path.name}: is {kind}; save it as CSV in UTF-8")
+        with path.open(newline="", encoding=_BYTE_ORDER_MARKS.get(start[:2], "utf-8-sig")) as file:
+            first = file.readline().lstrip("\ufeff")  # some programs write the mark twice
+            separator = max(_SEPARATORS, key=first.count)
+            named = first.strip('\r\n"')
+            if named.lower().startswith("sep="):
+                separator, first, before, begins = named[4:5] or ",", "", 1, 2
+            reader = csv.reader(chain([first] if first else [], file), delimiter=separator, strict=True)
+            for cells in reader:
+                if cells:
+                    yield begins, [cell.strip() for cell in cells]
+                begins = reader.line_num + 1 + before
+    except csv.Error as error:
+        raise ManifestError(
+            f"{path.name}: line {begins}: {error}; quotes come in pairs around a whole value"
+        ) from error
+    except (OSError, UnicodeError) as error:
+        problem = f"is not a readable CSV file ({type(error).__name__})"
+        raise ManifestError(f"{path}: {problem}; give a manifest in UTF-8") from error
