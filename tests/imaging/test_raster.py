@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from cxrnet.errors import RadiographError
 from cxrnet.imaging.files import read_file
@@ -159,17 +159,17 @@ def test_exif_nonsense_is_ignored_with_a_warning(tmp_path):
     assert read(path).warnings == ("the EXIF orientation is not readable and was ignored",)
 
 
-def test_cmyk_jpeg_without_an_adobe_marker_is_read(tmp_path):
-    black = Image.fromarray(EIGHT_BIT)
-    inks = [Image.new("L", black.size, 255)] * 3
-    path = save(tmp_path / "xray.jpg", Image.merge("CMYK", [*inks, black]), format="JPEG", quality=95)
+@pytest.mark.parametrize("is_inverted", [True, False])
+@pytest.mark.parametrize("has_grey_in_black", [True, False])
+def test_cmyk_jpeg_without_an_adobe_marker_is_read(tmp_path, is_inverted, has_grey_in_black):
+    ink, none = Image.fromarray(255 - EIGHT_BIT), Image.new("L", EIGHT_BIT.shape[::-1], 0)
+    inks = [none, none, none, ink] if has_grey_in_black else [ink, ink, ink, none]
+    image = Image.merge("CMYK", inks if is_inverted else [ImageChops.invert(each) for each in inks])
+    path = save(tmp_path / "xray.jpg", image, format="JPEG", quality=95)  # Pillow inverts, and writes the marker
     content = path.read_bytes()
-    at = content.find(b"\xff\xee")  # Pillow writes the marker, and inverts for it
-    if at >= 0:
-        length = 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-        path.write_bytes(content[:at] + content[at + length :])
-    pixels = read(path).pixels
-    assert abs(np.corrcoef(pixels.ravel(), EIGHT_BIT.ravel())[0, 1]) > 0.99
+    at = content.index(b"\xff\xee")
+    path.write_bytes(content[:at] + content[at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") :])
+    assert np.corrcoef(read(path).pixels.ravel(), EIGHT_BIT.ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "WEBP", "PNG"])

@@ -1,3 +1,6 @@
+import struct
+
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -76,4 +79,82 @@ def test_thumbnails_are_no_pictures(tmp_path, kind, first, flags):
 def test_two_full_pages_are_refused(tmp_path):
     with pytest.raises(RadiographError) as refused:
         read(write(tmp_path, np.stack([stretched("u1")] * 2)))
+    assert refused.value.code == Fault.MULTI_FRAME
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", ["i2", "i4", "f4", "u2"])
+def test_compressed_samples_of_either_byte_order(tmp_path, kind, order):
+    expected = read(write(tmp_path, stretched(kind))).pixels
+    pixels = read(write(tmp_path, stretched(kind), byteorder=order, compression="zlib")).pixels
+    np.testing.assert_allclose(pixels, expected, atol=1e-3)
+
+
+def test_compression_of_64_bit_samples(tmp_path):
+    expected = read(write(tmp_path, stretched("f8"))).pixels
+    cv2.imwrite(str(tmp_path / "lzw.tif"), stretched("f8"), [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+    np.testing.assert_allclose(read(tmp_path / "lzw.tif").pixels, expected, atol=1e-3)
+
+
+def packed(bits, *, photometric=1):
+    """A TIFF of the ramp in samples of `bits` bits, without gaps within a row."""
+    values = np.rint(RAMP * 0.99 * (2**bits - 1)).astype(np.uint16)
+    content = np.packbits((values[..., None] >> np.arange(bits)[::-1] & 1).reshape(len(values), -1).astype(np.uint8), 1)
+    height, width = values.shape
+    tags = [(256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 122), (277, 1), (278, height)]
+    tags.append((279, content.size))
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", 9) + directory + bytes(4) + content.tobytes()
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_packed_samples_are_read(tmp_path, bits, photometric):
+    (tmp_path / "xray.tif").write_bytes(packed(bits, photometric=photometric))
+    expected = np.rint(RAMP * 0.99 * (2**bits - 1))
+    expected *= 255 / expected.max()
+    pixels = read(tmp_path / "xray.tif").pixels
+    np.testing.assert_allclose(pixels, expected if photometric else 255 - expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("bits", [6, 24])
+def test_packed_samples_that_are_not_read_are_named(tmp_path, bits):
+    (tmp_path / "xray.tif").write_bytes(packed(bits))
+    with pytest.raises(RadiographError, match=f"{bits}-bit unsigned samples"):
+        read(tmp_path / "xray.tif")
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_grey_in_separate_planes_of_colour(tmp_path, kind, channels):
+    grey = stretched(kind)
+    planes = np.stack([grey] * 3 + [np.full_like(grey, np.iinfo(kind).max)] * (channels - 3))
+    layout = {"photometric": "rgb", "planarconfig": "separate", "extrasamples": ["unassalpha"] * (channels - 3)}
+    np.testing.assert_allclose(
+        read(write(tmp_path, planes, **layout)).pixels, read(write(tmp_path, grey)).pixels, atol=1e-3
+    )
+
+
+def test_colour_in_separate_planes_is_refused(tmp_path):
+    planes = np.stack([stretched("u2"), stretched("u2")[::-1], stretched("u2")[:, ::-1]])
+    with pytest.raises(RadiographError) as refused:
+        read(write(tmp_path, planes, photometric="rgb", planarconfig="separate"))
+    assert refused.value.code == Fault.COLOUR
+
+
+@pytest.mark.parametrize("kind", ["u4", "f2"])
+def test_page_behind_one_of_another_format(tmp_path, kind):
+    with tifffile.TiffWriter(tmp_path / "xray.tif") as file:
+        file.write(np.ascontiguousarray(stretched("u1")[::-4, ::4]), photometric="minisblack", subfiletype=1)
+        file.write(stretched(kind), photometric="minisblack")
+    np.testing.assert_array_equal(read(tmp_path / "xray.tif").pixels, read(write(tmp_path, stretched(kind))).pixels)
+
+
+def test_stack_in_one_page_is_refused(tmp_path):
+    for values in (stretched("u2"), stretched("u4")):
+        with pytest.raises(RadiographError) as refused:
+            read(write(tmp_path, np.stack([np.tile(values, (2, 2))] * 16), volumetric=True))
+        assert refused.value.code == Fault.MULTI_FRAME
+    with pytest.raises(RadiographError) as refused:
+        read(write(tmp_path, stretched("u2"), description="ImageJ=1.54f\nimages=12\nslices=12\n", metadata=None))
     assert refused.value.code == Fault.MULTI_FRAME

@@ -33,6 +33,7 @@ _SAMPLED_SIDE = 256
 _LUMA_BINS = 32
 _CHROMA_LEVELS = 24
 _COLOURED_FRACTION = 0.05
+_BLACK = 4  # of 255: what lossy compression leaves of it
 
 
 def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: Limits) -> Radiograph:
@@ -55,6 +56,9 @@ def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: 
         samples = read_samples(source, name, limits, warnings)
         history = [f"read {kind}, {samples.values.shape[1]} x {samples.values.shape[0]}, {samples.kind}"]
         values, orientation = samples.values, samples.orientation
+        if values.ndim == 3:
+            luma = _luma_of(values, name)
+            values = np.rint(luma).astype(np.uint8) if values.dtype == np.uint8 else luma
     else:
         orientation = _find_orientation(image, warnings)
         values, history = _read_pixels(source, image, kind, name, limits, warnings)
@@ -117,7 +121,7 @@ def _check_frames(image: Image.Image, name: str, warnings: list[str]) -> int:
     """
     with refusing(name, "counting the pictures in the file"):
         frames = getattr(image, "n_frames", 1)
-        if image.format == "TIFF" and frames > 1:
+        if image.format == "TIFF":
             page = choose_page(pages_of(image), name, warnings)
             image.seek(page)
             return page
@@ -179,7 +183,11 @@ def _read_deep_colour(source: BinaryIO, name: str) -> Float64:
     if decoded is None or decoded.ndim != 3 or decoded.shape[2] < 3:
         problem = "the picture has more than 8 bits a colour in a layout that is not supported"
         raise fault(Fault.UNREADABLE, name, problem, "save it as grey")
-    rgb = decoded[..., 2::-1]
+    return _luma_of(decoded[..., 2::-1], name)
+
+
+def _luma_of(rgb: AnyArray, name: str) -> Float64:
+    """Luma [height, width] of unsigned integers [height, width, 3], in their own range."""
     _refuse_colour(rgb, name, white=max(float(rgb.max()), 1.0))
     luma = np.zeros(rgb.shape[:2])
     for channel, weight in enumerate(_LUMA):
@@ -205,9 +213,9 @@ def _read_shallow(image: Image.Image, name: str, warnings: list[str]) -> UInt8:
 
 
 def _without_adobe_marker(image: Image.Image) -> Image.Image:
-    """A CMYK picture whose file does not say what 0 means: three full inks everywhere mean that it is 255."""
-    inks = [image.getchannel(index).getextrema() for index in range(3)]
-    return ImageChops.invert(image) if all(ink == (255, 255) for ink in inks) else image
+    """A CMYK picture whose file does not say what 0 means: one that would be black everywhere means that it is 255."""
+    is_black = np.asarray(image.convert("RGB")).max() <= _BLACK
+    return ImageChops.invert(image) if is_black else image
 
 
 def _refuse_colour(rgb: AnyArray, name: str, *, white: float = 255.0) -> None:
