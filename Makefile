@@ -58,10 +58,11 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Most tests keep one core busy: two processes of one thread each use two.
+# Most tests keep one core busy: two processes of one thread each use two. Many start processes of their own, which
+# would compile the package anew each time where Python is told not to keep what it compiles.
 TEST_JOBS ?= 2
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_JOBS) --dist worksteal
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,oracle,notebooks,monai]'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -46,15 +47,7 @@ def golden(shared):
 
 
 @pytest.fixture(scope="session")
-def two_threads():
-    """PyTorch on two threads, so that tests that run at the same time do not fight for cores."""
-    import torch
-
-    torch.set_num_threads(2)
-
-
-@pytest.fixture(scope="session")
-def published(shared, two_threads):
+def published(shared):
     """The published networks as PyTorch modules in evaluation mode: `v7` and `jms`."""
     from cxrnet.export.published import read_published
 
@@ -62,7 +55,17 @@ def published(shared, two_threads):
 
 
 @pytest.fixture(scope="session")
-def small_network(two_threads):
+def exported_once(tmp_path_factory):
+    """From here on each network is exported once, whichever test or worker asks for its graph."""
+    from tests.exports import kept_in
+
+    folder = tmp_path_factory.getbasetemp()
+    with kept_in(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder):
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_network():
     """`tests.material.small_network()`: 64 x 72, two folds; it finds the lungs of `material.draw_xray`.
 
     One network for the whole session: look, do not change; `copy.deepcopy` gives one of your own.
@@ -73,7 +76,7 @@ def small_network(two_threads):
 
 
 @pytest.fixture(scope="session")
-def small_bundle(small_network, tmp_path_factory) -> Path:
+def small_bundle(small_network, exported_once, tmp_path_factory) -> Path:
     """Folder of the bundle `small 0.1`, built from `small_network`: `read_bundle(small_bundle)` opens it.
 
     Prepared radiographs are 64 x 72; classes `covid` and `non-covid`, two folds, 49 scattering channels of 16 x 18.
@@ -89,15 +92,30 @@ def small_bundle(small_network, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def organs_bundle(two_threads, tmp_path_factory) -> Path:
+def organs_bundle(exported_once, tmp_path_factory) -> Path:
     """Folder of the bundle `organs`: as `small`, its segmenter with `tests.material.CLASSES`."""
-    from cxrnet.export.bundle import build_bundle
-    from tests.material import CLASSES, SMALL, open_gate, small_network
+    from tests.material import CLASSES, SMALL
 
     segmenter = SMALL.segmenter.model_copy(update={"classes": CLASSES})
-    network = small_network(SMALL.model_copy(update={"name": "organs", "segmenter": segmenter}))
-    folder = tmp_path_factory.mktemp("bundles") / "organs"
-    return build_bundle(network, folder, card="# organs\n\nFor tests.\n", gate=open_gate()).folder
+    return build(tmp_path_factory.mktemp("bundles") / "organs", name="organs", segmenter=segmenter)
+
+
+@pytest.fixture(scope="session")
+def patient_bundle(exported_once, tmp_path_factory) -> Path:
+    """Folder of a bundle as `small` that takes `tests.material.PATIENT`, and averages over the mirror image."""
+    from tests.material import PATIENT, SMALL
+
+    classifier = SMALL.classifier.model_copy(update={"patient": PATIENT, "mirror_average": True})
+    return build(tmp_path_factory.mktemp("bundles") / "patient", classifier=classifier)
+
+
+def build(folder, **changes):
+    """Build a bundle as `small` with changes of its config, and return its folder."""
+    from cxrnet.export.bundle import build_bundle
+    from tests.material import SMALL, open_gate, small_network
+
+    network = small_network(SMALL.model_copy(update=changes))
+    return build_bundle(network, folder, card="# small\n\nFor tests.\n", gate=open_gate()).folder
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from cxrnet.model.config import (
     Standardisation,
 )
 from cxrnet.model.gate_runtime import GATE_SIZE, METADATA, GateFacts
+from cxrnet.model.patient import Category, Number, PatientConfig
 from cxrnet.nn.network import Network
 
 SMALL = BundleConfig(
@@ -27,6 +28,14 @@ SMALL = BundleConfig(
     classifier=ClassifierConfig(filters=4, blocks=2),
     folds=2,
     standardisation=Standardisation(mean=127.5, std=74.0),
+)
+
+PATIENT = PatientConfig(
+    columns=(
+        Number(name="Age", mean=50.0, sd=20.0),
+        Category(name="sex", categories=("Female", "Male")),
+        Category(name="view", categories=("AP", "PA")),
+    )
 )
 
 

@@ -17,7 +17,7 @@ from tests.data.conftest import write_mask, write_rows, write_xray
 from tests.material import open_gate
 
 SEGMENTER = """
-segmenter: {filters: 4, blocks: 2}
+segmenter: {filters: 4, blocks: 2, branches: [{kernel: 3, dilation: 1}]}
 preparation: {height: 64, width: 72}
 phases: [{epochs: 1, batch: 4, scale: 0.5}, {epochs: 1, batch: 4}]
 """
@@ -64,7 +64,7 @@ def xrays(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(xrays):
+def run(exported_once):
     """Function that runs a command in process, for fixtures of the whole file."""
     from typer.testing import CliRunner
 

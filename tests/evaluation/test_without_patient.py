@@ -15,30 +15,21 @@ from cxrnet.evaluation.classifier import evaluate_classifier
 from cxrnet.evaluation.evaluation import write_evaluation
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.without_patient import hide_patient
-from cxrnet.export.bundle import build_bundle
+from cxrnet.model.bundle import read_bundle
 from cxrnet.model.card import render_card
 from cxrnet.model.config import Calibration, Conformal
 from cxrnet.model.facts import Facts
-from cxrnet.model.patient import Category, Number, PatientConfig
-from cxrnet.nn.network import Network
 from tests.evaluation.material import write_images, write_rows
-from tests.material import SMALL, open_gate, randomised, trained
 
-COLUMNS = PatientConfig(
-    columns=(Number(name="age", mean=50.0, sd=20.0), Category(name="sex", categories=("female", "male")))
-)
 SETS = Conformal(level=0.9, thresholds={"covid": 0.4, "non-covid": 0.5})
 FITTED = Calibration(temperature=1.7, bias=(0.2, -0.2), images=10, conformal=SETS)
 
 
 @pytest.fixture(scope="module")
-def patients(tmp_path_factory, two_threads):
-    """A pipeline whose model takes age and sex, and averages over the mirror image."""
-    classifier = SMALL.classifier.model_copy(update={"patient": COLUMNS, "mirror_average": True})
-    network = randomised(Network(SMALL.model_copy(update={"classifier": classifier, "calibration": FITTED})))
-    trained(network.segmenter)
-    folder = tmp_path_factory.mktemp("bundles") / "small"
-    with Pipeline(build_bundle(network.eval(), folder, card="# small\n", gate=open_gate())) as opened:
+def patients(patient_bundle):
+    """A pipeline whose model takes patient data, averages over the mirror image, and is calibrated."""
+    bundle = read_bundle(patient_bundle)
+    with Pipeline(replace(bundle, config=bundle.config.model_copy(update={"calibration": FITTED}))) as opened:
         yield opened
 
 
@@ -47,7 +38,7 @@ def manifest(tmp_path_factory):
     """Twelve images, one without an age, and one that cannot be read."""
     folder = tmp_path_factory.mktemp("images")
     _, rows = write_images(folder)
-    given = [{"age": "" if number == 3 else 20 + 5 * number, "sex": "female"} for number in range(len(rows))]
+    given = [{"Age": "" if number == 3 else 20 + 5 * number, "sex": "female"} for number in range(len(rows))]
     (folder / "image4.png").write_bytes(b"no image")
     return write_rows(folder, [row | values for row, values in zip(rows, given, strict=True)])
 
@@ -74,7 +65,7 @@ def test_scores_are_those_of_the_graph_with_missing_values(patients, manifest, i
             assert np.asarray(got) == pytest.approx(np.asarray(right), abs=2e-5)
         assert hidden.spread == pytest.approx(missing.spread, abs=2e-5)
         assert hidden.conformal_set == missing.conformal_set
-        assert hidden.patient == missing.patient == {"age": "missing", "sex": "missing"}
+        assert hidden.patient == missing.patient == dict.fromkeys(("Age", "sex", "view"), "missing")
 
 
 def test_refused_image_stays_as_it_is(patients, manifest):
@@ -85,7 +76,7 @@ def test_refused_image_stays_as_it_is(patients, manifest):
 
 def test_record_has_both_of_the_same_images(evaluation):
     content = evaluation.record.content()
-    assert content["patient"]["age"] == {"csv": 10, "missing": 1, "failed": 1}
+    assert content["patient"]["Age"] == {"csv": 10, "missing": 1, "failed": 1}
     both = content["overall"], content["without_patient"]["overall"]
     assert both[0]["n"] == both[1]["n"] == 11
     assert both[0]["brier"]["value"] != both[1]["brier"]["value"]

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cxrnet.cli import app
 from tests.hostile.wreckage import damage_at_the_end, damage_of_files, damage_of_log
 
 ROOT = Path(__file__).parents[2]
@@ -19,13 +21,20 @@ KILLS = int(os.environ.get("CXRNET_KILLS", "500"))
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 
 
+@pytest.fixture(scope="module")
+def unbroken(xrays, small_bundle, tmp_path_factory):
+    """An unbroken run of three inputs."""
+    folder = tmp_path_factory.mktemp("unbroken") / "out"
+    inputs = [xrays / "000.png", xrays / "001.png", "nix.dcm"]
+    words = ["screen", *inputs, "--out", folder, "--bundle", small_bundle]
+    assert CliRunner().invoke(app, [str(word) for word in words]).exit_code == 1
+    return folder
+
+
 @pytest.fixture
-def batch(cxrnet, small_bundle, chest, dicom, tmp_path):
-    """An unbroken run of three inputs, and a copy of it."""
-    words = ["screen", chest, dicom("hand.dcm"), "nix.dcm", "--out", tmp_path / "unbroken", "--bundle", small_bundle]
-    assert cxrnet(*words).code == 1
-    shutil.copytree(tmp_path / "unbroken", tmp_path / "out")
-    return tmp_path / "out", tmp_path / "unbroken"
+def batch(unbroken, tmp_path):
+    """A copy of an unbroken run, and the run."""
+    return shutil.copytree(unbroken, tmp_path / "out"), unbroken
 
 
 def kinds(found):
@@ -58,24 +67,24 @@ def test_detector_finds_a_torn_row(batch):
 
 
 def test_detector_finds_a_torn_record(batch):
-    record = batch[0] / "chest" / "finding.json"
+    record = batch[0] / "000" / "finding.json"
     record.write_text(record.read_text()[:-5])
     assert kinds(damage_of_files(*batch)) == {"torn"}
 
 
 def test_detector_finds_a_torn_picture(batch):
-    panel = batch[0] / "chest" / "panel.png"
+    panel = batch[0] / "000" / "panel.png"
     panel.write_bytes(panel.read_bytes()[:-1])
     assert kinds(damage_of_files(*batch)) == {"torn"}
 
 
 def test_detector_finds_a_log_that_ran_ahead(batch):
-    (batch[0] / "chest" / "lungs.png").unlink()
+    (batch[0] / "000" / "lungs.png").unlink()
     assert kinds(damage_of_log(batch[0])) == {"lost"}
 
 
 def test_detector_finds_what_was_left_behind(batch):
-    (batch[0] / "chest" / ".panel.png.0123abcd.part").write_bytes(b"")
+    (batch[0] / "000" / ".panel.png.0123abcd.part").write_bytes(b"")
     assert kinds(damage_at_the_end(*batch)) == {"left"}
 
 

@@ -31,10 +31,14 @@ def xrays(tmp_path_factory):
     return folder
 
 
-def run(bundle, xrays, place, *words):
-    """Return what the command line said on both its outputs; `place` also gets its temporary files."""
+def screened(bundle, place, *words):
+    return run(place, "-m", "cxrnet", *words, "--bundle", str(bundle))
+
+
+def run(place, *words):
+    """Return what Python said on both its outputs; `place` also gets its temporary files."""
     (place / "temporary").mkdir()
-    program = [sys.executable, "-m", "cxrnet", *words, "--bundle", str(bundle)]
+    program = [sys.executable, *words]
     environment = os.environ | LOUD | {"TMPDIR": str(place / "temporary")}
     return subprocess.run(program, cwd=place, env=environment, capture_output=True, check=False)
 
@@ -78,7 +82,7 @@ def test_detector_hears_a_canary(tmp_path):
     ("verb", "save"), [("screen", "json,png,npz-full"), ("screen", "json,seg,sr,sc,gsps"), ("segment", "npz")]
 )
 def test_no_canary_leaves_by_a_batch(small_bundle, xrays, tmp_path, verb, save):
-    done = run(small_bundle, xrays, tmp_path, verb, str(xrays), "--out", "out", "--save", save)
+    done = screened(small_bundle, tmp_path, verb, str(xrays), "--out", "out", "--save", save)
     assert done.returncode == 1
     assert not sings(done.stdout + done.stderr), done.stderr.decode()
     table = next((tmp_path / "out").glob("*.csv")).read_text().splitlines()
@@ -86,12 +90,24 @@ def test_no_canary_leaves_by_a_batch(small_bundle, xrays, tmp_path, verb, save):
     assert chirping(tmp_path) == []
 
 
+EACH = """
+import sys
+from cxrnet.cli import main
+words, paths = sys.argv[1:4], sys.argv[4:]
+for path in paths:
+    sys.argv[1:] = [*words, path]
+    try:
+        main()
+    except SystemExit as end:
+        print("ended with", end.code)
+"""
+
+
 def test_no_canary_leaves_by_inspect(small_bundle, xrays, tmp_path):
-    for path in xrays.iterdir():
-        place = tmp_path / path.name
-        place.mkdir()
-        done = run(small_bundle, xrays, place, "inspect", str(path))
-        assert not sings(done.stdout + done.stderr), path.name
+    program = ["-c", EACH, "inspect", "--bundle", str(small_bundle)]
+    done = run(tmp_path, *program, *map(str, xrays.iterdir()))
+    assert done.stdout.count(b"ended with") == len(list(xrays.iterdir()))
+    assert not sings(done.stdout + done.stderr), (done.stdout + done.stderr).decode(errors="replace")
 
 
 def test_no_canary_leaves_by_python(pipeline, xrays, capfd):
@@ -110,7 +126,7 @@ def test_no_canary_leaves_by_python(pipeline, xrays, capfd):
 
 def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, xrays, tmp_path):
     words = ["screen", str(xrays / "good.dcm"), "--out", "out", "--include-identifiers"]
-    assert run(small_bundle, xrays, tmp_path, *words).returncode == 0
+    assert screened(small_bundle, tmp_path, *words).returncode == 0
     record = json.loads((tmp_path / "out" / "good" / "finding.json").read_text())
     assert set(record["identifiers"]) == {
         "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber",
@@ -122,7 +138,7 @@ def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, xrays, t
 def test_burnt_in_annotation_is_warned_about(small_bundle, xrays, tmp_path):
     path = tmp_path / "xray.dcm"
     path.write_bytes(canaries.encoded_with(BurnedInAnnotation="YES"))
-    done = run(small_bundle, xrays, tmp_path, "screen", str(path), "--out", "out")
+    done = screened(small_bundle, tmp_path, "screen", str(path), "--out", "out")
     line = "WARNING xray.dcm: Burned In Annotation (0028,0301) is YES: text is part of the picture"
     assert line in done.stderr.decode().splitlines()
     assert line.split(": ", 1)[1] in (tmp_path / "out" / "findings.csv").read_text()

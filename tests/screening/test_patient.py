@@ -8,32 +8,19 @@ import pytest
 
 from cxrnet import Pipeline, Radiograph
 from cxrnet.errors import BundleError, UsageError
-from cxrnet.export.bundle import build_bundle
-from cxrnet.model.patient import Category, Number, PatientConfig
-from cxrnet.nn.network import Network
+from cxrnet.model.bundle import read_bundle
 from cxrnet.screening.options import Options
 from cxrnet.screening.patient import dicom_values, find_patient_data
 from cxrnet.screening.run import open_run
 from cxrnet.web.page_model import describe_model, read_graphs
-from tests.material import SMALL, open_gate, randomised, trained
+from tests.material import PATIENT
 
-CONFIG = PatientConfig(
-    columns=(
-        Number(name="Age", mean=50.0, sd=20.0),
-        Category(name="sex", categories=("Female", "Male")),
-        Category(name="view", categories=("AP", "PA")),
-    )
-)
 ORIGINS = ("dicom", "dicom", "dicom")
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory, two_threads):
-    classifier = SMALL.classifier.model_copy(update={"patient": CONFIG})
-    network = randomised(Network(SMALL.model_copy(update={"classifier": classifier})))
-    trained(network.segmenter)
-    folder = tmp_path_factory.mktemp("bundles") / "small"
-    return build_bundle(network.eval(), folder, card="# small\n", gate=open_gate())
+def bundle(patient_bundle):
+    return read_bundle(patient_bundle)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +55,7 @@ def test_age_of_a_header_is_in_years(text, years):
 
 @pytest.mark.parametrize("text", ["45", "45Y", "O45Y", "?", "045X"])
 def test_age_of_another_form_is_no_age_and_that_is_said(text):
-    data = find_patient_data(CONFIG, radiograph("PA", PatientAge=text, PatientSex="M"), {}, given_by="csv")
+    data = find_patient_data(PATIENT, radiograph("PA", PatientAge=text, PatientSex="M"), {}, given_by="csv")
     assert data.inputs.tolist() == [0, 1, 0, 1, 0, 0, 1, 0]
     assert data.notes == ("patient data: Age (dicom) cannot be used, taken as missing",)
     assert data.values["Age"].origin == "missing"
@@ -76,7 +63,7 @@ def test_age_of_another_form_is_no_age_and_that_is_said(text):
 
 def test_given_values_go_before_the_header_and_empty_ones_do_not():
     image = radiograph("AP", PatientAge="070Y", PatientSex="F")
-    data = find_patient_data(CONFIG, image, {"Age": 30, "sex": "", "view": None}, given_by="caller")
+    data = find_patient_data(PATIENT, image, {"Age": 30, "sex": "", "view": None}, given_by="caller")
     np.testing.assert_allclose(data.inputs, [-1, 0, 1, 0, 0, 1, 0, 0])
     assert [one.origin for one in data.values.values()] == ["caller", "dicom", "dicom"]
     assert data.notes == ()
@@ -104,7 +91,7 @@ def test_finding_says_where_values_came_from_and_not_what_they_are(patients, nam
 def test_scores_of_the_folds_include_the_patient_data(patients, chest):
     finding = patients.screen(chest, patient={"Age": 90, "sex": "Male", "view": "AP"})
     image = patients.prepare(patients.read(chest))
-    encoded = CONFIG.encode({"Age": "90", "sex": "Male", "view": "AP"}).inputs
+    encoded = PATIENT.encode({"Age": "90", "sex": "Male", "view": "AP"}).inputs
     output = patients.run(image, encoded)
     assert finding.scores["covid"] == pytest.approx(float(output.scores[0]))
     np.testing.assert_allclose(finding.folds["covid"], output.fold_scores[:, 0], rtol=1e-5)

@@ -32,7 +32,7 @@ TINY_FOLD = ClassifierTraining(
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def one_thread(exported_once):
     """PyTorch on one thread for exact sums, and its generator as it was."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

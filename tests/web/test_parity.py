@@ -12,7 +12,7 @@ from cxrnet.errors import RadiographError
 from cxrnet.imaging import read_radiograph
 from cxrnet.imaging.preprocess import prepare
 from cxrnet.screening.pipeline import Pipeline
-from tests.web.vectors import framed, write_vectors
+from tests.web.vectors import FEW, framed, write_vectors
 
 LARGEST = 1e-5
 GROWN = 0.002
@@ -76,11 +76,6 @@ def opened(page):
         return screen
 
     return start
-
-
-@pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return write_vectors(tmp_path_factory.mktemp("vectors"))
 
 
 def array(text, kind):
@@ -150,11 +145,12 @@ def numbers(finding, found):
                 yield f"a heat map differs by {np.nanmax(np.abs(one - ours)):.2g}"
 
 
-def test_page_agrees_with_program_on_every_vector(opened, paths):
+@pytest.mark.parametrize("names", [pytest.param(FEW, id="few"), pytest.param(None, id="all", marks=pytest.mark.slow)])
+def test_page_agrees_with_program_on_every_vector(opened, tmp_path, names):
     wrong = []
     screened = opened()
     with Pipeline.load("covid", threads=1) as pipeline:
-        for path in paths:
+        for path in write_vectors(tmp_path, names):
             wrong += [f"{path.name}: {line}" for line in differences(path, pipeline, screened(path))]
     assert wrong == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +23,15 @@ OF_PYDICOM = (
     "rtplan.dcm", "JPEGLSNearLossless_16.dcm",
 )  # fmt: skip
 """Files of pydicom, those that are refused in the same words included."""
+
+FEW = (
+    "RG1_J2KR.dcm", "693_J2KI.dcm", "JPEG-LL.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm", "OBXXXX1A.dcm",
+    "MR_small_jpeg_ls_lossless.dcm", "mlut_18.dcm", "no_meta.dcm", "rtplan.dcm", "grey1.png", "tinted.png",
+    "colour.png", "grey.jpg", "340x300.png", "1001x311.png", "truncated.png", "unsigned8.dcm", "signed16.dcm",
+    "implicit.dcm", "inverse.dcm", "sigmoid.dcm", "padding.dcm", "modality.dcm", "voi.dcm", "lateral.dcm",
+    "mirrored.dcm", "accents.dcm", "clipped-bright.dcm", "spacing.dcm",
+)  # fmt: skip
+"""One of each codec, depth, sign, table, step of size, refusal and warning."""
 
 
 def chest(height=480, width=520, *, bits=8, seed=0):
@@ -141,7 +151,7 @@ def attributes():
         "latin": {"AnatomicRegionSequence": [coded("T\u00f3rax")], "SpecificCharacterSet": "ISO_IR 100"},
         "both-views": {"ViewPosition": "PA", "BodyPartExamined": "CHEST PA LAT"},
         "torax": {"BodyPartExamined": "TORAX", "ViewPosition": "AP", "BurnedInAnnotation": "YES"},
-        "modality": {"Modality": "CT"},
+        "of-ct": {"Modality": "CT"},
         "no-modality": {"Modality": "DOE"},
         "series": {"SeriesDescription": "W Chest Lat."},
         "series-of-two-views": {"SeriesDescription": "Chest PA + LAT", "StudyDescription": "XR CHEST"},
@@ -180,15 +190,17 @@ def framed():
     yield "clipped8.png", cv2.imencode(".png", (clipped // 257).astype(np.uint8))[1].tobytes()
 
 
-def write_vectors(folder: Path) -> list[Path]:
-    """Write all files into a folder and return their paths."""
+def write_vectors(folder: Path, names: Container[str] | None = None) -> list[Path]:
+    """Write the files with these names, by default all, into a folder and return their paths."""
     paths = []
     for name in OF_PYDICOM:
         found = get_testdata_file(name, download=False)
-        if found is not None:
+        if found is not None and (names is None or name in names):
             paths.append(folder / name)
             paths[-1].write_bytes(Path(str(found)).read_bytes())
     for name, content in made_up():
-        paths.append(folder / name)
-        paths[-1].write_bytes(content)
+        if names is None or name in names:
+            paths.append(folder / name)
+            paths[-1].write_bytes(content)
+    assert len({*paths}) == len(paths)
     return paths

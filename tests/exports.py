@@ -1,0 +1,41 @@
+"""ONNX graphs of the tests, each exported once in a run of all workers: an export takes up to a quarter of a minute."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+
+import pytest
+from filelock import FileLock
+
+from cxrnet.export import onnx
+from cxrnet.training import features
+
+
+@contextmanager
+def kept_in(folder):
+    """Keep what `export_module` returns in `folder`, and take it from there for equal networks and inputs."""
+    export = onnx.export_module
+
+    def export_once(module, image, outputs, **options):
+        path = folder / f"{digest(module, image, outputs, **options)}.onnx"
+        with FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                path.write_bytes(export(module, image, outputs, **options))
+            return path.read_bytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        for place in (onnx, features):
+            patch.setattr(place, "export_module", export_once)
+        yield
+
+
+def digest(module, image, outputs, *, free=None, patient=None, original=None):
+    """SHA-256 of all that a graph follows from: kind, settings and weights of the network, and its inputs."""
+    network = original or module
+    shapes = [None if given is None else (given.shape, given.dtype) for given in (image, patient)]
+    facts = (type(module), type(network), network.config, shapes, tuple(outputs), free)
+    found = hashlib.sha256(repr(facts).encode())
+    for name, tensor in network.state_dict().items():
+        found.update(name.encode() + tensor.numpy().tobytes())
+    return found.hexdigest()
