@@ -33,8 +33,9 @@ def kept_in(folder):
 def digest(module, image, outputs, *, free=None, patient=None, original=None):
     """SHA-256 of all that a graph follows from: kind, settings and weights of the network, and its inputs."""
     network = original or module
+    settings = network.config.model_dump(exclude={"name", "version", "description", "calibration"})  # not in a graph
     shapes = [None if given is None else (given.shape, given.dtype) for given in (image, patient)]
-    facts = (type(module), type(network), network.config, shapes, tuple(outputs), free)
+    facts = (type(module), type(network), settings, shapes, tuple(outputs), free)
     found = hashlib.sha256(repr(facts).encode())
     for name, tensor in network.state_dict().items():
         found.update(name.encode() + tensor.numpy().tobytes())
