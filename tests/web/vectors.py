@@ -30,6 +30,7 @@ FEW = (
     "colour.png", "grey.jpg", "340x300.png", "1001x311.png", "truncated.png", "unsigned8.dcm", "signed16.dcm",
     "implicit.dcm", "inverse.dcm", "sigmoid.dcm", "padding.dcm", "modality.dcm", "voi.dcm", "lateral.dcm",
     "mirrored.dcm", "accents.dcm", "clipped-bright.dcm", "spacing.dcm",
+    "signed-called-unsigned.dcm", "padding-unsigned.dcm", "short-table.dcm", "series.dcm", "view-code.dcm",
 )  # fmt: skip
 """One of each codec, depth, sign, table, step of size, refusal and warning."""
 
