@@ -1,4 +1,4 @@
-"""ONNX graphs of the tests, each exported once in a run of all workers: an export takes up to a quarter of a minute."""
+"""ONNX graphs of the tests, each exported once in a run of all workers: an export may last a quarter of a minute."""
 
 from __future__ import annotations
 
