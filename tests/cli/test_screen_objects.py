@@ -61,7 +61,7 @@ def test_an_unknown_kind_names_those_that_there_are_and_segment_knows_one_object
     assert "npz-full, seg, sr, sc, gsps" in said.err
     said = cxrnet("segment", study(), "--out", tmp_path / "out", "--save", "sr")
     assert said.code == 2
-    assert said.err.startswith("ERROR --save sr: is not known; choose from json, png, npz, npz-full, seg")
+    assert said.err.startswith("ERROR --save sr: is not known; choose from png, overlay, npz, seg")
 
 
 def test_no_identifier_leaves_the_objects(cxrnet, small_bundle, tmp_path):

@@ -44,7 +44,7 @@ def page(chromium, page_file):
     errors = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(page_file.as_uri())
-    opened.locator(READY).wait_for()
+    opened.locator(READY).wait_for(timeout=90_000)
     yield opened
     context.close()
     assert errors == []
@@ -132,7 +132,7 @@ def test_second_model_shows_its_finding_on_the_second_stage(chromium, built, cov
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, offline=True)
     page = context.new_page()
     page.goto(path.as_uri())
-    page.locator(READY).wait_for()
+    page.locator(READY).wait_for(timeout=90_000)
     give(page, images[:1])
     page.keyboard.press("m")
     text = page.locator("#second-name")
@@ -150,7 +150,7 @@ def test_no_serious_fault_of_accessibility(chromium, page_file, images, theme):
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
     page = context.new_page()
     page.goto(page_file.as_uri())
-    page.locator(READY).wait_for()
+    page.locator(READY).wait_for(timeout=90_000)
     if theme == "light":
         page.locator("#theme").click()
     give(page, images)
@@ -181,7 +181,7 @@ def test_service_screens_what_is_dropped_and_has_it_after_a_restart(chromium, bu
         score = pipeline.screen(images[0]).scores["covid"]
         with served(pipeline, tmp_path / "spool") as address:
             page.goto(address)
-            page.locator(READY).wait_for()
+            page.locator(READY).wait_for(timeout=90_000)
             give(page, images)
             page.locator("#finding-content").get_by_text("95 % over folds").first.wait_for()
             page.keyboard.press("3")
@@ -202,7 +202,7 @@ def test_service_shows_what_the_second_model_finds_and_has_it_after_a_restart(ch
         shown = ", ".join(f"{name} {score:.3f}" for name, score in expected.scores.items())
         with served(pipeline, tmp_path / "spool") as address:
             page.goto(address)
-            page.locator(READY).wait_for()
+            page.locator(READY).wait_for(timeout=90_000)
             give(page, images[1:2])
             assert page.locator("#other-model").is_hidden()
         with served(pipeline, tmp_path / "spool", other) as address:
