@@ -18,17 +18,22 @@ Cell = Callable[[Row], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table: its `document` and `name` there, the `file` and `part` it is made from, heading -> cell of a row."""
+    """A table: its `document` and `name` there, the `file` and `part` it is made from, heading -> cell of a row.
+
+    Only rows with a value of `needs` are in it, if that is given.
+    """
 
     document: str
     name: str
     file: str
     part: str = ""
+    needs: str = ""
     columns: Mapping[str, Cell]
 
     def render(self, record: BenchmarkRecord) -> str:
         """Return the table as Markdown."""
-        rows = [[cell(row) for cell in self.columns.values()] for row in record.part(self.part)]
+        chosen = [row for row in record.part(self.part) if not self.needs or row.get(self.needs) is not None]
+        rows = [[cell(row) for cell in self.columns.values()] for row in chosen]
         lines = [f"| {' | '.join(cells)} |" for cells in (list(self.columns), *rows)]
         return "\n".join([lines[0], f"|{'---|' * len(self.columns)}", *lines[1:]])
 
@@ -94,15 +99,11 @@ TABLES = (
     Table(document=GATE, name="gate", file="gate.json", columns=GATE_COLUMNS | {"correct reason": share("right", "n")}),
     Table(document=LEAKAGE, name="leakage", file="leakage.json", part="as they are", columns=LEAKAGE_COLUMNS),
     Table(document=LEAKAGE, name="leakage-permuted", file="leakage.json", part="permuted", columns=LEAKAGE_COLUMNS),
-    Table(document=PERFORMANCE, name="steps", file="bench-covid-1.json", part="one image, warm", columns=STEP_COLUMNS),
+    Table(document=PERFORMANCE, name="steps", file="bench.json", part="one image, warm", columns=STEP_COLUMNS),
+    Table(document=PERFORMANCE, name="start", file="bench.json", part="start, as a process", columns=STEP_COLUMNS),
     Table(
-        document=PERFORMANCE,
-        name="start",
-        file="bench-covid-1.json",
-        part="start, as a process",
-        columns=STEP_COLUMNS,
+        document=PERFORMANCE, name="many", file="bench.json", part="many images", needs="images", columns=MANY_COLUMNS
     ),
-    Table(document=PERFORMANCE, name="many", file="bench-covid-1.json", part="many images", columns=MANY_COLUMNS),
     Table(document=PERFORMANCE, name="graph", file="compare.json", part="graph", columns=FLOOR_COLUMNS),
     Table(
         document=PERFORMANCE,
