@@ -1,6 +1,7 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -65,8 +66,23 @@ def test_from_array_takes_what_numpy_makes_an_array_of(give):
 def test_from_array_takes_tensors():
     torch = pytest.importorskip("torch")
     np.testing.assert_array_equal(Radiograph.from_array(torch.from_numpy(EIGHT_BIT)).pixels, EIGHT_BIT)
-    with pytest.raises(RadiographError):
-        Radiograph.from_array(torch.zeros(64, 64, requires_grad=True))
+    steps = torch.arange(4096.0).reshape(64, 64) // 64
+    for tensor in (steps.requires_grad_(), steps.to(torch.bfloat16)):
+        np.testing.assert_allclose(Radiograph.from_array(tensor).pixels, steps.detach() / 63 * 255, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [3, None, Path("folder/xray.png"), b"xray"])
+def test_any_name_is_text(name):
+    assert Radiograph.from_array(EIGHT_BIT, name=name).name == str(name)
+
+
+def test_what_fails_to_become_an_array_is_refused():
+    class Failing:
+        def __array__(self, dtype=None, copy=None):
+            raise KeyError("two\nlines")
+
+    with pytest.raises(RadiographError, match="NumPy makes no array of it"):
+        Radiograph.from_array(Failing())
 
 
 def test_masked_values_do_not_count_even_where_they_are_nan():
@@ -78,7 +94,9 @@ def test_masked_values_do_not_count_even_where_they_are_nan():
     np.testing.assert_allclose(radiograph.pixels[2:], EIGHT_BIT[2:], atol=1e-4)
 
 
-@pytest.mark.parametrize("spacing", [(0, -1), (0.1,), (1, 2, 3), ("a", 1), (np.nan, 1), (np.inf, 1), 3])
+@pytest.mark.parametrize(
+    "spacing", [(0, -1), (0.1,), (1, 2, 3), ("a", 1), (np.nan, 1), (np.inf, 1), 3, "12", {1, 2}, np.zeros((3, 3))]
+)
 def test_from_array_refuses_a_spacing(spacing):
     with pytest.raises(RadiographError, match="spacing_mm"):
         Radiograph.from_array(EIGHT_BIT, spacing_mm=spacing)

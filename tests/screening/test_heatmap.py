@@ -85,7 +85,7 @@ def test_maps_are_nan_where_there_is_no_lung():
     assert all(np.isnan(one).all() for one in maps.maps().values())
 
 
-@pytest.mark.parametrize("size", [(0, 0), (-1, 5), (5, None)])
+@pytest.mark.parametrize("size", [(0, 0), (-1, 5), (5, None), (5.0, 5), ("5", "5"), ([5], 5), (10**9, 10**9)])
 def test_maps_of_no_size_are_refused(size):
     maps = heat_maps(random_maps(2))
     with pytest.raises(UsageError, match="size"):

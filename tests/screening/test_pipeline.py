@@ -4,10 +4,13 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 
 from cxrnet import Pipeline, Radiograph, RadiographError
 from cxrnet.errors import BundleError, UsageError
@@ -22,14 +25,48 @@ def test_pipeline_scores_a_image(pipeline, chest):
     assert sum(finding.scores.values()) == pytest.approx(1)
 
 
+class _OnlyRead:
+    def __init__(self, content):
+        self.read = io.BytesIO(content).read
+
+
+class _BytesPath:
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return bytes(self.path)
+
+
+class _FailingRead:
+    def read(self):
+        raise KeyError("two\nlines")
+
+
+def test_pipeline_takes_a_pydicom_data_set(pipeline):
+    path = get_testdata_file("CT_small.dcm")
+    dataset = dcmread(path)
+    np.testing.assert_array_equal(pipeline.read(dataset).pixels, pipeline.read(path).pixels)
+    with pytest.raises(RadiographError, match="encoding the data set"):
+        pipeline.read(Dataset())
+
+
+@pytest.mark.parametrize("name", [3, Path("folder/xray.png"), b"xray"])
+def test_pipeline_takes_any_name_as_text(pipeline, chest, name):
+    assert pipeline.screen(chest, name=name).input == pipeline.read(chest, name=name).name == str(name)
+
+
 def test_pipeline_takes_arrays_bytes_and_open_files(pipeline, chest):
     expected = pipeline.segment(chest).probability
     with chest.open("rb") as file:
-        for source in (chest.read_bytes(), io.BytesIO(chest.read_bytes()), file, Image.open(chest)):
+        readable, paths = _OnlyRead(chest.read_bytes()), (_BytesPath(chest), np.str_(chest))
+        for source in (chest.read_bytes(), io.BytesIO(chest.read_bytes()), file, Image.open(chest), readable, *paths):
             np.testing.assert_array_equal(pipeline.segment(source).probability, expected)
 
 
-@pytest.mark.parametrize("source", [None, 3, object(), io.StringIO("x"), b"", ["a"], {"a": 1}])
+@pytest.mark.parametrize(
+    "source", [None, 3, object(), io.StringIO("x"), b"", ["a"], {"a": 1}, _FailingRead(), io.BytesIO]
+)
 def test_pipeline_refuses_what_is_no_radiograph_in_one_line(pipeline, source):
     with pytest.raises(RadiographError):
         pipeline.read(source)

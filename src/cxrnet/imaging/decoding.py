@@ -78,7 +78,7 @@ class Decoder:
         """The radiograph in a file: DICOM, PNG, JPEG, TIFF, WebP, BMP or still GIF, by its content.
 
         Args:
-            source: A regular file, by its path, open in binary mode, or as its bytes.
+            source: A regular file, by its path, open in binary mode, or as its bytes; or a pydicom data set.
             name: What messages and results call it; default: the name of the file.
 
         Raises:
@@ -86,7 +86,7 @@ class Decoder:
             UsageError: The decoder is closed.
         """
         with as_file(source) as (path, own_name):
-            return _unpack(self._ask(path, name or own_name, labels=False))
+            return _unpack(self._ask(path, str(name or own_name), labels=False))
 
     def read_labels(self, path: str | os.PathLike[str]) -> LabelMap:
         """The stored values of the mask in a file, unscaled.
@@ -133,7 +133,7 @@ def read_radiograph(source: FileSource, *, limits: Limits | None = None) -> Radi
     """The radiograph in one file, decoded by a child process of its own; for many files, use a `Decoder`.
 
     Args:
-        source: A regular file, by its path, open in binary mode, or as its bytes.
+        source: A regular file, by its path, open in binary mode, or as its bytes; or a pydicom data set.
         limits: What the file may cost.
 
     Raises:

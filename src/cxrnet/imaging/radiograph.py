@@ -142,6 +142,7 @@ class Radiograph:
                 that are not finite, or its spacing is not two positive numbers.
         """
         remedy = "give one grey image [height, width] of integers or floating point"
+        name = str(name)
         try:
             values, mask = grey_values(pixels)
         except ValueError as error:
@@ -168,11 +169,11 @@ def _check_spacing(name: str, spacing_mm: Any) -> tuple[float, float]:
     """Two positive numbers, or a RadiographError."""
     try:
         row, column = (float(each) for each in spacing_mm)
-        if 0 < row < np.inf and 0 < column < np.inf:
+        if not isinstance(spacing_mm, str | bytes | set | dict) and 0 < row < np.inf and 0 < column < np.inf:
             return row, column
     except (TypeError, ValueError):
         pass
-    problem = f"spacing_mm is {spacing_mm!r}"
+    problem = f"spacing_mm is {printable(repr(spacing_mm))}"
     raise fault(Fault.UNREADABLE, name, problem, "give the distances of (rows, columns) in mm, both above 0")
 
 

@@ -13,15 +13,18 @@ divides 0 by 0. As published there is no ReLU, and a map is scaled to 0..1 withi
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import cv2
 import numpy as np
 
 from cxrnet.arrays import Bool, Float32
 from cxrnet.errors import UsageError
+from cxrnet.imaging.radiograph import Limits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,8 +58,8 @@ class HeatMaps:
         lungs = self._lungs(height, width)
         raw = resize(self._activations, *lungs.shape)
         return {
-            name: np.where(lungs, np.clip((raw[index] - low) / span, 0, 1), np.float32(np.nan))
-            for index, (name, (low, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
+            name: np.where(lungs, np.clip((raw[at] - low) / span, 0, 1), np.float32(np.nan))
+            for at, (name, (low, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
         }
 
     def spread(self, height: int | None = None, width: int | None = None) -> dict[str, Float32]:
@@ -68,8 +71,8 @@ class HeatMaps:
         per_fold = np.stack([contrast(maps, self.logits) for maps in self.fold_maps])
         raw = resize(per_fold.std(axis=0), *lungs.shape)
         return {
-            name: np.where(lungs, raw[index] / span, np.float32(np.nan))
-            for index, (name, (_, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
+            name: np.where(lungs, raw[at] / span, np.float32(np.nan))
+            for at, (name, (_, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
         }
 
     @cached_property
@@ -89,9 +92,17 @@ class HeatMaps:
         mask = self.lung_mask
         if height is None and width is None:
             return mask > self.mask_threshold
-        if height is None or width is None or min(height, width) < 1:
-            raise UsageError(f"heat maps: size is {height} x {width}; give height and width of 1 or more, or neither")
-        resized: Bool = resize(mask[None], height, width)[0] > self.mask_threshold
+        try:
+            rows, columns = operator.index(cast(int, height)), operator.index(cast(int, width))
+            is_size = min(rows, columns) > 0 and rows * columns <= Limits().pixels
+        except TypeError:
+            is_size = False
+        if not is_size:
+            raise UsageError(
+                f"heat maps: size is {height} x {width}; give height and width, whole numbers of 1 or more "
+                f"with a product of at most {Limits().pixels}, or neither"
+            )
+        resized: Bool = resize(mask[None], rows, columns)[0] > self.mask_threshold
         return resized
 
 

@@ -133,7 +133,7 @@ class Pipeline:
             if is_inverted or turn:
                 radiograph, corrections = correct_orientation(radiograph, is_inverted=is_inverted, turn=turn)
                 found = self._examine(radiograph, data, timing)
-        shown = name or (path_text(source) if isinstance(source, str | PathLike) else radiograph.name)
+        shown = str(name) if name else (path_text(source) if isinstance(source, str | PathLike) else radiograph.name)
         return self._finding(found, data, name=shown, corrections=corrections, timing=timing)
 
     def inspect(self, source: Source) -> tuple[Radiograph, GateResult, Segmentation]:
@@ -167,7 +167,7 @@ class Pipeline:
         if is_array(source):
             return Radiograph.from_array(source, name=name or "array")
         if isinstance(source, Radiograph):
-            return replace(source, name=name) if name else source
+            return replace(source, name=str(name)) if name else source
         return self.decoders.read(source, name=name)
 
     def prepare(self, radiograph: Radiograph) -> UInt8:
@@ -206,7 +206,9 @@ class Pipeline:
         if classifier is not None and classifier.patient is not None:
             return find_patient_data(classifier.patient, radiograph, given, given_by=given_by)
         if given:
-            raise UsageError(f"{self.bundle.config.name}: takes no patient data; leave out {', '.join(given)}")
+            raise UsageError(
+                f"{self.bundle.config.name}: takes no patient data; leave out {', '.join(map(str, given))}"
+            )
         return None
 
     def _examine(self, radiograph: Radiograph, data: PatientData | None, timing: dict[str, float]) -> Examination:
