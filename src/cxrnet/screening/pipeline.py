@@ -206,9 +206,7 @@ class Pipeline:
         if classifier is not None and classifier.patient is not None:
             return find_patient_data(classifier.patient, radiograph, given, given_by=given_by)
         if given:
-            raise UsageError(
-                f"{self.bundle.config.name}: takes no patient data; leave out {', '.join(map(str, given))}"
-            )
+            raise UsageError(f"{self.bundle.config.name}: takes no patient data; leave out {', '.join(given)}")
         return None
 
     def _examine(self, radiograph: Radiograph, data: PatientData | None, timing: dict[str, float]) -> Examination:
