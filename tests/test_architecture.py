@@ -16,6 +16,7 @@ FLOORS = {
     "errors": 0,
     "arrays": 0,
     "atomic": 1,
+    "table": 1,
     "parallel": 1,
     "model": 2,
     "imaging": 3,
@@ -31,7 +32,19 @@ FLOORS = {
     "evaluation": 5,
     "cli": 6,
 }
-WITHOUT_TORCH = {"errors", "arrays", "atomic", "parallel", "model", "imaging", "plots", "screening", "node", "web"}
+WITHOUT_TORCH = {
+    "errors",
+    "arrays",
+    "atomic",
+    "table",
+    "parallel",
+    "model",
+    "imaging",
+    "plots",
+    "screening",
+    "node",
+    "web",
+}
 MAKERS = {"torch", "cxrnet.nn", "cxrnet.data", "cxrnet.training"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 

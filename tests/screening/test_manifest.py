@@ -68,3 +68,12 @@ def test_object_with_the_ending_is_a_manifest(name):
 
 def test_missing_file_is_no_manifest(tmp_path):
     assert not is_manifest(str(tmp_path / "images.parquet"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text", ["image;age\na.png;4,5\n", "sep=;\nimage;age\na.png;4,5\n;\n", 'image\tage\na.png\t"4,5"\n']
+)
+def test_csv_of_spreadsheets(tmp_path, text, encoding):
+    (tmp_path / "images.csv").write_text(text, encoding=encoding)
+    assert rows(str(tmp_path / "images.csv"), patient=("age",)) == [(tmp_path / "a.png", {"age": "4,5"})]

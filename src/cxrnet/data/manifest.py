@@ -16,9 +16,9 @@ from cxrnet.atomic import write_atomic
 from cxrnet.data.placeholders import Placeholders
 from cxrnet.data.problem import Problem, name_lines
 from cxrnet.data.spelling import find_path, person_key, plain, rename_columns, unused_columns
-from cxrnet.data.table import read_rows
 from cxrnet.errors import ManifestError, UsageError
 from cxrnet.imaging.radiograph import printable
+from cxrnet.table import read_rows
 
 EVERY_ROW: Mapping[str, str] = MappingProxyType({})
 SPLITS: Mapping[str, str] = MappingProxyType(

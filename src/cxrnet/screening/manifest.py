@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
-from cxrnet.errors import CxrNetError, UsageError, require
+from cxrnet.errors import CxrNetError, ManifestError, UsageError, require
 from cxrnet.screening.store import is_address, open_source
+from cxrnet.table import read_cells
 
 Source = Path | str
 """A file by its path, or an object of a store by its address."""
@@ -39,19 +39,22 @@ def manifest_rows(
                     raise UsageError(f"{name}: {place} has no {image_column}; give a path in every row")
                 patient = {column: _text(row[column]) for column in patient_columns if column in row}
                 yield _source(name, str(row[image_column])), patient
+    except ManifestError as error:
+        raise UsageError(str(error)) from error
     except CxrNetError:
         raise
-    except (OSError, ValueError, csv.Error) as error:  # pyarrow's ArrowInvalid is a ValueError
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         hint = "give a manifest in UTF-8" if kind == "CSV" else "write it again"
         raise UsageError(f"{name}: is not a readable {kind} file ({type(error).__name__}); {hint}") from error
 
 
 def _csv(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
-    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-        rows = csv.DictReader(text)
-        _check_column(name, columns[0], rows.fieldnames or ())
-        for line, row in enumerate(rows, start=2):
-            yield f"line {line}", row
+    rows = read_cells(file, name)
+    header = next(rows, (1, list[str]()))[1]
+    _check_column(name, columns[0], header)
+    for line, cells in rows:
+        if any(cells):
+            yield f"line {line}", dict(zip_longest(header, cells[: len(header)]))
 
 
 def _parquet(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:

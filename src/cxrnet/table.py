@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 from cxrnet.errors import ManifestError
 
@@ -14,23 +16,27 @@ _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _OTHER_FILES = {b"PK\x03\x04": "an Excel workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook", b"PAR1": "a Parquet file"}
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
     """Each row, its cells stripped, with the number of the line on which it begins; empty lines are passed over.
 
     The separator is the one that is most frequent in the header. A first line such as `sep=;`, by which a spreadsheet
     names it, is no row.
 
+    Args:
+        binary: The table, open at its beginning; one row at a time is in memory.
+        name: What messages call it.
+
     Raises:
-        ManifestError: The file cannot be read, or its quotes do not come in pairs.
+        ManifestError: It cannot be read, or its quotes do not come in pairs.
     """
     before = 0  # lines passed over at the beginning
     begins = 1
     try:
-        with path.open("rb") as binary:
-            start = binary.read(4)
+        start = binary.read(4)
+        binary.seek(0)
         if kind := _OTHER_FILES.get(start):
-            raise ManifestError(f"{path.name}: is {kind}; save it as CSV in UTF-8")
-        with path.open(newline="", encoding=_BYTE_ORDER_MARKS.get(start[:2], "utf-8-sig")) as file:
+            raise ManifestError(f"{name}: is {kind}; save it as CSV in UTF-8")
+        with io.TextIOWrapper(binary, encoding=_BYTE_ORDER_MARKS.get(start[:2], "utf-8-sig"), newline="") as file:
             first = file.readline().lstrip("\ufeff")  # some programs write the mark twice
             separator = max(_SEPARATORS, key=first.count)
             named = first.strip('\r\n"')
@@ -42,9 +48,22 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                     yield begins, [cell.strip() for cell in cells]
                 begins = reader.line_num + 1 + before
     except csv.Error as error:
-        raise ManifestError(
-            f"{path.name}: line {begins}: {error}; quotes come in pairs around a whole value"
-        ) from error
+        raise ManifestError(f"{name}: line {begins}: {error}; quotes come in pairs around a whole value") from error
     except (OSError, UnicodeError) as error:
         problem = f"is not a readable CSV file ({type(error).__name__})"
+        raise ManifestError(f"{name}: {problem}; give a manifest in UTF-8") from error
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """As `read_cells`, of a file.
+
+    Raises:
+        ManifestError: As there.
+    """
+    try:
+        binary = path.open("rb")
+    except OSError as error:
+        problem = f"is not a readable CSV file ({type(error).__name__})"
         raise ManifestError(f"{path}: {problem}; give a manifest in UTF-8") from error
+    with binary:
+        yield from read_cells(binary, str(path))
