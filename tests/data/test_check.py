@@ -134,7 +134,7 @@ def test_image_by_two_spellings_is_one_image(check):
 def test_labels_in_another_case_are_an_error(check):
     (problem,) = found(check({0: {"label": "COVID"}, 4: {"label": "Covid"}}), "LABEL_CASE")
     assert (problem.kind, problem.lines) == ("error", (2, 6))
-    assert "differs from covid in case only" in problem.text
+    assert "differs from covid in case or punctuation only" in problem.text
 
 
 def test_split_that_no_training_accepts_is_a_warning(check):

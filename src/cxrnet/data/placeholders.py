@@ -34,7 +34,7 @@ PLACEHOLDERS = (
     MISSING_WORDS
     | EMPTY_WORDS
     | {"anonymous", "anonymized", "anonymised", "anon", "missing", "not available", "not known", "n.a.", "undefined"}
-    | {"tbd", ".", "--", "---", "x", "xx", "xxx"}
+    | {"tbd", ".", "--", "---", "xx", "xxx"}
 )
 """What stands in columns of patients and groups, in any case, where they are not known."""
 _NO_MASK = MISSING_WORDS | EMPTY_WORDS
