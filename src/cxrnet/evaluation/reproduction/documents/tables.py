@@ -58,7 +58,7 @@ def two_digits(value: float | str | None) -> str:
 def time(row: Row) -> str:
     """Return the median, with fastest and slowest where they are known."""
     median, fastest, slowest = (two_digits(row.get(name)) for name in ("median", "fastest", "slowest"))
-    return f"{median} ({fastest} to {slowest})" if fastest else median
+    return f"{median} ({fastest} to {slowest})" if fastest != slowest else median
 
 
 def share(name: str, of: str) -> Cell:
