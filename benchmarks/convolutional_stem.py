@@ -117,6 +117,18 @@ class Data:
     source: FeatureSource
 
 
+def run_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a program that trains folds of a finished run again: the arguments of `read_run`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="run of cxrnet train classifier, finished")
+    parser.add_argument("--pack", type=Path, required=True, help="HDF5 file that the run read")
+    parser.add_argument("--features", type=Path, required=True, help="folder for lung masks and features")
+    parser.add_argument("--lungs", default="lungs", help="bundle that finds the lungs")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
 def read_run(run: Path, pack: Path, features: Path, segmenter: Any) -> Data:
     """Return what a finished classifier run was trained on."""
     config = ClassifierTraining.model_validate_json(json.dumps(read_record(run)["settings"]))
@@ -232,15 +244,9 @@ def figures(reader: FoldReader, chosen: Sequence[tuple[Sample, int]], mixed: str
 
 def main() -> None:
     """Train, ask and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="run of cxrnet train classifier, finished")
-    parser.add_argument("--pack", type=Path, required=True, help="HDF5 file that the run read")
-    parser.add_argument("--features", type=Path, required=True, help="folder for lung masks and features")
-    parser.add_argument("--lungs", default="lungs", help="bundle that finds the lungs")
-    parser.add_argument("--out", type=Path, required=True)
+    parser = run_parser(__doc__)
     parser.add_argument("--mixed", default="ieee8023", help="source with images of both classes")
     parser.add_argument("--limit", type=int, default=60, help="images that are changed")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     use_machine(arguments.threads)
     segmenter = open_bundle(arguments.lungs)

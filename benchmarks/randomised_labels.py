@@ -13,7 +13,6 @@ other images: how far heat maps differ without any shuffling. Writes result.json
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.convolutional_stem import Data, read_run
+from benchmarks.convolutional_stem import Data, read_run, run_parser
 from cxrnet.arrays import Float32, Float64, Int64
 from cxrnet.data.folds import group_ids
 from cxrnet.evaluation.audit.stability import correlation
@@ -98,14 +97,8 @@ def summarise(found: Float64, groups: Sequence[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Train, draw heat maps and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="run of cxrnet train classifier, finished")
-    parser.add_argument("--pack", type=Path, required=True, help="HDF5 file that the run read")
-    parser.add_argument("--features", type=Path, required=True, help="folder for lung masks and features")
-    parser.add_argument("--lungs", default="lungs", help="bundle that finds the lungs")
-    parser.add_argument("--out", type=Path, required=True)
+    parser = run_parser(__doc__)
     parser.add_argument("--limit", type=int, default=200, help="images whose heat maps are compared")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     use_machine(arguments.threads)
     data = read_run(arguments.run, arguments.pack, arguments.features, open_bundle(arguments.lungs))

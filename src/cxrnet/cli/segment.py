@@ -32,8 +32,8 @@ def segment(
     """Find the lungs in radiographs.
 
     Writes OUT/lungs.csv, one row per input, and per input OUT/<name>/lungs.png at the radiograph's own size; with a
-    bundle of more classes labels.png, the index of the class of each pixel. --save overlay
-    adds OUT/<name>/overlay.png, the radiograph with each region in its colour.
+    bundle of more classes labels.png, the index of the class of each pixel. --save overlay adds OUT/<name>/overlay.png,
+    the radiograph with each region in its colour.
     """
     from cxrnet.node.objects import check_installed, write_objects
     from cxrnet.screening.saves import SEGMENT_SAVES, parse_saves

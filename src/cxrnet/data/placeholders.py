@@ -12,22 +12,9 @@ from cxrnet.model.patient import MISSING_WORDS
 if TYPE_CHECKING:
     from cxrnet.data.manifest import Columns
 
-_EMPTY = {
-    "nan",
-    "nat",
-    "<na>",
-    "#n/a",
-    "#na",
-    "#ref!",
-    "#value!",
-    "#name?",
-    "#div/0!",
-    "#null!",
-    "#num!",
-    "(null)",
-    "\\n",
-}
-EMPTY_WORDS = frozenset(_EMPTY)
+EMPTY_WORDS = frozenset(
+    {"nan", "nat", "<na>", "#n/a", "#na", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "(null)", "\\n"}
+)
 """What programs and spreadsheets write, in any case, for an empty cell, and nobody for anything else."""
 
 PLACEHOLDERS = (

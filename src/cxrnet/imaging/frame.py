@@ -163,14 +163,14 @@ def _decode(dataset: Dataset, decoder: Decoder, name: str, noted: list[str]) -> 
 def _with_right_sign(dataset: Dataset, values: AnyArray, frame: FrameHeader | None, warnings: list[str]) -> AnyArray:
     """The values, signed or not as the picture shows them to be where header, codestream and pixels contradict."""
     declared = dataset.PixelRepresentation == 1
-    is_known = frame is not None and frame.is_signed is not None  # by JPEG 2000 alone
-    bits = frame.bits if frame is not None and is_known else int(dataset.BitsStored)
+    coded = frame if frame is not None and frame.is_signed is not None else None  # only JPEG 2000 names the sign
+    bits = int(dataset.BitsStored) if coded is None else coded.bits
     is_signed = find_sign(values, bits, is_signed=declared)
-    if is_signed == declared and not (frame is not None and is_known and frame.is_signed != declared):
+    if is_signed == declared and (coded is None or coded.is_signed == declared):
         return values
     sign = "signed" if is_signed else "unsigned"
     warnings.append(f"{label('PixelRepresentation')} contradicts the pixels, which were read as {sign}")
-    kind = {True: np.int16, False: np.uint16}[is_signed] if bits <= 16 else np.int64
+    kind = "i8" if bits > 16 else "i2" if is_signed else "u2"
     return with_sign(values, bits, is_signed=is_signed).astype(kind)
 
 

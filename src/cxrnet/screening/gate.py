@@ -58,7 +58,7 @@ TAG_NUMBERS = {
 }
 _PARTS = {"BodyPartExamined": "body part", "AnatomicRegionSequence": "anatomic region"}
 _VIEWS = {"ViewPosition": "view", "ViewCodeSequence": "view", "BodyPartExamined": "body part"}
-# Free text, which is asked where nothing else speaks; of a study or a procedure it names both of two views.
+# Free text, used where no defined term is given; that of a study or a procedure names both of two views.
 _VIEW_TEXTS = {
     "SeriesDescription": "series description",
     "ProtocolName": "protocol",
@@ -166,9 +166,9 @@ def _naming(
     meaning: Callable[[str], str],
     expected: str,
 ) -> dict[str, str]:
-    """The attributes that name something, with what they are called: those of defined terms, or else free texts.
+    """Attributes that name a body part or a view -> their names in messages: those of defined terms, or else free text.
 
-    A free text speaks against an image only where no other one says what is `expected`.
+    Free text is used only if no attribute of defined terms names one, and if no text names what is `expected`.
     """
     named = {keyword: name for keyword, name in terms.items() if meaning(tags.get(keyword, ""))}
     if named or (meaning is projection and plane(tags.get("PatientOrientation", ""))):

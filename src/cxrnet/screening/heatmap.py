@@ -58,8 +58,8 @@ class HeatMaps:
         lungs = self._lungs(height, width)
         raw = resize(self._activations, *lungs.shape)
         return {
-            name: np.where(lungs, np.clip((raw[at] - low) / span, 0, 1), np.float32(np.nan))
-            for at, (name, (low, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
+            name: np.where(lungs, np.clip((raw[index] - low) / span, 0, 1), np.float32(np.nan))
+            for index, (name, (low, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
         }
 
     def spread(self, height: int | None = None, width: int | None = None) -> dict[str, Float32]:
@@ -71,8 +71,8 @@ class HeatMaps:
         per_fold = np.stack([contrast(maps, self.logits) for maps in self.fold_maps])
         raw = resize(per_fold.std(axis=0), *lungs.shape)
         return {
-            name: np.where(lungs, raw[at] / span, np.float32(np.nan))
-            for at, (name, (_, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
+            name: np.where(lungs, raw[index] / span, np.float32(np.nan))
+            for index, (name, (_, span)) in enumerate(zip(self.classes, self._ranges, strict=True))
         }
 
     @cached_property

@@ -45,7 +45,7 @@ const VIEWS: Named = [
   ["ViewCodeSequence", "view", "0054,0220"],
   ["BodyPartExamined", "body part", "0018,0015"],
 ];
-/** Free text, which is asked where nothing else speaks; of a study or a procedure it names both of two views. */
+/** Free text, used where no defined term is given; that of a study or a procedure names both of two views. */
 const VIEW_TEXTS: Named = [
   ["SeriesDescription", "series description", "0008,103e"],
   ["ProtocolName", "protocol", "0018,1030"],
@@ -91,8 +91,8 @@ function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
 }
 
 /**
- * The attributes that name something: those of defined terms, or else free texts. A free text speaks against an image
- * only where no other one says what is expected.
+ * Attributes that name a body part or a view: those of defined terms, or else free text. Free text is used only if no
+ * attribute of defined terms names one, and if no text names what is expected.
  */
 function naming(terms: Named, texts: Named, meaning: (keyword: string) => string, expected: string): Named {
   const speaks = (named: Named): Named => named.filter(([keyword]) => meaning(keyword) !== "");

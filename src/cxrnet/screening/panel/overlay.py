@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cxrnet.arrays import UInt8
-from cxrnet.screening.panel.canvas import BODY, WIDTH, Canvas
+from cxrnet.screening.panel.canvas import BODY, Canvas
 from cxrnet.screening.panel.colour import REGIONS, Colour
 from cxrnet.screening.panel.outline import draw_outline
 from cxrnet.screening.panel.text import text_width
@@ -58,5 +58,4 @@ def _draw_key(colours: dict[str, Colour], width: int) -> UInt8:
         canvas.box(start, _ROW * line + (_ROW - _BOX) / 2, _BOX, _BOX, colours[name])
         room = width - start - _BOX - 2 * _GAP
         canvas.text(name, start + _BOX + _GAP, _ROW * line + 29, size=BODY, room=room)
-    assert width <= WIDTH
     return canvas.pixels[:, :width]

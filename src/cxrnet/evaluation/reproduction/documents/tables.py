@@ -56,7 +56,7 @@ def two_digits(value: float | str | None) -> str:
 
 
 def time(row: Row) -> str:
-    """Return the median, with fastest and slowest where they are known."""
+    """Return the median, with fastest and slowest where they are known and differ."""
     median, fastest, slowest = (two_digits(row.get(name)) for name in ("median", "fastest", "slowest"))
     return f"{median} ({fastest} to {slowest})" if fastest != slowest else median
 
