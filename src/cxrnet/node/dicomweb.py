@@ -51,9 +51,6 @@ class DICOMwebServer:
         authorities: PEM file of authorities to trust in place of the system's.
         environment: Where credentials are looked for; None is the process's own.
         seconds: Longest wait for an answer.
-
-    Raises:
-        UsageError: The URL is not one that can be used, or would send credentials in the open.
     """
 
     def __init__(
@@ -149,7 +146,6 @@ class DICOMwebServer:
 
         Raises:
             PacsError: As of `fetch_file`.
-            OutputError: The disk cannot take it.
         """
         write_atomic(folder / digest(instance.study) / f"{digest(instance.instance)}.dcm", self.fetch_file(instance))
 
@@ -249,11 +245,7 @@ def _text(match: dict[str, Any], tag: str) -> str:
 
 
 def server_name(url: str) -> str:
-    """Return the name of a DICOMweb server in messages: its URL without what a URL can hide.
-
-    Raises:
-        UsageError: It is not the root of a server, or holds a password.
-    """
+    """Return the name of a DICOMweb server in messages: its URL without what a URL can hide."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -275,9 +267,6 @@ def open_session(url: str, environment: Mapping[str, str], *, authorities: Path 
         url: Root of the server.
         environment: Environment variables.
         authorities: PEM file of authorities to trust instead of the system's.
-
-    Raises:
-        UsageError: Credentials would be sent unencrypted.
     """
     session = requests.Session()
     session.proxies.update(requests.utils.get_environ_proxies(url))

@@ -70,12 +70,7 @@ class Node:
         self._threads.append(threading.Thread(target=self._clean_up_hourly, name="cleaning up", daemon=True))
 
     def start(self) -> None:
-        """Continue with what an earlier run left, and accept instances.
-
-        Raises:
-            NodeError: The spool is in use, or the address is taken.
-            UsageError: The certificates cannot be used.
-        """
+        """Continue with what an earlier run left, and accept instances."""
         try:
             self.spool.lock()
             self.queue.release()

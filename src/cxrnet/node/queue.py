@@ -88,9 +88,6 @@ class Queue:
 
     Args:
         path: The database; it is made if it does not exist, and brought up to date if an earlier version made it.
-
-    Raises:
-        NodeError: It cannot be opened, or is not a queue.
     """
 
     def __init__(self, path: Path) -> None:

@@ -48,11 +48,7 @@ class TLS:
     authorities: Path | None = None
 
     def server_context(self) -> ssl.SSLContext | None:
-        """Return the context of a listener, None without a certificate; with `authorities`, clients must show one.
-
-        Raises:
-            UsageError: A file cannot be used, or there is no certificate for a key or for authorities.
-        """
+        """Return the context of a listener, None without a certificate; with `authorities`, clients must show one."""
         if self.certificate is None:
             if self.authorities is None and self.key is None:
                 return None
@@ -63,11 +59,7 @@ class TLS:
         return self._loaded(context)
 
     def client_context(self) -> ssl.SSLContext:
-        """Return the context of a connection to another server, whose certificate is always checked.
-
-        Raises:
-            UsageError: A file cannot be used.
-        """
+        """Return the context of a connection to another server, whose certificate is always checked."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.authorities is None:
             context.load_default_certs()
@@ -98,9 +90,6 @@ class NodeSettings:
         peers: Networks to accept; empty accepts any.
         tls: Certificates; without one the connection is not encrypted.
         limits: What the node accepts.
-
-    Raises:
-        UsageError: An AE title is invalid, or everyone on the network could send.
     """
 
     title: str = "CXRNET"
@@ -122,11 +111,7 @@ class NodeSettings:
 
 
 def check_title(title: str) -> str:
-    """Return an AE title.
-
-    Raises:
-        UsageError: It is not one.
-    """
+    """Return an AE title."""
     if not _TITLE.fullmatch(title):
         raise UsageError(
             f"{title!r}: is not an AE title; 1 to 16 characters of plain ASCII without backslash are accepted"
@@ -135,11 +120,7 @@ def check_title(title: str) -> str:
 
 
 def parse_peer(text: str) -> Network:
-    """Return the network of an address ("10.1.2.3") or a network ("10.1.0.0/16").
-
-    Raises:
-        UsageError: It is neither.
-    """
+    """Return the network of an address ("10.1.2.3") or a network ("10.1.0.0/16")."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError as error:

@@ -27,11 +27,7 @@ except ImportError:  # Windows: there the port alone keeps a second node out
 
 
 class Spool:
-    """A node's folder, made if it does not exist.
-
-    Raises:
-        NodeError: It cannot be made.
-    """
+    """A node's folder, made if it does not exist."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,19 +40,11 @@ class Spool:
             raise NodeError(f"{folder}: cannot be used as a spool ({error.strerror}); choose another folder") from error
 
     def open_queue(self) -> Queue:
-        """Return the queue; close it at the end.
-
-        Raises:
-            NodeError: It cannot be opened.
-        """
+        """Return the queue; close it at the end."""
         return Queue(self.folder / "queue.db")
 
     def lock(self) -> None:
-        """Keep other nodes out until `unlock`, or until this process ends in any way.
-
-        Raises:
-            NodeError: Another node uses it.
-        """
+        """Keep other nodes out until `unlock`, or until this process ends in any way."""
         file = (self.folder / "lock").open("w")
         if not _lock(file):
             file.close()
@@ -117,11 +105,7 @@ class Spool:
         return sorted(self.results.joinpath(name).glob("*.dcm"))
 
     def reset_results(self, name: str) -> Path:
-        """Return an empty folder for the results of a name; those of an interrupted run are deleted.
-
-        Raises:
-            OutputError: The disk cannot take it.
-        """
+        """Return an empty folder for the results of a name; those of an interrupted run are deleted."""
         folder = self.results / name
         try:
             if folder.exists():

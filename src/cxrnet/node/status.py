@@ -60,9 +60,6 @@ class StatusPage:
     Args:
         port: Its port; 0 takes a free one.
         describe: Returns the text, and whether all is well.
-
-    Raises:
-        NodeError: The port is taken.
     """
 
     def __init__(self, port: int, describe: Callable[[], tuple[str, bool]]) -> None:

@@ -71,12 +71,7 @@ class StorageSCP:
         self.refused = 0
 
     def start(self) -> None:
-        """Listen.
-
-        Raises:
-            NodeError: The address is taken.
-            UsageError: The certificates cannot be used.
-        """
+        """Listen."""
         settings = self.settings
         entity = AE(ae_title=settings.title)
         for kind in STORAGE_CLASSES:

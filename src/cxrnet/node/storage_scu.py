@@ -136,9 +136,6 @@ def parse_destination(text: str, *, calling: str, tls: TLS | None = None) -> Des
         text: What the user wrote.
         calling: AE title that we call with.
         tls: For C-STORE: encrypt, with this certificate. For DICOMweb its authorities are trusted.
-
-    Raises:
-        UsageError: It is neither.
     """
     if re.match(r"https?://", text):
         from cxrnet.node.dicomweb import DICOMwebServer

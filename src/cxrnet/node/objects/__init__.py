@@ -61,8 +61,6 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
 
     Raises:
         ObjectError: The source is not a DICOM file, or lacks what an object must refer to. Nothing is written.
-        MissingExtraError: highdicom is not installed.
-        OutputError: The disk cannot take it.
     """
     if finding.status == "failed":
         return WrittenObjects()
@@ -84,10 +82,6 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
 
 
 def check_installed() -> None:
-    """Import what objects are made with, so that a run that could not make any does not begin.
-
-    Raises:
-        MissingExtraError: highdicom is not installed.
-    """
+    """Import what objects are made with, so that a run that could not make any does not begin."""
     with require("dicom", "DICOM objects"):
         import cxrnet.node.objects.build  # noqa: F401
