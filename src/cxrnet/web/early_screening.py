@@ -33,11 +33,7 @@ class EarlyScreening:
                 self._started[source] = self._threads.submit(self._pipeline.screen, source)
 
     def screen(self, source: Path, *, name: str) -> Finding:
-        """Return the finding for a file, as `Pipeline.screen` does.
-
-        Raises:
-            RadiographError: The file is not a readable radiograph.
-        """
+        """Return the finding for a file, as `Pipeline.screen` does."""
         with self._lock:
             started = self._started.pop(source, None)
         if started is not None:

@@ -37,12 +37,6 @@ def export_file(bundle: Bundle, path: Path, *, other: Bundle | None = None) -> i
         bundle: The model.
         path: Of the file.
         other: A second model, whose findings the page shows next to those of the first.
-
-    Raises:
-        BundleError: The page cannot run a model.
-        UsageError: Both models are the same.
-        MissingExtraError: The page has not been built.
-        OutputError: The disk cannot take it.
     """
     content = render_file(bundle, read_static(), other)
     write_atomic(path, content)
@@ -58,12 +52,6 @@ def export_folder(bundle: Bundle, folder: Path, *, other: Bundle | None = None) 
         bundle: The model.
         folder: New, or of an earlier export.
         other: A second model, whose findings the page shows next to those of the first.
-
-    Raises:
-        BundleError: The page cannot run a model.
-        UsageError: Both models are the same.
-        MissingExtraError: The page has not been built.
-        OutputError: The folder holds something else, or the disk cannot take it.
     """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MODEL).is_file())):
         raise OutputError(f"{folder}: holds something else; choose a new folder, or one of an earlier export")

@@ -18,11 +18,7 @@ FORMAT = 3
 
 
 def describe_model(bundle: Bundle) -> dict[str, Any]:
-    """Return the record of a model that the page reads (`Model` in `web/src/inference/model.ts`).
-
-    Raises:
-        BundleError: The bundle has no classifier.
-    """
+    """Return the record of a model that the page reads (`Model` in `web/src/inference/model.ts`)."""
     config = bundle.config
     classifier = config.classifier
     if classifier is None:
@@ -44,22 +40,13 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
 
 
 def describe_models(bundle: Bundle, other: Bundle | None) -> dict[str, Any]:
-    """Return the record of a model, with that of the one to compare with as `other`; None without one.
-
-    Raises:
-        BundleError: One has no classifier.
-        UsageError: Both are the same.
-    """
+    """Return the record of a model, with that of the one to compare with as `other`; None without one."""
     check_comparable(bundle, other)
     return describe_model(bundle) | {"other": None if other is None else describe_model(other)}
 
 
 def check_comparable(bundle: Bundle, other: Bundle | None) -> None:
-    """Refuse to compare a model with itself.
-
-    Raises:
-        UsageError: Both are the same.
-    """
+    """Refuse to compare a model with itself."""
     if other is not None and other.sha256 == bundle.sha256:
         raise UsageError(f"--compare-with {other.config.name}: is the model of --bundle itself; choose another bundle")
 
@@ -111,9 +98,6 @@ def read_graphs(bundle: Bundle) -> dict[str, bytes]:
     """Return the graphs that the page runs, by the names under which it asks for them.
 
     They are optimised here: in a browser, that takes more than half of the time until the page is ready.
-
-    Raises:
-        BundleError: The bundle takes patient data, for which the page has no input.
     """
     if bundle.config.patient_columns:
         raise BundleError(f"{bundle.config.name}: takes patient data; the page in a browser screens images alone")

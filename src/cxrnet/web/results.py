@@ -49,9 +49,6 @@ def write_results(
         kinds: DICOM objects that can be made later; without any the file is not kept.
         folder: Where they go.
         other: Of the second model, if two are compared.
-
-    Raises:
-        OutputError: The disk cannot take it.
     """
     radiograph = finding.radiograph
     assert radiograph is not None
@@ -82,7 +79,6 @@ def write_missing_objects(pipeline: Pipeline, folder: Path) -> WrittenObjects:
     Raises:
         RequestError: The model is not the one whose results the folder holds.
         ObjectError: The file lacks what an object must refer to.
-        OutputError: The disk cannot take it.
     """
     record = read_record(folder)
     finding = pipeline.screen(folder / SOURCE, name=str(record["input"]))

@@ -89,11 +89,7 @@ class Service:
         self._queue: Queue | None = None
 
     def __enter__(self) -> Self:
-        """Begin: what an earlier run left is screened first.
-
-        Raises:
-            NodeError: The spool is in use, or cannot be used.
-        """
+        """Begin: what an earlier run left is screened first."""
         self._spool.lock()
         self._queue = queue = self._spool.open_queue()
         queue.release()
@@ -217,7 +213,6 @@ class Service:
         Raises:
             RequestError: The image was screened with another model.
             ObjectError: The file lacks what an object must refer to.
-            OutputError: The disk cannot take it.
         """
         job = self.queue.find(number)
         if job is None or name not in self._entry(job).objects:

@@ -24,9 +24,6 @@ class Studies:
     Args:
         url: Root of the DICOMweb server; credentials come from the environment, as those of `cxrnet pacs`.
         authorities: PEM file of authorities to trust in place of the system's.
-
-    Raises:
-        UsageError: The URL is not one that can be used, or would send credentials in the open.
     """
 
     def __init__(self, url: str, *, authorities: Path | None = None) -> None:
