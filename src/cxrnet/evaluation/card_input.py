@@ -26,11 +26,7 @@ WORST = 8
 
 
 def read_evaluation(folder: Path, *, name: str, role: Role, bundle: Bundle) -> EvaluationFacts:
-    """Return what the folder of `cxrnet evaluate` says, for the card of `bundle`.
-
-    Raises:
-        UsageError: The folder holds no evaluation, or an `own` one is of another model.
-    """
+    """Return what the folder of `cxrnet evaluate` says, for the card of `bundle`."""
     record = read_record(folder / METRICS)
     task = "segmenter" if bundle.config.classifier is None else "classifier"
     if role != "comparison" and record.task != task:
@@ -47,11 +43,7 @@ def read_evaluation(folder: Path, *, name: str, role: Role, bundle: Bundle) -> E
 
 
 def read_audit(folder: Path, *, bundle: Bundle) -> dict[str, Any]:
-    """Return what the folder of `cxrnet evaluate audit` says, without the command, for the card of `bundle`.
-
-    Raises:
-        UsageError: The folder holds no audit, or an audit of another model.
-    """
+    """Return what the folder of `cxrnet evaluate audit` says, without the command, for the card of `bundle`."""
     try:
         record = AuditRecord.model_validate_json((folder / "metrics.json").read_bytes())
     except (OSError, ValidationError) as error:

@@ -28,11 +28,6 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
         pipeline: The bundle.
         request: What to evaluate.
         observe: Called for each image as it is done.
-
-    Raises:
-        BundleError: The bundle has no classifier.
-        ManifestError: The manifest cannot be read.
-        UsageError: A label is missing or unknown, an image has two, or the request does not fit the manifest.
     """
     model = ModelInfo.of(pipeline.bundle)
     if not model.classes:
@@ -130,11 +125,7 @@ def _hide_patient(bundle: Bundle) -> Hide:
 
 
 def check_labels(request: Request, manifest: Manifest, model: ModelInfo) -> None:
-    """Check that every row has a class that the model knows.
-
-    Raises:
-        UsageError: A row has none, or an unknown one.
-    """
+    """Check that every row has a class that the model knows."""
     column = request.columns.label
     without = [sample for sample in manifest.samples if sample.label is None]
     if without:

@@ -65,9 +65,6 @@ def read_result(folder: Path, positive: str | None = None) -> Result:
     Args:
         folder: With `metrics.json` and `per_image.csv`.
         positive: The class whose scores are compared; by default the first of two.
-
-    Raises:
-        UsageError: The folder holds no such result, the class is unknown, or no image of one kind has a score.
     """
     try:
         record = EvaluationRecord.model_validate_json((folder / "metrics.json").read_bytes()).content()
@@ -99,11 +96,7 @@ def read_result(folder: Path, positive: str | None = None) -> Result:
 
 
 def write_comparison(results: Sequence[Result], out: Path) -> Path:
-    """Write report.html and the plots (PNG, SVG, CSV) of models next to each other, and return the report's path.
-
-    Raises:
-        OutputError: The disk cannot take them.
-    """
+    """Write report.html and the plots (PNG, SVG, CSV) of models next to each other, and return the report's path."""
     named = dict(zip(unique_labels(results), results, strict=True))
     plots = [roc_plot(named), decision_plot(named), forest_plot(named), *confusion_plots(named)]
     pictures = write_plots(plots, out)

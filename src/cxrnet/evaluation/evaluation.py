@@ -90,11 +90,7 @@ class Evaluation:
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
-    """Write `metrics.json`, `per_image.csv`, `report.html` and the plots.
-
-    Raises:
-        OutputError: The disk cannot take them.
-    """
+    """Write `metrics.json`, `per_image.csv`, `report.html` and the plots."""
     for chart in evaluation.charts:
         write_atomic(out / f"{chart.name}.png", chart.png)
     write_atomic(out / "per_image.csv", _table(evaluation.rows, evaluation.fields))

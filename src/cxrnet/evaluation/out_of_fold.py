@@ -38,9 +38,6 @@ def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) ->
         run: Folder of `cxrnet train classifier`, all folds trained.
         request: What to evaluate; its `manifest` is the run's `folds.csv`.
         observe: Called for each image as it is done.
-
-    Raises:
-        UsageError: The folder is not a classifier run, a fold is missing, or its images are others.
     """
     request = replace(request, manifest=run / FOLDS)
     model = _describe_run(run)

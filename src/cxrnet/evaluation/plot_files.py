@@ -27,11 +27,7 @@ class Plot(NamedTuple):
 
 
 def write_plots(plots: Iterable[Plot], out: Path) -> list[dict[str, str]]:
-    """Write NAME.png, NAME.svg and NAME.csv of each plot; return `name`, `caption` and `data` (PNG in base64) of each.
-
-    Raises:
-        OutputError: The disk cannot take them.
-    """
+    """Write NAME.png, .svg and .csv of each plot; return `name`, `caption` and `data` (PNG in base64) of each."""
     pictures = []
     for plot in plots:
         picture = png(plot.figure)

@@ -250,11 +250,7 @@ class EvaluationRecord(Record):
 
 
 def read_record(path: Path) -> EvaluationRecord:
-    """Return the record in a `metrics.json`.
-
-    Raises:
-        UsageError: It cannot be read, or is of another form.
-    """
+    """Return the record in a `metrics.json`."""
     try:
         return EvaluationRecord.model_validate(json.loads(path.read_bytes()))
     except ValidationError as error:

@@ -54,10 +54,6 @@ class Request:
 
         Args:
             own_columns: Columns that `per_image.csv` adds.
-
-        Raises:
-            ManifestError: The manifest cannot be read.
-            UsageError: It has one of our columns, or lacks a column to split by.
         """
         manifest = read_manifest(self.manifest, columns=self.columns, where=self.where)
         for name in own_columns:

@@ -32,10 +32,6 @@ def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe
         pipeline: The bundle.
         request: What to evaluate.
         observe: Called for each image as it is done.
-
-    Raises:
-        ManifestError: The manifest cannot be read.
-        UsageError: A row has no mask, or the request does not fit the manifest.
     """
     classes, values = pipeline.bundle.config.segmenter.classes, request.mask_values
     is_lungs_alone = not has_label_maps(classes) or bool(values.lung)

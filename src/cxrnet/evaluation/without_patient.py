@@ -25,11 +25,7 @@ Hide = Callable[[Finding, ClassifierCase], ClassifierCase]
 
 
 def hide_patient(bundle: Bundle) -> Hide:
-    """Return what hides the patient data of a bundle that takes them.
-
-    Raises:
-        BundleError: Weights and config of the bundle do not fit each other.
-    """
+    """Return what hides the patient data of a bundle that takes them."""
     config, calibration = bundle.config.classifier, bundle.config.calibration
     assert config is not None
     assert config.patient is not None

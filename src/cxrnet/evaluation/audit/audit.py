@@ -94,11 +94,6 @@ class Audit:
         pipeline: The open bundle.
         request: What to audit.
         out: Folder for the results.
-
-    Raises:
-        BundleError: The bundle has no classifier, or takes patient data.
-        ManifestError: The manifest cannot be read.
-        UsageError: A column, part or set of changes does not exist, or a label or fold is unknown to the bundle.
     """
 
     def __init__(self, pipeline: Pipeline, request: AuditRequest, out: Path) -> None:
@@ -123,11 +118,7 @@ class Audit:
             raise UsageError(f"{request.manifest.name}: {problem}; the classes are {', '.join(self.reader.classes)}")
 
     def run(self) -> Generator[Outcome]:
-        """Yield the outcome of each image in turn; when all are done, write the results.
-
-        Raises:
-            OutputError: The disk cannot take them.
-        """
+        """Yield the outcome of each image in turn; when all are done, write the results."""
         done: list[Examined] = []
         for number, found in enumerate(parallel_map(self._examine, range(len(self.samples)), jobs=self.request.jobs)):
             item = Input(path=self.samples[number].image, folder="")

@@ -63,11 +63,7 @@ class BundleReader:
         self._point = self._calibration.operating_points.get(BALANCED)
 
     def __call__(self, radiograph: Radiograph, fold: int | None = None) -> Reading:
-        """Return the reading of a radiograph by the ensemble, or by one of its folds.
-
-        Raises:
-            RadiographError: The image has no contrast.
-        """
+        """Return the reading of a radiograph by the ensemble, or by one of its folds."""
         image = self.pipeline.prepare(radiograph)
         stages = self.pipeline.run(image)
         result = check_image(

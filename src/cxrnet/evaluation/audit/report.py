@@ -23,11 +23,7 @@ COLOURS = {"weak": SKY, "middle": BLUE, "strong": VERMILION}
 
 
 def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
-    """Write the plots and report.html of an audit into a folder.
-
-    Raises:
-        OutputError: The disk cannot take them.
-    """
+    """Write the plots and report.html of an audit into a folder."""
     plots = []
     if record.stability is not None:
         plots += [effect_plot(record.stability, effect) for effect in EFFECTS if _is_known(record.stability, effect)]

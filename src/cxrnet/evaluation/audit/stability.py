@@ -74,11 +74,6 @@ def audit_stability(
             image as a group.
         resamples: Of the bootstrap; 0 gives no intervals.
         seed: Of the noise and of the bootstrap.
-
-    Raises:
-        RadiographError: An image is no radiograph, or the model refuses an unchanged one.
-        UsageError: `changes` is unknown, there is no image, `groups` has another length, or a score is no
-            probability.
     """
     if changes not in SETS:
         raise UsageError(f"changes {changes}: is not known; {', '.join(SETS)} are accepted")

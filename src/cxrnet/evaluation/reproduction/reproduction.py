@@ -40,11 +40,7 @@ class StepRecord(BaseModel):
 
 
 def published_bundles(weights: Path, folder: Path) -> list[Bundle]:
-    """Return the published weights as bundles in `folder`; those of an earlier run are used again.
-
-    Raises:
-        WeightsError: A file is not one of those published, or something is missing.
-    """
+    """Return the published weights as bundles in `folder`; those of an earlier run are used again."""
     try:
         return [read_bundle(folder / f"published-{name}") for name in ("v7", "jms")]
     except BundleError:
@@ -53,13 +49,7 @@ def published_bundles(weights: Path, folder: Path) -> list[Bundle]:
 
 
 def reproduce(task: Task) -> Path:
-    """Make all tables and figures that the models and the data allow, and return the path of the report.
-
-    Raises:
-        UsageError: The folder has no manifest.
-        ManifestError: A manifest cannot be read.
-        OutputError: The disk cannot take the results.
-    """
+    """Make all tables and figures that the models and the data allow, and return the path of the report."""
     if task.manifest("segmentation") is None and task.manifest("classification") is None:
         wanted = " or ".join(f"{name}/{MANIFEST}" for name in ("segmentation", "classification"))
         raise UsageError(f"{task.data}: has no {wanted}; give the folder of the data")

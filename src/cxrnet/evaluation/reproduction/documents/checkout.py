@@ -16,11 +16,7 @@ RESULTS = "benchmarks/results"
 
 
 def find_checkout(start: Path) -> Path:
-    """Return the first folder, from `start` upwards, that is a source checkout of cxrnet.
-
-    Raises:
-        UsageError: There is no such folder.
-    """
+    """Return the first folder, from `start` upwards, that is a source checkout of cxrnet."""
     for folder in (start.absolute(), *start.absolute().parents):
         if all((folder / name).exists() for name in (README, MODELS, RESULTS)):
             return folder

@@ -33,11 +33,6 @@ def write_documents(root: Path, *, is_check: bool) -> Iterator[str]:
 
     Yields:
         One line for each difference; a sentence or table without its place is not written.
-
-    Raises:
-        UsageError: A file of `benchmarks/results` is missing or damaged.
-        BundleError: A bundled model is.
-        MissingExtraError: pydicom-data, of which the picture is, is not installed.
     """
     yield from write_statements(chain(model_statements(root), benchmark_statements(root)), root, is_check=is_check)
     yield from write_tables(root, is_check=is_check)
