@@ -32,11 +32,6 @@ def build_bundle(
         facts: What the card is written from.
         gate: Graph of a gate of its own; None leaves it to the one that comes with the package.
         overwrite: Whether a bundle that stands there is replaced.
-
-    Raises:
-        ExportError: The network has no ONNX form.
-        BundleError: The folder exists and `overwrite` is not set.
-        OutputError: It cannot be written.
     """
     if folder.exists() and not overwrite:  # said before the export, which takes half a minute
         raise BundleError(f"{folder}: exists already; choose another folder or say --overwrite")
@@ -52,11 +47,7 @@ def build_bundle(
 
 
 def load_network(bundle: Bundle) -> Network:
-    """Return the network of a bundle with its weights, in evaluation mode.
-
-    Raises:
-        BundleError: Weights and config do not fit each other.
-    """
+    """Return the network of a bundle with its weights, in evaluation mode."""
     network = Network(bundle.config)
     try:
         network.load_state_dict(load_file(bundle.folder / WEIGHTS), strict=True)
@@ -74,11 +65,6 @@ def re_export(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundl
         bundle: What is exported.
         folder: Of the new bundle; that of the old one with `overwrite`.
         overwrite: Whether a bundle that stands there is replaced.
-
-    Raises:
-        ExportError: The network has no ONNX form.
-        BundleError: The folder exists and `overwrite` is not set, or weights and config do not fit each other.
-        OutputError: It cannot be written.
     """
     own = bundle.folder / GATE
     return build_bundle(

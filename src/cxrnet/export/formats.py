@@ -69,13 +69,7 @@ with torch.inference_mode():
 
 
 def export_bundle(bundle: Bundle, folder: Path, kind: Format) -> Path:
-    """Write a bundle in another form into a new folder; return the folder.
-
-    Raises:
-        UsageError: There is no such form.
-        BundleError: The folder exists and is not empty, or the bundle is damaged.
-        OutputError: It cannot be written.
-    """
+    """Write a bundle in another form into a new folder; return the folder."""
     if kind not in get_args(Format):
         raise UsageError(f"format: {kind!r} is not known; choose {', '.join(get_args(Format))}")
     if folder.exists() and any(folder.iterdir()):

@@ -31,9 +31,6 @@ def read_layers(path: Path) -> Layers:
     """Return the arrays of a Keras file: layer name -> weight name -> float32 array.
 
     Both kinds of file are read: weights only, and whole models, which keep them in the group `model_weights`.
-
-    Raises:
-        WeightsError: The file is not HDF5, or holds no Keras weights.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -60,20 +57,12 @@ def digest(layers: Layers) -> str:
 
 
 def load_segmenter(segmenter: Segmenter, layers: Layers) -> None:
-    """Copy published Module 1 weights into a segmenter of the published architecture.
-
-    Raises:
-        WeightsError: A layer is missing, left over, or has another shape.
-    """
+    """Copy published Module 1 weights into a segmenter of the published architecture."""
     _load(segmenter, _segmenter_layers(segmenter), layers)
 
 
 def load_fold(fold: Fold, layers: Layers) -> None:
-    """Copy one fold of published Module 2 weights into a fold of the published architecture.
-
-    Raises:
-        WeightsError: A layer is missing, left over, or has another shape.
-    """
+    """Copy one fold of published Module 2 weights into a fold of the published architecture."""
     _load(fold, _fold_layers(fold), layers)
 
 

@@ -38,9 +38,6 @@ def export_network(network: Network) -> bytes:
 
     The batch is free, height and width are those of the bundle's preparation. A classifier with patient data has a
     second input, `patient` float32 [batch, input].
-
-    Raises:
-        ExportError: The network has no ONNX form, or the graph differs from the network.
     """
     size = (network.config.preparation.height, network.config.preparation.width)
     rng = torch.Generator().manual_seed(0)
@@ -72,9 +69,6 @@ def export_segmenter(segmenter: Segmenter) -> bytes:
 
     `image` is float [batch, 1, height, width] in [0, 1], `probability` float [batch, class, height, width];
     batch, height and width are free.
-
-    Raises:
-        ExportError: The graph differs from the segmenter.
     """
     image = torch.rand((2, 1, 48, 56), generator=torch.Generator().manual_seed(0))
     free = {0: "batch", 2: "height", 3: "width"}
@@ -99,10 +93,6 @@ def export_module(
         free: Axis of the image -> its name, for axes of any size; by default the batch.
         patient: Example of the second input, of as many patients; None has one input.
         original: What the graph is compared with; by default the module itself.
-
-    Raises:
-        ExportError: The graph differs from the original.
-        MissingExtraError: onnx or onnxscript is not installed.
     """
     with require("train", "export"):
         import onnxscript  # noqa: F401
@@ -128,11 +118,7 @@ def export_module(
 def compare(
     network: nn.Module, image: Tensor, model: bytes, outputs: Sequence[str], *, patient: Tensor | None = None
 ) -> None:
-    """Check that a graph and the network in evaluation mode give equal outputs for an image and its patient data.
-
-    Raises:
-        ExportError: They differ.
-    """
+    """Check that a graph and the network in evaluation mode give equal outputs for an image and its patient data."""
     from onnxruntime import InferenceSession
 
     inputs = {"image": image} if patient is None else {"image": image, "patient": patient}

@@ -63,10 +63,6 @@ def import_published(sources: Sequence[Path], out: Path, *, overwrite: bool = Fa
         sources: Files, or folders whose .h5 and .json files are taken.
         out: Folder that gets `published-v7` and `published-jms`.
         overwrite: Whether to replace existing bundles.
-
-    Raises:
-        WeightsError: A file is not one of those published, or something is missing.
-        BundleError: A bundle exists and `overwrite` is not set.
     """
     card = Path(__file__).with_name("published.md").read_text(encoding="utf-8")
     return [
@@ -76,11 +72,7 @@ def import_published(sources: Sequence[Path], out: Path, *, overwrite: bool = Fa
 
 
 def read_published(sources: Sequence[Path]) -> dict[str, Network]:
-    """Return the ensemble behind each Module 1 among the sources, `v7` or `jms`, in evaluation mode.
-
-    Raises:
-        WeightsError: A file is not one of those published, or something is missing.
-    """
+    """Return the ensemble behind each Module 1 among the sources, `v7` or `jms`, in evaluation mode."""
     weights: dict[str, Layers] = {}
     standardisation = None
     for path in _files(sources):
@@ -103,11 +95,7 @@ def read_published(sources: Sequence[Path]) -> dict[str, Network]:
 
 
 def read_standardisation(path: Path) -> Standardisation:
-    """Return mean and standard deviation from the JSON file of the published weights.
-
-    Raises:
-        WeightsError: The file is not JSON with `mean` and `std`.
-    """
+    """Return mean and standard deviation from the JSON file of the published weights."""
     try:
         content = json.loads(path.read_bytes())
         return Standardisation(mean=float(content["mean"]), std=float(content["std"]))
