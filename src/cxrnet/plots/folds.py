@@ -31,9 +31,6 @@ def draw_folds(folds: Int64, labels: Sequence[str], groups: Sequence[Hashable], 
         labels: Class of each image.
         groups: What is never divided, of each image; neighbouring groups have different colours.
         sources: Where each image comes from.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
     """
     with require("train", "the chart of the folds"):
         from matplotlib import rc_context
