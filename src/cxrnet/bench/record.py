@@ -39,11 +39,7 @@ class BenchmarkRecord(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the record in a file.
-
-        Raises:
-            UsageError: The file is missing, or is not such a record.
-        """
+        """Return the record in a file."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
@@ -62,11 +58,7 @@ class BenchmarkRecord(BaseModel):
         return [row for row in self.rows if row.get("part", "") == name]
 
     def value(self, column: str, **wanted: str) -> float:
-        """Return a number of the one row in which the columns `wanted` have these values.
-
-        Raises:
-            UsageError: No row, or more than one, has them, or the value is not a number.
-        """
+        """Return a number of the one row in which the columns `wanted` have these values."""
         found = [row.get(column) for row in self.rows if all(row.get(name) == text for name, text in wanted.items())]
         if len(found) != 1 or not isinstance(found[0], int | float):
             raise UsageError(

@@ -47,12 +47,7 @@ class Plan:
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield the rows of the table as they are measured.
-
-    Raises:
-        UsageError: The bundle has no classifier, or the image is not scored.
-        RadiographError: The image cannot be read.
-    """
+    """Yield the rows of the table as they are measured."""
     if open_bundle(plan.bundle).config.classifier is None:
         raise UsageError(f"{plan.bundle}: has no classifier; give a bundle that `cxrnet screen` takes")
     source = plan.radiograph or sample_image()
@@ -72,12 +67,7 @@ def _stages(pipeline: Pipeline, source: Path | None, radiograph: Radiograph, run
 
 
 def stage_tasks(pipeline: Pipeline, given: Path | Radiograph, folder: Path) -> dict[str, Callable[[], object]]:
-    """Return the steps of one image, by name, each ready to run any number of times; results go to `folder`.
-
-    Raises:
-        UsageError: The image is not scored.
-        RadiographError: It cannot be read.
-    """
+    """Return the steps of one image, by name, each ready to run any number of times; results go to `folder`."""
     radiograph = pipeline.read(given)
     finding, image = pipeline.screen(radiograph), pipeline.prepare(radiograph)
     if finding.heatmaps is None:
