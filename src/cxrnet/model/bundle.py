@@ -93,11 +93,7 @@ class Bundle:
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Return the bundle in `folder` after checking every file.
-
-    Raises:
-        BundleError: A file is missing, changed, or not listed, or the config does not have this version's form.
-    """
+    """Return the bundle in `folder` after checking every file."""
     checksums = _read_checksums(folder)
     _reject_unlisted_files(folder, checksums)
     content = {name: _read_checked(folder, name, expected) for name, expected in checksums.items()}
@@ -125,11 +121,6 @@ def write_bundle(
         files: All but config and checksums; without the card where there are `facts`.
         facts: What the card is written from.
         overwrite: Whether to replace an existing bundle.
-
-    Raises:
-        BundleError: The folder exists and `overwrite` is not set, or it is not a bundle, or `files` are not
-            those that the config needs.
-        OutputError: It cannot be written; an existing bundle is unchanged.
     """
     content = {CONFIG: config.model_dump_json(indent=2).encode(), **files}
     if facts is not None and CARD in files:
@@ -149,12 +140,7 @@ def write_bundle(
 
 
 def write_facts(bundle: Bundle, facts: Facts) -> Bundle:
-    """Replace the facts of a bundle and the card written from them; the model and its sha256 stay.
-
-    Raises:
-        BundleError: The bundle has changed since it was read.
-        OutputError: It cannot be written; the bundle is unchanged.
-    """
+    """Replace the facts of a bundle and the card written from them; the model and its sha256 stay."""
     folder = bundle.folder
     checksums = _read_checksums(folder)
     content = {name: _read_checked(folder, name, checksums[name]) for name in checksums if name not in ABOUT}

@@ -45,9 +45,6 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
         config: What the model is.
         facts: What is known of it; the card says what is not known.
         sha256: That names the model.
-
-    Raises:
-        MissingExtraError: jinja2 is not installed.
     """
     with require("train", "card"):
         from jinja2 import Environment, PackageLoader, StrictUndefined

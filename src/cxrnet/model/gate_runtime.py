@@ -78,11 +78,7 @@ class GateRuntime:
         self._session = Session(path, threads=1)  # too small to be worth sharing
 
     def predict(self, image: UInt8) -> GatePrediction:
-        """Return what a prepared image shows, uint8 [any height, any width].
-
-        Raises:
-            BundleError: The graph is missing or is not one of this program.
-        """
+        """Return what a prepared image shows, uint8 [any height, any width]."""
         if image.shape != GATE_SIZE:
             image = np.asarray(cv2.resize(image, GATE_SIZE[::-1], interpolation=cv2.INTER_AREA), np.uint8)
         limits = self.facts.limits

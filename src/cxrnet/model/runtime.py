@@ -54,7 +54,6 @@ class Runtime:
             patient: float32 [input], as `PatientConfig.encode` returns it, for a bundle that takes patient data.
 
         Raises:
-            BundleError: The bundle only finds lungs, or it takes patient data and there are none.
             ValueError: The image is of another size or type.
         """
         if self.bundle.config.classifier is None:

@@ -38,11 +38,7 @@ a bundle is one file, whose sha256 is that of all it computes with: a graph that
 
 
 def check_provider(provider: str) -> str:
-    """Return ONNX Runtime's name of a provider that can be used here.
-
-    Raises:
-        UsageError: It is not known, or not installed.
-    """
+    """Return ONNX Runtime's name of a provider that can be used here."""
     if provider not in PROVIDERS:
         raise UsageError(f"--provider {provider}: is not known; choose from {', '.join(PROVIDERS)}")
     import onnxruntime
@@ -59,9 +55,6 @@ def optimise(path: Path) -> bytes:
 
     Operators are fused (level `extended`); layouts for one kind of processor, which the highest level adds, are not in
     it.
-
-    Raises:
-        BundleError: The file is no graph.
     """
     import onnxruntime
 
@@ -96,12 +89,7 @@ class Session:
         self._session: Any = None
 
     def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, AnyArray]) -> list[AnyArray]:
-        """Return the outputs with these names, or all of them.
-
-        Raises:
-            UsageError: The provider is not known, or not installed.
-            BundleError: The provider does not work, or the file is no graph, or keeps values in other files.
-        """
+        """Return the outputs with these names, or all of them."""
         found: list[AnyArray] = self.opened.run(outputs, inputs)
         return found
 
