@@ -31,22 +31,13 @@ class DecoderPool:
             decoder.start()
 
     def read(self, source: FileSource, *, name: str | None = None) -> Radiograph:
-        """Return the radiograph in a file; see `Decoder.read`.
-
-        Raises:
-            RadiographError: The file is not a readable radiograph.
-            UsageError: The pool is closed.
-        """
+        """Return the radiograph in a file; see `Decoder.read`."""
         with self.lend() as decoder:
             return decoder.read(source, name=name)
 
     @contextmanager
     def lend(self) -> Iterator[Decoder]:
-        """Give a decoder that no other thread has.
-
-        Raises:
-            UsageError: The pool is closed.
-        """
+        """Give a decoder that no other thread has."""
         self.check_open()
         try:
             decoder = self._idle.pop()

@@ -42,9 +42,6 @@ def read_file(
         name: What messages call it; the last part of `path` if not given.
         limits: Sizes that are accepted; time and memory are not watched here.
         identifiers: Whether the radiograph tells whose it is.
-
-    Raises:
-        RadiographError: The file is not a readable radiograph.
     """
     name = Path(path).name if name is None else name
     try:
@@ -79,11 +76,7 @@ def _read_source(source: BufferedReader, *, name: str, limits: Limits, identifie
 
 
 def read_labels(path: str | os.PathLike[str], *, name: str, limits: Limits) -> LabelMap:
-    """The stored values of the mask in a file, as `read_file` reads a radiograph.
-
-    Raises:
-        RadiographError: The file is not a readable mask.
-    """
+    """The stored values of the mask in a file, as `read_file` reads a radiograph."""
     from cxrnet.imaging.label_map import LabelMap, read_label_map
 
     try:
