@@ -82,11 +82,6 @@ def run_batch(pipeline: Pipeline, items: Sequence[Input], out: Path, options: Op
     `out/findings.csv` (`lungs.csv`) has one row per input, written when the run ends or is stopped; `out/<folder>/`
     holds what `options.save` names. The results of an input come first, then its entry in the progress log, then the
     outcome.
-
-    Raises:
-        OutputError: Results cannot be written; what was done stays.
-        UsageError: `out` holds an interrupted run, and `options.resume` is not set or its settings were others; or
-            another run is writing there.
     """
     options = replace(options, identifiers=pipeline.decoders.identifiers)
     table = out / table_name(options)

@@ -109,11 +109,7 @@ class Search:
         return cls(exclude=None if folder is None else folder.resolve())
 
     def images(self, folder: Path) -> Iterator[Path]:
-        """Yield the images in a folder and in those below.
-
-        Raises:
-            UsageError: It holds no image.
-        """
+        """Yield the images in a folder and in those below."""
         found = 0
         for path in sorted(self._files(folder)):
             if is_image_name(path) or os.path.isdir(path):
@@ -165,10 +161,6 @@ def find_inputs(
         image_column: Column of the paths in a manifest.
         exclude: Folder of the results: within a folder that is searched, it is left out.
         patient_columns: Columns of a manifest that are read along, where it has them.
-
-    Raises:
-        UsageError: A pattern matches nothing, a folder holds no image, a manifest is not one, or two of its rows have
-            different patient data for one image.
     """
     search = Search.leaving_out(exclude)
     paths: dict[Source, Mapping[str, str]] = {}
@@ -186,11 +178,7 @@ def find_inputs(
 def each_source(
     named: Sequence[str], search: Search, *, image_column: str, patient_columns: Sequence[str]
 ) -> Iterator[tuple[Source, Mapping[str, str]]]:
-    """Yield each image behind what the user named, and its patient data where a manifest has them.
-
-    Raises:
-        UsageError: As of `find_inputs`.
-    """
+    """Yield each image behind what the user named, and its patient data where a manifest has them."""
     for name in named:
         if is_manifest(name):
             yield from manifest_rows(name, image_column, patient_columns)

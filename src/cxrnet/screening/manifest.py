@@ -26,11 +26,7 @@ def is_manifest(name: str) -> bool:
 def manifest_rows(
     name: str, image_column: str, patient_columns: Sequence[str]
 ) -> Iterator[tuple[Source, Mapping[str, str]]]:
-    """Yield the image of each row, and its patient data by column, where the manifest has the column.
-
-    Raises:
-        UsageError: It cannot be read, or has no such column, or a row without an image.
-    """
+    """Yield the image of each row, and its patient data by column, where the manifest has the column."""
     kind, read = ("Parquet", _parquet) if name.lower().endswith(".parquet") else ("CSV", _csv)
     try:
         with open_source(name if is_address(name) else Path(name)) as file:

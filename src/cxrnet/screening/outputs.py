@@ -27,11 +27,7 @@ WRITTEN = (
 
 
 def write_finding(finding: Finding, folder: Path, save: Collection[str]) -> None:
-    """Write what `save` names of `SAVES` for one finding; the record comes last, when all else is there.
-
-    Raises:
-        OutputError: The disk cannot take it.
-    """
+    """Write what `save` names of `SAVES` for one finding; the record comes last, when all else is there."""
     if finding.radiograph is not None and finding.lung_probability is not None:
         if "png" in save:
             write_atomic(folder / "lungs.png", lungs_png(finding.lung_probability, finding.radiograph))
@@ -44,11 +40,7 @@ def write_finding(finding: Finding, folder: Path, save: Collection[str]) -> None
 
 
 def clear(folder: Path) -> None:
-    """Remove the results of an earlier run for one image, the record first, so that none stands for another image.
-
-    Raises:
-        OutputError: One cannot be removed.
-    """
+    """Remove the results of an earlier run for one image, the record first, so that none stands for another image."""
     if folder.is_dir():
         for name in WRITTEN:
             remove(folder / name)
@@ -59,9 +51,6 @@ def write_segmentation(segmentation: Segmentation, folder: Path, save: Collectio
     """Write the lung mask as `lungs.png` and what `save` names of `SEGMENT_SAVES`.
 
     A segmenter of more than two classes also gives `labels.png` and the array `class_probability`.
-
-    Raises:
-        OutputError: The disk cannot take it.
     """
     if "npz" in save:
         found = {"lung_probability": segmentation.probability} | _class_arrays(segmentation.anatomy)

@@ -85,12 +85,7 @@ def do_partition(pipeline: Pipeline, job: Job, partition: Partition) -> bytes:
 
 
 def do_partition_here(job: Job, partition: Partition) -> bytes:
-    """Do a partition in a process of a cluster, with the pipeline of this process.
-
-    Raises:
-        UsageError: This machine has another model or version, or not the folder of relative inputs.
-        OutputError, StoreError: Results cannot be written.
-    """
+    """Do a partition in a process of a cluster, with the pipeline of this process."""
     host = socket.gethostname()
     if not all(item.address or item.path.is_absolute() for item in partition.items):
         try:
@@ -114,7 +109,6 @@ def run_partitions(plan: Plan, job: Job, distribute: Distribute) -> Generator[Ou
 
     Raises:
         OutputError, StoreError: Results cannot be written; what was done stays.
-        UsageError: There is an interrupted run, and `options.resume` is not set or its settings were others.
     """
     store = Store(job.place)
     size, done = _start(store, job, plan)
@@ -168,11 +162,7 @@ def _start(store: Store, job: Job, plan: Plan) -> tuple[int, set[str]]:
 
 
 def _remove_last(store: Store, job: Job, others: list[str], *, last: str) -> None:
-    """Remove the last partition of an earlier run to which images were added; no other may be of other images.
-
-    Raises:
-        UsageError: One is.
-    """
+    """Remove the last partition of an earlier run to which images were added; no other may be of other images."""
     if others not in ([], [last]):
         raise UsageError(
             f"{store}/{job.folder}/{others[0]}: has other images than its run was given now; resume it with the same "

@@ -55,9 +55,6 @@ def find_patient_data(
         radiograph: Its DICOM header fills the columns `age`, `sex` and `view` that are not given.
         given: Column -> value; an empty one is not given.
         given_by: Where these came from.
-
-    Raises:
-        UsageError: A column is given that the model does not take.
     """
     if unknown := sorted(set(given) - set(config.names)):
         raise UsageError(f"patient: {', '.join(unknown)} is not known; the model takes {', '.join(config.names)}")

@@ -56,9 +56,6 @@ class Plan:
     Args:
         sources: Images and their patient data.
         notes: What was left out.
-
-    Raises:
-        UsageError: An image is there twice, with other patient data.
     """
 
     def __init__(self, sources: Iterable[tuple[Source, Mapping[str, str]]], notes: Sequence[str] = ()) -> None:
@@ -74,11 +71,7 @@ class Plan:
     def of(
         cls, named: Sequence[str], *, image_column: str, exclude: Path | None, patient_columns: Sequence[str]
     ) -> Self:
-        """Return the plan for what the user named; see `find_inputs`.
-
-        Raises:
-            UsageError: As of `find_inputs`.
-        """
+        """Return the plan for what the user named; see `find_inputs`."""
         search = Search.leaving_out(exclude)
         plan = cls(each_source(named, search, image_column=image_column, patient_columns=patient_columns))
         if not plan:

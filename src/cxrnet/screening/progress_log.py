@@ -41,11 +41,6 @@ class ProgressLog:
         folder: Folder of the results; made if need be.
         settings: Everything that the results depend on except the input, as JSON.
         resume: Whether to continue a run that is there; otherwise a finished one starts over.
-
-    Raises:
-        UsageError: Another run is writing there; its run is not finished and `resume` is not set, or has other
-            settings; or the log is damaged or of another version.
-        OutputError: The log cannot be written.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
@@ -92,9 +87,6 @@ class ProgressLog:
             item: The image.
             file: Its `fingerprint` before it was read.
             outcome: JSON for `recall` and `outcomes`.
-
-        Raises:
-            OutputError: The disk cannot take it; the image is not recorded then.
         """
         outputs = json.dumps(sizes(self.folder / item.folder))
         row = (_key(item), item.folder, json.dumps(file), outputs, outcome)
@@ -107,11 +99,7 @@ class ProgressLog:
                 yield str(outcome)
 
     def finish(self) -> None:
-        """Record that the run is complete; the next one starts over.
-
-        Raises:
-            OutputError: The disk cannot take it.
-        """
+        """Record that the run is complete; the next one starts over."""
         self._execute("UPDATE run SET is_finished = 1")
 
     def close(self) -> None:
@@ -175,9 +163,6 @@ def check_resumable(
         earlier: Settings of the run.
         now: Settings of this one.
         resume: Whether the user asked to continue.
-
-    Raises:
-        UsageError: The user did not, or the settings were others.
     """
     if not resume:
         raise UsageError(

@@ -30,10 +30,6 @@ def distribute_on_ray(
         work: Does one partition, in a process of the cluster.
         todo: The partitions; few of them are taken ahead.
         workers: Most partitions at a time; None gives one to every core of the cluster.
-
-    Raises:
-        MissingExtraError: Ray is not installed.
-        OutputError: A partition cannot be written, or its process died each time; the others are done.
     """
     ray = _ray()
     task = ray.remote(num_cpus=1, max_retries=RETRIES)(_attempt).remote

@@ -42,13 +42,7 @@ class Run:
 
 @contextmanager
 def open_run(named: Sequence[str], out: Path | str, options: Options) -> Iterator[Run]:
-    """Find the inputs behind `named`, open the model, and give the run that writes results into `out`.
-
-    Raises:
-        UsageError: An input, a provider or an option cannot be used.
-        BundleError: There is no such bundle, or it is damaged.
-        MissingExtraError: A library that an option needs is not installed.
-    """
+    """Find the inputs behind `named`, open the model, and give the run that writes results into `out`."""
     if is_address(out):
         if options.table != "parquet":
             raise UsageError(f"{out}: takes Parquet alone; add --table parquet, or choose a folder on disk")

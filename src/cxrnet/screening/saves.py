@@ -24,11 +24,7 @@ SEGMENT_SAVES = {
 
 
 def parse_saves(text: str, known: Collection[str] = tuple(SAVES)) -> frozenset[str]:
-    """Return the kinds named in a comma-separated list, all of them `known`.
-
-    Raises:
-        UsageError: One is not known.
-    """
+    """Return the kinds named in a comma-separated list, all of them `known`."""
     kinds = frozenset(part.strip() for part in text.split(",") if part.strip())
     for kind in sorted(kinds - set(known)):
         raise UsageError(f"--save {kind}: is not known; choose from {', '.join(known)}")

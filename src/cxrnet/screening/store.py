@@ -53,11 +53,7 @@ class Store:
             return {name.rsplit("/", 1)[-1] for name in found}
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a file, None where it is missing.
-
-        Raises:
-            StoreError: The store or the disk does not give it.
-        """
+        """Return the content of a file, None where it is missing."""
         try:
             if self.is_local:
                 return Path(self.place, name).read_bytes()
@@ -69,12 +65,7 @@ class Store:
             raise StoreError(f"{self.place}/{name}: cannot be read ({error.strerror})") from error
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file in one step: a reader finds the old one or the new.
-
-        Raises:
-            OutputError: The disk cannot take it.
-            StoreError: The store does not take it.
-        """
+        """Write a file in one step: a reader finds the old one or the new."""
         if self.is_local:
             write_atomic(Path(self.place, name), content)
         else:
@@ -82,12 +73,7 @@ class Store:
                 _s3().pipe_file(f"{self.place}/{name}", content)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there.
-
-        Raises:
-            OutputError: The disk does not let it go.
-            StoreError: The store does not.
-        """
+        """Remove a file, if it is there."""
         if self.is_local:
             remove(Path(self.place, name))
         else:
@@ -101,7 +87,6 @@ def local_copy(place: Path | str, limits: Limits) -> Iterator[Path]:
 
     Raises:
         RadiographError: NOT_FOUND, UNREADABLE or TOO_LARGE.
-        StoreError: The store does not answer, or takes no such credentials: the next image would fail as well.
     """
     if is_address(place):
         with as_file(_object(place, limits)) as (path, _):
@@ -116,7 +101,6 @@ def open_source(place: Path | str) -> Iterator[IO[bytes]]:
 
     Raises:
         OSError: It cannot be read.
-        StoreError: The store does not answer.
     """
     if is_address(place):
         with _errors(place):
@@ -161,7 +145,6 @@ def _errors(place: str) -> Iterator[None]:
         FileNotFoundError: There is no such object.
         PermissionError: This object may not be read.
         EOFError: It has no byte of those asked for.
-        StoreError: All else: the next object would fail as well.
     """
     try:
         yield
