@@ -27,9 +27,6 @@ def fit_calibration(logits: Float64, labels: Int64, names: Sequence[str] = ()) -
         logits: float [image, class], each from a fold that has not seen the image.
         labels: int64 [image], index of the true class.
         names: Of the classes; without them no prediction sets are fitted.
-
-    Raises:
-        UsageError: A class has no image.
     """
     classes = logits.shape[1]
     missing = sorted(set(range(classes)) - set(labels.tolist()))

@@ -35,12 +35,7 @@ class History(Callback):
         self._board: Any = None
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Add the epoch.
-
-        Raises:
-            TrainingError: A quantity is not finite.
-            OutputError: The disk cannot take it.
-        """
+        """Add the epoch."""
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         for name, value in values.items():
             if not math.isfinite(value):

@@ -21,11 +21,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     """Lightning's checkpoints, written aside, synced and renamed; the one before is kept as `previous.ckpt`."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write `checkpoint` to `path`, whole or not at all.
-
-        Raises:
-            OutputError: The disk cannot take it; the one before is still there.
-        """
+        """Write `checkpoint` to `path`, whole or not at all."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         path = Path(path)
@@ -37,11 +33,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def find_checkpoint(run: Path, module: lightning.LightningModule) -> Path | None:
-    """Return the latest sound checkpoint of a run for this module; None where the run has none yet.
-
-    Raises:
-        TrainingError: There are checkpoints, and all are damaged or of another network.
-    """
+    """Return the latest sound checkpoint of a run for this module; None where the run has none yet."""
     found = [run / CHECKPOINTS / name for name in (LAST, PREVIOUS)]
     found = [path for path in found if path.is_file()]
     for path in found:

@@ -89,12 +89,6 @@ def train_classifier(
         features: Folder for lung masks and scattering coefficients, which several trainings may share; None keeps
             them in the run.
         options: How the data are read and checked, and how it runs.
-
-    Raises:
-        UsageError: Labels that are no classes, a class that a fold would not see, no such fold, patient columns that
-            cannot be used, `start` has another network, or the folder holds another training or one that is running.
-        LeakError: A check found errors: unreadable files, patients in two folds, contradictory labels.
-        TrainingError: A loss is not finite, or no checkpoint is sound.
     """
     options = options or RunOptions()
     settings = config.model_dump(mode="json")

@@ -219,9 +219,6 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
         preset: Where it starts from.
         path: YAML file with some of the fields, or None. `augmentation` may be the name of a preset.
         changes: Field -> value; None leaves a field.
-
-    Raises:
-        UsageError: The file cannot be read, or a field or value is not accepted.
     """
     where = path.name if path is not None else "training"
     given = {} if path is None else _read_yaml(path)

@@ -27,12 +27,7 @@ from cxrnet.training.run import BEST, DIGESTS, LAST, read_checked, read_record, 
 def build_segmenter(
     run: Path, out: Path, *, name: str, lungs_include_heart: bool, weights: str = BEST, overwrite: bool = False
 ) -> Bundle:
-    """Write the bundle of a trained segmenter. Lungs do not include a heart that is a class of its own.
-
-    Raises:
-        UsageError: The run is not one of a segmenter, or has not ended an epoch.
-        BundleError: The folder exists and `overwrite` is not set.
-    """
+    """Write the bundle of a trained segmenter. Lungs do not include a heart that is a class of its own."""
     record = read_record(run, "segmenter")
     config = SegmenterTraining.model_validate_json(json.dumps(record["settings"]))
     classes = config.segmenter.classes
@@ -65,11 +60,6 @@ def build_ensemble(
         weights: Those of the last epoch, or of the best one by the images that the fold was not trained on. Scores
             are calibrated with those of the last only: a choice by the same images would make them look too good.
         overwrite: Whether a bundle that stands there is replaced.
-
-    Raises:
-        UsageError: A run is not one of a classifier, its masks came from another segmenter, a fold is missing or is
-            there twice, or the runs differ in their images, folds or settings.
-        BundleError: The folder exists and `overwrite` is not set.
     """
     run = runs[0]
     record = read_record(run, "classifier")
@@ -116,11 +106,7 @@ def build_ensemble(
 
 
 def _facts(run: Path, parts: Mapping[str, Path], weights: str) -> Facts:
-    """What is known of the bundle of a run, with the name and folder of each network that was trained.
-
-    Raises:
-        UsageError: The counts of the images are damaged.
-    """
+    """What is known of the bundle of a run, with the name and folder of each network that was trained."""
     record, sha, results = read_record(run), hashlib.sha256(), {}
     for name, folder in parts.items():
         sha.update(read_checked(folder, weights))

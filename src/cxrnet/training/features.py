@@ -160,9 +160,6 @@ def open_features(folder: Path, source: FeatureSource) -> Features:
     Args:
         folder: Where they are kept, in a folder of their own by what they were made of, so that trainings may share it.
         source: What they are made of.
-
-    Raises:
-        OutputError: They cannot be written.
     """
     record = json.dumps({"shape": source.shape, "of": source.digest()}).encode()
     folder /= hashlib.sha256(record).hexdigest()[:16]
@@ -194,9 +191,6 @@ def open_lungs(folder: Path, segmenter: Bundle, images: UInt8) -> UInt8:
         folder: Where they are kept, under a name of the segmenter and the images.
         segmenter: A bundle with Module 1.
         images: uint8 [image, height, width], prepared images.
-
-    Raises:
-        OutputError: They cannot be written.
     """
     digest = hashlib.sha256(images.tobytes()).hexdigest()
     path = folder / f"lungs-{segmenter.sha256[:16]}-{digest[:16]}.u8"

@@ -50,10 +50,6 @@ def fit(
         begins: First epoch that can be the best one.
         draw: Draws the curves after every epoch; None draws nothing.
         trainer_options: Further options of Lightning's trainer, such as `devices` and `strategy`.
-
-    Raises:
-        TrainingError: No checkpoint is sound, or a loss is not finite.
-        OutputError: The disk is full.
     """
     if is_finished(folder, LAST):
         return read_result(folder) or {}
@@ -110,11 +106,7 @@ def keep_freed_memory() -> bool:
 
 
 def check_accelerator(name: str) -> None:
-    """Check that Lightning can train on the accelerator of this name.
-
-    Raises:
-        UsageError: It does not know it, or it is not there.
-    """
+    """Check that Lightning can train on the accelerator of this name."""
     try:
         with _quiet_lightning():
             lightning.Trainer(accelerator=name, logger=False, enable_checkpointing=False, enable_progress_bar=False)

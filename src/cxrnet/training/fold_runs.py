@@ -35,11 +35,7 @@ class FoldRuns:
     standardisation: Standardisation
 
     def read_logits(self, classes: Sequence[str]) -> tuple[Float64, Int64]:
-        """Return logits, float64 [image, class], and labels, int64 [image]; a fold has just its rows of `folds.csv`.
-
-        Raises:
-            UsageError: A fold has other rows, or its file is not the one that training wrote.
-        """
+        """Return logits, float64 [image, class], and labels, int64 [image]; a fold has just its rows of `folds.csv`."""
         tables = []
         for number, folder in enumerate(self.folders):
             read_checked(folder, OUT_OF_FOLD)
@@ -56,12 +52,7 @@ class FoldRuns:
 
 
 def find_folds(runs: Sequence[Path], folds: int) -> FoldRuns:
-    """Return the folds of a training of a classifier: in the one run, or each in that of several in which it has ended.
-
-    Raises:
-        UsageError: The runs differ in their images, folds, lung masks or settings; none or more than one has a fold;
-            a fold belongs to another training; or a file is damaged.
-    """
+    """Return the folds of a classifier: in the one run, or each in that of several in which it has ended."""
     run = runs[0]
     for other in runs[1:]:
         _check_alike(run, other)

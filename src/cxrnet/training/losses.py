@@ -91,9 +91,6 @@ def class_weights(counts: Tensor) -> Tensor:
 
     Args:
         counts: int [class], training images of each class.
-
-    Raises:
-        UsageError: A class has no image.
     """
     if bool((counts < 1).any()):
         raise UsageError(f"training: images of each class are {counts.tolist()}; every class needs one or more")

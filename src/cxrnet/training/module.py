@@ -34,11 +34,7 @@ class TrainingModule(lightning.LightningModule):
         self._names, self._order, self._batch = names, EpochOrder(0, seed=0, epoch=0), 1
 
     def training_step(self, batch: tuple[Any, Tensor], step: int) -> Tensor:
-        """Return the loss of a batch, and log it.
-
-        Raises:
-            TrainingError: It is NaN or infinite.
-        """
+        """Return the loss of a batch, and log it."""
         seed_step(self.config.seed, self.current_epoch, step, self.trainer.global_rank)
         loss = self.training_loss(*batch)
         if not bool(torch.isfinite(loss)):

@@ -36,11 +36,7 @@ class OutOfFold:
     without_patient: Float64 | None = None
 
     def check_rows(self, samples: Sequence[Sample]) -> None:
-        """Check that the rows are these images in this order.
-
-        Raises:
-            UsageError: They are others.
-        """
+        """Check that the rows are these images in this order."""
         if self.images != tuple(sample.image.name for sample in samples):
             raise UsageError(f"{self.path}: has other images than folds.csv lists for this fold; train the fold again")
 
@@ -79,11 +75,7 @@ def write_out_of_fold(
 
 
 def read_out_of_fold(path: Path, classes: Sequence[str]) -> OutOfFold:
-    """Return the out-of-fold logits in a file.
-
-    Raises:
-        UsageError: The file is missing, damaged, or of other classes.
-    """
+    """Return the out-of-fold logits in a file."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

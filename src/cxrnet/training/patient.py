@@ -58,12 +58,7 @@ class PatientInputs:
 
 
 def fit_patient(manifest: Manifest, samples: Sequence[Sample], config: PatientTraining) -> PatientConfig:
-    """Return the encoding of the chosen columns, fitted on these rows.
-
-    Raises:
-        UsageError: A column is not there, is empty or constant, gives every class or the fold, holds something that is
-            no number among numbers, or too many categories.
-    """
+    """Return the encoding of the chosen columns, fitted on these rows."""
     columns = tuple(_fit(manifest, samples, name, kind) for name, kind in config.columns.items())
     return PatientConfig(columns=columns, hidden=config.hidden)
 

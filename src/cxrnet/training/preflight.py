@@ -69,11 +69,7 @@ class ReadData:
 
 
 def choose_rows(samples: Sequence[Sample], say: Say) -> list[Sample]:
-    """Return the rows that a training may see: all but those of the split `test`.
-
-    Raises:
-        UsageError: A split is not known, or no row is left.
-    """
+    """Return the rows that a training may see: all but those of the split `test`."""
     counts = Counter(sample.split for sample in samples)
     if unknown := sorted(set(counts) - {"", *KNOWN_SPLITS}):
         raise UsageError(
@@ -90,13 +86,7 @@ def choose_rows(samples: Sequence[Sample], say: Say) -> list[Sample]:
 def read_data(
     samples: Sequence[Sample], folder: Path, preparation: PreparationConfig, options: RunOptions, *, with_masks: bool
 ) -> ReadData:
-    """Read the images of a training, or take them from the pack; files changed since the run started are refused.
-
-    Raises:
-        LeakError: A file cannot be read, or a mask does not fit its image.
-        UsageError: Files have changed under the names of a run that is resumed.
-        OutputError: The disk is full.
-    """
+    """Read the images of a training, or take them from the pack; files changed since the run started are refused."""
     digests = digest_files(samples, with_masks=with_masks)
     _require_same_files(folder / FILES, samples, digests)
     pack = open_pack(
@@ -129,9 +119,6 @@ def check_data(
         parts: Name of the part of each row of `data`: split or fold.
         options: Whether leaks are accepted.
         what: `split` or `fold`.
-
-    Raises:
-        LeakError: There is an error that is not accepted.
     """
     found = [
         *manifest.problems,
@@ -171,10 +158,6 @@ def start_run(
         parts: Split -> its samples.
         accepted: Leaks that the user accepted.
         resume: Whether the folder may hold the training to resume.
-
-    Raises:
-        UsageError: The folder holds another training.
-        OutputError: It cannot be written.
     """
     open_run(folder, record, resume=resume)
     if is_first_process():

@@ -51,12 +51,7 @@ def is_first_process() -> bool:
 
 @contextmanager
 def lock_run(folder: Path) -> Iterator[None]:
-    """Hold the run in `folder`; the system releases the lock when the process ends, however it ends.
-
-    Raises:
-        UsageError: Another process trains in it.
-        OutputError: The folder cannot be written.
-    """
+    """Hold the run in `folder`; the system releases the lock when the process ends, however it ends."""
     if fcntl is None or not is_first_process():
         yield
         return
@@ -79,10 +74,6 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
     """Start the run in `folder`, or make sure that it is the one to resume.
 
     Fields that an earlier version did not write are not compared.
-
-    Raises:
-        UsageError: The folder holds a run and `resume` is not set, or a run with other settings.
-        OutputError: It cannot be written.
     """
     if not is_first_process():
         return
@@ -102,9 +93,6 @@ def require_resume(folder: Path, *, resume: bool, settings: Mapping[str, Any] | 
     """Check that a folder which holds a run is to be resumed, and with its settings, before images are read.
 
     The first process of a parallel training checks for all: the others start when its record may be there already.
-
-    Raises:
-        UsageError: It is not.
     """
     if not is_first_process() or not (folder / RECORD).is_file():
         return
@@ -134,11 +122,7 @@ def _is_alike(stored: object, other: object) -> bool:
 
 
 def read_record(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """Return what `training.json` of a run says.
-
-    Raises:
-        UsageError: The folder is not a run, or not one of this kind.
-    """
+    """Return what `training.json` of a run says."""
     try:
         record = dict(json.loads((folder / RECORD).read_bytes()))
         found = record["kind"]
@@ -175,11 +159,7 @@ def is_finished(folder: Path, *names: str) -> bool:
 
 
 def read_checked(folder: Path, name: str) -> bytes:
-    """Return the bytes of a file of a run that has ended.
-
-    Raises:
-        UsageError: The training has not ended, the file is not there, or is not as the training wrote it.
-    """
+    """Return the bytes of a file of a run that has ended."""
     path = folder / name
     if not path.is_file():
         raise UsageError(f"{folder}: has no {name}; its training has not ended")
@@ -196,11 +176,7 @@ def read_checked(folder: Path, name: str) -> bytes:
 
 
 def read_weights(folder: Path, name: str) -> dict[str, Any]:
-    """Return the tensors of a file of weights of a run.
-
-    Raises:
-        UsageError: As `read_checked`, or it holds no tensors.
-    """
+    """Return the tensors of a file of weights of a run."""
     try:
         return load(read_checked(folder, name))
     except SafetensorError as error:

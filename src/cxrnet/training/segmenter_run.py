@@ -55,11 +55,6 @@ def train_segmenter(
         start: Bundle whose segmenter the training starts from; random weights if not given.
         workers: Data-loading worker processes.
         options: How the data are read and checked, and how it runs.
-
-    Raises:
-        UsageError: No images, the folder holds another training or one that is running, or `start` has another network.
-        LeakError: A check found errors: unreadable files, masks that do not fit, patients in two splits.
-        TrainingError: A loss is not finite, or no checkpoint is sound.
     """
     options = options or RunOptions()
     network = config.segmenter
@@ -151,11 +146,7 @@ def _require_classes(data: ReadData, is_held_out: Bool, classes: Sequence[str]) 
 
 
 def require_start(network: SegmenterConfig, start: Bundle) -> None:
-    """Check that a training can start from the segmenter of a bundle: sizes are the same, classes may differ.
-
-    Raises:
-        UsageError: It cannot.
-    """
+    """Check that a training can start from the segmenter of a bundle: sizes are the same, classes may differ."""
     own = start.config.segmenter
     if network != own.model_copy(update={"output_stride": network.output_stride, "classes": network.classes}):
         raise UsageError(f"{start.label}: has another network than the settings; give its `segmenter` in --config")
