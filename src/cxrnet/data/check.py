@@ -83,9 +83,6 @@ def check_manifest(
         similarity: Correlation of detail at which two images are near-duplicates.
         jobs: Files read at once; one per core if not given.
         progress: Called with the number of rows that have been read, and of all.
-
-    Raises:
-        ManifestError: The file cannot be read, or its header is at fault.
     """
     manifest, faults = scan_manifest(path, columns=columns, where=where)
     samples, problems = manifest.samples, list(faults)
@@ -190,9 +187,6 @@ def require_sound(problems: Sequence[Problem], *, allow_leaks: bool, limit: int 
         problems: Of a check.
         allow_leaks: Whether the errors of `LEAKS` are accepted.
         limit: Errors that the message names.
-
-    Raises:
-        LeakError: There are errors; the message has one line and names rows of the manifest.
     """
     errors = [problem for problem in problems if problem.kind == "error"]
     accepted = tuple(problem for problem in errors if allow_leaks and problem.code in LEAKS)

@@ -36,10 +36,6 @@ def assign_folds(
         folds: Number of folds.
         seed: Random seed.
         duplicates: Positions of pairs of samples that show the same image.
-
-    Raises:
-        UsageError: There are fewer groups than folds.
-        ManifestError: The folds cannot be balanced, see `check_folds`.
     """
     if folds < 2:
         raise UsageError(f"--folds {folds}: is too few; 2 or more folds are made")
@@ -76,10 +72,6 @@ def assign(samples: Sequence[Sample], groups: Int64, shares: Sequence[float], *,
         groups: What stays together, from `group_ids`.
         shares: Of each part in the whole, adding up to 1.
         seed: Random seed of the order of groups of the same size.
-
-    Raises:
-        UsageError: There are fewer groups than parts.
-        ManifestError: See `check_folds`.
     """
     number = int(groups.max(initial=-1)) + 1
     if number < len(shares):
@@ -102,9 +94,6 @@ def check_folds(samples: Sequence[Sample], groups: Int64, parts: Int64) -> list[
 
     A class may be further off than `TOLERANCE` where the largest group is larger than the difference: groups are
     not divided for it.
-
-    Raises:
-        ManifestError: One is further off.
     """
     labels = np.array([sample.label or "without a label" for sample in samples])
     members = np.bincount(groups)

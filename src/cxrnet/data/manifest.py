@@ -113,10 +113,6 @@ def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str
         path: The file.
         columns: Names of the columns. One that is not called by its default name must be there.
         where: Column name to value: rows with exactly this value; "a,b" takes rows with either.
-
-    Raises:
-        ManifestError: It cannot be read, lacks a column, or has a faulty row; the line says which.
-        UsageError: `where` leaves no row.
     """
     manifest, problems = scan_manifest(path, columns=columns, where=where)
     errors = [problem.text for problem in problems if problem.kind == "error"]
@@ -132,11 +128,7 @@ def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str
 def scan_manifest(
     path: Path, *, columns: Columns = STANDARD, where: Mapping[str, str] = EVERY_ROW
 ) -> tuple[Manifest, tuple[Problem, ...]]:
-    """The sound rows of a manifest, and what is wrong or odd with the others.
-
-    Raises:
-        ManifestError: The file cannot be read, or its header is at fault.
-    """
+    """The sound rows of a manifest, and what is wrong or odd with the others."""
     rows = read_rows(path)
     header = list(next(rows, (1, []))[1])
     width = max((place for place, name in enumerate(header, start=1) if name), default=0)
@@ -221,11 +213,7 @@ class _Scan:
 
 
 def write_manifest(path: Path, fields: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a manifest, whole or not at all; a row without a column has nothing in it.
-
-    Raises:
-        OutputError: The disk cannot take it.
-    """
+    """Write a manifest, whole or not at all; a row without a column has nothing in it."""
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, fields, restval="", lineterminator="\n")
     table.writeheader()
@@ -242,11 +230,7 @@ def relative(path: Path, folder: Path) -> str:
 
 
 def parse_where(choices: Sequence[str]) -> dict[str, str]:
-    """Column name to value, from a list of "column=value".
-
-    Raises:
-        UsageError: One is not of this form, or a column is named twice.
-    """
+    """Column name to value, from a list of "column=value"."""
     where: dict[str, str] = {}
     for choice in choices:
         name, equals, value = choice.partition("=")

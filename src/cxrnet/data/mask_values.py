@@ -52,11 +52,7 @@ AUTOMATIC = MaskValues()
 
 
 def parse_mask_values(text: str | None, void: str | None) -> MaskValues:
-    """The reading named on the command line, from comma-separated values or pairs of class and value.
-
-    Raises:
-        UsageError: A value is neither a number nor `#rrggbb`, or has two meanings.
-    """
+    """The reading named on the command line, from comma-separated values or pairs of class and value."""
     given, left_out = _parts(text), _lower(_parts(void))
     if any("=" in part for part in given):
         return _class_values(given, left_out)
@@ -71,11 +67,7 @@ def parse_mask_values(text: str | None, void: str | None) -> MaskValues:
 
 
 def values_for(values: MaskValues, classes: Sequence[str]) -> MaskValues:
-    """The reading for a segmenter of these classes; without named values that of a class is its index.
-
-    Raises:
-        UsageError: The named values are not those of these classes.
-    """
+    """The reading for a segmenter of these classes; without named values that of a class is its index."""
     names = ", ".join(classes)
     if not has_label_maps(classes):
         if isinstance(values, ClassValues):

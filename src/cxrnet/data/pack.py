@@ -91,10 +91,6 @@ def open_pack(
         is_writer: Whether this process makes the pack; others wait for it.
         jobs: Files read at once; one per core if not given.
         progress: Called with the number of images that have been read, and of all.
-
-    Raises:
-        OutputError: The disk cannot take it.
-        MissingExtraError: h5py is not installed.
     """
     size = [preparation.height, preparation.width, preparation.interpolation]
     content = [_FORMAT, size, with_masks and asdict(values), list(digests)]

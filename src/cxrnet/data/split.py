@@ -45,12 +45,6 @@ def split_manifest(
         similarity: Correlation of detail from which two images stay together; None does not look.
         columns: Names of the columns of `manifest`.
         jobs: Files read at once; one per core if not given.
-
-    Raises:
-        UsageError: Nothing is asked for, or there are fewer groups than folds.
-        ManifestError: The folds cannot be balanced.
-        RadiographError: An image cannot be read.
-        OutputError: The disk cannot take it.
     """
     if hold_out_sources and (holdout or not folds):
         raise UsageError("--hold-out-source: makes folds by source; drop --holdout and --folds 0")
@@ -80,11 +74,7 @@ def split_manifest(
 
 
 def find_duplicates(samples: Sequence[Sample], *, similarity: float, jobs: int | None = None) -> list[tuple[int, int]]:
-    """Positions of pairs of samples that show nearly the same image; every image is read.
-
-    Raises:
-        RadiographError: An image cannot be read.
-    """
+    """Positions of pairs of samples that show nearly the same image; every image is read."""
     images = {sample.identity: sample.image for sample in samples}
     details = read_many(lambda decoder, image: detail(decoder.read(image).pixels), list(images.values()), jobs=jobs)
     pairs = duplicate_pairs(samples, dict(zip(images, details, strict=True)), similarity)
@@ -103,10 +93,6 @@ def divide(
         folds: Folds among what is not held out; with 0 all of it is fold 0.
         seed: Random seed.
         holdout: Share that is held out.
-
-    Raises:
-        UsageError: There are fewer groups than folds.
-        ManifestError: The folds cannot be balanced.
     """
     parts = np.zeros(len(samples), np.int64)
     lines = []
@@ -138,9 +124,6 @@ def divide_by_source(
         samples: Rows of a manifest.
         groups: What stays together, from `folds.group_ids`.
         hold_out_sources: The sources of each fold.
-
-    Raises:
-        UsageError: A source is in no fold, in two, or has no image; there is one fold only, or one keeps no image.
     """
     named = [source for sources in hold_out_sources for source in sources]
     present = {sample.source for sample in samples}

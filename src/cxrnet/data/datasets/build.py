@@ -83,11 +83,6 @@ def build_manifest(
             that size. A copy is resized but not equalised, so that preparing it gives the same image, bit for
             bit, as preparing the original with "area".
         label_maps: Whether masks are label maps of `ORGANS`; images without one of them are left out.
-
-    Raises:
-        UsageError: The layout is not known, or has no masks of organs.
-        ManifestError: The folder is not in that layout, or holds no usable image.
-        OutputError: The disk cannot take it.
     """
     if layout not in LAYOUTS:
         raise UsageError(f"{layout}: is not a known layout; choose from {', '.join(LAYOUTS)}")

@@ -20,11 +20,7 @@ _NO_CLASS = ("", "todo", "unknown")
 
 
 def find_covid_image_data(folder: Path) -> Collection:
-    """The frontal images of the collection, labelled covid or non-covid.
-
-    Raises:
-        ManifestError: The table is missing, or lacks a column.
-    """
+    """The frontal images of the collection, labelled covid or non-covid."""
     rows = read_table(folder / "metadata.csv")
     for column in ("patientid", "finding", "view", "filename"):
         if rows and column not in rows[0]:

@@ -29,11 +29,7 @@ _COLUMN = {"patientid": "patient_id", "view": "view", "sex": "sex", "age": "age"
 
 
 def find_darwin(folder: Path) -> Collection:
-    """The frontal images below `folder` that have a lung polygon.
-
-    Raises:
-        ManifestError: There is no annotation file, or one is not Darwin JSON.
-    """
+    """The frontal images below `folder` that have a lung polygon."""
     collection = Collection()
     images = _images_by_name(folder)
     annotated = sorted(path for path in folder.rglob("*.json") if not path.name.startswith("."))

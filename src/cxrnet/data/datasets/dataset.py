@@ -57,11 +57,7 @@ class Collection:
 
 
 def need_folder(folder: Path, *names: str, layout: str) -> Path:
-    """The first of the folders `names` in `folder` that exists.
-
-    Raises:
-        ManifestError: None does.
-    """
+    """The first of the folders `names` in `folder` that exists."""
     for name in names:
         if (folder / name).is_dir():
             return folder / name
@@ -81,11 +77,7 @@ def images_in(folder: Path, collection: Collection) -> Iterator[Path]:
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file by lower-case, trimmed column names.
-
-    Raises:
-        ManifestError: It cannot be read.
-    """
+    """Rows of a CSV file by lower-case, trimmed column names."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file)

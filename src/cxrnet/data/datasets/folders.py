@@ -19,11 +19,7 @@ _MASKS = ("masks", "mask", "lung masks")
 
 
 def find_folders(folder: Path) -> Collection:
-    """The images below `folder`, labelled with the name of their folder.
-
-    Raises:
-        ManifestError: There is no folder of images.
-    """
+    """The images below `folder`, labelled with the name of their folder."""
     collection = Collection()
     tops = _folders_in(folder)
     has_splits = bool(tops) and all(top.name.lower() in _SPLITS for top in tops)

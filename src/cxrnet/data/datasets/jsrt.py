@@ -26,11 +26,7 @@ _LABELS = {"JPCLN": "nodule", "JPCNN": "no-nodule"}
 
 
 def find_jsrt(folder: Path) -> Collection:
-    """The images below `folder`, with their masks where they are there as well.
-
-    Raises:
-        ManifestError: There is no .IMG file.
-    """
+    """The images below `folder`, with their masks where they are there as well."""
     collection = Collection()
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     masks, hearts = _masks_of(files, LUNG_SIDES), _masks_of(files, ("heart",))

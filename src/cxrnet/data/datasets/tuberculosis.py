@@ -19,22 +19,14 @@ _NAME = re.compile(r"((?:MCU|CHN)CXR_\d+)_([01])")
 
 
 def find_montgomery(folder: Path) -> Collection:
-    """The 138 images of Montgomery County, PA, with left and right lung.
-
-    Raises:
-        ManifestError: A folder of the collection is missing.
-    """
+    """The 138 images of Montgomery County, PA, with left and right lung."""
     left = need_folder(folder, "ManualMask/leftMask", layout="montgomery")
     right = need_folder(folder, "ManualMask/rightMask", layout="montgomery")
     return _find(folder, "montgomery", lambda image: (left / image.name, right / image.name))
 
 
 def find_shenzhen(folder: Path) -> Collection:
-    """The 662 images of Shenzhen No. 3 Hospital; nearly all are PA. Images without a mask are kept.
-
-    Raises:
-        ManifestError: The folder of images is missing.
-    """
+    """The 662 images of Shenzhen No. 3 Hospital; nearly all are PA. Images without a mask are kept."""
     names = ("mask", "masks")
     return _find(folder, "shenzhen", lambda image: _first(folder / name / f"{image.stem}_mask.png" for name in names))
 
