@@ -67,22 +67,13 @@ class Selection:
 
     @property
     def where(self) -> dict[str, str]:
-        """Column -> value that a row must have.
-
-        Raises:
-            UsageError: A condition is not `COLUMN=VALUE`.
-        """
+        """Column -> value that a row must have."""
         from cxrnet.data.manifest import parse_where
 
         return parse_where(self.conditions)
 
     def read(self, path: Path) -> Manifest:
-        """Return the selected rows of a manifest.
-
-        Raises:
-            ManifestError: It cannot be read.
-            UsageError: No row is left.
-        """
+        """Return the selected rows of a manifest."""
         from cxrnet.data.manifest import read_manifest
 
         return read_manifest(path, columns=self.columns, where=self.where)
