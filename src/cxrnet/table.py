@@ -25,9 +25,6 @@ def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
     Args:
         binary: The table, open at its beginning; one row at a time is in memory.
         name: What messages call it.
-
-    Raises:
-        ManifestError: It cannot be read, or its quotes do not come in pairs.
     """
     before = 0  # lines passed over at the beginning
     begins = 1
@@ -55,11 +52,7 @@ def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """As `read_cells`, of a file.
-
-    Raises:
-        ManifestError: As there.
-    """
+    """As `read_cells`, of a file."""
     try:
         binary = path.open("rb")
     except OSError as error:
