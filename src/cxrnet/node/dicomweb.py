@@ -46,11 +46,7 @@ class Instance(NamedTuple):
 class DICOMwebServer:
     """One DICOMweb server. Certificates are checked; redirections are not followed.
 
-    Args:
-        url: Its root, for example `https://pacs.example/dicom-web`.
-        authorities: PEM file of authorities to trust in place of the system's.
-        environment: Where credentials are looked for; None is the process's own.
-        seconds: Longest wait for an answer.
+    Credentials are looked for in `environment`, by default that of the process.
     """
 
     def __init__(
@@ -101,10 +97,6 @@ class DICOMwebServer:
 
     def studies(self, filters: Mapping[str, str], *, most: int) -> list[str]:
         """Return the UIDs of at most so many studies that match (QIDO-RS).
-
-        Args:
-            filters: Keyword of an attribute -> value, as in `{"StudyDate": "20240101-20240131"}`.
-            most: How many at most.
 
         Raises:
             PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
@@ -261,13 +253,7 @@ def server_name(url: str) -> str:
 
 
 def open_session(url: str, environment: Mapping[str, str], *, authorities: Path | None = None) -> requests.Session:
-    """Return a session that sends the credentials of the environment, never those of ~/.netrc, and follows no redirect.
-
-    Args:
-        url: Root of the server.
-        environment: Environment variables.
-        authorities: PEM file of authorities to trust instead of the system's.
-    """
+    """Return a session that sends the credentials of the environment, never those of ~/.netrc, and follows no redirect."""
     session = requests.Session()
     session.proxies.update(requests.utils.get_environ_proxies(url))
     session.trust_env = False

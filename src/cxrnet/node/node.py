@@ -29,15 +29,7 @@ CLEAN_UP_SECONDS = 3600.0
 class Node:
     """Receives, screens and forwards until it is stopped. Use it in a `with` statement, or call `start` and `stop`.
 
-    Args:
-        settings: Name, address, rules.
-        spool: Its folder.
-        pipeline: The model; it is the caller's to close.
-        kinds: Objects that are made of an instance.
-        destination: Where they go; None leaves them in the spool.
-        jobs: Instances that are screened at once.
-        status_port: Port of the status page; None has none.
-        write: What makes the objects.
+    The pipeline is the caller's to close. Without a destination results stay in the spool.
     """
 
     def __init__(
@@ -87,11 +79,7 @@ class Node:
         LOG.info("%s listens on %s:%d", self.settings.title, self.settings.bind, self.receiver.port)
 
     def stop(self, *, seconds: float = 20.0) -> None:
-        """Let open associations and current jobs finish; the rest waits in the queue.
-
-        Args:
-            seconds: How long each may take.
-        """
+        """Let open associations and current jobs finish; the rest waits in the queue."""
         self.receiver.stop(seconds=min(10.0, seconds))
         self._stop.set()
         end = time.monotonic() + seconds

@@ -84,11 +84,7 @@ _COLUMNS = ", ".join(field.name for field in fields(Job))
 
 
 class Queue:
-    """The rows of one spool. It can be called from several threads; close it at the end.
-
-    Args:
-        path: The database; it is made if it does not exist, and brought up to date if an earlier version made it.
-    """
+    """The rows of one spool. It can be called from several threads; close it at the end."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
@@ -119,12 +115,10 @@ class Queue:
     def claim(self, state: State, *, seconds: float = 0.0) -> Job | None:
         """Return the next row in `state` that is due and not claimed, its attempt counted; None without one.
 
+        Waits up to `seconds` for a change of the queue where there is none.
+
         Rows with fewer attempts go first, then older ones: an instance that ends the program at each attempt does not
         keep the others from being done after the restart.
-
-        Args:
-            state: Of the row.
-            seconds: Longest wait for a change of the queue where there is no such row.
         """
         statement = (
             "UPDATE work SET attempts = attempts + 1, is_claimed = 1 WHERE number = (SELECT number FROM work WHERE "
@@ -158,15 +152,7 @@ class Queue:
         )
 
     def retry_later(self, number: int, code: str, reason: str, *, seconds: float, is_counted: bool = True) -> None:
-        """Let a row wait before its next attempt, and note why.
-
-        Args:
-            number: Its number.
-            code: Why, for programs.
-            reason: The same for people.
-            seconds: How long.
-            is_counted: Whether this attempt counts.
-        """
+        """Let a row wait before its next attempt, which is not counted unless `is_counted`, and note why."""
         self._run(
             "UPDATE work SET code = ?, reason = ?, not_before = ?, attempts = attempts - ?, is_claimed = 0 "
             "WHERE number = ?",
@@ -174,11 +160,7 @@ class Queue:
         )
 
     def retry_failed(self, *, screened: frozenset[str]) -> int:
-        """Queue failed rows again and return how many.
-
-        Args:
-            screened: Names whose results are on the disk: these are only forwarded again.
-        """
+        """Queue failed rows again and return how many; those with results on the disk are only forwarded again."""
         rows = self.rows("failed")
         for row in rows:
             self.mark(row.number, "screened" if row.name in screened else "received")

@@ -40,11 +40,7 @@ WAITING_MESSAGES = 2
 
 
 class LimitedBuffer(BytesIO):
-    """Collects the data of a message; beyond `most` bytes it drops all of it and only counts.
-
-    Args:
-        most: Bytes that are kept.
-    """
+    """Collects the data of a message; beyond `most` bytes it drops all of it and only counts."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -74,12 +70,7 @@ class LimitedBuffer(BytesIO):
 
 
 class LimitedMessages(DIMSEServiceProvider):
-    """Puts messages together out of PDUs, with bounds on their size and on how many wait.
-
-    Args:
-        association: What they arrive by.
-        max_instance_bytes: Largest data set that is kept.
-    """
+    """Puts messages together out of PDUs, with bounds on their size and on how many wait."""
 
     def __init__(self, association: Association, max_instance_bytes: int) -> None:
         super().__init__(association)

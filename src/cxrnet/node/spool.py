@@ -74,10 +74,6 @@ class Spool:
     ) -> tuple[str, int]:
         """Write a file that was received, synced to the disk; return its name and size.
 
-        Args:
-            parts: Its content.
-            written: Called with its path when it can be read, before it is synced.
-
         Raises:
             OSError: The disk cannot take it; nothing is left behind.
         """

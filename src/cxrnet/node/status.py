@@ -17,13 +17,7 @@ SHOWN_FAILURES = 5
 
 
 def report(spool: Spool, queue: Queue, *, head: str) -> str:
-    """Return the status, a dozen lines.
-
-    Args:
-        spool: The node's folder.
-        queue: Its queue.
-        head: First lines: which node this is.
-    """
+    """Return the status, a dozen lines."""
     counts, now = queue.counts(), time.time()
     meanings = {
         "received": "to be screened",
@@ -55,12 +49,7 @@ def age(seconds: float) -> str:
 
 
 class StatusPage:
-    """Serves the status on loopback, at any path: 200 if all is well, 503 if not.
-
-    Args:
-        port: Its port; 0 takes a free one.
-        describe: Returns the text, and whether all is well.
-    """
+    """Serves the status on loopback, at any path: 200 if all is well, 503 if not."""
 
     def __init__(self, port: int, describe: Callable[[], tuple[str, bool]]) -> None:
         try:

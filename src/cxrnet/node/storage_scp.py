@@ -57,13 +57,7 @@ SUCCESS, OUT_OF_RESOURCES, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000
 
 
 class StorageSCP:
-    """Writes received instances to the spool and adds them to the queue.
-
-    Args:
-        settings: Name, address, rules.
-        spool: Where files go.
-        queue: Where rows go.
-    """
+    """Writes received instances to the spool and adds them to the queue."""
 
     def __init__(self, settings: NodeSettings, spool: Spool, queue: Queue) -> None:
         self.settings, self._spool, self._queue = settings, spool, queue

@@ -43,16 +43,7 @@ class Destination(Protocol):
 
 
 class StorageSCU:
-    """An application entity that takes C-STORE.
-
-    Args:
-        title: Its AE title.
-        host: Its name or address.
-        port: Its port.
-        calling: AE title that we call with.
-        tls: Our certificate and the authorities that we trust; None sends in the open.
-        seconds: Longest wait for an answer.
-    """
+    """An application entity that takes C-STORE; without `tls` it is sent to in the open."""
 
     def __init__(
         self, title: str, host: str, port: int, *, calling: str, tls: TLS | None = None, seconds: float = 60.0
@@ -130,13 +121,7 @@ class StorageSCU:
 
 
 def parse_destination(text: str, *, calling: str, tls: TLS | None = None) -> Destination:
-    """Return the destination behind `AET@host:port` or `https://host/dicom-web`.
-
-    Args:
-        text: What the user wrote.
-        calling: AE title that we call with.
-        tls: For C-STORE: encrypt, with this certificate. For DICOMweb its authorities are trusted.
-    """
+    """Return the destination behind `AET@host:port` or `https://host/dicom-web`."""
     if re.match(r"https?://", text):
         from cxrnet.node.dicomweb import DICOMwebServer
 

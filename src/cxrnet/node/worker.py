@@ -45,15 +45,7 @@ Write = Callable[[Finding, Path, Collection[str], Path], WrittenObjects]
 
 
 class Worker(threading.Thread):
-    """A thread that does one kind of job until `stop` is set.
-
-    Args:
-        name: For logs.
-        state: Which rows it claims.
-        task: What it does with one; it moves the row on.
-        queue: Where rows are.
-        stop: Set when it is to end.
-    """
+    """A thread that does one kind of job until `stop` is set."""
 
     def __init__(
         self, name: str, state: State, task: Callable[[Job], None], queue: Queue, *, stop: threading.Event
@@ -84,15 +76,7 @@ class Worker(threading.Thread):
 
 
 class ScreeningTask:
-    """Screens one received instance and writes its objects.
-
-    Args:
-        pipeline: What screens it.
-        queue: Where rows are.
-        spool: Where files are.
-        kinds: Objects that are made.
-        write: What makes them: `cxrnet.node.objects.write_objects`.
-    """
+    """Screens one received instance and writes its objects."""
 
     def __init__(
         self, pipeline: Screener, queue: Queue, spool: Spool, *, kinds: Collection[str], write: Write = write_objects
@@ -143,14 +127,7 @@ class ScreeningTask:
 
 
 class ForwardingTask:
-    """Sends the objects of one screened instance to the destination.
-
-    Args:
-        destination: Where they go.
-        queue: Where rows are.
-        spool: Where files are.
-        max_attempts: Delivery attempts before a job fails.
-    """
+    """Sends the objects of one screened instance to the destination."""
 
     def __init__(self, destination: Destination, queue: Queue, spool: Spool, *, max_attempts: int) -> None:
         self._destination, self._queue, self._spool = destination, queue, spool

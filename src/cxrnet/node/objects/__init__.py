@@ -53,12 +53,6 @@ class WrittenObjects(NamedTuple):
 def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
     """Write the DICOM objects of one finding, each file whole or not there.
 
-    Args:
-        finding: What was found; of a failed one nothing is written.
-        source: The DICOM file that it was found in.
-        kinds: Keys of `OBJECTS`; others are no business of this room and are left alone.
-        folder: Where they go.
-
     Raises:
         ObjectError: The source is not a DICOM file, or lacks what an object must refer to. Nothing is written.
     """

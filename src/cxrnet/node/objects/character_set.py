@@ -47,12 +47,7 @@ class CharacterSet:
 
 
 def find_character_set(declared: Sequence[str], texts: Collection[bytes]) -> CharacterSet:
-    """Return the character set that `declared` means, or the most likely one if it is invalid or does not fit.
-
-    Args:
-        declared: Values of Specific Character Set (0008,0005), without padding.
-        texts: All values in it.
-    """
+    """Return the character set that `declared` means, or the most likely one if it is invalid or does not fit."""
     terms = tuple(declared)
     if len(terms) > 1 and (not terms[0] or terms[0] in _TERMS) and _are_extensions(terms[1:]):
         return CharacterSet(terms=terms, codec=None)

@@ -43,13 +43,7 @@ ENUMERATED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 
 
 def conforming(keyword: str, representation: str, value: str) -> str | None:
-    """Return a value in the form of its representation, the same where it is valid, None where it has no valid form.
-
-    Args:
-        keyword: Of the attribute.
-        representation: Its value representation, for example `DA`.
-        value: One value, without padding.
-    """
+    """Return a value in the form of its representation, the same where it is valid, None where it has no valid form."""
     if not value:
         return value
     if keyword in ENUMERATED:
