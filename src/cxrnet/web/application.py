@@ -41,16 +41,7 @@ _LOGIN_PAGE = (
 
 
 class Application:
-    """The routes of one service.
-
-    Args:
-        service: What answers.
-        static: Files of the built page by name.
-        hosts: Names by which it may be asked, in addition to those of loopback.
-        token: What a client must know; None asks for none.
-        is_encrypted: Whether it is asked over TLS.
-        studies: Where studies are fetched from; None fetches none.
-    """
+    """The routes of one service."""
 
     def __init__(
         self,

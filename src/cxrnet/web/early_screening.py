@@ -12,12 +12,7 @@ from cxrnet.screening.pipeline import Pipeline
 
 
 class EarlyScreening:
-    """A pipeline for the workers of a queue, which may have started with a file before a worker asks for it.
-
-    Args:
-        pipeline: The model.
-        jobs: Files that may be started at once.
-    """
+    """A pipeline for the workers of a queue, which may have started with a file before a worker asks for it."""
 
     def __init__(self, pipeline: Pipeline, jobs: int) -> None:
         self._pipeline, self._jobs = pipeline, jobs

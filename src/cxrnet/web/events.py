@@ -24,11 +24,7 @@ MOST_WATCHERS = 32
 
 
 class Watcher:
-    """Looks at the queue for all pages that watch, as long as one does.
-
-    Args:
-        service: What is watched.
-    """
+    """Looks at the queue for all pages that watch, as long as one does."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

@@ -31,13 +31,7 @@ _HEADERS = """\
 
 
 def export_file(bundle: Bundle, path: Path, *, other: Bundle | None = None) -> int:
-    """Write the page, the model and all that runs it as one HTML file and return its size in bytes.
-
-    Args:
-        bundle: The model.
-        path: Of the file.
-        other: A second model, whose findings the page shows next to those of the first.
-    """
+    """Write the page, the model and all that runs it as one HTML file and return its size in bytes."""
     content = render_file(bundle, read_static(), other)
     write_atomic(path, content)
     return len(content)
@@ -47,11 +41,6 @@ def export_folder(bundle: Bundle, folder: Path, *, other: Bundle | None = None) 
     """Write the page as a folder for a static host and return its size in bytes.
 
     With the headers in `_headers` (a form that several hosts read) the networks run on several threads.
-
-    Args:
-        bundle: The model.
-        folder: New, or of an earlier export.
-        other: A second model, whose findings the page shows next to those of the first.
     """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MODEL).is_file())):
         raise OutputError(f"{folder}: holds something else; choose a new folder, or one of an earlier export")

@@ -35,12 +35,7 @@ class UploadLimits:
 
 
 class RequestError(CxrNetError):
-    """A request that is refused; `status` is that of the answer.
-
-    Args:
-        status: HTTP status.
-        message: Why, and what to do.
-    """
+    """A request that is refused; `status` is that of the answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -48,11 +43,7 @@ class RequestError(CxrNetError):
 
 
 class RateLimit:
-    """Counts events and refuses those beyond so many a minute.
-
-    Args:
-        per_minute: How many; as many may come at once.
-    """
+    """Counts events and refuses those beyond so many a minute."""
 
     def __init__(self, per_minute: int) -> None:
         self._most, self._left, self._last = per_minute, float(per_minute), time.monotonic()

@@ -41,15 +41,7 @@ def object_kinds() -> tuple[str, ...]:
 def write_results(
     finding: Finding, source: Path, kinds: Collection[str], folder: Path, *, other: Finding | None = None
 ) -> WrittenObjects:
-    """Write what the page shows of a finding, and keep a DICOM file for its objects; the record comes last.
-
-    Args:
-        finding: Scored or refused.
-        source: The file that was screened.
-        kinds: DICOM objects that can be made later; without any the file is not kept.
-        folder: Where they go.
-        other: Of the second model, if two are compared.
-    """
+    """Write what the page shows of a finding, and keep a DICOM file for its objects; the record comes last."""
     radiograph = finding.radiograph
     assert radiograph is not None
     write_atomic(folder / PIXELS, igzip.compress(deep_pixels(radiograph).tobytes(), 1, mtime=0))
@@ -99,12 +91,7 @@ def layout(radiograph: Radiograph) -> dict[str, object]:
 
 
 def object_names(status: object, *, is_kept: bool) -> tuple[str, ...]:
-    """Return the names of the DICOM objects that an image can have.
-
-    Args:
-        status: Of its finding.
-        is_kept: Whether its file is kept.
-    """
+    """Return the names of the DICOM objects that an image can have."""
     return tuple(name for name in FILES if is_kept and (status == "scored" or name not in SCORED_ONLY))
 
 

@@ -40,14 +40,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Gatekeeper:
-    """Checks each request before the service sees it, and adds the security headers to each answer.
-
-    Args:
-        app: The service.
-        hosts: Names by which it may be asked, without port, in addition to those of loopback.
-        token: What a client must know; None asks for none.
-        is_encrypted: Whether it is asked over TLS.
-    """
+    """Checks each request before the service sees it, and adds the security headers to each answer."""
 
     def __init__(
         self, app: ASGIApp, *, hosts: Collection[str] = (), token: str | None = None, is_encrypted: bool = False

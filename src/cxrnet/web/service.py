@@ -54,14 +54,6 @@ class Service:
 
     A finding is known as soon as the model has it; its row stays `received` until its files are written, so that a kill
     in between loses nothing.
-
-    Args:
-        spool: Folder of the queue, of what was received and of the results: that of a node.
-        pipeline: The model; it is the caller's to close.
-        other: A second model that screens each image as well, to compare; it is the caller's to close.
-        jobs: Images that are screened at once.
-        limits: What may be uploaded.
-        keep_days: Days after which finished images are deleted.
     """
 
     def __init__(
@@ -167,12 +159,7 @@ class Service:
         return None if job is None else self._entry(job)
 
     def finding(self, number: int, *, other: bool = False) -> dict[str, Any] | None:
-        """Return the record of a screened image, None if there is no such finding, or not yet.
-
-        Args:
-            number: Of the image.
-            other: Whether that of the second model is wanted.
-        """
+        """Return the record of a screened image, None if there is no such finding, or not yet."""
         row = self.queue.find(number)
         if row is None:
             return None

@@ -19,12 +19,7 @@ MODALITIES = ("CR", "DX")
 
 
 class Studies:
-    """Fetches studies into the queue of a service.
-
-    Args:
-        url: Root of the DICOMweb server; credentials come from the environment, as those of `cxrnet pacs`.
-        authorities: PEM file of authorities to trust in place of the system's.
-    """
+    """Fetches studies into the queue of a service."""
 
     def __init__(self, url: str, *, authorities: Path | None = None) -> None:
         from cxrnet.node.dicomweb import DICOMwebServer
@@ -38,10 +33,6 @@ class Studies:
 
     def fetch(self, study: object, service: Service) -> list[Entry]:
         """Queue the radiographs of a study and return them.
-
-        Args:
-            study: Its Study Instance UID.
-            service: Whose limits hold, as for uploads.
 
         Raises:
             RequestError: 400 not a UID, 404 no radiographs, 413 too large, 502 the server fails, or as for uploads.
