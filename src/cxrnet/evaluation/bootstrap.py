@@ -49,13 +49,6 @@ def estimate(
 ) -> dict[str, Estimate]:
     """Return each metric of `statistic` with its 95 % percentile interval over groups.
 
-    Args:
-        statistic: The metrics as a function of weights.
-        groups: Group of each image; images of one group are drawn together.
-        counts: Images behind a metric, where that is not all of them.
-        resamples: How many; 0 gives values without intervals.
-        seed: Of the draw: the same seed and groups give the same intervals.
-
     Raises:
         ValueError: There is no image.
     """

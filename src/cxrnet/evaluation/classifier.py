@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
 
 def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observe = ignore) -> Evaluation:
-    """Compare the scores of a bundle with the classes in a manifest.
-
-    Args:
-        pipeline: The bundle.
-        request: What to evaluate.
-        observe: Called for each image as it is done.
-    """
+    """Compare the scores of a bundle with the classes in a manifest."""
     model = ModelInfo.of(pipeline.bundle)
     if not model.classes:
         raise BundleError(f"{model.identity['name']}: has no classifier; use `cxrnet evaluate segmenter`")

@@ -60,12 +60,7 @@ class Result:
 
 
 def read_result(folder: Path, positive: str | None = None) -> Result:
-    """Return the result in the OUT folder of `cxrnet evaluate classifier` or `folds`.
-
-    Args:
-        folder: With `metrics.json` and `per_image.csv`.
-        positive: The class whose scores are compared; by default the first of two.
-    """
+    """Return the result in the OUT folder of `cxrnet evaluate classifier` or `folds`; `positive` is by default the first of two classes."""
     try:
         record = EvaluationRecord.model_validate_json((folder / "metrics.json").read_bytes()).content()
         with (folder / "per_image.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as file:

@@ -122,17 +122,7 @@ def make_record(
     block: Callable[[Sequence[AnyCase]], Block],
     **details: Any,
 ) -> EvaluationRecord:
-    """Return the record of an evaluation.
-
-    Args:
-        request: What was asked for.
-        manifest: The selected rows.
-        model: The model.
-        cases: The result of each row.
-        by: Columns that the results are split by.
-        block: Computes the metrics of some cases.
-        details: Fields of the task.
-    """
+    """Return the record of an evaluation."""
     without = [case for case in cases if case.status in WITHOUT_RESULT]
     return EvaluationRecord.model_validate(
         {

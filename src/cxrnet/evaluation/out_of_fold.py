@@ -32,13 +32,7 @@ from cxrnet.training.run import LAST, OUT_OF_FOLD, read_record
 
 
 def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) -> Evaluation:
-    """Score every image of a cross-validation by the fold that was not trained on it.
-
-    Args:
-        run: Folder of `cxrnet train classifier`, all folds trained.
-        request: What to evaluate; its `manifest` is the run's `folds.csv`.
-        observe: Called for each image as it is done.
-    """
+    """Score every image of a cross-validation by the fold that was not trained on it."""
     request = replace(request, manifest=run / FOLDS)
     model = _describe_run(run)
     own = own_columns(model.classes)[:-1]  # the lungs are not found again

@@ -51,9 +51,6 @@ class Request:
         """Return the selected rows, and the columns to split by.
 
         The `group` of each row is the unit of the bootstrap: its group joined with all groups that share a patient.
-
-        Args:
-            own_columns: Columns that `per_image.csv` adds.
         """
         manifest = read_manifest(self.manifest, columns=self.columns, where=self.where)
         for name in own_columns:

@@ -27,11 +27,6 @@ def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe
     """Compare the lung masks of a bundle with the masks in a manifest.
 
     Masks for a segmenter of more than two classes are label maps, unless the request names the values of lung alone.
-
-    Args:
-        pipeline: The bundle.
-        request: What to evaluate.
-        observe: Called for each image as it is done.
     """
     classes, values = pipeline.bundle.config.segmenter.classes, request.mask_values
     is_lungs_alone = not has_label_maps(classes) or bool(values.lung)

@@ -88,13 +88,7 @@ class Examined(NamedTuple):
 
 
 class Audit:
-    """One bundle, one manifest, one folder of results.
-
-    Args:
-        pipeline: The open bundle.
-        request: What to audit.
-        out: Folder for the results.
-    """
+    """One bundle, one manifest, one folder of results."""
 
     def __init__(self, pipeline: Pipeline, request: AuditRequest, out: Path) -> None:
         self.pipeline, self.request, self.out = pipeline, request, out

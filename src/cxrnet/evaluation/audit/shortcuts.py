@@ -125,11 +125,6 @@ def estimate_auc(
 
     A pair is reported if each of its sources has images of one class only, and these classes differ: the source alone
     may explain such an AUC.
-
-    Args:
-        rows: Sample, index of the class to find, and scores; those without scores are left out.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
     """
     scored = [(sample, label, scores) for sample, label, scores in rows if scores is not None]
     classes: dict[str, set[int]] = {}

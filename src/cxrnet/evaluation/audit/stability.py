@@ -127,11 +127,6 @@ def compare(before: Reading, after: Reading, matrix: Affine) -> dict[str, float]
     Class changes and refusals are 0 or 1. The move of the score is half the sum of the absolute differences of the
     probabilities: for two classes that of either. Lungs and heat maps are compared where both images show them, the
     heat maps inside both lungs.
-
-    Args:
-        before: Of the unchanged image.
-        after: Of the changed copy.
-        matrix: From the one to the other.
     """
     effects = dict.fromkeys(EFFECTS, np.nan) | {"refused": float(bool(after.refusals))}
     if before.scores is not None and after.scores is not None:
