@@ -60,11 +60,6 @@ def re_export(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> Bundl
     """Write a bundle with the graphs that this version exports from its weights; all else stays as it is.
 
     The files that it computes with are others then, and so is its sha256.
-
-    Args:
-        bundle: What is exported.
-        folder: Of the new bundle; that of the old one with `overwrite`.
-        overwrite: Whether a bundle that stands there is replaced.
     """
     own = bundle.folder / GATE
     return build_bundle(

@@ -59,10 +59,7 @@ CONVENTIONS = {
 def import_published(sources: Sequence[Path], out: Path, *, overwrite: bool = False) -> list[Bundle]:
     """Turn published Keras weights into bundles in `out`: one for each Module 1 among the sources.
 
-    Args:
-        sources: Files, or folders whose .h5 and .json files are taken.
-        out: Folder that gets `published-v7` and `published-jms`.
-        overwrite: Whether to replace existing bundles.
+    Sources are files, or folders whose .h5 and .json files are taken.
     """
     card = Path(__file__).with_name("published.md").read_text(encoding="utf-8")
     return [
