@@ -29,12 +29,7 @@ class Case(NamedTuple):
 
 @in_style
 def draw_cases(cases: Sequence[Case], *, columns: int = 5) -> Figure:
-    """Draw images in rows: the model's lungs outlined in blue, the annotator's in amber dashes on top.
-
-    Args:
-        cases: In the order to be drawn.
-        columns: Images per row.
-    """
+    """Draw images in rows: the model's lungs outlined in blue, the annotator's in amber dashes on top."""
     columns = min(columns, len(cases))
     rows = math.ceil(len(cases) / columns)
     figure, axes = new_chart(max(2.3 * columns, 5), 2.5 * rows + 0.7, rows=rows, columns=columns)

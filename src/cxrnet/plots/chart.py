@@ -89,11 +89,6 @@ def png(figure: Figure) -> bytes:
 def jitter(values: AnyArray, middle: float, *, width: float = 0.36) -> AnyArray:
     """Return positions around `middle` for points that would hide each other: deterministic, wider where denser.
 
-    Args:
-        values: float [point], along the other axis.
-        middle: Centre of the positions.
-        width: Largest distance from it.
-
     Returns:
         float64 [point].
     """
