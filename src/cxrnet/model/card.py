@@ -39,13 +39,7 @@ PRESENTED = (("logarithm", ", as logarithms"), ("lungs_only", ", 0 outside the l
 
 
 def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
-    """Return the card as Markdown.
-
-    Args:
-        config: What the model is.
-        facts: What is known of it; the card says what is not known.
-        sha256: That names the model.
-    """
+    """Return the card as Markdown."""
     with require("train", "card"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
     environment = Environment(  # Markdown, not HTML

@@ -68,11 +68,7 @@ class GatePrediction(NamedTuple):
 
 
 class GateRuntime:
-    """The gate network; loaded when it is first needed, and safe to call from several threads.
-
-    Args:
-        path: The graph.
-    """
+    """The gate network; loaded when it is first needed, and safe to call from several threads."""
 
     def __init__(self, path: Path = SHIPPED_GATE) -> None:
         self._session = Session(path, threads=1)  # too small to be worth sharing

@@ -33,13 +33,7 @@ class ModelOutput(NamedTuple):
 
 
 class Runtime:
-    """The graphs of one bundle, each loaded when it is first needed; safe to call from several threads.
-
-    Args:
-        bundle: A checked bundle.
-        threads: Threads of one call; None takes all cores.
-        provider: What runs them, one of `cxrnet.model.session.PROVIDERS`.
-    """
+    """The graphs of one bundle, each loaded when it is first needed; safe to call from several threads."""
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None, provider: str = "cpu") -> None:
         self.bundle = bundle
