@@ -12,12 +12,7 @@ from cxrnet.imaging.radiograph import Limits, Radiograph
 
 
 class DecoderPool:
-    """Reads files from any thread, with one child process per concurrent reader.
-
-    Args:
-        limits: What one file may cost.
-        identifiers: Whether the radiographs carry `cxrnet.imaging.radiograph.IDENTIFIERS`.
-    """
+    """Reads files from any thread, with one child process per concurrent reader."""
 
     def __init__(self, limits: Limits | None = None, *, identifiers: bool = False) -> None:
         self.limits = limits or Limits()

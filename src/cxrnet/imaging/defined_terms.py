@@ -108,12 +108,7 @@ UNKNOWN = "(no defined term)"
 
 
 def presentable(keyword: str, text: str) -> str:
-    """What may be shown of the value of an attribute: its known terms, or `UNKNOWN`; "" where it is empty.
-
-    Args:
-        keyword: Of the attribute.
-        text: Its value; several are joined by a backslash.
-    """
+    """What may be shown of the value of an attribute: its known terms, or `UNKNOWN`; "" where it is empty."""
     if keyword == "PatientOrientation":
         parts = [part.strip().upper() for part in text.split("\\")]
         return "\\".join(parts) if all(_ORIENTATION.fullmatch(part) for part in parts if part) else _unknown(text)

@@ -77,13 +77,6 @@ _TAGS_READ = (
 def read_dicom(source: BinaryIO, *, name: str, sha256: str, limits: Limits, identifiers: bool = False) -> Radiograph:
     """The radiograph in a DICOM file.
 
-    Args:
-        source: The file, open at its beginning.
-        name: What messages call it.
-        sha256: Of its bytes.
-        limits: The sizes that are accepted.
-        identifiers: Whether the radiograph tells whose it is.
-
     Raises:
         RadiographError: NO_PIXELS, MULTI_FRAME, COLOUR, CONSTANT, TOO_SMALL, TOO_LARGE, or UNREADABLE for
             everything that is damaged, contradicts itself or has no decoder.

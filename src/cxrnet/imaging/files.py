@@ -35,14 +35,7 @@ _BARE_DICOM = re.compile(rb"[\x02\x08]\0.\0([A-Z]{2}|..\0\0)", re.DOTALL)
 def read_file(
     path: str | os.PathLike[str], *, name: str | None = None, limits: Limits, identifiers: bool = False
 ) -> Radiograph:
-    """The radiograph in a file, whatever its format; the first bytes decide, not the name.
-
-    Args:
-        path: A regular file.
-        name: What messages call it; the last part of `path` if not given.
-        limits: Sizes that are accepted; time and memory are not watched here.
-        identifiers: Whether the radiograph tells whose it is.
-    """
+    """The radiograph in a file, whatever its format; the first bytes decide, not the name."""
     name = Path(path).name if name is None else name
     try:
         with open(path, "rb") as source, warnings.catch_warnings():

@@ -21,12 +21,6 @@ from cxrnet.imaging.radiograph import Fault, fault, refusing
 def apply_modality(values: Float64, dataset: Dataset, name: str, history: list[str]) -> Float64:
     """Stored values to the units of the device (PS3.3 C.11.1).
 
-    Args:
-        values: float64 [height, width], stored values.
-        dataset: The header.
-        name: The input, for messages.
-        history: Receives the step that was taken.
-
     Raises:
         RadiographError: UNREADABLE for a slope of 0, values that are not numbers, or a damaged table.
     """

@@ -51,12 +51,6 @@ class LabelMap:
 def read_label_map(source: BinaryIO, kind: str, *, name: str, limits: Limits) -> LabelMap:
     """The label map in a picture file; transparent parts are 0.
 
-    Args:
-        source: The file, open at its beginning.
-        kind: Pillow's name of the only format that is tried.
-        name: What messages call it.
-        limits: The sizes that are accepted.
-
     Raises:
         RadiographError: MULTI_FRAME, TOO_SMALL, TOO_LARGE, or UNREADABLE for everything that is damaged or has values
             that cannot be held exactly.

@@ -39,13 +39,6 @@ _BLACK = 4  # of 255: what lossy compression leaves of it
 def read_raster(source: BinaryIO, kind: str, *, name: str, sha256: str, limits: Limits) -> Radiograph:
     """The radiograph in a picture file; brighter is taken to be denser, for nothing in the file can tell.
 
-    Args:
-        source: The file, open at its beginning.
-        kind: Pillow's name of the only format that is tried.
-        name: What messages call it.
-        sha256: Of its bytes.
-        limits: The sizes that are accepted.
-
     Raises:
         RadiographError: MULTI_FRAME, COLOUR, CONSTANT, TOO_SMALL, TOO_LARGE, or UNREADABLE for everything
             that is damaged.

@@ -87,13 +87,6 @@ def find_voi(dataset: Dataset, low: float, high: float, name: str, warnings: lis
     """What the file says about its display: the first table, or else the first window (PS3.3 C.11.2).
 
     A damaged display setting is a warning: it never loses a radiograph, whose values are all there.
-
-    Args:
-        dataset: The header.
-        low: Least value of the image after the Modality LUT.
-        high: Greatest value.
-        name: The input, for messages.
-        warnings: Receives what is odd.
     """
     if has_items(dataset, "VOILUTSequence"):
         try:
