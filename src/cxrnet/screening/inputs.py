@@ -155,12 +155,6 @@ def find_inputs(
     folders with results of an earlier run are left out, and a folder that cannot be listed is taken as a file, so that
     it is reported. A pattern with `*`, `?` or `[` is expanded. A `.csv` or `.parquet` file is a manifest whose column
     `image_column` holds paths relative to it, or addresses `s3://bucket/key`.
-
-    Args:
-        named: What the user named.
-        image_column: Column of the paths in a manifest.
-        exclude: Folder of the results: within a folder that is searched, it is left out.
-        patient_columns: Columns of a manifest that are read along, where it has them.
     """
     search = Search.leaving_out(exclude)
     paths: dict[Source, Mapping[str, str]] = {}

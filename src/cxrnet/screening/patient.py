@@ -50,11 +50,7 @@ def find_patient_data(
 ) -> PatientData:
     """Return the patient data of an image; a value that cannot be used counts as missing, which a note says.
 
-    Args:
-        config: What the model takes.
-        radiograph: Its DICOM header fills the columns `age`, `sex` and `view` that are not given.
-        given: Column -> value; an empty one is not given.
-        given_by: Where these came from.
+    The DICOM header fills the columns `age`, `sex` and `view` that are not given, or are empty.
     """
     if unknown := sorted(set(given) - set(config.names)):
         raise UsageError(f"patient: {', '.join(unknown)} is not known; the model takes {', '.join(config.names)}")

@@ -81,13 +81,7 @@ class ProgressLog:
         return None
 
     def add(self, item: Input, file: list[int] | None, outcome: str) -> None:
-        """Record that all results of an image are in place.
-
-        Args:
-            item: The image.
-            file: Its `fingerprint` before it was read.
-            outcome: JSON for `recall` and `outcomes`.
-        """
+        """Record that all results of an image are in place; `file` is its `fingerprint` before it was read."""
         outputs = json.dumps(sizes(self.folder / item.folder))
         row = (_key(item), item.folder, json.dumps(file), outputs, outcome)
         self._execute("INSERT OR REPLACE INTO done VALUES (?, ?, ?, ?, ?)", *row)
@@ -154,16 +148,7 @@ class ProgressLog:
 def check_resumable(
     folder: object, done: str, record: str, earlier: Mapping[str, Any], now: Mapping[str, Any], *, resume: bool
 ) -> None:
-    """Check that the run that is in a folder may be continued.
-
-    Args:
-        folder: The folder, for messages.
-        done: What the run has done, for example "20 images".
-        record: Name of the file that records it.
-        earlier: Settings of the run.
-        now: Settings of this one.
-        resume: Whether the user asked to continue.
-    """
+    """Check that the run that is in a folder may be continued."""
     if not resume:
         raise UsageError(
             f"{folder}: holds a run that was stopped after {done}; continue it with --resume, "

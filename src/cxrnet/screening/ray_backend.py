@@ -25,11 +25,6 @@ def distribute_on_ray(
     """Do partitions on a Ray cluster, and yield each with its table as it is finished.
 
     The cluster is the one that `ray.init` finds: this machine, or a running one where RAY_ADDRESS names it.
-
-    Args:
-        work: Does one partition, in a process of the cluster.
-        todo: The partitions; few of them are taken ahead.
-        workers: Most partitions at a time; None gives one to every core of the cluster.
     """
     ray = _ray()
     task = ray.remote(num_cpus=1, max_retries=RETRIES)(_attempt).remote

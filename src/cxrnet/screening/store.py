@@ -27,11 +27,7 @@ def is_address(place: Path | str) -> TypeGuard[str]:
 
 
 class Store:
-    """The folder of a run, on disk or in an object store.
-
-    Args:
-        place: The folder, or its address.
-    """
+    """The folder of a run, on disk or at an address in an object store."""
 
     def __init__(self, place: Path | str) -> None:
         self.is_local = not is_address(place)

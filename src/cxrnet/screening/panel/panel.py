@@ -31,10 +31,6 @@ _CODE_LINE: Final = 54
 def draw_panel(finding: Finding, *, title: str | None = None) -> UInt8:
     """The panel of a scored or refused finding.
 
-    Args:
-        finding: What to show.
-        title: The heading; default: the name of the radiograph.
-
     Returns:
         uint8 [panel_height, WIDTH, 3], RGB.
     """

@@ -39,12 +39,7 @@ def draw_score_axis(finding: Finding) -> UInt8:
 
 
 def stack_levels(scores: Sequence[float], spacing: float) -> list[int]:
-    """The level of each score in a stack, the lowest on which it keeps `spacing` from all others.
-
-    Args:
-        scores: Any order.
-        spacing: In the unit of the scores.
-    """
+    """The level of each score in a stack, the lowest on which it keeps `spacing` from all others."""
     levels = [0] * len(scores)
     last_on: list[float] = []
     for index in sorted(range(len(scores)), key=lambda index: scores[index]):

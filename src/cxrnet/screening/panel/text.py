@@ -66,10 +66,6 @@ def text_coverage(text: str, size: float) -> tuple[UInt8, int, int]:
 
     Cached, because most words of a panel are the same for a whole archive.
 
-    Args:
-        text: One line, any characters.
-        size: Pixels.
-
     Returns:
         uint8 [height, width], 0 to 255 (do not write into it); then its first column and its first row, both
         counted from the start of the baseline.
