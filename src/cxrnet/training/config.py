@@ -213,13 +213,7 @@ CLASSIFIER_PRESETS = {
 
 
 def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any]) -> Training:
-    """Return `preset` with what a YAML file, and then `changes`, say otherwise.
-
-    Args:
-        preset: Where it starts from.
-        path: YAML file with some of the fields, or None. `augmentation` may be the name of a preset.
-        changes: Field -> value; None leaves a field.
-    """
+    """Return `preset` with what a YAML file, and then `changes`, say otherwise; None leaves a field."""
     where = path.name if path is not None else "training"
     given = {} if path is None else _read_yaml(path)
     given = _merged(given, {field: value for field, value in changes.items() if value is not None})

@@ -55,14 +55,7 @@ class ImageSet:
     def of(
         cls, pack: Pack, config: PreparationConfig, chosen: Bool | None = None, *, classes: Sequence[str] = ()
     ) -> Self:
-        """Return the images of a pack that are chosen, bool [image]; None takes all.
-
-        Args:
-            pack: Images, with masks of lungs or label maps.
-            config: How they are equalised.
-            chosen: Which.
-            classes: Of the segmenter; with more than two, the masks of the pack are label maps.
-        """
+        """Return the images of a pack that are chosen, bool [image]; None takes all."""
         places = np.arange(len(pack.images)) if chosen is None else np.flatnonzero(chosen)
         masks = None if pack.masks is None else pack.masks[places]
         sides: tuple[int, ...] = ()

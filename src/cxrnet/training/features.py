@@ -155,12 +155,7 @@ class FeatureSource:
 
 
 def open_features(folder: Path, source: FeatureSource) -> Features:
-    """Return the features of the images, from `folder` if they are there whole and of this source, else made again.
-
-    Args:
-        folder: Where they are kept, in a folder of their own by what they were made of, so that trainings may share it.
-        source: What they are made of.
-    """
+    """Return the features of the images, from `folder` if they are there whole and of this source, else made again."""
     record = json.dumps({"shape": source.shape, "of": source.digest()}).encode()
     folder /= hashlib.sha256(record).hexdigest()[:16]
     size = np.dtype(np.float16).itemsize * math.prod(source.shape)
@@ -186,11 +181,6 @@ def open_lungs(folder: Path, segmenter: Bundle, images: UInt8) -> UInt8:
     """Return the lung probability of each image times 255, uint8 [image, height, width].
 
     They are read from `folder` where this segmenter has found them in these images before, else they are found again.
-
-    Args:
-        folder: Where they are kept, under a name of the segmenter and the images.
-        segmenter: A bundle with Module 1.
-        images: uint8 [image, height, width], prepared images.
     """
     digest = hashlib.sha256(images.tobytes()).hexdigest()
     path = folder / f"lungs-{segmenter.sha256[:16]}-{digest[:16]}.u8"

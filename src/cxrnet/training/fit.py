@@ -37,19 +37,10 @@ def fit(
 ) -> dict[str, Any]:
     """Train `module` to its last epoch, from the last sound checkpoint in `folder` if there is one; return the result.
 
+    The best epoch is that with the best `monitor`, from epoch `begins` on; `draw` draws the curves after each.
+
     A training that has ended is left alone, and the module too: its weights are in `last.safetensors`. Where these are
     damaged they are written again from the checkpoint.
-
-    Args:
-        module: With a `network` that is trained.
-        folder: The run.
-        epochs: Of the whole training.
-        monitor: Quantity of the history by which the best epoch is chosen.
-        is_better_higher: Whether more of it is better.
-        patience: Epochs without a better value after which it stops; None never stops early.
-        begins: First epoch that can be the best one.
-        draw: Draws the curves after every epoch; None draws nothing.
-        trainer_options: Further options of Lightning's trainer, such as `devices` and `strategy`.
     """
     if is_finished(folder, LAST):
         return read_result(folder) or {}

@@ -18,13 +18,7 @@ _MAX_NAMES = 3
 
 
 class TrainingModule(lightning.LightningModule):
-    """A network that is trained, with its order of images and its optimiser.
-
-    Args:
-        config: The training.
-        network: What is trained.
-        names: File names of the training images, for messages.
-    """
+    """A network that is trained, with its order of images and its optimiser."""
 
     config: SegmenterTraining | ClassifierTraining
 

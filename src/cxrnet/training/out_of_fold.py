@@ -49,15 +49,7 @@ def write_out_of_fold(
     *,
     without_patient: Floating | None = None,
 ) -> None:
-    """Write logits [image, class] of the images that a fold was not trained on.
-
-    Args:
-        path: The file.
-        samples: The images.
-        logits: With their patient data, if the fold takes any.
-        classes: Names of the classes.
-        without_patient: With all patient data missing.
-    """
+    """Write logits [image, class] of the images that a fold was not trained on."""
     columns = [f"logit_{name}" for name in classes]
     if without_patient is not None:
         columns += [f"{WITHOUT_PATIENT}{name}" for name in classes]

@@ -111,15 +111,7 @@ def read_data(
 def check_data(
     manifest: Manifest, data: ReadData, parts: Sequence[str], options: RunOptions, *, what: str
 ) -> tuple[str, ...]:
-    """Run the checks of `cxrnet data check` on a training; return the leaks that were accepted, for people.
-
-    Args:
-        manifest: All rows, those of the split `test` included.
-        data: What was read of the rows to train on.
-        parts: Name of the part of each row of `data`: split or fold.
-        options: Whether leaks are accepted.
-        what: `split` or `fold`.
-    """
+    """Run the checks of `cxrnet data check` on a training; return the leaks that were accepted, for people."""
     found = [
         *manifest.problems,
         *data.pack.problems,
@@ -148,17 +140,7 @@ def start_run(
     *,
     resume: bool,
 ) -> None:
-    """Open the run, and write the counts of its images for the card, and the digests of its files for a resume.
-
-    Args:
-        folder: The run.
-        record: What makes the training this one.
-        data: What was read.
-        manifest: Of the images.
-        parts: Split -> its samples.
-        accepted: Leaks that the user accepted.
-        resume: Whether the folder may hold the training to resume.
-    """
+    """Open the run, and write the counts of its images for the card, and the digests of its files for a resume."""
     open_run(folder, record, resume=resume)
     if is_first_process():
         described = describe_images(manifest, parts, sha256=record["films"]["sha256"])

@@ -65,14 +65,7 @@ def _capped(probabilities: Float64, most: float) -> Float64:
 
 
 def fold_draws(config: ClassifierTraining, samples: Sequence[Sample], labels: Int64, train: Int64) -> Float64 | None:
-    """Return how likely each training image of a fold is drawn, float64 [n]; None shows each once in an epoch.
-
-    Args:
-        config: The training.
-        samples: All images.
-        labels: int64 [image], index of the class.
-        train: int64 [n], images of the fold's training.
-    """
+    """Return how likely each training image of a fold is drawn, float64 [n]; None shows each once in an epoch."""
     if config.balance != "source":
         return None
     sources = [samples[int(index)].source for index in train]

@@ -47,14 +47,6 @@ def train_segmenter(
 
     Rows whose split is `train` are trained on and those whose split is `val` choose the best epoch; without any of
     `val` a tenth of the groups is held out. Rows of `test` are not read.
-
-    Args:
-        manifest: The pairs.
-        folder: The run.
-        config: The training.
-        start: Bundle whose segmenter the training starts from; random weights if not given.
-        workers: Data-loading worker processes.
-        options: How the data are read and checked, and how it runs.
     """
     options = options or RunOptions()
     network = config.segmenter
