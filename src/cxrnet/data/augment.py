@@ -51,16 +51,7 @@ AUGMENTATIONS = {
 
 
 def draw(augmentation: Augmentation, *, height: int, width: int, seed: int, epoch: int, index: int) -> Float64:
-    """Return a random affine map [2, 3] from pixels (x, y) of the result to pixels (x, y) of the source.
-
-    Args:
-        augmentation: How far.
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
-        seed: Of the training.
-        epoch: Number of the epoch.
-        index: Number of the image in its data set.
-    """
+    """Return a random affine map [2, 3] from pixels (x, y) of the result to pixels (x, y) of the source."""
     chance = np.random.default_rng((seed, epoch, index))
     angle, shear = np.deg2rad(chance.uniform(-1, 1, 2) * (augmentation.rotation_degrees, augmentation.shear_degrees))
     scale = 1 + chance.uniform(-1, 1) * augmentation.zoom

@@ -73,17 +73,7 @@ def check_manifest(
     jobs: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """Everything found in a manifest and its files.
-
-    Args:
-        path: The manifest.
-        columns: Names of its columns.
-        where: Rows to look at.
-        values: How the stored values of masks are read.
-        similarity: Correlation of detail at which two images are near-duplicates.
-        jobs: Files read at once; one per core if not given.
-        progress: Called with the number of rows that have been read, and of all.
-    """
+    """Everything found in a manifest and its files; `progress` is called with the rows that have been read, and all."""
     manifest, faults = scan_manifest(path, columns=columns, where=where)
     samples, problems = manifest.samples, list(faults)
     if not samples:
@@ -145,13 +135,7 @@ def find_leaks(samples: Sequence[Sample], parts: Sequence[str], *, what: str = "
 def duplicate_pairs(
     samples: Sequence[Sample], details: Mapping[str, Float32], similarity: float = SIMILARITY
 ) -> list[tuple[Sample, Sample, float]]:
-    """Pairs of samples that show nearly the same image, by line, with the correlation of their details.
-
-    Args:
-        samples: Rows of a manifest.
-        details: Identity of an image -> its detail.
-        similarity: Least correlation of a pair.
-    """
+    """Pairs of samples that show nearly the same image, by line, with the correlation of their details."""
     if not details:
         return []
     first = {sample.identity: sample for sample in reversed(samples)}
@@ -181,13 +165,7 @@ def find_duplicates(
 
 
 def require_sound(problems: Sequence[Problem], *, allow_leaks: bool, limit: int = 5) -> tuple[Problem, ...]:
-    """Stop on errors; return the leaks that were accepted.
-
-    Args:
-        problems: Of a check.
-        allow_leaks: Whether the errors of `LEAKS` are accepted.
-        limit: Errors that the message names.
-    """
+    """Stop on errors other than leaks (`LEAKS`) that are allowed; return the leaks that were accepted."""
     errors = [problem for problem in problems if problem.kind == "error"]
     accepted = tuple(problem for problem in errors if allow_leaks and problem.code in LEAKS)
     fatal = [problem for problem in errors if problem not in accepted]

@@ -16,11 +16,6 @@ def describe_images(manifest: Manifest, parts: Mapping[str, Sequence[Sample]], *
     """Return the counts of the images of each part of a manifest, by source.
 
     An image with several masks counts once.
-
-    Args:
-        manifest: That they are of.
-        parts: Split -> its samples.
-        sha256: Digest of the samples, as in the record of the training.
     """
     licence = next((field for field in manifest.fields if field.lower() in LICENCE), None)
     sources = []

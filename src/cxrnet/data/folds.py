@@ -29,14 +29,7 @@ _PASSES = 30
 def assign_folds(
     samples: Sequence[Sample], *, folds: int, seed: int, duplicates: Sequence[tuple[int, int]] = ()
 ) -> Int64:
-    """Number of the fold of each sample, int64 [sample], 0 to folds - 1; the same for the same arguments.
-
-    Args:
-        samples: Rows of a manifest.
-        folds: Number of folds.
-        seed: Random seed.
-        duplicates: Positions of pairs of samples that show the same image.
-    """
+    """Number of the fold of each sample, int64 [sample], 0 to folds - 1; the same for the same arguments."""
     if folds < 2:
         raise UsageError(f"--folds {folds}: is too few; 2 or more folds are made")
     return assign(samples, group_ids(samples, duplicates), [1 / folds] * folds, seed=seed)
@@ -46,10 +39,6 @@ def group_ids(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] =
     """Number of what must stay together, int64 [sample]: group, patient, image and duplicates are all respected.
 
     A patient whose images are in two groups joins them. Folds, checks and confidence intervals all use these groups.
-
-    Args:
-        samples: Rows of a manifest.
-        duplicates: Positions of pairs of samples that show the same image.
     """
     first: dict[tuple[str, str], int] = {}
     pairs = list(duplicates)
@@ -65,14 +54,7 @@ def group_ids(samples: Sequence[Sample], duplicates: Sequence[tuple[int, int]] =
 
 
 def assign(samples: Sequence[Sample], groups: Int64, shares: Sequence[float], *, seed: int) -> Int64:
-    """Number of the part of each sample, int64 [sample].
-
-    Args:
-        samples: Rows of a manifest.
-        groups: What stays together, from `group_ids`.
-        shares: Of each part in the whole, adding up to 1.
-        seed: Random seed of the order of groups of the same size.
-    """
+    """Number of the part of each sample, int64 [sample]."""
     number = int(groups.max(initial=-1)) + 1
     if number < len(shares):
         raise UsageError(f"{number} groups cannot fill {len(shares)} folds; take fewer folds or add patients")

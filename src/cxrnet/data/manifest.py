@@ -107,12 +107,9 @@ class Manifest:
 
 
 def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str, str] = EVERY_ROW) -> Manifest:
-    """The manifest in a CSV file (UTF-8, with or without byte order mark).
+    """The manifest in a CSV file; columns that are not called by their default name must be there.
 
-    Args:
-        path: The file.
-        columns: Names of the columns. One that is not called by its default name must be there.
-        where: Column name to value: rows with exactly this value; "a,b" takes rows with either.
+    Of the rows those are taken whose columns have the values of `where`; "a,b" takes rows with either.
     """
     manifest, problems = scan_manifest(path, columns=columns, where=where)
     errors = [problem.text for problem in problems if problem.kind == "error"]
@@ -144,14 +141,7 @@ def scan_manifest(
 
 
 class _Scan:
-    """Rows one by one, with what is wrong with them.
-
-    Args:
-        path: The manifest.
-        columns: Names of its columns.
-        header: Names of all columns.
-        padding: Columns without a name at the end.
-    """
+    """Rows one by one, with what is wrong with them."""
 
     def __init__(self, path: Path, columns: Columns, header: Sequence[str], padding: int) -> None:
         self.samples: list[Sample] = []

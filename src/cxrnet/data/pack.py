@@ -81,16 +81,7 @@ def open_pack(
 ) -> Pack:
     """The pack at `path`, made again unless it holds just these files, prepared in this way.
 
-    Args:
-        path: The HDF5 file.
-        samples: Rows of a manifest.
-        preparation: Size and interpolation.
-        digests: Of the files of each sample, from `digest_files`.
-        with_masks: Whether masks are read; each sample then needs one.
-        values: How stored values of masks are read.
-        is_writer: Whether this process makes the pack; others wait for it.
-        jobs: Files read at once; one per core if not given.
-        progress: Called with the number of images that have been read, and of all.
+    Only one process of a training is the writer; the others wait for it.
     """
     size = [preparation.height, preparation.width, preparation.interpolation]
     content = [_FORMAT, size, with_masks and asdict(values), list(digests)]

@@ -17,14 +17,7 @@ Made = TypeVar("Made")
 def read_many(
     work: Callable[[Decoder, Given], Made], items: Sequence[Given], *, jobs: int | None = None
 ) -> Iterator[Made]:
-    """What `work` makes of each item, in the order of the items.
-
-    Args:
-        work: Called with a decoder of its own and one item, from `jobs` threads at once. What it raises is
-            raised here.
-        items: The items.
-        jobs: Items worked on at once; one per core if not given.
-    """
+    """What `work` makes of each item, in the order of the items, from threads that each have a decoder."""
     jobs = max(1, min(jobs or cpu_count(), len(items)))
     with ExitStack() as stack:
         decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()

@@ -35,16 +35,7 @@ def split_manifest(
 ) -> list[str]:
     """Write the rows of a manifest with their folds, and the picture `<out>.png`; lines for people come back.
 
-    Args:
-        manifest: The rows.
-        out: The CSV file to write; paths are made relative to its folder.
-        folds: Folds among the rows that are not held out; 0 makes no folds.
-        seed: Random seed.
-        holdout: Share of the images that is held out as the split `test`; the others become `train`.
-        hold_out_sources: The sources of each fold, in place of stratified folds; see `divide_by_source`.
-        similarity: Correlation of detail from which two images stay together; None does not look.
-        columns: Names of the columns of `manifest`.
-        jobs: Files read at once; one per core if not given.
+    The share `holdout` becomes the split `test`. Images whose detail correlates by `similarity` stay together.
     """
     if hold_out_sources and (holdout or not folds):
         raise UsageError("--hold-out-source: makes folds by source; drop --holdout and --folds 0")
@@ -85,15 +76,7 @@ def find_duplicates(samples: Sequence[Sample], *, similarity: float, jobs: int |
 def divide(
     samples: Sequence[Sample], groups: Int64, *, folds: int, seed: int, holdout: float
 ) -> tuple[Int64, list[str]]:
-    """Number of the fold of each sample, int64 [sample], HELD_OUT in none; and lines for people about it.
-
-    Args:
-        samples: Rows of a manifest.
-        groups: What stays together, from `folds.group_ids`.
-        folds: Folds among what is not held out; with 0 all of it is fold 0.
-        seed: Random seed.
-        holdout: Share that is held out.
-    """
+    """Number of the fold of each sample, int64 [sample], HELD_OUT in none; and lines for people about it."""
     parts = np.zeros(len(samples), np.int64)
     lines = []
     if holdout:
@@ -119,11 +102,6 @@ def divide_by_source(
 
     A fold then shows what a model does in hospitals that it has not seen. A group with images in several folds is in
     none of them.
-
-    Args:
-        samples: Rows of a manifest.
-        groups: What stays together, from `folds.group_ids`.
-        hold_out_sources: The sources of each fold.
     """
     named = [source for sources in hold_out_sources for source in sources]
     present = {sample.source for sample in samples}
