@@ -48,12 +48,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The columns and rows of a manifest that the user chose.
-
-    Attributes:
-        names: Field of `cxrnet.data.manifest.Columns` -> column name.
-        conditions: The values of `--where`, each `COLUMN=VALUE`.
-    """
+    """The columns and rows of a manifest that the user chose, as the options have them."""
 
     names: Mapping[str, str]
     conditions: tuple[str, ...] = ()
@@ -83,10 +78,6 @@ def manifest_options(*fields: str, where: bool = True) -> Callable[[Command], Co
     """Give a command one `--<field>-column` option per field and `--where`, handed over as `selection: Selection`.
 
     The command takes `selection` as a keyword-only parameter; the options appear at its place in `--help`.
-
-    Args:
-        fields: Keys of `COLUMNS`.
-        where: Whether the command takes `--where`.
     """
 
     def decorate(command: Command) -> Command:

@@ -27,15 +27,7 @@ def plain_console(**options: Any) -> Console:
 
 
 class ProgressReport(AbstractContextManager["ProgressReport"]):
-    """A bar on standard error while images are processed, failures as they happen, and a summary at the end.
-
-    Args:
-        total: Number of images.
-        table: The results table that the summary names.
-
-    Attributes:
-        exit_code: 1 if an image, or a part of its results, failed, else 0.
-    """
+    """A bar on standard error while images are processed, failures as they happen, and a summary at the end."""
 
     def __init__(self, *, total: int, table: Path | str) -> None:
         self.exit_code = 0
@@ -77,11 +69,7 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
 
 
 class LateProgressReport(AbstractContextManager["LateProgressReport"]):
-    """A `ProgressReport` that starts with the first image: an evaluation knows then how many there are.
-
-    Args:
-        table: The results table that the summary names.
-    """
+    """A `ProgressReport` that starts with the first image: an evaluation knows then how many there are."""
 
     def __init__(self, table: Path) -> None:
         self._table, self._stack = table, ExitStack()
