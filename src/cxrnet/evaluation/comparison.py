@@ -60,7 +60,10 @@ class Result:
 
 
 def read_result(folder: Path, positive: str | None = None) -> Result:
-    """Return the result in the OUT folder of `cxrnet evaluate classifier` or `folds`; `positive` is by default the first of two classes."""
+    """Return the result in the OUT folder of `cxrnet evaluate classifier` or `folds`.
+
+    The class `positive`, whose scores are compared, is by default the first of two.
+    """
     try:
         record = EvaluationRecord.model_validate_json((folder / "metrics.json").read_bytes()).content()
         with (folder / "per_image.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as file:

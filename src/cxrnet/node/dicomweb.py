@@ -253,7 +253,7 @@ def server_name(url: str) -> str:
 
 
 def open_session(url: str, environment: Mapping[str, str], *, authorities: Path | None = None) -> requests.Session:
-    """Return a session that sends the credentials of the environment, never those of ~/.netrc, and follows no redirect."""
+    """Return a session with the credentials of the environment, never those of ~/.netrc, that follows no redirect."""
     session = requests.Session()
     session.proxies.update(requests.utils.get_environ_proxies(url))
     session.trust_env = False
