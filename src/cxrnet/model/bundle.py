@@ -113,7 +113,7 @@ def write_bundle(
     facts: Facts | None = None,
     overwrite: bool = False,
 ) -> Bundle:
-    """Write a bundle atomically; `files` are all but config and checksums, and the card where there are `facts`."""
+    """Write a bundle atomically; `files` are all but config and checksums, without the card where there are `facts`."""
     content = {CONFIG: config.model_dump_json(indent=2).encode(), **files}
     if facts is not None and CARD in files:
         msg = f"{config.name}: has facts and a card; the card is written from the facts, give one of the two"
