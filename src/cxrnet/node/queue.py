@@ -115,7 +115,7 @@ class Queue:
     def claim(self, state: State, *, seconds: float = 0.0) -> Job | None:
         """Return the next row in `state` that is due and not claimed, its attempt counted; None without one.
 
-        Waits up to `seconds` for a change of the queue without one.
+        Waits up to `seconds` for a change of the queue.
 
         Rows with fewer attempts go first, then older ones: an instance that ends the program at each attempt does not
         keep the others from being done after the restart.
