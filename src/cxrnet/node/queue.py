@@ -45,39 +45,22 @@ _OLD_COLUMNS = {"tries": "attempts", "due": "not_before"}
 
 @dataclass(frozen=True)
 class Job:
-    """One row.
+    """One row."""
 
-    Attributes:
-        number: Counts up; people call the job by it.
-        name: Of its file and of its folder of results; made up here, never what was sent.
-        instance: Digest of its SOP Instance UID (see `cxrnet.node.log.digest`).
-        sender: AE title that sent it.
-        bytes: Size of its file.
-        state: Where it is.
-        outcome: `scored` or `refused` by the gate, once screened.
-        code: Why it failed, or why its last attempt did, for programs.
-        reason: The same for people.
-        attempts: How often the next step was started, this time included.
-        not_before: Time before which the next step is not started, in seconds since 1970.
-        received: When it came.
-        changed: When its state last changed.
-        is_claimed: Whether a worker has it.
-    """
-
-    number: int
-    name: str
-    instance: str
-    sender: str
-    bytes: int
+    number: int  # counts up; people call the job by it
+    name: str  # of its file and of its folder of results; made up here, never what was sent
+    instance: str  # digest of its SOP Instance UID (see `cxrnet.node.log.digest`)
+    sender: str  # AE title that sent it
+    bytes: int  # size of its file
     state: State
-    outcome: str
-    code: str
-    reason: str
-    attempts: int
-    not_before: float
+    outcome: str  # `scored` or `refused` by the gate, once screened
+    code: str  # why it failed, or why its last attempt did, for programs
+    reason: str  # the same for people
+    attempts: int  # how often the next step was started, this time included
+    not_before: float  # time before which the next step is not started, in seconds since 1970
     received: float
-    changed: float
-    is_claimed: bool
+    changed: float  # when its state last changed
+    is_claimed: bool  # whether a worker has it
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Job))

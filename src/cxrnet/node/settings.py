@@ -18,25 +18,15 @@ _TITLE = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a node accepts; instances beyond that are refused with status 0xA700. The options of `scp` have these names.
+    """What a node accepts; instances beyond that are refused with status 0xA700."""
 
-    Args:
-        max_instance_bytes: Largest instance, as it is sent.
-        max_queue: Most instances that wait to be screened or forwarded.
-        min_free_bytes: Free space on the disk of the spool below which instances are refused.
-        max_associations: Most associations at once.
-        timeout: Longest silence of a sender, and longest time for one PDU, in seconds.
-        max_attempts: Delivery attempts before an instance fails.
-        keep_days: Days after which failed files, and the rows of finished ones, are deleted.
-    """
-
-    max_instance_bytes: int = 128 * 2**20
-    max_queue: int = 10_000
-    min_free_bytes: int = 1024 * 2**20
-    max_associations: int = 16
-    timeout: float = 60.0
-    max_attempts: int = 100
-    keep_days: float = 30.0
+    max_instance_bytes: int = 128 * 2**20  # largest instance, as it is sent
+    max_queue: int = 10_000  # most instances that wait to be screened or forwarded
+    min_free_bytes: int = 1024 * 2**20  # free space on the disk of the spool below which instances are refused
+    max_associations: int = 16  # most associations at once
+    timeout: float = 60.0  # longest silence of a sender, and longest time for one PDU, in seconds
+    max_attempts: int = 100  # delivery attempts before an instance fails
+    keep_days: float = 30.0  # days after which failed files, and the rows of finished ones, are deleted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,24 +70,14 @@ class TLS:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """A node's name, address and rules.
+    """A node's name, address and rules."""
 
-    Args:
-        title: AE title; senders must call it by this name.
-        bind: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        titles: Calling AE titles to accept; empty accepts any.
-        peers: Networks to accept; empty accepts any.
-        tls: Certificates; without one the connection is not encrypted.
-        limits: What the node accepts.
-    """
-
-    title: str = "CXRNET"
+    title: str = "CXRNET"  # AE title; senders must call it by this name
     bind: str = "127.0.0.1"
-    port: int = 11112
-    titles: tuple[str, ...] = ()
-    peers: tuple[Network, ...] = ()
-    tls: TLS = field(default_factory=TLS)
+    port: int = 11112  # port to listen on; 0 takes a free one
+    titles: tuple[str, ...] = ()  # calling AE titles to accept; empty accepts any
+    peers: tuple[Network, ...] = ()  # networks to accept; empty accepts any
+    tls: TLS = field(default_factory=TLS)  # certificates; without one the connection is not encrypted
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -22,20 +22,14 @@ _CONTROL = re.compile("[\x80-\x9f]")
 
 @dataclass(frozen=True, kw_only=True)
 class CharacterSet:
-    """How the text of a header is to be read and written.
+    """How the text of a header is to be read and written."""
 
-    Attributes:
-        terms: Values for Specific Character Set (0008,0005); empty for ASCII.
-        codec: Python's name of the codec that reads the text; None where values switch sets by escape sequences, which
-            are kept as they are.
-        is_kept: Whether the text stays as it is encoded; otherwise it is re-encoded as UTF-8.
-        correction: What is wrong with the declared set, "" where nothing is.
-    """
-
-    terms: tuple[str, ...]
+    terms: tuple[str, ...]  # values for Specific Character Set (0008,0005); empty for ASCII
+    # Python's name of the codec that reads the text; None where values switch sets by escape sequences, which are
+    # kept as they are
     codec: str | None
-    is_kept: bool = True
-    correction: str = ""
+    is_kept: bool = True  # whether the text stays as it is encoded; otherwise it is re-encoded as UTF-8
+    correction: str = ""  # what is wrong with the declared set, "" where nothing is
 
     def decode(self, value: bytes) -> str:
         """Return the text of a value; bytes that the codec does not know become U+FFFD."""

@@ -57,37 +57,22 @@ _GROUP_LENGTH = b"\x02\0\0\0UL\x04\0"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What is known of a radiograph's file.
+    """What is known of a radiograph's file."""
 
-    Attributes:
-        name: What messages call it.
-        reference: The image as objects refer to it: UIDs, rows, columns; nothing of the patient.
-        patient_study: Attributes of patient and study, to be put into an object as they are.
-        corrections: What was invalid in them and in the grey values, for people; it holds no value.
-        grey: Modality and VOI LUT of the file, to be put into a presentation state.
-        moment: Date and time of the image, DICOM DA and TM.
-        orientation: Directions of rows and columns, as in PA images ("L", "F"); empty where the file does not say.
-        is_chest: Whether Body Part Examined is CHEST.
-        laterality: L, R or B; empty where the file does not say.
-        is_inverted: Whether small values are shown bright (MONOCHROME1).
-        is_colour: Whether the grey picture is stored as colour, so that no grayscale presentation state fits it.
-        burned_in: YES, NO, or empty where the file does not say.
-        title: Modality, view, series and image by number, to distinguish the images of a study.
-    """
-
-    name: str
-    reference: Dataset
-    patient_study: Dataset
-    corrections: tuple[str, ...]
-    grey: Dataset
-    moment: tuple[str, str]
+    name: str  # what messages call it
+    reference: Dataset  # the image as objects refer to it: UIDs, rows, columns; nothing of the patient
+    patient_study: Dataset  # attributes of patient and study, to be put into an object as they are
+    corrections: tuple[str, ...]  # what was invalid in them and in the grey values, for people; it holds no value
+    grey: Dataset  # Modality and VOI LUT of the file, to be put into a presentation state
+    moment: tuple[str, str]  # date and time of the image, DICOM DA and TM
+    # directions of rows and columns, as in PA images ("L", "F"); empty where the file does not say
     orientation: tuple[str, ...]
-    is_chest: bool
-    laterality: str
-    is_inverted: bool
-    is_colour: bool
-    burned_in: str
-    title: str
+    is_chest: bool  # whether Body Part Examined is CHEST
+    laterality: str  # L, R or B; empty where the file does not say
+    is_inverted: bool  # whether small values are shown bright (MONOCHROME1)
+    is_colour: bool  # whether the grey picture is stored as colour, so that no grayscale presentation state fits it
+    burned_in: str  # YES, NO, or empty where the file does not say
+    title: str  # modality, view, series and image by number, to distinguish the images of a study
 
 
 def read_source(finding: Finding, path: Path) -> Source:
