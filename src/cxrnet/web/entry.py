@@ -11,21 +11,13 @@ EntryStatus = Literal["waiting", "screening", "scored", "refused", "failed"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One image as the page lists it.
+    """One image as the page lists it."""
 
-    Attributes:
-        number: What it is called by.
-        status: Where it is, or what was found.
-        score: Of the first class; None unless scored.
-        uncertain: Whether the folds leave the answer open.
-        objects: Names of the DICOM objects that can be had of it.
-    """
-
-    number: int
-    status: EntryStatus
-    score: float | None = None
-    uncertain: bool = False
-    objects: tuple[str, ...] = ()
+    number: int  # what it is called by
+    status: EntryStatus  # where it is, or what was found
+    score: float | None = None  # of the first class; None unless scored
+    uncertain: bool = False  # whether the folds leave the answer open
+    objects: tuple[str, ...] = ()  # names of the DICOM objects that can be had of it
 
     def record(self) -> dict[str, Any]:
         """Return what the API answers."""

@@ -17,21 +17,13 @@ _PARTS_AHEAD = 4
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """What may be uploaded.
+    """What may be uploaded."""
 
-    Args:
-        image_bytes: Largest file.
-        waiting: Most images that wait to be screened.
-        free_bytes: Room on the disk below which nothing more is taken.
-        per_minute: Most files in a minute.
-        seconds: Longest silence of a sender.
-    """
-
-    image_bytes: int = Limits.max_instance_bytes
-    waiting: int = Limits.max_queue
-    free_bytes: int = Limits.min_free_bytes
-    per_minute: int = 3000
-    seconds: float = 30.0
+    image_bytes: int = Limits.max_instance_bytes  # largest file
+    waiting: int = Limits.max_queue  # most images that wait to be screened
+    free_bytes: int = Limits.min_free_bytes  # room on the disk below which nothing more is taken
+    per_minute: int = 3000  # most files in a minute
+    seconds: float = 30.0  # longest silence of a sender
 
 
 class RequestError(CxrNetError):
