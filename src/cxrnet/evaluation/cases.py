@@ -39,54 +39,35 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmenterCase:
-    """One image and its lung mask.
-
-    Attributes:
-        sample: Row of the manifest.
-        status: `segmented`, or `failed` if the image or the mask could not be read.
-        reasons: Why it failed.
-        metrics: Metric -> value for the lungs, all lung classes together, NaN where undefined; empty if failed.
-            Distances in mm are NaN without a spacing.
-        per_class: Class but the background -> its metrics, of a segmenter of more than two classes on label maps.
-        gate: Reasons for which `cxrnet screen` would refuse the image.
-        lung_area_fraction: Share of the prepared image that is lung; None if failed.
-        view: For the report; None if failed.
-    """
+    """One image and its lung mask."""
 
     sample: Sample
-    status: str
+    status: str  # `segmented`, or `failed` if the image or the mask could not be read
     reasons: tuple[Reason, ...] = ()
+    # metric -> value for the lungs, all lung classes together, NaN where undefined; empty if failed. Distances in mm
+    # are NaN without a spacing
     metrics: Mapping[str, float] = field(default_factory=dict)
+    # class but the background -> its metrics, of a segmenter of more than two classes on label maps
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    gate: tuple[Reason, ...] = ()
-    lung_area_fraction: float | None = None
-    view: View | None = field(default=None, repr=False)
+    gate: tuple[Reason, ...] = ()  # reasons for which `cxrnet screen` would refuse the image
+    lung_area_fraction: float | None = None  # share of the prepared image that is lung; None if failed
+    view: View | None = field(default=None, repr=False)  # for the report; None if failed
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierCase:
-    """One image and its class.
-
-    Attributes:
-        sample: Row of the manifest.
-        status: `scored`, `refused` or `failed`.
-        reasons: Why it has no score.
-        scores: Probability of each class, in the order of the bundle; empty unless scored.
-        folds: Per fold the probability of each class; empty unless scored.
-        spread: Largest standard deviation over the folds; None unless scored.
-        lung_area_fraction: Share of the prepared image that is lung; None if failed.
-        conformal_set: Classes of the prediction set; None unless scored by a model that has sets.
-        patient: Column of the patient data -> where its value came from; empty where the model takes none.
-    """
+    """One image and its class."""
 
     sample: Sample
-    status: str
-    reasons: tuple[Reason, ...] = ()
-    scores: tuple[float, ...] = ()
-    folds: tuple[tuple[float, ...], ...] = ()
-    spread: float | None = None
-    lung_area_fraction: float | None = None
+    status: str  # `scored`, `refused` or `failed`
+    reasons: tuple[Reason, ...] = ()  # why it has no score
+    scores: tuple[float, ...] = ()  # probability of each class, in the order of the bundle; empty unless scored
+    folds: tuple[tuple[float, ...], ...] = ()  # per fold the probability of each class; empty unless scored
+    spread: float | None = None  # largest standard deviation over the folds; None unless scored
+    lung_area_fraction: float | None = None  # share of the prepared image that is lung; None if failed
+    # classes of the prediction set; None unless scored by a model that has sets
     conformal_set: tuple[str, ...] | None = None
+    # column of the patient data -> where its value came from; empty where the model takes none
     patient: Mapping[str, str] = field(default_factory=dict)
 
 

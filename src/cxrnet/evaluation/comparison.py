@@ -38,25 +38,15 @@ _GRID = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one evaluation of a classifier left.
+    """What one evaluation of a classifier left."""
 
-    Attributes:
-        label: Name and version of the model.
-        record: Content of `metrics.json`.
-        positive: The class whose scores are compared.
-        truth: bool [image], whether a scored image is of that class.
-        scores: float64 [image], its score of that class.
-        groups: Group of each scored image, the unit of the bootstrap.
-        rows: Every row of `per_image.csv`.
-    """
-
-    label: str
-    record: Mapping[str, Any]
-    positive: str
-    truth: Bool
-    scores: Float64
-    groups: tuple[str, ...]
-    rows: tuple[Mapping[str, str], ...]
+    label: str  # name and version of the model
+    record: Mapping[str, Any]  # content of `metrics.json`
+    positive: str  # the class whose scores are compared
+    truth: Bool  # bool [image], whether a scored image is of that class
+    scores: Float64  # float64 [image], its score of that class
+    groups: tuple[str, ...]  # group of each scored image, the unit of the bootstrap
+    rows: tuple[Mapping[str, str], ...]  # every row of `per_image.csv`
 
 
 def read_result(folder: Path, positive: str | None = None) -> Result:

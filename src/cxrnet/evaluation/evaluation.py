@@ -41,20 +41,13 @@ WITHOUT_RESULT = frozenset({"refused", "failed"})
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What is evaluated.
+    """What is evaluated."""
 
-    Attributes:
-        identity: `name`, `version` and `sha256`.
-        label: For people.
-        description: One line for people.
-        classes: Names of the classes; empty without a classifier.
-        lungs_include_heart: Whether its lung masks include the heart shadow; None if that does not matter.
-    """
-
-    identity: Mapping[str, str]
-    label: str
-    description: str
-    classes: tuple[str, ...]
+    identity: Mapping[str, str]  # `name`, `version` and `sha256`
+    label: str  # for people
+    description: str  # one line for people
+    classes: tuple[str, ...]  # names of the classes; empty without a classifier
+    # whether its lung masks include the heart shadow; None if that does not matter
     lungs_include_heart: bool | None = None
 
     @classmethod
@@ -72,19 +65,11 @@ class ModelInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What was measured.
-
-    Attributes:
-        model: The model.
-        record: The content of `metrics.json`.
-        fields: Columns of `per_image.csv`.
-        rows: Its rows.
-        charts: The plots.
-    """
+    """What was measured."""
 
     model: ModelInfo
-    record: EvaluationRecord
-    fields: tuple[str, ...]
+    record: EvaluationRecord  # the content of `metrics.json`
+    fields: tuple[str, ...]  # columns of `per_image.csv`
     rows: tuple[Mapping[str, Any], ...]
     charts: tuple[Chart, ...]
 

@@ -23,29 +23,18 @@ MAX_VALUES = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to evaluate.
-
-    Attributes:
-        manifest: The CSV file.
-        columns: Names of its columns.
-        where: Column -> value of the rows to use.
-        by: Columns to split the results by; None uses source, view and split if they have several values.
-        mask_values: How stored values of masks are read.
-        jobs: Images processed in parallel.
-        seed: Random seed of the bootstrap.
-        resamples: Bootstrap resamples; 0 gives no intervals.
-        command: The command line, for the record.
-    """
+    """What to evaluate."""
 
     manifest: Path
     columns: Columns = field(default_factory=Columns)
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)  # column -> value of the rows to use
+    # columns to split the results by; None uses source, view and split if they have several values
     by: tuple[str, ...] | None = None
-    mask_values: MaskValues = AUTOMATIC
+    mask_values: MaskValues = AUTOMATIC  # how stored values of masks are read
     jobs: int = 1
-    seed: int = 0
-    resamples: int = RESAMPLES
-    command: str = ""
+    seed: int = 0  # random seed of the bootstrap
+    resamples: int = RESAMPLES  # bootstrap resamples; 0 gives no intervals
+    command: str = ""  # the command line, for the record
 
     def read(self, *, own_columns: Sequence[str]) -> tuple[Manifest, tuple[str, ...]]:
         """Return the selected rows, and the columns to split by.

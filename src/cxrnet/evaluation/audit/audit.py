@@ -46,34 +46,21 @@ HEAT_IMAGES = 24
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRequest:
-    """What to audit.
-
-    Attributes:
-        manifest: The CSV file.
-        columns: Names of its columns.
-        where: Column -> value: the rows to take.
-        limit: Most images; they are drawn evenly from sources and classes. None takes all.
-        parts: Which of `PARTS`.
-        changes: Name of a set of changes, one of `SETS`.
-        fold_column: Column that names the one fold to ask for an image, that which has not seen it; None asks the
-            ensemble. Tests of heat maps always ask the ensemble.
-        jobs: Images worked on at once.
-        seed: Of the choice of images, of the noise and of the bootstrap.
-        resamples: Of the bootstrap.
-        command: As it was typed, for the record.
-    """
+    """What to audit."""
 
     manifest: Path
     columns: Columns = field(default_factory=Columns)
-    where: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = None
-    parts: tuple[str, ...] = PARTS
-    changes: str = "all"
+    where: Mapping[str, str] = field(default_factory=dict)  # column -> value: the rows to take
+    limit: int | None = None  # most images; they are drawn evenly from sources and classes. None takes all
+    parts: tuple[str, ...] = PARTS  # which of `PARTS`
+    changes: str = "all"  # name of a set of changes, one of `SETS`
+    # column that names the one fold to ask for an image, that which has not seen it; None asks the ensemble. Tests of
+    # heat maps always ask the ensemble
     fold_column: str | None = None
     jobs: int = 1
-    seed: int = 0
-    resamples: int = RESAMPLES
-    command: str = ""
+    seed: int = 0  # of the choice of images, of the noise and of the bootstrap
+    resamples: int = RESAMPLES  # of the bootstrap
+    command: str = ""  # as it was typed, for the record
 
 
 class Examined(NamedTuple):

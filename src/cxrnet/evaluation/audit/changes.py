@@ -35,20 +35,13 @@ Made = Float32 | Radiograph | tuple[Float32, Affine]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One change at one strength.
+    """One change at one strength."""
 
-    Attributes:
-        kind: Name that the strengths share, for example `noise`.
-        strength: `weak`, `middle` or `strong`.
-        amount: The strength as a number; its unit is in the label.
-        label: For people.
-        function: From pixels, float32 [height, width] in 0..255, the amount and a random generator to the copy.
-    """
-
-    kind: str
-    strength: Strength
-    amount: float
-    label: str
+    kind: str  # name that the strengths share, for example `noise`
+    strength: Strength  # `weak`, `middle` or `strong`
+    amount: float  # the strength as a number; its unit is in the label
+    label: str  # for people
+    # from pixels, float32 [height, width] in 0..255, the amount and a random generator to the copy
     function: Callable[[Float32, float, np.random.Generator], Made]
 
     @property

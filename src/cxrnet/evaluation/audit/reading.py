@@ -22,22 +22,15 @@ from cxrnet.screening.scores import BALANCED
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reading:
-    """What a model says of one radiograph.
+    """What a model says of one radiograph."""
 
-    Attributes:
-        scores: float64 [class], probabilities; given whatever the gate says. None where the image cannot be scored.
-        answer: Index of the class that is called: by the operating point of two classes, else the highest score.
-        refusals: Codes of the gate, or of the reader, that forbid a score.
-        conformal_set: Classes of the prediction set; None where the model has none.
-        lungs: float32 [height, width], lung probability in [0, 1]; None where the model finds none.
-        heat_maps: float32 [class, height, width], each class against the others, NaN outside the lungs; None likewise.
-    """
-
+    # float64 [class], probabilities; given whatever the gate says. None where the image cannot be scored
     scores: Float64 | None
-    answer: int = -1
-    refusals: tuple[str, ...] = ()
-    conformal_set: tuple[str, ...] | None = None
-    lungs: Float32 | None = None
+    answer: int = -1  # index of the class that is called: by the operating point of two classes, else the highest score
+    refusals: tuple[str, ...] = ()  # codes of the gate, or of the reader, that forbid a score
+    conformal_set: tuple[str, ...] | None = None  # classes of the prediction set; None where the model has none
+    lungs: Float32 | None = None  # float32 [height, width], lung probability in [0, 1]; None where the model finds none
+    # float32 [class, height, width], each class against the others, NaN outside the lungs; None likewise
     heat_maps: Float32 | None = None
 
 

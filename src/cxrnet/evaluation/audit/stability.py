@@ -32,21 +32,13 @@ EFFECTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One image under all changes.
+    """One image under all changes."""
 
-    Attributes:
-        group: Unit of the bootstrap.
-        label: True class; None where it is unknown.
-        before: The reading of the unchanged image, without its arrays.
-        after: Change -> the reading of the changed copy, without its arrays.
-        effects: Change -> effect -> value, NaN where undefined.
-    """
-
-    group: str
-    label: str | None
-    before: Reading
-    after: Mapping[str, Reading]
-    effects: Mapping[str, Mapping[str, float]]
+    group: str  # unit of the bootstrap
+    label: str | None  # true class; None where it is unknown
+    before: Reading  # the reading of the unchanged image, without its arrays
+    after: Mapping[str, Reading]  # change -> the reading of the changed copy, without its arrays
+    effects: Mapping[str, Mapping[str, float]]  # change -> effect -> value, NaN where undefined
 
 
 def audit_stability(

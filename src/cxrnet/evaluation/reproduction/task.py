@@ -35,27 +35,18 @@ class Section(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What to reproduce.
+    """What to reproduce."""
 
-    Attributes:
-        bundles: Models: segmenters of either convention, and one with a classifier.
-        are_published: Whether they hold the published weights, which have seen none of the classifier's images.
-        data: Folder with `segmentation/manifest.csv` (columns image, mask, and where they are there mask_style and
-            split) and `classification/manifest.csv` (image, label, split), or one of them.
-        out: Folder of the results.
-        threshold: Grey value in [0, 1] of Table 3.
-        jobs: Images processed in parallel.
-        resamples: Bootstrap resamples.
-        progress: Called with the title of an evaluation that starts; gives what observes its images.
-    """
-
-    bundles: Sequence[Bundle]
-    are_published: bool
+    bundles: Sequence[Bundle]  # models: segmenters of either convention, and one with a classifier
+    are_published: bool  # whether they hold the published weights, which have seen none of the classifier's images
+    # folder with `segmentation/manifest.csv` (columns image, mask, and where they are there mask_style and split) and
+    # `classification/manifest.csv` (image, label, split), or one of them
     data: Path
-    out: Path
-    threshold: float
+    out: Path  # folder of the results
+    threshold: float  # grey value in [0, 1] of Table 3
     jobs: int
-    resamples: int
+    resamples: int  # bootstrap resamples
+    # called with the title of an evaluation that starts; gives what observes its images
     progress: Callable[[str], AbstractContextManager[Observe]]
 
     def segmenter(self, *, with_heart: bool) -> Bundle | None:
