@@ -23,24 +23,17 @@ _MOST_CHROMA = 16  # of 255, between the channels of a grey picture that a lossy
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelMap:
-    """The stored values of a mask.
+    """The stored values of a mask."""
 
-    Attributes:
-        values: float32 [height, width], upright by EXIF: the numbers of the file; the entry of the palette; 65536 red +
-            256 green + blue of a coloured picture; or, of a DICOM file, what `Radiograph.pixels` holds.
-        kind: Which of these.
-        name: What messages call the file.
-        is_lossy: Whether the compression changes values (JPEG, lossy WebP).
-        palette: Colour of each entry of the palette that is used, as 65536 red + 256 green + blue.
-        exif_orientation: As of a `Radiograph`.
-    """
-
+    # float32 [height, width], upright by EXIF: the numbers of the file; the entry of the palette; 65536 red + 256
+    # green + blue of a coloured picture; or, of a DICOM file, what `Radiograph.pixels` holds
     values: Float32
     kind: Kind
-    name: str
-    is_lossy: bool = False
+    name: str  # what messages call the file
+    is_lossy: bool = False  # whether the compression changes values (JPEG, lossy WebP)
+    # colour of each entry of the palette that is used, as 65536 red + 256 green + blue
     palette: tuple[tuple[int, int], ...] = ()
-    exif_orientation: int = 1
+    exif_orientation: int = 1  # as of a `Radiograph`
 
     @classmethod
     def of_radiograph(cls, radiograph: Radiograph) -> LabelMap:

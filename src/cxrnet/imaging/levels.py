@@ -17,17 +17,12 @@ _ROWS = 64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Levels:
-    """The values of a picture, rising, and the picture that they make.
+    """The values of a picture, rising, and the picture that they make."""
 
-    Attributes:
-        values: float64 [1, level]; of a picture with more than 16 bits or with fractions the picture itself.
-        counts: int64 [1, level], pixels with each value; None where they were not asked for, or each pixel is its own.
-        places: uint16 [height, width], index of the level of each pixel; None where each pixel is its own.
-    """
-
-    values: Float64
+    values: Float64  # float64 [1, level]; of a picture with more than 16 bits or with fractions the picture itself
+    # int64 [1, level], pixels with each value; None where they were not asked for, or each pixel is its own
     counts: Int64 | None
-    places: UInt16 | None
+    places: UInt16 | None  # uint16 [height, width], index of the level of each pixel; None where each pixel is its own
 
     def share(self, is_chosen: Bool) -> float:
         """Return the part of the pixels that have one of the chosen levels, bool as `values`."""

@@ -32,14 +32,10 @@ class Voi(NamedTuple):
 
 
 class Display(NamedTuple):
-    """What a display setting does to an image.
+    """What a display setting does to an image."""
 
-    Attributes:
-        grey: float64, the values whose order counts.
-        curve: Points (value, shown value), both 0..255 of their own range, values rising; () shows values as they are.
-    """
-
-    grey: Float64
+    grey: Float64  # float64, the values whose order counts
+    # points (value, shown value), both 0..255 of their own range, values rising; () shows values as they are
     curve: ToneCurve = ()
 
     def inverted(self) -> Display:
