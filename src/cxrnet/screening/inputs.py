@@ -38,19 +38,12 @@ LONGEST = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One image to read.
+    """One image to read."""
 
-    Attributes:
-        path: Its file; of an object in a store only its name.
-        folder: Name of the folder for its results, unique in a run.
-        patient: Patient data of a manifest, column -> cell.
-        address: Of the object in a store, "" for a file.
-    """
-
-    path: Path
-    folder: str
-    patient: Mapping[str, str] = field(default_factory=dict, repr=False)
-    address: str = ""
+    path: Path  # its file; of an object in a store only its name
+    folder: str  # name of the folder for its results, unique in a run
+    patient: Mapping[str, str] = field(default_factory=dict, repr=False)  # patient data of a manifest, column -> cell
+    address: str = ""  # of the object in a store, "" for a file
 
     @classmethod
     def of(cls, source: Source, folder: str, patient: Mapping[str, str]) -> Self:
@@ -72,15 +65,10 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """All images of a run in their order.
-
-    Attributes:
-        items: The images.
-        notes: What was left out, one line each.
-    """
+    """All images of a run in their order."""
 
     items: tuple[Input, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what was left out, one line each
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,34 +34,18 @@ ObjectWriter = Callable[["Finding", Path, Collection[str], Path], WrittenObjects
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a run over many images works.
+    """How a run over many images works."""
 
-    Attributes:
-        bundle: Model bundle: a name or a path.
-        task: `screen` writes findings; `segment` finds the lungs alone.
-        save: What is written for each input; see `cxrnet.screening.saves`.
-        jobs: Number of parallel workers; None takes the number of cores.
-        image_column: Column of a manifest that holds the paths.
-        auto_correct: As of `Pipeline.screen`.
-        resume: Whether to resume an interrupted run.
-        identifiers: Whether results hold `cxrnet.imaging.radiograph.IDENTIFIERS`.
-        provider: ONNX Runtime execution provider.
-        backend: `local`, or `ray` for a cluster.
-        table: `csv` for one table; `parquet` for one per partition, which a run with `ray` writes as well.
-        partition: Images per partition; None leaves it to `cxrnet.screening.plan`.
-        write_objects: Writes the DICOM objects that `save` names.
-    """
-
-    bundle: str = DEFAULT_BUNDLE
-    task: Task = "screen"
-    save: frozenset[str] = frozenset({"json", "png"})
-    jobs: int | None = None
-    image_column: str = "image"
-    auto_correct: bool = False
-    resume: bool = False
-    identifiers: bool = False
-    provider: Provider = "cpu"
-    backend: Backend = "local"
-    table: Table = "csv"
-    partition: int | None = None
-    write_objects: ObjectWriter | None = field(default=None, repr=False)
+    bundle: str = DEFAULT_BUNDLE  # model bundle: a name or a path
+    task: Task = "screen"  # `screen` writes findings; `segment` finds the lungs alone
+    save: frozenset[str] = frozenset({"json", "png"})  # what is written for each input; see `cxrnet.screening.saves`
+    jobs: int | None = None  # number of parallel workers; None takes the number of cores
+    image_column: str = "image"  # column of a manifest that holds the paths
+    auto_correct: bool = False  # as of `Pipeline.screen`
+    resume: bool = False  # whether to resume an interrupted run
+    identifiers: bool = False  # whether results hold `cxrnet.imaging.radiograph.IDENTIFIERS`
+    provider: Provider = "cpu"  # ONNX Runtime execution provider
+    backend: Backend = "local"  # `local`, or `ray` for a cluster
+    table: Table = "csv"  # `csv` for one table; `parquet` for one per partition, which a run with `ray` writes as well
+    partition: int | None = None  # images per partition; None leaves it to `cxrnet.screening.plan`
+    write_objects: ObjectWriter | None = field(default=None, repr=False)  # writes the DICOM objects that `save` names

@@ -41,21 +41,14 @@ Distribute = Callable[[Iterator[Partition]], Iterator[tuple[Partition, bytes]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a worker must know of a run to do a partition of it.
+    """What a worker must know of a run to do a partition of it."""
 
-    Attributes:
-        place: Where the results go, as of `Store`.
-        options: Of the run.
-        settings: `batch_settings` of the run: a worker with another model or version does not take part.
-        columns: Of the table.
-        base: Folder that relative paths start from.
-    """
-
-    place: str
-    options: Options
+    place: str  # where the results go, as of `Store`
+    options: Options  # of the run
+    # `batch_settings` of the run: a worker with another model or version does not take part
     settings: Mapping[str, Any]
-    columns: Sequence[str]
-    base: str
+    columns: Sequence[str]  # of the table
+    base: str  # folder that relative paths start from
 
     @property
     def folder(self) -> str:

@@ -24,15 +24,10 @@ _LEAST, _PARTITIONS = 20, 64
 
 @dataclass(frozen=True)
 class Partition:
-    """Neighbouring images of a run.
+    """Neighbouring images of a run."""
 
-    Attributes:
-        number: Its place in the run, from 0.
-        rows: Source and patient data of each image, as the plan keeps them.
-    """
-
-    number: int
-    rows: Sequence[tuple[bytes, str]]
+    number: int  # its place in the run, from 0
+    rows: Sequence[tuple[bytes, str]]  # source and patient data of each image, as the plan keeps them
 
     @cached_property
     def items(self) -> tuple[Input, ...]:

@@ -25,19 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that is ready.
+    """A run that is ready."""
 
-    Attributes:
-        total: Number of images.
-        notes: What was left out, one line each.
-        outcomes: One per input, in their order, or partition by partition; iterating over them does the work.
-        table: Path of the table that is written, or of the folder of tables.
-    """
-
-    total: int
-    notes: tuple[str, ...]
+    total: int  # number of images
+    notes: tuple[str, ...]  # what was left out, one line each
+    # one per input, in their order, or partition by partition; iterating over them does the work
     outcomes: Generator[Outcome]
-    table: Path | str
+    table: Path | str  # path of the table that is written, or of the folder of tables
 
 
 @contextmanager

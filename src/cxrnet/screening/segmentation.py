@@ -14,15 +14,10 @@ from cxrnet.screening.heatmap import resize
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Anatomy:
-    """What a segmenter of more than two classes finds in one radiograph.
+    """What a segmenter of more than two classes finds in one radiograph."""
 
-    Attributes:
-        classes: Their names, `background` first.
-        probability: float32 [class, height, width] in [0, 1], of the prepared image's size.
-    """
-
-    classes: tuple[str, ...]
-    probability: Float32
+    classes: tuple[str, ...]  # their names, `background` first
+    probability: Float32  # float32 [class, height, width] in [0, 1], of the prepared image's size
 
     def labels(self, height: int, width: int) -> UInt8:
         """Return the index of the likeliest class, uint8 [height, width], at another size."""

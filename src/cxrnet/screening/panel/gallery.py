@@ -38,17 +38,11 @@ _CAPTION_TEXT: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What stands under a map: its colours and the words at the two ends.
+    """What stands under a map: its colours and the words at the two ends."""
 
-    Attributes:
-        colours: uint8 [256, 3], RGB.
-        ticks: Labels at the left end, in the middle and at the right end.
-        ends: What a low value and what a high value mean.
-    """
-
-    colours: UInt8
-    ticks: tuple[str, str, str]
-    ends: tuple[str, str]
+    colours: UInt8  # uint8 [256, 3], RGB
+    ticks: tuple[str, str, str]  # labels at the left end, in the middle and at the right end
+    ends: tuple[str, str]  # what a low value and what a high value mean
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,15 +26,10 @@ Array = TypeVar("Array", UInt8, Float32)
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A radiograph for display, with its lungs.
+    """A radiograph for display, with its lungs."""
 
-    Attributes:
-        pixels: uint8 [height, width], or [height, width, 3] with three equal channels.
-        lungs: bool [height, width].
-    """
-
-    pixels: UInt8
-    lungs: Bool
+    pixels: UInt8  # uint8 [height, width], or [height, width, 3] with three equal channels
+    lungs: Bool  # bool [height, width]
 
     @property
     def size(self) -> Size:
