@@ -34,22 +34,15 @@ VOID = -1.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
-    """Images of one size, before histogram equalisation: what an acquisition could have changed.
+    """Images of one size, before histogram equalisation: what an acquisition could have changed."""
 
-    Attributes:
-        images: uint8 [image, height, width].
-        masks: uint8 of that shape, 255 times the part of each pixel that is lung; or [image, plane, height, width],
-            that of each class but the background; or None.
-        void: bool of the shape of `images`, pixels that do not count, or None.
-        sides: Plane of `masks` that each plane of a mirrored image comes from; empty if they stay.
-        equalisation: How the networks see them.
-    """
-
-    images: UInt8
+    images: UInt8  # uint8 [image, height, width]
+    # uint8 of that shape, 255 times the part of each pixel that is lung; or [image, plane, height, width], that of
+    # each class but the background; or None
     masks: UInt8 | None = None
-    void: Bool | None = None
-    sides: tuple[int, ...] = ()
-    equalisation: Equalisation = "histogram"
+    void: Bool | None = None  # bool of the shape of `images`, pixels that do not count, or None
+    sides: tuple[int, ...] = ()  # plane of `masks` that each plane of a mirrored image comes from; empty if they stay
+    equalisation: Equalisation = "histogram"  # how the networks see them
 
     @classmethod
     def of(

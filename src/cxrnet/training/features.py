@@ -45,16 +45,12 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features:
-    """The features of all images, mapped from disk.
+    """The features of all images, mapped from disk."""
 
-    Attributes:
-        values: float16 [variant, image, channel, rows, columns]: scattering coefficients, then the pooled lung mask,
-            then the pooled image in [0, 1]. Half precision: 5e-4 of a value.
-        originals: Variants that are the image as it is: 1, or 2 with its mirror image. They come first.
-    """
-
+    # float16 [variant, image, channel, rows, columns]: scattering coefficients, then the pooled lung mask, then the
+    # pooled image in [0, 1]. Half precision: 5e-4 of a value
     values: NDArray[np.float16]
-    originals: int = 1
+    originals: int = 1  # variants that are the image as it is: 1, or 2 with its mirror image. They come first
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -72,19 +68,12 @@ class Features:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureSource:
-    """What features are made of.
+    """What features are made of."""
 
-    Attributes:
-        images: uint8 [image, height, width], before histogram equalisation.
-        lungs: uint8 of that shape, their lung probabilities times 255.
-        normalisation: Mean and standard deviation of the training images.
-        config: The training: scattering, lung mask, augmentation, variants and seed are taken from it.
-    """
-
-    images: UInt8
-    lungs: UInt8
-    normalisation: Standardisation
-    config: ClassifierTraining
+    images: UInt8  # uint8 [image, height, width], before histogram equalisation
+    lungs: UInt8  # uint8 of that shape, their lung probabilities times 255
+    normalisation: Standardisation  # mean and standard deviation of the training images
+    config: ClassifierTraining  # the training: scattering, lung mask, augmentation, variants and seed are taken from it
 
     @property
     def originals(self) -> int:

@@ -22,17 +22,11 @@ from cxrnet.training.run import OUT_OF_FOLD, RESULT, differing_fields, read_chec
 
 @dataclass(frozen=True, kw_only=True)
 class FoldRuns:
-    """The folds of one training.
+    """The folds of one training."""
 
-    Attributes:
-        folders: Of each fold, in their order.
-        rows: Of `folds.csv`: column -> cell.
-        standardisation: Mean and standard deviation of the images.
-    """
-
-    folders: tuple[Path, ...]
-    rows: Sequence[Mapping[str, str]]
-    standardisation: Standardisation
+    folders: tuple[Path, ...]  # of each fold, in their order
+    rows: Sequence[Mapping[str, str]]  # of `folds.csv`: column -> cell
+    standardisation: Standardisation  # mean and standard deviation of the images
 
     def read_logits(self, classes: Sequence[str]) -> tuple[Float64, Int64]:
         """Return logits, float64 [image, class], and labels, int64 [image]; a fold has just its rows of `folds.csv`."""

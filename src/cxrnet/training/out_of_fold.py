@@ -19,21 +19,13 @@ WITHOUT_PATIENT = "without_patient_logit_"
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """What one fold says of the images it was not trained on.
-
-    Attributes:
-        path: The file.
-        images: File names of the images.
-        labels: int64 [image], index of the true class.
-        logits: float64 [image, class].
-        without_patient: The same with all patient data missing; None where the model takes none.
-    """
+    """What one fold says of the images it was not trained on."""
 
     path: Path
-    images: tuple[str, ...]
-    labels: Int64
-    logits: Float64
-    without_patient: Float64 | None = None
+    images: tuple[str, ...]  # file names of the images
+    labels: Int64  # int64 [image], index of the true class
+    logits: Float64  # float64 [image, class]
+    without_patient: Float64 | None = None  # the same with all patient data missing; None where the model takes none
 
     def check_rows(self, samples: Sequence[Sample]) -> None:
         """Check that the rows are these images in this order."""

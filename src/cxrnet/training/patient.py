@@ -29,19 +29,12 @@ FEWEST_IMAGES = 10
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PatientInputs:
-    """The patient data of all images of a training.
+    """The patient data of all images of a training."""
 
-    Attributes:
-        config: The fitted encoding.
-        values: float32 [image, input].
-        hide: Probability with which a value is hidden, and with which all of an image are.
-        seed: Of what is hidden when.
-    """
-
-    config: PatientConfig
-    values: Float32
-    hide: float
-    seed: int
+    config: PatientConfig  # the fitted encoding
+    values: Float32  # float32 [image, input]
+    hide: float  # probability with which a value is hidden, and with which all of an image are
+    seed: int  # of what is hidden when
 
     @cached_property
     def missing(self) -> Float32:

@@ -26,40 +26,24 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a training reads and checks its data, and how it runs.
+    """How a training reads and checks its data, and how it runs."""
 
-    Attributes:
-        resume: Whether the folder may hold the training to resume.
-        values: How stored values of masks are read.
-        pack: HDF5 file for the images, which several trainings may share; None keeps it in the run.
-        allow_leaks: Whether patients and images across parts, and contradictory labels, are accepted.
-        trainer: Further options of Lightning's trainer, such as `devices` and `strategy`.
-        say: Called with lines for people.
-    """
-
-    resume: bool = False
-    values: MaskValues = AUTOMATIC
-    pack: Path | None = None
-    allow_leaks: bool = False
-    trainer: Mapping[str, Any] | None = None
-    say: Say = lambda line: None
+    resume: bool = False  # whether the folder may hold the training to resume
+    values: MaskValues = AUTOMATIC  # how stored values of masks are read
+    pack: Path | None = None  # HDF5 file for the images, which several trainings may share; None keeps it in the run
+    allow_leaks: bool = False  # whether patients and images across parts, and contradictory labels, are accepted
+    trainer: Mapping[str, Any] | None = None  # further options of Lightning's trainer, such as `devices` and `strategy`
+    say: Say = lambda line: None  # called with lines for people
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReadData:
-    """The images of some rows, and which rows show the same image.
-
-    Attributes:
-        samples: The rows.
-        pack: Their images, and masks where they were asked for.
-        pairs: Near-duplicates among the rows, with their correlation.
-        digests: Row -> digests of its files.
-    """
+    """The images of some rows, and which rows show the same image."""
 
     samples: tuple[Sample, ...]
-    pack: Pack
-    pairs: Sequence[tuple[Sample, Sample, float]]
-    digests: Mapping[str, str]
+    pack: Pack  # their images, and masks where they were asked for
+    pairs: Sequence[tuple[Sample, Sample, float]]  # near-duplicates among the rows, with their correlation
+    digests: Mapping[str, str]  # row -> digests of its files
 
     @property
     def duplicates(self) -> list[tuple[int, int]]:
