@@ -31,27 +31,16 @@ _SMALLEST_SOURCE = 10  # images; smaller sources with one class only say little
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that was found.
+    """All that was found."""
 
-    Attributes:
-        manifest: Path of the file.
-        rows: Sound rows.
-        images: Different images among them.
-        masks: Rows with a mask.
-        groups: Different groups.
-        patients: Different patients.
-        table: Source to label to number of images; "" where a row names none.
-        problems: Errors first.
-    """
-
-    manifest: str
-    rows: int
-    images: int
-    masks: int
-    groups: int
-    patients: int
-    table: Mapping[str, Mapping[str, int]]
-    problems: tuple[Problem, ...]
+    manifest: str  # path of the file
+    rows: int  # sound rows
+    images: int  # different images among them
+    masks: int  # rows with a mask
+    groups: int  # different groups
+    patients: int  # different patients
+    table: Mapping[str, Mapping[str, int]]  # source to label to number of images; "" where a row names none
+    problems: tuple[Problem, ...]  # errors first
 
     @property
     def has_errors(self) -> bool:

@@ -20,19 +20,12 @@ MAX_LUNG_SHARE = 0.75
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """What reading one row gave.
+    """What reading one row gave."""
 
-    Attributes:
-        radiograph: None where it cannot be read.
-        mask: None where the row has none, or it cannot be used.
-        detail: Of the image, see `duplicates`; None where it cannot be read.
-        problems: Errors, warnings and notes about this row.
-    """
-
-    radiograph: Radiograph | None
-    mask: Mask | None
-    detail: Float32 | None
-    problems: tuple[Problem, ...]
+    radiograph: Radiograph | None  # None where it cannot be read
+    mask: Mask | None  # None where the row has none, or it cannot be used
+    detail: Float32 | None  # of the image, see `duplicates`; None where it cannot be read
+    problems: tuple[Problem, ...]  # errors, warnings and notes about this row
 
 
 def examine(decoder: Decoder, sample: Sample, values: MaskValues = AUTOMATIC, *, with_mask: bool = True) -> Look:

@@ -47,31 +47,18 @@ STANDARD = Columns()
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One row of a manifest.
+    """One row of a manifest."""
 
-    Attributes:
-        line: Number of its line in the file; the header is line 1.
-        image: Path of the image, against the folder of the manifest.
-        mask: Path of its lung mask, None where the row names none.
-        label: Class name, None where the row has none.
-        group: What never crosses a fold: the group, else the patient, else the path of the image.
-        patient: Patient, None where not known.
-        source: Where the image comes from, "" where not known.
-        view: Projection, for example "PA", "" where not known.
-        split: `train`, `val`, `test` or another name; "" where the row names no split.
-        values: Every column of the row as text.
-    """
-
-    line: int
-    image: Path
-    mask: Path | None
-    label: str | None
-    group: str
-    patient: str | None
-    source: str
-    view: str
-    split: str
-    values: Mapping[str, str]
+    line: int  # number of its line in the file; the header is line 1
+    image: Path  # path of the image, against the folder of the manifest
+    mask: Path | None  # path of its lung mask, None where the row names none
+    label: str | None  # class name, None where the row has none
+    group: str  # what never crosses a fold: the group, else the patient, else the path of the image
+    patient: str | None  # patient, None where not known
+    source: str  # where the image comes from, "" where not known
+    view: str  # projection, for example "PA", "" where not known
+    split: str  # `train`, `val`, `test` or another name; "" where the row names no split
+    values: Mapping[str, str]  # every column of the row as text
 
     @cached_property
     def identity(self) -> str:
@@ -91,19 +78,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The rows of a manifest in their order.
+    """The rows of a manifest in their order."""
 
-    Attributes:
-        path: Of the file.
-        fields: Names of all columns in their order.
-        samples: The rows.
-        problems: Warnings and notes about the rows.
-    """
-
-    path: Path
-    fields: tuple[str, ...]
+    path: Path  # of the file
+    fields: tuple[str, ...]  # names of all columns in their order
     samples: tuple[Sample, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()  # warnings and notes about the rows
 
 
 def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str, str] = EVERY_ROW) -> Manifest:

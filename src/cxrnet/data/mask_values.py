@@ -15,16 +15,12 @@ SOFT = "soft"
 
 @dataclass(frozen=True, kw_only=True)
 class MaskValues:
-    """How stored values are read.
+    """How stored values are read."""
 
-    Attributes:
-        lung: Values that are lung, as numbers or `#rrggbb`; `("soft",)` for shares of the largest value of the format;
-            empty to recognise the kind of mask.
-        void: Values of pixels that count neither as lung nor as outside.
-    """
-
+    # values that are lung, as numbers or `#rrggbb`; `("soft",)` for shares of the largest value of the format; empty
+    # to recognise the kind of mask
     lung: tuple[str, ...] = ()
-    void: tuple[str, ...] = ()
+    void: tuple[str, ...] = ()  # values of pixels that count neither as lung nor as outside
 
     @property
     def is_soft(self) -> bool:
@@ -34,12 +30,9 @@ class MaskValues:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassValues(MaskValues):
-    """How label maps of several classes are read; `lung` is empty.
+    """How label maps of several classes are read; `lung` is empty."""
 
-    Attributes:
-        classes: Each class and its values, `background` first. Every value that is not void belongs to one.
-    """
-
+    # each class and its values, `background` first. Every value that is not void belongs to one
     classes: tuple[tuple[str, tuple[str, ...]], ...]
 
     @property

@@ -38,21 +38,14 @@ _REMEDY_INVERTED = "name the lung with --mask-values, for example 0 or #000000, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mask:
-    """A lung mask.
+    """A lung mask."""
 
-    Attributes:
-        lung: uint8 [height, width], 255 times the share of the pixel that is lung.
-        void: bool [height, width], pixels that do not count; None where there are none.
-        labels: Values taken as lung in a label map of several values, for people; "" for every other mask.
-        classes: uint8 [height, width], index of the class in a map of several; None for a mask of lungs alone.
-        exif_orientation: Of its file, 1 to 8; `lung` is upright.
-    """
-
-    lung: UInt8
-    void: Bool | None = None
-    labels: str = ""
+    lung: UInt8  # uint8 [height, width], 255 times the share of the pixel that is lung
+    void: Bool | None = None  # bool [height, width], pixels that do not count; None where there are none
+    labels: str = ""  # values taken as lung in a label map of several values, for people; "" for every other mask
+    # uint8 [height, width], index of the class in a map of several; None for a mask of lungs alone
     classes: UInt8 | None = None
-    exif_orientation: int = 1
+    exif_orientation: int = 1  # of its file, 1 to 8; `lung` is upright
 
     @property
     def is_empty(self) -> bool:

@@ -44,22 +44,16 @@ _WAIT_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pack:
-    """Images of one size, in the order of the samples.
+    """Images of one size, in the order of the samples."""
 
-    Attributes:
-        images: uint8 [image, height, width], before histogram equalisation.
-        masks: uint8 of that shape, 255 times the share of each pixel that is lung, or with `ClassValues` the index of
-            its class; None where none were asked for.
-        void: bool of that shape, pixels of a mask that do not count; None where there are none.
-        details: float32 [image, 2704], see `duplicates`.
-        problems: What is wrong or odd with the files; with errors the arrays are incomplete.
-    """
-
-    images: UInt8
+    images: UInt8  # uint8 [image, height, width], before histogram equalisation
+    # uint8 of that shape, 255 times the share of each pixel that is lung, or with `ClassValues` the index of its
+    # class; None where none were asked for
     masks: UInt8 | None = None
-    void: Bool | None = None
+    void: Bool | None = None  # bool of that shape, pixels of a mask that do not count; None where there are none
+    # float32 [image, 2704], see `duplicates`
     details: Float32 = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()  # what is wrong or odd with the files; with errors the arrays are incomplete
 
     @property
     def has_errors(self) -> bool:

@@ -22,24 +22,17 @@ ORGANS = (*LUNG_SIDES, "heart")
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One image of a collection as it lies on disk.
-
-    Attributes:
-        image: The file.
-        values: Columns of the manifest except `image` and `mask`; no value is "".
-        masks: Files that together are the lungs; none where the image has no mask.
-        organs: Each of `ORGANS` and its mask; empty where one is missing.
-        outlines: Each a list of int32 [point, (x, y)] polygons in pixels of the image; inside of an odd number of
-            them is lung. Several outlines are joined.
-        size: Height and width that `outlines` are drawn for.
-    """
+    """One image of a collection as it lies on disk."""
 
     image: Path
-    values: Mapping[str, str]
-    masks: tuple[Path, ...] = ()
+    values: Mapping[str, str]  # columns of the manifest except `image` and `mask`; no value is ""
+    masks: tuple[Path, ...] = ()  # files that together are the lungs; none where the image has no mask
+    # each of `ORGANS` and its mask; empty where one is missing
     organs: Mapping[str, Path] = field(default_factory=dict)
+    # each a list of int32 [point, (x, y)] polygons in pixels of the image; inside of an odd number of them is lung.
+    # Several outlines are joined
     outlines: tuple[tuple[Int32, ...], ...] = ()
-    size: tuple[int, int] | None = None
+    size: tuple[int, int] | None = None  # height and width that `outlines` are drawn for
 
     @property
     def is_raw(self) -> bool:
