@@ -60,7 +60,7 @@ def test_patient_columns_are_a_list_or_a_record(tmp_path, columns):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(UsageError, match="is not a readable YAML file \\(FileNotFoundError\\)"):
+    with pytest.raises(UsageError, match=r"none.yaml: is not a readable YAML file \(No such file or directory\)"):
         read_training(SEGMENTER_PRESETS["default"], tmp_path / "none.yaml", {})
 
 
@@ -70,22 +70,45 @@ def test_phases_follow_each_other():
     assert [config.phases.index(config.phase_at(epoch)) for epoch in range(5)] == [0, 0, 1, 1, 1]
 
 
+NINES = [f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip("abcdef", "bcdefg", strict=True)]
+LAUGHS = "\n".join(["a: &a [x, x, x]", *NINES])
 SETTINGS_AT_FAULT = {
-    "learning_rate: 1": "learning_rate: Extra inputs are not permitted; fields are segmenter, preparation",
-    "phases: []": "phases: Tuple should have at least 1 item",
-    "phases: [{epochs: 0}]": "phases.0.epochs: Input should be greater than or equal to 1",
-    "phases: [{epochs: 1, crop: [0, 5]}]": "phases.0.crop.0: Input should be greater than or equal to 1",
+    "epoch: 1": "epoch is not a field; fields are segmenter, preparation, loss",
+    "patient: {}": "patient is not a field (did you mean patience?)",
+    "learning-rate: 1": "learning-rate is not a field (did you mean optimiser.learning_rate?)",
+    "optimiser: {Lerning_rate: 1}": "optimiser.Lerning_rate is not a field (did you mean learning_rate?); fields",
+    "phases: [{epochs: 1, bach: 3}]": "phases.0.bach is not a field (did you mean batch?); fields",
+    "phases: []": "phases is []: Tuple should have at least 1 item",
+    "phases: [{epochs: 0}]": "phases.0.epochs is 0: Input should be greater than or equal to 1",
+    "phases: [{epochs: 5.5}]": "phases.0.epochs is 5.5: Input should be a valid integer",
+    "phases: [{epochs: 1, crop: [0, 5]}]": "phases.0.crop.0 is 0: Input should be greater than or equal to 1",
     "augmentation: wild": "augmentation wild is not known; choose from none, paper, plausible",
-    "optimiser: {schedule: often}": "optimiser.schedule: Input should be 'constant' or 'one-cycle'",
-    "seed: 2020-01-01": "not JSON serializable",
-    "seed: .nan": "seed: ",
+    "optimiser: {schedule: often}": """optimiser.schedule is "often": Input should be 'constant' or 'one-cycle'""",
+    "optimiser: {amsgrad: yes}": 'optimiser.amsgrad is "yes": Input should be a valid boolean; write true or false',
+    "optimiser: {learning_rate: '1e-3'}": 'optimiser.learning_rate is "1e-3": Input should be a valid number',
+    "seed: 2020-13-01": 'seed is "2020-13-01": Input should be a valid integer',
+    "seed: .nan": "seed is NaN: ",
+    "seed: 18446744073709551616": "seed is 18446744073709551616: Input should be less than",
     "- 1": "holds list; give fields and values",
-    "a: b: c": "is not a readable YAML file (ScannerError)",
+    "0": "holds int; give fields and values",
+    "[]": "holds list; give fields and values",
+    "a: b: c": "settings.yaml: line 1: is not readable YAML (mapping values are not allowed here)",
+    "optimiser:\n\tname: adam": "line 2: is not readable YAML (character '\\t' that cannot start any token); use",
+    "seed: 1\n---\nseed: 2": "line 2: is not readable YAML (but found another document)",
+    "seed: !!python/object:a.b {}": "line 1: is not readable YAML (could not determine a constructor for the tag",
+    "seed: !!binary aGVsbG8=": "line 1: is not readable YAML (could not determine a constructor for the tag",
+    "seed: !!int abc": "is not readable YAML (invalid literal for int() with base 10: 'abc')",
+    "optimiser: &o {name: *o}": "is not readable YAML (Circular reference detected)",
+    f"seed: {'9' * 5000}": "is not readable YAML (Exceeds the limit",
+    LAUGHS: "its aliases make too many values",
+    "#" * 1_000_001: "is larger than 1 MB",
     "segmenter: {classes: [lungs, heart, rest]}": "of more than two the first must be background",
     "segmenter: {classes: [background, lungs, left ventricle]}": "mirrored images need right ventricle as well",
-    "segmenter: {classes: [1, 0]}": "segmenter.classes.0: Input should be a valid string; quote it: '1'",
-    "seed: 1\nloss: dice\nseed: 2": 'line 3: duplicate key "seed"',
-    "optimiser: {schedule: constant, schedule: one-cycle}": 'line 1: duplicate key "schedule"',
+    "segmenter: {classes: [1, 0]}": "segmenter.classes.0 is 1: Input should be a valid string; quote it",
+    "segmenter: {classes: [null, a]}": "segmenter.classes.0 is null: Input should be a valid string; quote it",
+    "seed: 1\nloss: dice\nseed: 2": 'line 3: is not readable YAML (duplicate key "seed"); give each field once',
+    "optimiser: {schedule: constant, schedule: one-cycle}": 'line 1: is not readable YAML (duplicate key "schedule")',
+    "optimiser:\n  <<: {name: adam}\n  <<: {name: adamw}": 'line 3: is not readable YAML (duplicate merge key "<<")',
 }
 
 
@@ -101,3 +124,15 @@ def test_exponents_are_numbers_and_yes_is_a_word(tmp_path, text, rate):
     settings = configured(tmp_path, content, CLASSIFIER_PRESETS["default"])
     assert settings.optimiser.learning_rate == rate
     assert settings.classifier.classes == ("yes", "no")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_names_are_read_in_one_form_of_unicode_and_dates_as_words(tmp_path, encoding):
+    (tmp_path / "settings.yaml").write_text("classifier: {classes: [2020-01-01, e\u0301]}", encoding=encoding)
+    settings = read_training(CLASSIFIER_PRESETS["default"], tmp_path / "settings.yaml", {})
+    assert settings.classifier.classes == ("2020-01-01", "\u00e9")
+
+
+def test_patient_columns_are_named_once():
+    with pytest.raises(UsageError, match="columns are age=number, age; name each once"):
+        read_training(CLASSIFIER_PRESETS["default"], None, {"patient": {"columns": ["age=number", "age"]}})

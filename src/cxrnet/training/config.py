@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
@@ -18,8 +16,13 @@ from cxrnet.errors import UsageError
 from cxrnet.model.config import NEW_PREPARATION, ClassifierConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
 from cxrnet.model.record import Frozen, Positive
 from cxrnet.model.segmenter_classes import swapped_sides
+from cxrnet.training.settings_file import read_fields
 
 Rate = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+_LONGEST = 60
+"""Characters of a value in a message."""
 
 
 class Optimiser(Frozen):
@@ -73,7 +76,7 @@ class SegmenterTraining(Frozen):
     optimiser: Optimiser = Optimiser()
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = (Phase(epochs=20, scale=0.5), Phase(epochs=5, batch=4))
     patience: Positive | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _has_both_sides(self) -> Self:
@@ -99,7 +102,10 @@ def _kinds(columns: object) -> object:
     """A list of columns, each NAME or NAME=KIND, as column -> kind."""
     if not isinstance(columns, list) or not all(isinstance(one, str) for one in columns):
         return columns
-    return {name: kind or "auto" for name, _, kind in (one.partition("=") for one in columns)}
+    kinds = {name: kind or "auto" for name, _, kind in (one.partition("=") for one in columns)}
+    if len(kinds) < len(columns):
+        raise ValueError(f"columns are {', '.join(columns)}; name each once")
+    return kinds
 
 
 class PatientTraining(Frozen):
@@ -167,7 +173,7 @@ class ClassifierTraining(Frozen):
     folds: Annotated[int, Field(ge=2, le=64)] = 6
     patience: Positive | None = None
     settles: bool = True
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _fits_patient_data(self) -> Self:
@@ -215,7 +221,7 @@ CLASSIFIER_PRESETS = {
 def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any]) -> Training:
     """Return `preset` with what a YAML file, and then `changes`, say otherwise; None leaves a field."""
     where = path.name if path is not None else "training"
-    given = {} if path is None else _read_yaml(path)
+    given = {} if path is None else read_fields(path)
     given = _merged(given, {field: value for field, value in changes.items() if value is not None})
     for field, presets in _PRESETS.items():
         if isinstance(given.get(field), str):
@@ -223,14 +229,36 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
     content = _merged(preset.model_dump(mode="json"), given)
     try:
         return type(preset).model_validate_json(json.dumps(content))
-    except (ValidationError, TypeError) as error:
-        first: Mapping[str, Any] = {"loc": (), "msg": error}
-        if isinstance(error, ValidationError):
-            first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "content"
-        quote = f"; quote it: '{first['input']}'" if first.get("type") == "string_type" else ""
-        fields = ", ".join(type(preset).model_fields)
-        raise UsageError(f"{where}: {field}: {first['msg']}{quote}; fields are {fields}") from error
+    except ValidationError as error:
+        raise UsageError(f"{where}: {_explain(error.errors(include_url=False)[0], type(preset))}") from error
+
+
+def _explain(fault: Any, record: type[BaseModel]) -> str:
+    """One line on a fault that pydantic has found: the field, the value as JSON, what is accepted."""
+    place, kind = fault["loc"], fault["type"]
+    field, text = ".".join(map(str, place)) or "content", fault["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        name = str(place[-1]).casefold().replace("-", "_")
+        fields = list(_record_at(record, place[:-1]).model_fields)
+        near = get_close_matches(name, fields, n=1)
+        near = near or [f"{home}.{name}" for home in fields if name in _record_at(record, (home,)).model_fields]
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        return f"{field} is not a field{meant}; fields are {', '.join(fields)}"
+    value = json.dumps(fault["input"], ensure_ascii=False)
+    if kind in ("missing", "value_error"):
+        return f"{field}: {text}"
+    remedy = {"string_type": "; quote it", "bool_type": "; write true or false"}.get(kind, "")
+    return f"{field} is {value if len(value) <= _LONGEST else value[:_LONGEST] + '...'}: {text}{remedy}"
+
+
+def _record_at(record: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:
+    """The record at a place in another one: in a field, a list, or both."""
+    for part in place:
+        if part in record.model_fields:
+            kind = record.model_fields[str(part)].annotation
+            inside = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, BaseModel)]
+            record = inside[0] if inside else record
+    return record
 
 
 def _merged(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,18 +274,3 @@ def _preset(where: str, field: str, name: str, presets: Mapping[str, Frozen]) ->
     if name not in presets:
         raise UsageError(f"{where}: {field} {name} is not known; choose from {', '.join(presets)}")
     return presets[name].model_dump(mode="json")
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    """The fields of a file in YAML 1.2, where `1e-3` is a number and `yes` is a word."""
-    try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
-    except DuplicateKeyError as error:
-        problem = str(error.problem).removeprefix("found ").split(" with value")[0]
-        raise UsageError(f"{path.name}: line {error.problem_mark.line + 1}: {problem}; give each field once") from error
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        problem = f"is not a readable YAML file ({type(error).__name__})"
-        raise UsageError(f"{path}: {problem}; give fields and values") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: holds {type(content).__name__}; give fields and values")
-    return content
