@@ -1,7 +1,5 @@
 """ONNX graphs of the tests, each exported once in a run of all workers: an export may last a quarter of a minute."""
 
-from __future__ import annotations
-
 import hashlib
 from contextlib import contextmanager
 

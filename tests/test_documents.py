@@ -1,7 +1,5 @@
 """What the README and the documents show is run."""
 
-from __future__ import annotations
-
 import json
 import re
 import runpy

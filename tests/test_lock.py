@@ -1,7 +1,5 @@
 """`uv.lock` fits `pyproject.toml` and `constraints.txt`; `make lock` renews it."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

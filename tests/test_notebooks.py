@@ -1,7 +1,5 @@
 """The notebooks of examples/ run from their first cell to their last."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

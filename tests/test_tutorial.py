@@ -1,7 +1,5 @@
 """Every command of the tutorial runs, on artificial images."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

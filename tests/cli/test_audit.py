@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import shutil
 
 from tests.evaluation.material import write_images

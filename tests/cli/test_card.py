@@ -1,7 +1,5 @@
 """`cxrnet weights card`: from evaluation results to the card of a bundle."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,7 +1,5 @@
 """The printed help of every command: nothing is lost from it, and it is plain English."""
 
-from __future__ import annotations
-
 import re
 import runpy
 from pathlib import Path

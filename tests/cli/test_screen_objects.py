@@ -1,7 +1,5 @@
 """`cxrnet screen --save seg,sr,sc,gsps`, as a user calls it."""
 
-from __future__ import annotations
-
 import csv
 import json
 

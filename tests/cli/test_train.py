@@ -1,7 +1,5 @@
 """`cxrnet train` and `cxrnet ensemble` on made-up radiographs of 64 x 72 pixels."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Radiographs, manifests and public layouts in miniature."""
 
-from __future__ import annotations
-
 import csv
 from contextlib import nullcontext
 from pathlib import Path

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from cxrnet.data.description import describe_images
 from cxrnet.data.manifest import read_manifest
 from tests.data.conftest import write_rows

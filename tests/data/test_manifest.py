@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from cxrnet.data.manifest import Columns, parse_where, read_manifest, scan_manifest, write_manifest

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from cxrnet.data.mask_values import AUTOMATIC, parse_mask_values, values_for

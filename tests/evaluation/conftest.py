@@ -1,7 +1,5 @@
 """A pipeline with the small model, and manifests on disk."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.evaluation.material import write_images

@@ -1,7 +1,5 @@
 """Made-up manifests with images, masks and classes on disk."""
 
-from __future__ import annotations
-
 import csv
 
 import cv2

@@ -1,7 +1,5 @@
 """The figures of README, documents and cards are those of the files that they come from."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """A bundle that takes patient data is evaluated with them and, from the same maps, with all of them missing."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Keras weight files made from our networks: the way back, written from the published numbering of layers."""
 
-from __future__ import annotations
-
 import h5py
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Full disks, files that go away, links where results should be: what is done stays, and is reported in one line."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,7 +1,5 @@
 """The harness of `make fuzz` finds what it should find, and reads what it should read."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The harness for masks and manifests finds what it should find."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

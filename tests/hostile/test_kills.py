@@ -1,7 +1,5 @@
 """A batch killed at any moment is resumed without loss; and what would be lost is found."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Facts of a made-up training and its evaluations."""
 
-from __future__ import annotations
-
 from cxrnet.model.facts import DataFacts, EvaluationFacts, Facts, SourceFacts, TrainingFacts, WorstCase
 
 TRAINING = TrainingFacts(

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from cxrnet.model.metric_names import format_estimate, format_metric

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from cxrnet.model.patient import Category, Number, PatientConfig

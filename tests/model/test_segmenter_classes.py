@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from cxrnet.model.segmenter_classes import check_classes, lung_channels, swapped_sides

@@ -1,7 +1,5 @@
 """Radiographs to send, a small pipeline, and nodes that run in this process."""
 
-from __future__ import annotations
-
 import dataclasses
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What the tests of the node send with, and a PACS that takes what the node sends on."""
 
-from __future__ import annotations
-
 import time
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """A node as a process of its own: killed at random, under load, and stopped."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

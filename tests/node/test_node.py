@@ -1,7 +1,5 @@
 """A node in this process, and pynetdicom as what sends to it and what it sends to."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

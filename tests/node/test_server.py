@@ -1,7 +1,5 @@
 """Peers that speak DICOM badly, by raw bytes."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import struct

@@ -1,7 +1,5 @@
 """The Storage SCP alone: what it takes, what it refuses, what it writes."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import ssl

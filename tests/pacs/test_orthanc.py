@@ -1,7 +1,5 @@
 """The whole way: Orthanc sends a study to the node, the node sends objects back, and they are fetched from there."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 

@@ -1,7 +1,5 @@
 """What the node writes down next to DICOM objects holds no canary: log, queue, status."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """A pipeline with a small model, and radiographs on disk."""
 
-from __future__ import annotations
-
 import cv2
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset

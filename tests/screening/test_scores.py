@@ -1,7 +1,5 @@
 """Scores and their interval over the folds, against SciPy and by hand."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

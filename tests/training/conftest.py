@@ -1,7 +1,5 @@
 """Tiny trainings on made-up radiographs, in memory."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """A classifier that starts from the folds of a bundle."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

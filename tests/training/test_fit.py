@@ -1,7 +1,5 @@
 """Trainings that are cut, killed, damaged and resumed end in the same bytes."""
 
-from __future__ import annotations
-
 import csv
 import random
 import shutil

@@ -1,7 +1,5 @@
 """Two processes train as one does. They are spawned by gloo on one machine, so all proofs here are slow."""
 
-from __future__ import annotations
-
 import csv
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Where the tests of the page find a Chromium, a static host and a running service."""
 
-from __future__ import annotations
-
 import shutil
 import threading
 from contextlib import contextmanager

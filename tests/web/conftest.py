@@ -1,7 +1,5 @@
 """The built page and a browser; tests that need them skip with the reason where they are missing."""
 
-from __future__ import annotations
-
 import time
 from contextlib import contextmanager
 

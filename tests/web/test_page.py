@@ -1,7 +1,5 @@
 """The page in a real browser: the single file without a network, and the page of the service."""
 
-from __future__ import annotations
-
 import json
 from contextlib import contextmanager
 from pathlib import Path

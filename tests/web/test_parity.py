@@ -1,7 +1,5 @@
 """The page and the program agree, file by file: prepared image, lungs, scores, heat maps, reasons."""
 
-from __future__ import annotations
-
 import base64
 import json
 

@@ -1,7 +1,5 @@
 """Attacks on the service: other sites, other names, other users, and what a browser may do with its answers."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """Public collections in miniature, in the layouts of their owners."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

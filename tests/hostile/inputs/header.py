@@ -1,7 +1,5 @@
 """DICOM headers that lie, contradict themselves, or never end."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Paths that lead nowhere, in circles, to what is no file, or that have a name to do harm."""
 
-from __future__ import annotations
-
 import os
 import socket
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Studies on disk, and the objects that are made of them."""
 
-from __future__ import annotations
-
 from importlib.metadata import files
 from io import BytesIO
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from cxrnet.node.objects.character_set import find_character_set

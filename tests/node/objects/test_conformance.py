@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag

@@ -1,7 +1,5 @@
 """The objects as dciodvfy sees them, the conformance checker of dicom3tools (Debian: apt-get install dicom3tools)."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 
