@@ -4,8 +4,6 @@ Of dicomweb-client 0.61 we do not use the retries (of a long upload they send an
 what a server says it has stored: its client takes 202, some were not, for success.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import warnings

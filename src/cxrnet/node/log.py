@@ -1,7 +1,5 @@
 """Logs without identifiers."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import threading

@@ -1,7 +1,5 @@
 """The node next to a PACS: receives, screens, forwards, and reports its status."""
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 import threading

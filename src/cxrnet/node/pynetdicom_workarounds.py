@@ -8,8 +8,6 @@ A socket is closed after `shutdown` on it, which fails where the other side is g
 garbage collector finds it. Here it is closed in any case.
 """
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Iterator

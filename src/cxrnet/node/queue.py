@@ -6,8 +6,6 @@ A row is `received` when its file is on disk, `screened` when its results are, `
 worker claims a row before its next step. Claims end with the program: what it was at is done again.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

@@ -1,7 +1,5 @@
 """Settings of a node: name, addresses, who may send, limits, and TLS of the connections in and out."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import ssl

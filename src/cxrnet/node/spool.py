@@ -8,8 +8,6 @@
 `NAME` is made up here. Files hold patients' data: the folder is for the node's own user alone.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

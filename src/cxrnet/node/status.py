@@ -1,7 +1,5 @@
 """The status of a node, in plain text for people and monitors; it names no patient, study or instance."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The Storage SCP: answers C-ECHO and C-STORE, and writes what it receives without reading it."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import sqlite3

@@ -1,7 +1,5 @@
 """Where results go: an application entity that takes C-STORE, or a DICOMweb server that takes STOW-RS."""
 
-from __future__ import annotations
-
 import re
 import socket
 from collections.abc import Sequence

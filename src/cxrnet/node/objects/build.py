@@ -1,7 +1,5 @@
 """From a finding to the bytes of its objects. Everything that needs highdicom is imported through here."""
 
-from __future__ import annotations
-
 import io
 import logging
 import threading

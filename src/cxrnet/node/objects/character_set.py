@@ -1,7 +1,5 @@
 """The character set of a header (PS3.3 C.12.1.1.2): the declared one where it is valid and fits, else one that does."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Collection, Sequence

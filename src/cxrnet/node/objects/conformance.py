@@ -4,8 +4,6 @@ A valid value keeps its bytes. An invalid one is rewritten where its meaning is 
 correction names the attribute, never its value. UIDs stay as they are, since they must match those of the study.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Final, NamedTuple

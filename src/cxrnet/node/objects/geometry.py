@@ -1,7 +1,5 @@
 """Where things lie in the file: what was found in an upright picture, at the rows and columns as they are stored."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 

@@ -1,7 +1,5 @@
 """What names an object and its maker: UIDs that are the same at every run, series, equipment, algorithm."""
 
-from __future__ import annotations
-
 import unicodedata
 import uuid
 from collections.abc import Mapping

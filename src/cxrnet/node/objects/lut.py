@@ -4,8 +4,6 @@ highdicom would copy windows and slopes, but no Modality LUT Sequence, and fails
 What counts here is what the reader applied (`cxrnet.imaging.greyscale`): the first table, or else the first window.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Attributes of patient and study that objects carry, and which must come together (PS3.3 C.7.1, C.7.2, 10.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """The borders of the lungs as a Grayscale Softcopy Presentation State (PS3.3 A.33.1), to be laid over the image."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import highdicom as hd

@@ -5,8 +5,6 @@ coded by the private scheme of `identity`: no code of the standard says "output 
 disease would read as its diagnosis.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The panel as a colour Secondary Capture (PS3.3 A.8.1): a picture that every viewer shows."""
 
-from __future__ import annotations
-
 import numpy as np
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset

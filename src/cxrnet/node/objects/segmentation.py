@@ -1,7 +1,5 @@
 """Lungs and heat map as Segmentation objects (PS3.3 A.51), at the rows and columns of the image in the file."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import highdicom as hd

@@ -5,8 +5,6 @@ read, with limits. What a library might repeat in a message (names, dates) is ne
 `Source.reference`, which holds nothing of the patient, and `Source.patient_study` is put into the finished object.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

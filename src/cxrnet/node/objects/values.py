@@ -4,8 +4,6 @@ A value is rewritten only where its meaning is plain. What could mean two things
 without a unit, is given up.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
