@@ -1,7 +1,5 @@
 """Screens an upload while its file is synced and its row is written, which take as long as reading it."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path

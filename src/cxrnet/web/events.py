@@ -1,7 +1,5 @@
 """What changes in the worklist, sent to every page that watches (server-sent events)."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

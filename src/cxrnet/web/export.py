@@ -1,7 +1,5 @@
 """The page with a model inside: as one file that needs no server, or as a folder for static hosting."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

@@ -1,7 +1,5 @@
 """Uploads on their way to the spool: streamed, counted, and refused where they are too many or too large."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator

@@ -1,7 +1,5 @@
 """Wakes coroutines when the service has something new, instead of letting them look again and again."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Iterator

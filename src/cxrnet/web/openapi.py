@@ -1,7 +1,5 @@
 """The description of the API: OpenAPI 3.1, and a page of it for people that needs no script."""
 
-from __future__ import annotations
-
 import html
 from typing import Any
 

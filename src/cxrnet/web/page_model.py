@@ -1,7 +1,5 @@
 """What the page needs to know of a model: the parts of its config that run in a browser, and the limits of the gate."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from cxrnet.errors import BundleError, UsageError

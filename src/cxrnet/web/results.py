@@ -1,7 +1,5 @@
 """What the service keeps of a screened image: record, arrays of its heat maps, pixels and DICOM objects."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Collection

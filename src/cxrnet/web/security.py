@@ -4,8 +4,6 @@ A page of another site can make a browser send requests to this machine: a name 
 rebinding) is refused by the Host header, a form or script of its own by Origin and Sec-Fetch-Site.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 from collections.abc import Collection

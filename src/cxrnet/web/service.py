@@ -1,7 +1,5 @@
 """The service behind the page: the spool of a node, worked off in threads, and listed for the pages that watch."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -1,7 +1,5 @@
 """The built page: files that `make web` makes from `web/` and that come with the wheel."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cxrnet.errors import MissingExtraError
