@@ -4,8 +4,6 @@ A resample draws as many groups as there are, with replacement. It is held as a 
 group was drawn, so that a metric is computed for many resamples at once by matrix products.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 

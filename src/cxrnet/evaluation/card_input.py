@@ -1,7 +1,5 @@
 """From the folder of an evaluation to what a model card says about it."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The results of a bundle for each row of a manifest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Which plots an evaluation draws, from its cases."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

@@ -4,8 +4,6 @@ ROC curves with intervals, decision curves (Vickers and Elkin 2006), the AUC in 
 predictions by source.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

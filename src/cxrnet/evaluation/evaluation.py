@@ -1,7 +1,5 @@
 """The result of an evaluation: its record, rows and plots, and the files that they become."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import hashlib

@@ -4,8 +4,6 @@ Two classes: the first is the positive one. More: each class against the rest, a
 A metric that is undefined, as precision where nothing was called positive, is NaN, and so is a mean over it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ Scores are calibrated like those of a bundle, but the images of one fold with a 
 calibration error is out of fold as well.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Plots as files: each as PNG, as SVG, and the numbers behind it as CSV. Needs matplotlib."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import io

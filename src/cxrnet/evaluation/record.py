@@ -1,7 +1,5 @@
 """What `metrics.json` holds."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """report.html: one file that holds everything, plots too, and asks for nothing from elsewhere. Needs jinja2."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined

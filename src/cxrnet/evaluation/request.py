@@ -1,7 +1,5 @@
 """What to evaluate: a manifest with its columns, rows and the columns that split the results."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Only the lungs are counted, never the background, which would lift every figure.
 """
 
-from __future__ import annotations
-
 from math import nan
 
 import numpy as np

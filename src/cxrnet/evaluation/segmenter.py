@@ -1,7 +1,5 @@
 """Module 1 against reference lung masks."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

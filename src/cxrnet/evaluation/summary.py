@@ -1,7 +1,5 @@
 """The blocks of `metrics.json`: the metrics of a set of images, with intervals, and the sets to look at."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar

@@ -4,8 +4,6 @@ A fold's logit is the mean of its class map plus what a small dense network make
 (`cxrnet.nn.classifier.Fold`). So the maps of a finding are enough, and no image is screened twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """`cxrnet evaluate audit`: from a model and a manifest to metrics.json, changes.csv, plots and report.html."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Every change comes in up to three strengths; `middle` is the one that figures ar
 of the stored image; shares and sizes are relative to it.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """An image stored as DICOM in another way and read again by the reader of the program."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

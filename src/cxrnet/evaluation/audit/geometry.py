@@ -4,8 +4,6 @@ A map is float64 [2, 3] in relative coordinates: x and y run from 0 at the left 
 it holds for arrays of any size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

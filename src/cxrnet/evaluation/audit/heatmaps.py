@@ -5,8 +5,6 @@ after the other, from the last to the first. Deletion and insertion: Petsiuk et 
 are blurred away, or come back out of the blur, in the order of the heat map.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast

@@ -4,8 +4,6 @@ JPEG, CLAHE and resampling are the operations of the augmentation (`cxrnet.data.
 set apart from it, so that the audit does not repeat what the training drew.
 """
 
-from __future__ import annotations
-
 import io
 
 import cv2

@@ -1,7 +1,5 @@
 """What a model says of one radiograph, as the audit compares it: from a bundle, or from any function that scores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal

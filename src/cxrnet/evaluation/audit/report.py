@@ -1,7 +1,5 @@
 """The plots of an audit, each as PNG, SVG and the numbers behind it, and report.html. Needs matplotlib and jinja2."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ A model that reads disease from the lungs falls to an AUC of 0.5 without them. T
 image again, as it would those of any image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations

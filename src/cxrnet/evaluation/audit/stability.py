@@ -1,7 +1,5 @@
 """Stability: what changes when the same radiograph is stored or shown in another way."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The pictures of the paper: wavelets, scattering coefficients, masks and heat maps. Needs matplotlib."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Figures of single images and of the wavelets, written to the folder of their step."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """What the paper prints, and what cannot be compared with it: Abdulah et al., CXR-Net."""
 
-from __future__ import annotations
-
 from typing import Final
 
 TABLE_1: Final = {

@@ -7,8 +7,6 @@
 A step is done once: `step.json`, written last, holds what it was made from, and a later run uses it if that is equal.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The steps of a reproduction: what is evaluated, and which tables and pictures come of it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """Tables 2 and 3 of a reproduction: what the paper prints, next to an evaluation and to the model's own card."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What to reproduce, and what the report is made of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

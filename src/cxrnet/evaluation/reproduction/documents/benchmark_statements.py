@@ -1,7 +1,5 @@
 """The sentences of README and documents whose figures are in `benchmarks/results`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The source checkout whose documents are written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cxrnet.errors import UsageError

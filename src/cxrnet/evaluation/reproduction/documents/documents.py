@@ -1,7 +1,5 @@
 """Everything in README, documents and model cards that is written from files: sentences, tables, cards, the picture."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The sentences of README and training log whose figures are in the `facts.json` of the bundled models."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

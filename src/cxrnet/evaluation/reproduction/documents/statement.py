@@ -1,7 +1,5 @@
 """A sentence of a document whose numbers come from a file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
