@@ -1,7 +1,5 @@
 """From a network in memory to a bundle on disk, and back."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from safetensors import SafetensorError

@@ -1,7 +1,5 @@
 """A bundle in the forms that other programs load: ONNX, TorchScript, a model-hub folder, a MONAI bundle."""
 
-from __future__ import annotations
-
 import json
 import warnings
 from collections.abc import Callable, Mapping

@@ -8,8 +8,6 @@
 The scattering transform is in `fused_scattering`, the folds of Module 2 side by side in `fused_ensemble`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -5,8 +5,6 @@ channels of a fold are one 1x1 convolution of what all folds read. Of the last b
 most of a register empty, the folds share one map.
 """
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import add
 

@@ -8,8 +8,6 @@
   but for a few millionths, sums of products of eight even and eight odd profiles of a column with profiles of a row.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import NamedTuple
 

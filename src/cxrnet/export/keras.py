@@ -5,8 +5,6 @@ are each numbered through the network, the first without a suffix. A layer is fo
 group and the last part of a weight's path; the scopes between them differ from file to file.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from itertools import count

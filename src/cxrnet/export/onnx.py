@@ -4,8 +4,6 @@ The graph is made of the `fused` form of a network and compared with the network
 evaluation mode.
 """
 
-from __future__ import annotations
-
 import copy
 import logging
 import warnings

@@ -1,7 +1,5 @@
 """The trained networks as PyTorch modules for other programs, and what prepares an image for them."""
 
-from __future__ import annotations
-
 from os import PathLike
 from typing import Any, Self
 

@@ -4,8 +4,6 @@ A file is identified by its arrays, not by its name: both the weights-only and t
 repository (GitHub dgattiwsu/CXR-Net, Apache-2.0) are accepted.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
