@@ -1,7 +1,5 @@
 """Single images with the lungs as drawn by an annotator and as predicted by a model. Needs matplotlib."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ Charts are matplotlib `Figure` objects made without pyplot: no figure stays open
 are decorated with `in_style`.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Any, Final
 

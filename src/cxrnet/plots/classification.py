@@ -3,8 +3,6 @@
 Curves show the ensemble, its folds and their band. Needs matplotlib and SciPy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """How a metric or a score is distributed: over all images, and image by image for each source. Needs matplotlib."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

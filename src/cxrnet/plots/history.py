@@ -1,7 +1,5 @@
 """Loss and metric by epoch, of one run or of all folds (paper Figs. 6 and 11b). Needs matplotlib."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
