@@ -1,7 +1,5 @@
 """What timings were measured on."""
 
-from __future__ import annotations
-
 import platform
 from importlib.metadata import version
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The JSON file of a benchmark: what was measured, by which command, on what."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Literal, Self

@@ -1,7 +1,5 @@
 """Images to measure with: RG1 of pydicom-data or a drawing, and many that are alike."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager

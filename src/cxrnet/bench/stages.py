@@ -1,7 +1,5 @@
 """The measurements of `cxrnet bench`, as rows of one table: one image, the start of the command, many images."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -6,8 +6,6 @@ screens the images of a folder and prints images per second and peak memory as J
 that the memory is that of screening alone.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

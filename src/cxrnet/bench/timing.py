@@ -1,7 +1,5 @@
 """Repeated runs of tasks, and the time they took."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
