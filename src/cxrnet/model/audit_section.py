@@ -1,7 +1,5 @@
 """The section of a card that tells what `cxrnet evaluate audit` found."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -13,8 +13,6 @@ The sha256 that names the model covers the files it computes with, not card and 
 is. Nothing in a bundle is ever unpickled.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

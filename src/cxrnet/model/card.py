@@ -1,7 +1,5 @@
 """The card of a bundle: what it is, its data, its figures, its failures. Written from config and facts, by jinja2."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

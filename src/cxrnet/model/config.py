@@ -3,8 +3,6 @@
 Every class is frozen, refuses unknown keys and wrong types, and reads back from JSON what it wrote.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is known about a model: its training, its data, its evaluations. The card is written from this."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator

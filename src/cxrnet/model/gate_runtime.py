@@ -1,7 +1,5 @@
 """The network of the gate under ONNX Runtime: what an image shows, which way up, in which polarity. No PyTorch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path

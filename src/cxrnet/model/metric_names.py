@@ -1,7 +1,5 @@
 """Names of metrics for people, and how a metric with its interval is printed: in cards, reports and on the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

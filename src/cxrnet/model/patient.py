@@ -8,8 +8,6 @@ Training, evaluation and screening encode with the same record. A value that is 
 No value is ever repeated in a message: it belongs to a patient.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple, Self

@@ -1,7 +1,5 @@
 """Parts of all records that are stored as JSON: strict, immutable, and read back as they were written."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field

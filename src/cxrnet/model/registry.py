@@ -1,7 +1,5 @@
 """Bundles by name: the user's own, and those that come with the package."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A bundle's graphs under ONNX Runtime: prepared image in, arrays out. No PyTorch."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

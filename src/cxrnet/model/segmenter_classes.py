@@ -1,7 +1,5 @@
 """What the names of a segmenter's classes say: which are lung, and which are two sides of one organ."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from cxrnet.model.record import check_names

@@ -1,7 +1,5 @@
 """A graph under ONNX Runtime, opened when it is first needed, by the execution provider that the user chose."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
