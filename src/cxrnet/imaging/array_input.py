@@ -1,7 +1,5 @@
 """Arrays of any library, nested lists and Pillow images as NumPy arrays of grey values."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

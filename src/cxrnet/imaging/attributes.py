@@ -1,7 +1,5 @@
 """DICOM attributes, read with suspicion: what a header says may be absent, of the wrong kind, or hostile."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The child process that reads files, and how it is started: first of all, so nothing large is imported here."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

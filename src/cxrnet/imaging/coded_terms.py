@@ -3,8 +3,6 @@
 A code has one meaning in every language, and its Code Meaning (0008,0104) is often left empty or translated.
 """
 
-from __future__ import annotations
-
 # PS3.16 CID 4009 and 4031 (regions), CID 4010 (views): SNOMED CT and the SNOMED RT codes that it replaced.
 _CODES = """
     CHEST T-D3000 51185008 816094009

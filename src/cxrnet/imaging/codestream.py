@@ -5,8 +5,6 @@ is how codecs are made to write where they should not, and pydicom 3.0.2 loops f
 length 0.
 """
 
-from __future__ import annotations
-
 from io import BytesIO
 from typing import NamedTuple
 

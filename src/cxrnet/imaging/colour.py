@@ -1,7 +1,5 @@
 """DICOM images that are grey but stored in colour: RGB, YBR and PALETTE COLOR with equal red, green and blue."""
 
-from __future__ import annotations
-
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut

@@ -1,7 +1,5 @@
 """Decoders for several threads: each child process serves one thread at a time."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -4,8 +4,6 @@ Started by `decoding`; it is killed when a file takes too long and replaced when
 nothing here needs to survive.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import signal

@@ -4,8 +4,6 @@ Everything else is left out of findings. A code string has the form of a name (`
 into these fields what they have no other place for. An unknown term says nothing for or against a chest radiograph.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

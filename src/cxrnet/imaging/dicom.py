@@ -1,7 +1,5 @@
 """DICOM files to radiographs: Modality LUT, VOI LUT, polarity last (PS3.3 C.11.1, C.11.2, C.7.6.3.1.2)."""
 
-from __future__ import annotations
-
 from io import BytesIO
 from typing import BinaryIO
 

@@ -1,7 +1,5 @@
 """The compressed frame of an image of one frame: its fragments, whatever the offset tables say (PS3.5 A.4)."""
 
-from __future__ import annotations
-
 import struct
 
 from pydicom.uid import UID, RLELossless

@@ -1,7 +1,5 @@
 """The stored values of a DICOM image: the header is checked first, then one frame is decoded."""
 
-from __future__ import annotations
-
 import re
 import warnings
 

@@ -5,8 +5,6 @@ indices around for an 8-bit table longer than 256 entries or a negative first va
 10 to 15 bits, and multiply by a slope of 0 without a word.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

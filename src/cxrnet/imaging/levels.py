@@ -4,8 +4,6 @@ A radiograph of 16 bits has at most 65,536 values. Rescaling, tables, windows an
 same precision on them as they would on every pixel, and give the same numbers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

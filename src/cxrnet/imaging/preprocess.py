@@ -1,7 +1,5 @@
 """A radiograph to the network's input: resized and histogram equalised."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import cv2

@@ -3,8 +3,6 @@
 No pickle: a child that a hostile file has taken over can send nothing but text and numbers.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 from collections.abc import Sequence

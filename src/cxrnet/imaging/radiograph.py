@@ -1,7 +1,5 @@
 """The radiograph as the rest of the program sees it, and the words for why a file is not one."""
 
-from __future__ import annotations
-
 import enum
 import hashlib
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """PNG, JPEG, TIFF, WebP, BMP and still GIF to radiographs."""
 
-from __future__ import annotations
-
 from typing import BinaryIO
 
 import numpy as np

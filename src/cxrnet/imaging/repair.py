@@ -4,8 +4,6 @@ Readers differ in what they forgive: unknown value representations (`??`), a mis
 compressed frame, and bytes behind the data set. The elements are walked one after the other, and these put in order.
 """
 
-from __future__ import annotations
-
 import struct
 
 from pydicom.uid import (

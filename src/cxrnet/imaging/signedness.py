@@ -4,8 +4,6 @@ Read with the wrong sign, a picture whose values pass the middle of their range 
 end to the other. In 250 radiographs of eight sources the wrong sign makes the sum of all steps 1.7 to 5 times as large.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from cxrnet.arrays import AnyArray, Int64

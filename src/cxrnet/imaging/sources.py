@@ -1,7 +1,5 @@
 """What can be handed over in place of a path: open files and bytes."""
 
-from __future__ import annotations
-
 import io
 import os
 import tempfile

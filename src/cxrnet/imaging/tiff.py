@@ -1,7 +1,5 @@
 """TIFF pages: which page is the picture, and the sample formats that Pillow does not hold exactly."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, BinaryIO, NamedTuple
 
