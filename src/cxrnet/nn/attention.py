@@ -8,8 +8,6 @@ c = Wq . Wk / sqrt(size), in the exponent, and d = Wv . Wp, in front of the aver
 the softmax then has two cases only, and the sum over a row costs as much as the row is long, not its square.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -9,8 +9,6 @@ All maps keep the height and width of the input.
 Reference: Abdallah et al., Mach. Learn.: Sci. Technol. 1 045004.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

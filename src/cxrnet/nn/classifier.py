@@ -7,8 +7,6 @@
 The published fold has 20,467 parameters. An ensemble averages the class maps of its folds, not their scores.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ forward and backward; for dilated ones they do not. Channels lie last in memory,
 pixels. The result is that of the plain convolution, which exported graphs and other devices keep.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

@@ -3,8 +3,6 @@
 This is what a bundle's graph is exported from.
 """
 
-from __future__ import annotations
-
 from collections import namedtuple
 from functools import cache
 from typing import NamedTuple, cast

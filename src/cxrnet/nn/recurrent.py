@@ -7,8 +7,6 @@ A reading takes the map as a sequence of rows (columns). Each step is a picture 
 feature, convolved by a single 3x3 filter that therefore also runs across the classes.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -10,8 +10,6 @@ each 2^J pixels. Complex wavelets are pairs of real kernels, cut where what is l
 convolutions are circular on the image padded by reflection, as in Kymatio.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

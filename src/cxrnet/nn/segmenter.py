@@ -7,8 +7,6 @@ last 1x1 convolution and its LeakyReLU are those of the first recurrent block. W
 works on the halved image, and the logits are brought back to the size of the image before the softmax.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor, nn
