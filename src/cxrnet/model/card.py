@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cxrnet.errors import require
-from cxrnet.model.audit_section import audit_section
 from cxrnet.model.config import BundleConfig
 from cxrnet.model.facts import DataFacts, EvaluationFacts, Facts, TrainingFacts
-from cxrnet.model.metric_names import HEADINGS, format_metric
+from cxrnet.model.metric_names import HEADINGS, format_estimate, format_metric
 from cxrnet.model.patient import Category, Number
 from cxrnet.model.segmenter_classes import has_label_maps
 
@@ -32,6 +31,16 @@ RANKED = {"segmenter": ("dice",), "classifier": ("roc_auc", "recall", "specifici
 MIN_SUBSET = 10
 """A subset with fewer images is not called the weakest: chance would choose it."""
 
+EFFECTS = {
+    "class_changes": "class changes",
+    "score_move": "score moves by",
+    "refused": "refused",
+    "lung_dice": "Dice of the lungs",
+    "heat_correlation": "heat maps correlate",
+    "set_coverage": "sets hold the class",
+}
+"""Effects that an audit measures -> their headings."""
+
 PRESENTED = (("logarithm", ", as logarithms"), ("lungs_only", ", 0 outside the lungs"))
 """Options of Module 2 that change its coefficients, and their wording."""
 
@@ -49,10 +58,11 @@ def render_card(config: BundleConfig, facts: Facts, sha256: str) -> str:
     )
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("\n", " ")
     functions = (
-        audit_section, cautions, describe, headings, metric_rows, overall_rows, patient_rows, result_rows,
-        same_images, setting_rows, source_rows, title, totals, weakest, worst_rows,
+        cautions, describe, format_estimate, format_metric, overall_rows, patient_rows, result_rows, same_images,
+        setting_rows, source_rows, title, totals, weakest, worst_rows,
     )  # fmt: skip
-    environment.globals |= {function.__name__: function for function in functions} | {"grouped": GROUPED}
+    environment.globals |= {function.__name__: function for function in functions}
+    environment.globals |= {"grouped": GROUPED, "headings": HEADINGS, "effects": EFFECTS}
     text = environment.get_template("card.md.j2").render(config=config, facts=facts, sha256=sha256)
     return re.sub(r"\n{3,}", "\n\n", text)
 
@@ -148,11 +158,6 @@ def same_images(evaluation: EvaluationFacts, own: Sequence[EvaluationFacts]) -> 
     return f"These are {'the same images as above' if is_same else 'other images than above'}."
 
 
-def headings(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the headings of metrics."""
-    return tuple(HEADINGS[name] for name in names)
-
-
 def overall_rows(evaluation: EvaluationFacts) -> Iterator[tuple[str, str]]:
     """Yield the metrics over all images."""
     overall = evaluation.metrics["overall"]
@@ -174,12 +179,6 @@ def patient_rows(evaluation: EvaluationFacts) -> Iterator[tuple[str, ...]]:
                     f"{HEADINGS['roc_auc']}, {column} {value}",
                     *(format_metric(one["by"][column][value], "roc_auc") for one in both),
                 )
-
-
-def metric_rows(blocks: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    """Yield a row per class, or value of a column."""
-    for value, block in blocks.items():
-        yield value, block["n"], *(format_metric(block, name) for name in names)
 
 
 def worst_rows(evaluation: EvaluationFacts) -> Iterator[tuple[str, ...]]:
