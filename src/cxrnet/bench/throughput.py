@@ -23,6 +23,9 @@ from cxrnet.screening.inputs import find_inputs
 from cxrnet.screening.options import Options
 from cxrnet.screening.pipeline import Pipeline
 
+REPEATS = 24
+"""Runs of the graph in each thread."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Throughput:
@@ -51,15 +54,15 @@ def measure_throughput(bundle: str, images: Sequence[Path]) -> Throughput:
     return Throughput(jobs=jobs, graph=(before + graph_rate(bundle, images[0], jobs=jobs)) / 2, **measured)
 
 
-def graph_rate(bundle: str, image: Path, *, jobs: int, repeats: int = 24) -> float:
+def graph_rate(bundle: str, image: Path, *, jobs: int) -> float:
     """Return the images per second of the graph in `jobs` threads, one image prepared beforehand."""
     with Pipeline.load(bundle, threads=1) as pipeline:
         prepared = pipeline.prepare(pipeline.read(image))
         pipeline.run(prepared)
         with ThreadPoolExecutor(jobs) as pool:
             start = perf_counter()
-            list(pool.map(lambda _: pipeline.run(prepared), range(repeats * jobs)))
-            return repeats * jobs / (perf_counter() - start)
+            list(pool.map(lambda _: pipeline.run(prepared), range(REPEATS * jobs)))
+            return REPEATS * jobs / (perf_counter() - start)
 
 
 def screen_folder(bundle: str, folder: str, out: Path, jobs: int) -> dict[str, float]:
