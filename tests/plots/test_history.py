@@ -22,11 +22,6 @@ def test_one_run_has_a_panel_for_each_quantity():
     assert png(figure).startswith(b"\x89PNG")
 
 
-def test_quantities_and_their_names_can_be_chosen():
-    figure = draw_history({"run": history()}, metrics={"loss": "Weighted Tanimoto loss"}, title="JMS")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["JMS: Weighted Tanimoto loss"]
-
-
 def test_folds_are_thin_and_their_mean_is_thick():
     figure = draw_history({"0": history(), "1": history(shift=1)})
     mean = lines(figure.axes[0])["training, mean of 2 folds"]

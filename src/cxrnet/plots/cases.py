@@ -13,7 +13,7 @@ from cxrnet.arrays import Bool, UInt8
 from cxrnet.plots.chart import AMBER, INK, SKY, in_style, new_chart
 
 _DASHES = (0, (3.0, 1.2))
-_MAX_CAPTION = 30
+_MAX_CAPTION, _MAX_COLUMNS = 30, 5
 
 
 class Case(NamedTuple):
@@ -26,9 +26,9 @@ class Case(NamedTuple):
 
 
 @in_style
-def draw_cases(cases: Sequence[Case], *, columns: int = 5) -> Figure:
+def draw_cases(cases: Sequence[Case]) -> Figure:
     """Draw images in rows: the model's lungs outlined in blue, the annotator's in amber dashes on top."""
-    columns = min(columns, len(cases))
+    columns = min(_MAX_COLUMNS, len(cases))
     rows = math.ceil(len(cases) / columns)
     figure, axes = new_chart(max(2.3 * columns, 5), 2.5 * rows + 0.7, rows=rows, columns=columns)
     for one in axes:

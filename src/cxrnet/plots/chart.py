@@ -84,12 +84,8 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def jitter(values: AnyArray, middle: float, *, width: float = 0.36) -> AnyArray:
-    """Return positions around `middle` for points that would hide each other: deterministic, wider where denser.
-
-    Returns:
-        float64 [point].
-    """
+def jitter(values: AnyArray, middle: float, *, width: float) -> AnyArray:
+    """Return positions, float64 [point], around `middle` for points that would hide each other: wider where denser."""
     if len(values) < 2:
         return np.full(len(values), middle)
     counts, edges = np.histogram(values, bins=40)

@@ -14,15 +14,12 @@ _OTHERS = "(others)"
 
 
 @in_style
-def draw_overlap(
-    values: Floating, sources: Sequence[str], *, name: str = "Dice", source_name: str = "source"
-) -> Figure:
+def draw_overlap(values: Floating, sources: Sequence[str], *, source_name: str = "source") -> Figure:
     """Draw a histogram of the Dice coefficient above one strip of points per source, the median marked on each.
 
     Args:
         values: float [image], in [0, 1].
         sources: Source of each image; beyond twelve the smallest are put together.
-        name: Of the metric.
         source_name: What `sources` are.
     """
     rows = _rows(sources)
@@ -32,14 +29,14 @@ def draw_overlap(
     mean, median = float(values.mean()), float(np.median(values))
     above.axvline(mean, color=INK, linewidth=1.6, label=f"mean {mean:.3f}")
     above.axvline(median, color=VERMILION, linewidth=1.6, linestyle=(0, (5, 3)), label=f"median {median:.3f}")
-    above.set(title=f"{name} of {len(values):,} images", ylabel="Images")
+    above.set(title=f"Dice of {len(values):,} images", ylabel="Images")
     above.legend(loc="upper left")
     for row, (_, is_member) in enumerate(rows):
         _strip(below, values[is_member], row, BLUE)
         middle = float(np.median(values[is_member]))
         below.plot([middle, middle], [row - 0.4, row + 0.4], color=VERMILION, linewidth=2.2)
     _name_strips(below, rows)
-    below.set(title=f"By {source_name}; line: median", xlabel=name, xlim=(low - 0.01, 1.005))
+    below.set(title=f"By {source_name}; line: median", xlabel="Dice", xlim=(low - 0.01, 1.005))
     return figure
 
 

@@ -15,9 +15,7 @@ _SETS = (("train", "training", BLUE), ("val", "validation", VERMILION))
 
 
 @in_style
-def draw_history(
-    folds: Mapping[str, History], *, metrics: Mapping[str, str] | None = None, title: str = "Training"
-) -> Figure:
+def draw_history(folds: Mapping[str, History]) -> Figure:
     """Draw one panel per quantity, training and validation in two colours.
 
     One run: points joined by lines. Several folds: a thin line each, and their mean, thick, over the epochs that all
@@ -26,12 +24,11 @@ def draw_history(
     Args:
         folds: Name -> history of a run or fold. A history holds `epoch` and, per quantity, `train_<name>` and
             `val_<name>`, of one length; either of the two may be missing, and NaN is a gap.
-        metrics: Quantity -> name for people, in the order of the panels; None draws all that are there.
-        title: Before the name of the first panel.
     """
-    quantities = metrics or {name: name.replace("_", " ") for name in _quantities(folds)}
+    prefixed = (name.split("_", 1) for history in folds.values() for name in history if "_" in name)
+    quantities = list(dict.fromkeys(quantity for prefix, quantity in prefixed if prefix in {"train", "val"}))
     figure, axes = new_chart(5.0 * len(quantities), 4.0, columns=len(quantities))
-    for number, (one, (quantity, name)) in enumerate(zip(axes, quantities.items(), strict=True)):
+    for number, (one, quantity) in enumerate(zip(axes, quantities, strict=True)):
         for prefix, label, colour in _SETS:
             lines = [
                 (np.asarray(history["epoch"], float), np.asarray(history[f"{prefix}_{quantity}"], float))
@@ -39,7 +36,8 @@ def draw_history(
                 if f"{prefix}_{quantity}" in history
             ]
             _draw(one, lines, label, colour)
-        one.set(title=f"{title}: {name}" if number == 0 else name, xlabel="Epoch", ylabel=name)
+        name = quantity.replace("_", " ")
+        one.set(title=f"Training: {name}" if number == 0 else name, xlabel="Epoch", ylabel=name)
         one.legend()
     return figure
 
@@ -56,8 +54,3 @@ def _draw(axes: Axes, lines: Sequence[tuple[Float64, Float64]], label: str, colo
     if shared:
         mean = np.mean([values[np.searchsorted(epochs, shared)] for epochs, values in lines], axis=0)
         axes.plot(shared, mean, color=colour, linewidth=2.2, label=f"{label}, mean of {len(lines)} folds")
-
-
-def _quantities(histories: Mapping[str, History]) -> list[str]:
-    names = (name.split("_", 1) for history in histories.values() for name in history if "_" in name)
-    return list(dict.fromkeys(quantity for prefix, quantity in names if prefix in {"train", "val"}))
