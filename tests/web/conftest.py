@@ -12,7 +12,7 @@ from cxrnet.web.application import Application
 from cxrnet.web.export import export_file, export_folder
 from cxrnet.web.intake import UploadLimits
 from cxrnet.web.service import Service
-from cxrnet.web.static_files import NAMES, check_built
+from cxrnet.web.static_files import NAMES, read_static
 from tests.screening.conftest import chest, dicom, pipeline
 from tests.web.browser import CHROMIUM, hosted, serving
 
@@ -66,7 +66,7 @@ def wait_until_screened(client, number, *, seconds=60):
 def built():
     """The page has been built."""
     try:
-        check_built()
+        read_static()
     except MissingExtraError as error:
         pytest.skip(str(error))
 

@@ -55,7 +55,8 @@ class Application:
     ) -> None:
         self._service, self._static, self._studies = service, static, studies
         self._watcher = Watcher(service)
-        self._page = _service_page(static["index.html"])
+        # Told where its findings come from; the policy is in the headers.
+        self._page = static["index.html"].replace(b'<html lang="en"', b'<html lang="en" data-source="service"', 1)
         routes = Starlette(
             routes=[
                 Route("/", self._answer_page),
@@ -71,8 +72,8 @@ class Application:
                 Route(f"{API}/images/{{number:int}}/finding.json", self._answer_finding),
                 Route(f"{API}/images/{{number:int}}/pixels", self._answer_pixels),
                 Route(f"{API}/images/{{number:int}}/maps.npz", self._answer_maps),
-                Route(f"{API}/images/{{number:int}}/other/finding.json", self._answer_other_finding),
-                Route(f"{API}/images/{{number:int}}/other/maps.npz", self._answer_other_maps),
+                Route(f"{API}/images/{{number:int}}/other/finding.json", self._answer_finding),
+                Route(f"{API}/images/{{number:int}}/other/maps.npz", self._answer_maps),
                 Route(f"{API}/images/{{number:int}}/objects/{{name:str}}", self._answer_object),
             ],
             exception_handlers={
@@ -160,10 +161,18 @@ class Application:
         return JSONResponse(entry.record())
 
     async def _answer_finding(self, request: Request) -> Response:
-        return JSONResponse(await self._record(request))
+        """Answer with the record of a finding, for which the client may wait."""
+        number, seconds, other = request.path_params["number"], _wait_seconds(request), _is_other(request)
 
-    async def _answer_other_finding(self, request: Request) -> Response:
-        return JSONResponse(await self._record(request, other=True))
+        def look() -> dict[str, Any] | None:
+            is_under_way = self._service.is_under_way(number)
+            record = self._service.finding(number, other=other)
+            return record if record is not None or is_under_way else {}
+
+        record = await self._service.notifier.until(look, seconds=seconds)
+        if not record:
+            raise await self._why_none(number, other=other)
+        return JSONResponse(record)
 
     async def _answer_pixels(self, request: Request) -> Response:
         path = await self._result(request, PIXELS)
@@ -172,10 +181,8 @@ class Application:
         return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
     async def _answer_maps(self, request: Request) -> Response:
-        return FileResponse(await self._result(request, MAPS), media_type="application/zip")
-
-    async def _answer_other_maps(self, request: Request) -> Response:
-        return FileResponse(await self._result(request, f"{OTHER}{MAPS}"), media_type="application/zip")
+        name = f"{OTHER}{MAPS}" if _is_other(request) else MAPS
+        return FileResponse(await self._result(request, name), media_type="application/zip")
 
     async def _answer_object(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -187,20 +194,6 @@ class Application:
         if path is None:
             raise await self._why_none(number)
         return FileResponse(path, media_type="application/dicom")
-
-    async def _record(self, request: Request, *, other: bool = False) -> dict[str, Any]:
-        """Return the record of a finding, for which the client may wait."""
-        number, seconds = request.path_params["number"], _wait_seconds(request)
-
-        def look() -> dict[str, Any] | None:
-            is_under_way = self._service.is_under_way(number)
-            record = self._service.finding(number, other=other)
-            return record if record is not None or is_under_way else {}
-
-        record = await self._service.notifier.until(look, seconds=seconds)
-        if not record:
-            raise await self._why_none(number, other=other)
-        return record
 
     async def _result(self, request: Request, name: str) -> Path:
         number = request.path_params["number"]
@@ -227,17 +220,17 @@ class Application:
         return HTTPException(404, f"image {number} is {entry.status} and has no such result")
 
 
+def _is_other(request: Request) -> bool:
+    """Return whether a request is for a result of the second model."""
+    return "/other/" in request.url.path
+
+
 def _wait_seconds(request: Request) -> float:
     """Return how long the client waits for what is not there yet."""
     text = request.query_params.get("wait", "0")
     if not text.isdecimal() or int(text) > MOST_WAIT_SECONDS:
         raise HTTPException(400, f"wait is not a whole number of seconds up to {MOST_WAIT_SECONDS}; leave it out")
     return int(text)
-
-
-def _service_page(index: bytes) -> bytes:
-    """Return the page as the service gives it: informed where its findings come from; the policy is in the headers."""
-    return index.replace(b'<html lang="en"', b'<html lang="en" data-source="service"', 1)
 
 
 async def _short_body(request: Request) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, Queue
 
@@ -72,7 +73,9 @@ class Parts:
                 yield part
         finally:
             self._is_closed = True
-            with_room(self._queue)
+            with suppress(Empty):  # room, so that nobody waits to put something in
+                while True:
+                    self._queue.get_nowait()
 
     async def fill(self, stream: AsyncIterator[bytes], limits: UploadLimits) -> None:
         """Hand on what a client sends, and its end or what is wrong with it."""
@@ -104,12 +107,3 @@ class Parts:
             raise RequestError(400, "the request has no content; send the file as the body of the request")
         if not self._is_closed:
             await asyncio.to_thread(self._queue.put, bytes(part))
-
-
-def with_room(queue: Queue[bytes | Exception | None]) -> None:
-    """Empty a queue, so that nobody waits to put something in."""
-    while True:
-        try:
-            queue.get_nowait()
-        except Empty:
-            return

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from isal import igzip
 
-from cxrnet.arrays import UInt16
 from cxrnet.atomic import write_atomic
 from cxrnet.imaging.radiograph import Radiograph
 from cxrnet.node.objects import FILES, OBJECTS, SCORED_ONLY, WrittenObjects, write_objects
@@ -42,7 +41,8 @@ def write_results(
     """Write what the page shows of a finding, and keep a DICOM file for its objects; the record comes last."""
     radiograph = finding.radiograph
     assert radiograph is not None
-    write_atomic(folder / PIXELS, igzip.compress(deep_pixels(radiograph).tobytes(), 1, mtime=0))
+    deep = np.rint(radiograph.pixels * STEPS).astype("<u2")  # the greys at their full depth
+    write_atomic(folder / PIXELS, igzip.compress(deep.tobytes(), 1, mtime=0))
     write_atomic(folder / LAYOUT, json.dumps(layout(radiograph)).encode())
     if is_kept(finding, kinds):
         os.link(source, folder / SOURCE)  # the spool deletes its own name of it
@@ -75,11 +75,6 @@ def write_missing_objects(pipeline: Pipeline, folder: Path) -> WrittenObjects:
     if finding.model != record["model"]:
         raise RequestError(409, "the image was screened with another model; upload it again for its DICOM objects")
     return write_objects(finding, folder / SOURCE, object_kinds(), folder)
-
-
-def deep_pixels(radiograph: Radiograph) -> UInt16:
-    """Return uint16 [height, width], 0 to 65,535, little endian: the greys of a radiograph at their full depth."""
-    return np.rint(radiograph.pixels * STEPS).astype("<u2")
 
 
 def layout(radiograph: Radiograph) -> dict[str, object]:

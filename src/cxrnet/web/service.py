@@ -6,7 +6,6 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from cxrnet.errors import RadiographError
@@ -100,9 +99,7 @@ class Service:
             self._threads.append(worker)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """End: the image under way may finish, the rest waits for the next start."""
         self.stopping.set()
         for thread in self._threads:

@@ -14,13 +14,8 @@ NAMES = (
 
 
 def read_static(folder: Path = FOLDER) -> dict[str, bytes]:
-    """Return the files of the page by name."""
-    check_built(folder)
-    return {name: (folder / name).read_bytes() for name in NAMES}
-
-
-def check_built(folder: Path = FOLDER) -> None:
-    """Raise an error if the page has not been built."""
+    """Return the files of the page by name; an error if the page has not been built."""
     missing = [name for name in NAMES if not (folder / name).is_file()]
     if missing:
         raise MissingExtraError(f"the page: {missing[0]} is not built; run `make web`, or install the wheel of cxrnet")
+    return {name: (folder / name).read_bytes() for name in NAMES}
