@@ -95,7 +95,10 @@ def write_comparison(results: Sequence[Result], out: Path) -> Path:
     sets = {result.record["manifest"]["films"] for result in results}
     remarks = ("The models were evaluated on different images; compare them with care.",) if len(sets) > 1 else ()
     table = Section(title="All images", header=("metric", *named), rows=(counts, *rows), remarks=remarks)
-    sections = [table, *(Section(title=plot.caption, pictures=(_picture(plot),)) for plot in plots)]
+    sections = [table]
+    for plot in plots:
+        caption = f"Also as {plot.name}.svg; the numbers are in {plot.name}.csv."
+        sections.append(Section(title=plot.caption, pictures=(Picture(file=plot.name, caption=caption),)))
     page = render(
         "cxrnet.evaluation.reproduction",
         sections=[section.model_dump() for section in sections],
@@ -106,10 +109,6 @@ def write_comparison(results: Sequence[Result], out: Path) -> Path:
     )
     write_atomic(out / "report.html", page)
     return out / "report.html"
-
-
-def _picture(plot: Plot) -> Picture:
-    return Picture(file=plot.name, caption=f"Also as {plot.name}.svg; the numbers are in {plot.name}.csv.")
 
 
 def unique_labels(results: Sequence[Result]) -> list[str]:
@@ -143,10 +142,10 @@ def roc_plot(results: Mapping[str, Result]) -> Plot:
     return Plot("roc", "ROC curves with 95 % bands; dots: a score of 0.5", figure, rows)
 
 
-def roc_band(result: Result, *, seed: int = 0) -> Float64:
+def roc_band(result: Result) -> Float64:
     """Return float64 [2, 101], the 95 % interval of the recall at even false positive rates, resampled by groups."""
     curves = []
-    resamples = draw_weights(result.groups, resamples=RESAMPLES, seed=seed)
+    resamples = draw_weights(result.groups, resamples=RESAMPLES, seed=0)
     for weights in chain.from_iterable(resamples):
         chosen = np.repeat(np.arange(len(weights)), weights.astype(int))
         truth = result.truth[chosen]

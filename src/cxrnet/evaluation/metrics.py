@@ -83,10 +83,10 @@ def binary_statistic(truth: Bool, scores: Float64, called: Bool) -> Statistic:
     return statistic
 
 
-def bin_membership(scores: Float64, bins: int = BINS) -> Float64:
+def bin_membership(scores: Float64) -> Float64:
     """Return float64 [image, bin], 1 in the bin that a score in [0, 1] falls in; a score of 1 falls in the last."""
-    place = np.minimum((scores * bins).astype(np.int64), bins - 1)
-    return np.eye(bins)[place]
+    place = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    return np.eye(BINS)[place]
 
 
 class _Ranks:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cxrnet.errors import RadiographError, UsageError
-from cxrnet.evaluation.audit.geometry import affine, identity
+from cxrnet.evaluation.audit.geometry import affine
 from cxrnet.evaluation.audit.reading import Reading, called
 from cxrnet.evaluation.audit.stability import audit_stability, compare, correlation
 from cxrnet.imaging.radiograph import Radiograph
@@ -15,13 +15,13 @@ def reading(score, answer=0, **rest):
 
 
 def test_move_of_the_score_is_that_of_either_class():
-    effects = compare(reading(0.9), reading(0.4, answer=1), identity())
+    effects = compare(reading(0.9), reading(0.4, answer=1), affine())
     assert effects["score_move"] == pytest.approx(0.5)
     assert effects["class_changes"] == 1
 
 
 def test_copy_that_cannot_be_scored_is_refused_and_nothing_else():
-    effects = compare(reading(0.9), Reading(scores=None, refusals=("CONSTANT",)), identity())
+    effects = compare(reading(0.9), Reading(scores=None, refusals=("CONSTANT",)), affine())
     assert effects.pop("refused") == 1
     assert np.isnan(list(effects.values())).all()
 
@@ -33,7 +33,7 @@ def test_lungs_and_heat_maps_are_compared_in_the_frame_of_the_original():
     flipped = reading(0.5, lungs=before.lungs[:, ::-1].copy(), heat_maps=heat[:, :, ::-1].copy())
     effects = compare(before, flipped, affine(scale=(-1, 1), shift=(1, 0)))
     assert effects["lung_dice"] == effects["heat_correlation"] == pytest.approx(1)
-    assert compare(before, flipped, identity())["heat_correlation"] < 0.9
+    assert compare(before, flipped, affine())["heat_correlation"] < 0.9
 
 
 def test_correlation_needs_two_maps_that_vary():

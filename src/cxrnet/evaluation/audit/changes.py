@@ -13,7 +13,7 @@ import numpy as np
 
 from cxrnet.arrays import Float32
 from cxrnet.evaluation.audit import dicom_copies, pixels
-from cxrnet.evaluation.audit.geometry import Affine, affine, centred_scale, identity, rotation, warp
+from cxrnet.evaluation.audit.geometry import Affine, affine, centred_scale, rotation, warp
 from cxrnet.imaging.radiograph import Radiograph
 
 Strength = Literal["weak", "middle", "strong"]
@@ -51,7 +51,7 @@ class Change:
         """Return the changed copy; the same for the same radiograph and seed."""
         rng = np.random.default_rng((seed, zlib.crc32(self.name.encode()), zlib.crc32(radiograph.sha256.encode())))
         made = self.function(radiograph.pixels, self.amount, rng)
-        pixels, matrix = made if isinstance(made, tuple) else (made, identity())
+        pixels, matrix = made if isinstance(made, tuple) else (made, affine())
         return Changed(pixels if isinstance(pixels, Radiograph) else _with_pixels(radiograph, pixels), matrix)
 
 

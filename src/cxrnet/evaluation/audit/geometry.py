@@ -14,13 +14,11 @@ from cxrnet.arrays import AnyArray, Float32, Float64
 Affine = Float64
 
 
-def identity() -> Affine:
-    """Return the map that leaves every point where it is."""
-    return affine()
-
-
 def affine(*, scale: Sequence[float] = (1.0, 1.0), shift: Sequence[float] = (0.0, 0.0)) -> Affine:
-    """Return the map that scales (x, y) about the upper left corner, then shifts, both relative to the image."""
+    """Return the map that scales (x, y) about the upper left corner, then shifts, both relative to the image.
+
+    Without arguments it leaves every point where it is.
+    """
     return np.array([[scale[0], 0.0, shift[0]], [0.0, scale[1], shift[1]]])
 
 
@@ -42,7 +40,6 @@ def warp(
     image: AnyArray,
     matrix: Affine,
     *,
-    shape: tuple[int, int] | None = None,
     is_nearest: bool = False,
     fill: float | None = None,
 ) -> AnyArray:
@@ -51,14 +48,13 @@ def warp(
     Args:
         image: float32 or uint8 [height, width].
         matrix: From `image` to the result.
-        shape: (height, width) of the result; None keeps that of `image`.
         is_nearest: Whether each pixel takes one value of `image` instead of a bilinear mean.
         fill: Value of what lies outside `image`; None repeats its edge.
     """
-    height, width = image.shape if shape is None else shape
-    before, after = np.array([image.shape[1], image.shape[0]]), np.array([width, height])
-    linear = matrix[:, :2] * after[:, None] / before[None, :]
-    offset = linear @ [0.5, 0.5] + matrix[:, 2] * after - 0.5  # OpenCV counts from the centre of the first pixel
+    height, width = image.shape
+    size = np.array([width, height])
+    linear = matrix[:, :2] * size[:, None] / size[None, :]
+    offset = linear @ [0.5, 0.5] + matrix[:, 2] * size - 0.5  # OpenCV counts from the centre of the first pixel
     return cv2.warpAffine(
         image,
         np.column_stack([linear, offset]),
@@ -76,7 +72,7 @@ def map_back(changed: Float32, matrix: Affine) -> Float32:
         changed: float32 [height, width], for example a lung probability or a heat map.
         matrix: From the image to the changed copy.
     """
-    if np.array_equal(matrix, identity()):
+    if np.array_equal(matrix, affine()):
         return changed
     inverse = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
     back: Float32 = warp(changed, inverse, is_nearest=True, fill=float("nan"))

@@ -9,7 +9,7 @@ import numpy as np
 from cxrnet.arrays import AnyArray, Float32, Float64
 from cxrnet.errors import RadiographError, UsageError
 from cxrnet.evaluation.audit.changes import SETS, Change
-from cxrnet.evaluation.audit.geometry import Affine, identity, map_back
+from cxrnet.evaluation.audit.geometry import Affine, affine, map_back
 from cxrnet.evaluation.audit.reading import BundleReader, Reader, Reading, score_reader
 from cxrnet.evaluation.audit.record import ChangeRecord, StabilityRecord, Value
 from cxrnet.evaluation.bootstrap import RESAMPLES, estimate, mean_statistic, ratio
@@ -104,7 +104,7 @@ def try_changes(
             copy, matrix = change.apply(radiograph, seed=seed)
             reading = reader(copy, fold)
         except RadiographError as error:  # a window that leaves one grey value, for example
-            reading, matrix = Reading(scores=None, refusals=(str(error.code),)), identity()
+            reading, matrix = Reading(scores=None, refusals=(str(error.code),)), affine()
         effects[change.name] = compare(before, reading, matrix) | {"set_coverage": covers(reading, label)}
         after[change.name] = replace(reading, lungs=None, heat_maps=None)
     before = replace(before, lungs=None, heat_maps=None)
