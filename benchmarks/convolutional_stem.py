@@ -51,7 +51,7 @@ from cxrnet.training.features import FeatureSource, fast_scattering, open_featur
 from cxrnet.training.fit import use_machine
 from cxrnet.training.out_of_fold import read_out_of_fold
 from cxrnet.training.preflight import RunOptions, read_data
-from cxrnet.training.run import LAST, OUT_OF_FOLD, is_finished, read_record, read_weights
+from cxrnet.training.run import LAST, OUT_OF_FOLD, is_finished, load_weights, read_record
 from cxrnet.training.sampling import fold_draws
 
 FILTERS = 24
@@ -184,7 +184,7 @@ class FoldReader:
                 network = StemFold(data.config.classifier.model_copy(update={"logarithm": False}))
             else:
                 network = Fold(data.config.classifier)
-            network.load_state_dict(read_weights(run / f"fold{number}", LAST))
+            load_weights(network, run / f"fold{number}", LAST)
             self.folds.append(network.eval())
         given = scattering_input(torch.zeros(1, *data.source.images.shape[1:]), data.config.classifier, self.grey)
         size = 2**data.config.classifier.scattering.J

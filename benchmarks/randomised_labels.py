@@ -34,7 +34,7 @@ from cxrnet.training.classifier_run import fit_fold
 from cxrnet.training.features import Features, open_features
 from cxrnet.training.fit import use_machine
 from cxrnet.training.preflight import RunOptions
-from cxrnet.training.run import LAST, OUT_OF_FOLD, is_finished, read_weights
+from cxrnet.training.run import LAST, OUT_OF_FOLD, is_finished, load_weights
 from cxrnet.training.sampling import fold_draws
 
 NUMBER = 0
@@ -84,7 +84,7 @@ def compare(networks: dict[str, Fold], features: Features, images: Int64) -> dic
 def read_fold(data: Data, folder: Path) -> Fold:
     """Return the trained network of a fold's folder."""
     network = Fold(data.config.classifier)
-    network.load_state_dict(read_weights(folder, LAST))
+    load_weights(network, folder, LAST)
     return network.eval()
 
 

@@ -228,7 +228,7 @@ def test_single_fold_is_trained_when_asked_for(xrays, small_bundle, cxrnet, tmp_
     assert (tmp_path / "fold1").is_dir()
     assert not (tmp_path / "fold0").exists()
     said = cxrnet("ensemble", tmp_path, "--out", tmp_path / "b", "--lungs", small_bundle)
-    refuses(said, f"{tmp_path / 'fold0'}: holds no training")
+    refuses(said, f"{tmp_path}: fold 0 has not ended; train it with --fold 0")
 
 
 def test_started_run_needs_resume(segmenter_run, xrays, cxrnet):
@@ -381,7 +381,20 @@ FOLDS_AT_ODDS = {
     "logits exchanged in an old run": (without_digests("out_of_fold.csv"), "has other images or labels"),
     "weights cut": (broken("fold0/last.safetensors", None), "is not the file that the training wrote"),
     "result cut": (broken("fold0/result.json", None), "result.json: is damaged"),
-    "record cut": (broken("fold0/training.json", None), "give the folder that `cxrnet train --out` made"),
+    "record cut": (broken("fold0/training.json", None), "folder that `cxrnet train --out` made"),
+    "result missing": (lambda run: (run / "fold0" / "result.json").unlink(), "fold 0 has not ended"),
+    "another mean": (
+        lambda run: (run / "standardisation.json").write_text('{"mean": 1.0, "std": 1.0}'),
+        "standardisation.json: is not what",
+    ),
+    "counts of other images": (
+        lambda run: edited("data.json", lambda facts: facts.update(sha256="0" * 64))(run),
+        "data.json: is of other images than the training",
+    ),
+    "settings of another version": (
+        lambda run: edited("training.json", lambda record: record["settings"].update(newer=1))(run),
+        "training.json: newer: Extra inputs are not permitted",
+    ),
     "folds cut": (broken("folds.csv", b"image,fold"), "folds.csv: has no rows"),
     "mean cut": (broken("standardisation.json", b"{"), "standardisation.json: is damaged"),
     "settings": (
@@ -546,7 +559,7 @@ def test_fold_that_is_in_no_run_is_refused(halves, small_bundle, cxrnet, tmp_pat
     other = shutil.copytree(halves[0], tmp_path / "other")
     shutil.rmtree(other / "fold0")
     said = cxrnet("ensemble", halves[0], other, "--out", tmp_path / "b", "--lungs", small_bundle)
-    refuses(said, f"fold 1 has ended in none of {halves[0]}, {other}; train it with --fold 1")
+    refuses(said, f"{halves[0]} and {other}: fold 1 has not ended; train it with --fold 1")
 
 
 def edited(name, change):

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from cxrnet.evaluation.evaluation import write_evaluation
 from cxrnet.evaluation.out_of_fold import calibrated_across, evaluate_folds
 from cxrnet.evaluation.request import Request
 from cxrnet.training.config import ClassifierTraining
+from cxrnet.training.run import write_result
 
 CLASSES = ("covid", "non-covid")
 IMAGES = 48
@@ -29,7 +31,8 @@ def run(tmp_path):
     """A classifier run of two folds whose first fold is always right and whose second is always wrong."""
     folder = tmp_path / "covid"
     settings = ClassifierTraining(folds=2).model_dump(mode="json")
-    record = {"kind": "classifier", "settings": settings, "segmenter": {"name": "lungs", "version": "1.0"}}
+    segmenter = {"name": "lungs", "version": "1.0", "sha256": "0" * 64}
+    record = {"kind": "classifier", "settings": settings, "segmenter": segmenter, "films": {"sha256": "0" * 64}}
     rows = [
         {
             "image": f"{number}.png",
@@ -42,6 +45,7 @@ def run(tmp_path):
     ]
     write_table(folder / "folds.csv", rows)
     (folder / "training.json").write_text(json.dumps(record))
+    (folder / "standardisation.json").write_text('{"mean": 100.0, "std": 50.0}')
     chance = np.random.default_rng(0)
     for fold, sign in ((0, 1), (1, -1)):
         held_out = [
@@ -54,7 +58,10 @@ def run(tmp_path):
             if row["fold"] == fold
         ]
         write_table(folder / f"fold{fold}" / "out_of_fold.csv", held_out)
-        (folder / f"fold{fold}" / "last.safetensors").write_bytes(bytes([fold]))
+        own = folder / f"fold{fold}"
+        (own / "training.json").write_text(json.dumps({"kind": "fold", "fold": fold, "settings": settings}))
+        (own / "last.safetensors").write_bytes(bytes([fold]))
+        write_result(own, {"epochs": 1})
     return folder
 
 
@@ -91,21 +98,58 @@ def test_calibration_of_a_fold_knows_nothing_of_it():
 
 
 def test_fold_that_has_not_ended_is_named(run, tmp_path):
-    (run / "fold1" / "last.safetensors").unlink()
-    with pytest.raises(UsageError, match="fold 1 is not finished"):
+    (run / "fold1" / "result.json").unlink()
+    with pytest.raises(UsageError, match="fold 1 has not ended; train it with --fold 1 and --resume"):
         evaluate(run, tmp_path / "report")
 
 
 def test_logits_of_other_images_are_refused(run, tmp_path):
     path = run / "fold0" / "out_of_fold.csv"
     path.write_text(path.read_text().replace("4.png", "other.png"))
-    with pytest.raises(UsageError, match=r"has other images than folds\.csv"):
+    write_result(run / "fold0", {"epochs": 1})
+    with pytest.raises(UsageError, match=r"has other images or labels than folds\.csv"):
+        evaluate(run, tmp_path / "report")
+
+
+def copied(run):
+    shutil.rmtree(run / "fold1")
+    shutil.copytree(run / "fold0", run / "fold1")
+
+
+def exchanged(run):
+    content = [(run / f"fold{number}" / "last.safetensors").read_bytes() for number in (1, 0)]
+    for number in (0, 1):
+        (run / f"fold{number}" / "last.safetensors").write_bytes(content[number])
+
+
+def relabelled(run):
+    path = run / "folds.csv"
+    path.write_text(path.read_text().replace("0.png,covid", "0.png,non-covid", 1))
+
+
+DAMAGES = {
+    copied: "fold1: holds fold 0",
+    exchanged: "last.safetensors: is not the file that the training wrote",
+    relabelled: "out_of_fold.csv: has other images or labels than folds.csv",
+    lambda run: (run / "fold0" / "result.json").write_text("{"): "result.json: is damaged",
+    lambda run: (run / "fold0" / "training.json").write_text("{"): "training.json: is damaged",
+    lambda run: (run / "folds.csv").write_text("image,label,fold\n0.png,covid,7\n"): "one of the folds 0 to 1",
+    lambda run: (run / "training.json").write_text(
+        '{"kind": "classifier", "settings": {}}'
+    ): "training.json: is damaged",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_run_whose_files_do_not_belong_together_is_not_evaluated(run, tmp_path, damage):
+    damage(run)
+    with pytest.raises(UsageError, match=DAMAGES[damage]):
         evaluate(run, tmp_path / "report")
 
 
 def test_segmenter_run_is_refused(run, tmp_path):
-    (run / "training.json").write_text(json.dumps({"kind": "segmenter"}))
-    with pytest.raises(UsageError, match="is a segmenter run"):
+    (run / "training.json").write_text(json.dumps({"kind": "segmenter", "settings": {}}))
+    with pytest.raises(UsageError, match="is the training of a segmenter"):
         evaluate(run, tmp_path / "report")
 
 

@@ -29,6 +29,8 @@ def test_logits_are_read_in_the_order_of_the_classes(table):
         "image,label,logit_a,logit_b\nx.png,c,1,2\n",
         "image,label,logit_a,logit_b\nx.png,a,1\n",
         "image,label,logit_a,logit_b\nx.png,a,nan,2\n",
+        "image,label,logit_a,logit_b\nx.png,a,1e308,2\n",
+        "image,label,logit_a,logit_b,without_patient_logit_a,without_patient_logit_b\nx.png,a,1,2,nan,1\n",
     ],
 )
 def test_damaged_table_is_refused_by_name(table, content):

@@ -1,7 +1,9 @@
 import pytest
+import torch
+from safetensors.torch import save
 
 from cxrnet.errors import UsageError
-from cxrnet.training.run import lock_run, open_run, read_record
+from cxrnet.training.run import load_weights, lock_run, open_run, read_record, write_result
 
 RECORD = {"kind": "segmenter", "films": 3, "settings": {"seed": 0}}
 
@@ -26,12 +28,52 @@ def test_run_of_an_earlier_version_is_resumed_without_the_fields_it_did_not_writ
         open_run(tmp_path, RECORD | {"start": {"name": "lungs"}}, resume=True)
 
 
-@pytest.mark.parametrize("content", [None, "no json", "[1, 2]", "{}"])
-def test_folder_that_holds_no_training_is_refused(tmp_path, content):
-    if content is not None:
-        (tmp_path / "training.json").write_text(content)
+@pytest.mark.parametrize("content", ["no json", "[1, 2]", "{}", '{"kind": "fold"}', '{"kind": "fold", "settings": 5}'])
+def test_record_that_is_damaged_is_refused(tmp_path, content):
+    (tmp_path / "training.json").write_text(content)
+    with pytest.raises(UsageError, match=r"training\.json: is damaged"):
+        read_record(tmp_path)
+
+
+def test_folder_that_holds_no_training_is_refused(tmp_path):
     with pytest.raises(UsageError, match="holds no training"):
         read_record(tmp_path)
+
+
+def other_shape(state):
+    state["weight"] = torch.zeros(2, 2)
+
+
+def not_finite(state):
+    state["weight"][0, 0] = torch.nan
+
+
+def one_too_many(state):
+    state["more"] = torch.zeros(1)
+
+
+def double(state):
+    state["bias"] = state["bias"].double()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (other_shape, r"of another network than the settings of its run \(weight\)"),
+        (one_too_many, r"of another network than the settings of its run \(more\)"),
+        (double, r"of another network than the settings of its run \(bias\)"),
+        (lambda state: state.pop("bias"), r"of another network than the settings of its run \(bias\)"),
+        (not_finite, r"has weights that are not finite \(weight\)"),
+    ],
+)
+def test_weights_of_another_network_or_not_finite_are_refused(tmp_path, change, words):
+    network = torch.nn.Linear(2, 1)
+    state = dict(network.state_dict())
+    change(state)
+    (tmp_path / "last.safetensors").write_bytes(save(state))
+    write_result(tmp_path, {"epochs": 1})
+    with pytest.raises(UsageError, match=words):
+        load_weights(network, tmp_path, "last.safetensors")
 
 
 @pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK"])

@@ -5,7 +5,6 @@ calibration error is out of fold as well.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import numpy as np
 from cxrnet.arrays import Float32, Float64, Int64
 from cxrnet.data.check import FOLD_COLUMN
 from cxrnet.data.manifest import Sample
-from cxrnet.errors import UsageError
 from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.evaluation.classifier import check_labels, own_columns, score_evaluation, without_patient
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, outcome_of
@@ -25,14 +23,17 @@ from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, score
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classifier_run import FOLDS
-from cxrnet.training.out_of_fold import read_out_of_fold
-from cxrnet.training.run import LAST, OUT_OF_FOLD, read_record
+from cxrnet.training.config import ClassifierTraining
+from cxrnet.training.fold_runs import FoldRuns, find_folds
+from cxrnet.training.run import LAST, RECORD, as_record, read_checked, read_record
 
 
 def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) -> Evaluation:
     """Score every image of a cross-validation by the fold that was not trained on it."""
     request = replace(request, manifest=run / FOLDS)
-    model = _describe_run(run)
+    config = as_record(ClassifierTraining, read_record(run, "classifier")["settings"], run / RECORD)
+    found = find_folds([run], config.folds)
+    model = _describe_run(run, config, found)
     own = own_columns(model.classes)[:-1]  # the lungs are not found again
     manifest, by = request.read(own_columns=own)
     check_labels(request, manifest, model)
@@ -41,10 +42,8 @@ def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) ->
     logits = np.empty((len(samples), len(model.classes)))
     missing = np.full_like(logits, np.nan)
     labels = np.empty(len(samples), np.int64)
-    for fold in np.unique(numbers):
+    for fold, table in enumerate(found.read_tables(model.classes)):
         members = np.flatnonzero(numbers == fold)
-        table = read_out_of_fold(run / f"fold{fold}" / OUT_OF_FOLD, model.classes)
-        table.check_rows([samples[member] for member in members])
         logits[members], labels[members] = table.logits, table.labels
         if table.without_patient is not None:
             missing[members] = table.without_patient
@@ -114,24 +113,18 @@ def _fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str], numbe
     return {name: over_folds(np.array([metrics[name][0] for metrics in found])) for name in FOLD_METRICS}
 
 
-def _describe_run(run: Path) -> ModelInfo:
-    record = read_record(run)
-    if record["kind"] != "classifier":
-        raise UsageError(f"{run}: is a {record['kind']} run; give the run of a classifier")
-    settings, sha = record["settings"], hashlib.sha256()
-    for number in range(settings["folds"]):
-        path = run / f"fold{number}" / LAST
-        if not path.is_file():
-            raise UsageError(f"{run}: fold {number} is not finished; train it first, for example with --resume")
-        sha.update(path.read_bytes())
+def _describe_run(run: Path, config: ClassifierTraining, found: FoldRuns) -> ModelInfo:
+    record, sha = read_record(run), hashlib.sha256()
+    for folder in found.folders:
+        sha.update(read_checked(folder, LAST))
     digest = sha.hexdigest()
     masks = f"{record['segmenter']['name']} {record['segmenter']['version']}"
     return ModelInfo(
         identity={"name": run.name, "version": "cross-validation", "sha256": digest},
-        label=f"{run.name}, {settings['folds']} folds ({digest[:8]})",
+        label=f"{run.name}, {config.folds} folds ({digest[:8]})",
         description=(
             f"Each image scored by the fold that was not trained on it; lung masks of {masks}; "
-            f"augmentation {json.dumps(settings['augmentation'])}"
+            f"augmentation {config.augmentation.model_dump_json()}"
         ),
-        classes=tuple(settings["classifier"]["classes"]),
+        classes=config.classifier.classes,
     )

@@ -44,11 +44,11 @@ from cxrnet.training.run import (
     OUT_OF_FOLD,
     is_finished,
     is_first_process,
+    load_weights,
     lock_run,
     open_run,
     read_record,
     read_result,
-    read_weights,
     require_resume,
     write_result,
 )
@@ -154,7 +154,13 @@ def _train_fold(
 ) -> dict[str, Any]:
     """Train one fold into its folder of a run and write its logits of the images it has not seen; return its result."""
     folder = run / f"fold{number}"
-    record = {"kind": "fold", "fold": number, "settings": config.model_dump(mode="json"), "run": run_identity(run)}
+    record = {
+        "kind": "fold",
+        "fold": number,
+        "settings": config.model_dump(mode="json"),
+        "run": run_identity(run),
+        "standardisation": json.loads((run / STANDARDISATION).read_bytes()),
+    }
     with lock_run(folder):
         open_run(folder, record, resume=True)
         if is_finished(folder, LAST, OUT_OF_FOLD):
@@ -182,7 +188,7 @@ def fit_fold(module: FoldModule, folder: Path, held_out: Sequence[Sample], optio
         draw=draw_curves,
         trainer_options=options.trainer,
     )
-    module.network.load_state_dict(read_weights(folder, LAST))  # it may have been trained in another process
+    load_weights(module.network, folder, LAST)  # it may have been trained in another process
     if config.settles:
         module.recompute_batch_norm()
         if is_first_process():

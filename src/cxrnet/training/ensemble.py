@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from cxrnet.errors import UsageError
@@ -21,7 +21,17 @@ from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.config import ClassifierTraining, SegmenterTraining
 from cxrnet.training.fold_runs import find_folds
 from cxrnet.training.preflight import DATA
-from cxrnet.training.run import BEST, DIGESTS, LAST, read_checked, read_record, read_result, read_weights
+from cxrnet.training.run import (
+    BEST,
+    DIGESTS,
+    LAST,
+    RECORD,
+    as_record,
+    load_weights,
+    read_checked,
+    read_record,
+    read_result,
+)
 
 
 def build_segmenter(
@@ -29,7 +39,7 @@ def build_segmenter(
 ) -> Bundle:
     """Write the bundle of a trained segmenter. Lungs do not include a heart that is a class of its own."""
     record = read_record(run, "segmenter")
-    config = SegmenterTraining.model_validate_json(json.dumps(record["settings"]))
+    config = as_record(SegmenterTraining, record["settings"], run / RECORD)
     classes = config.segmenter.classes
     what = f"Segmenter of {', '.join(classes[1:])}" if has_label_maps(classes) else "Lung segmenter"
     network = Network(
@@ -42,7 +52,7 @@ def build_segmenter(
             segmenter=config.segmenter,
         )
     )
-    network.segmenter.load_state_dict(read_weights(run, weights), strict=True)
+    load_weights(network.segmenter, run, weights)
     facts = _facts(run, {run.name: run}, weights)
     return build_bundle(network.eval(), out, facts=facts, overwrite=overwrite)
 
@@ -66,14 +76,15 @@ def build_ensemble(
     if record["segmenter"]["sha256"] != segmenter.sha256:
         masks = f"{record['segmenter']['name']} {record['segmenter']['version']}"
         raise UsageError(f"{run}: was trained on the lung masks of {masks}, not of {segmenter.label}; give that bundle")
-    config = ClassifierTraining.model_validate_json(json.dumps(record["settings"]))
+    config = as_record(ClassifierTraining, record["settings"], run / RECORD)
     if config.lungs != "kept":
         raise UsageError(f"{run}: is a control that has not seen the lungs; `cxrnet evaluate folds` measures it")
     folds = find_folds(runs, config.folds)
-    states = [read_weights(folder, weights) for folder in folds.folders]
     classes = config.classifier.classes
-    logits, labels = folds.read_logits(classes)
-    patient = None if config.patient is None else PatientConfig.model_validate_json(json.dumps(record["patient"]))
+    tables = folds.read_tables(classes)
+    logits = np.concatenate([table.logits for table in tables])
+    labels = np.concatenate([table.labels for table in tables])
+    patient = None if config.patient is None else as_record(PatientConfig, record.get("patient"), run / RECORD)
     network = Network(
         BundleConfig(
             name=name,
@@ -90,8 +101,8 @@ def build_ensemble(
         )
     )
     network.segmenter.load_state_dict(load_network(segmenter).segmenter.state_dict(), strict=True)
-    for fold, state in zip(network.ensemble.folds, states, strict=True):
-        fold.load_state_dict(state, strict=True)
+    for fold, folder in zip(network.ensemble.folds, folds.folders, strict=True):
+        load_weights(fold, folder, weights)
     facts = _facts(run, {folder.name: folder for folder in folds.folders}, weights)
     known = segmenter.facts or Facts()
     masks_from = SegmenterFacts(
@@ -128,4 +139,6 @@ def _facts(run: Path, parts: Mapping[str, Path], weights: str) -> Facts:
             raise UsageError(
                 f"{path}: is not of this version's form; train with --resume and the same words, which writes it again"
             ) from error
+        if data.sha256 != record["films"]["sha256"]:
+            raise UsageError(f"{path}: is of other images than the training; train with --resume and the same words")
     return Facts(training=training, data=data)

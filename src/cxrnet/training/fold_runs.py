@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
-from cxrnet.arrays import Float64, Int64
 from cxrnet.data.check import FOLD_COLUMN
 from cxrnet.errors import UsageError
 from cxrnet.model.config import Standardisation
 from cxrnet.training.classifier_run import FOLDS, STANDARDISATION, run_identity
-from cxrnet.training.out_of_fold import read_out_of_fold
+from cxrnet.training.out_of_fold import OutOfFold, read_out_of_fold
 from cxrnet.training.run import OUT_OF_FOLD, RESULT, differing_fields, read_checked, read_record
 
 
@@ -28,8 +26,8 @@ class FoldRuns:
     rows: Sequence[Mapping[str, str]]  # of `folds.csv`: column -> cell
     standardisation: Standardisation  # mean and standard deviation of the images
 
-    def read_logits(self, classes: Sequence[str]) -> tuple[Float64, Int64]:
-        """Return logits, float64 [image, class], and labels, int64 [image]; a fold has just its rows of `folds.csv`."""
+    def read_tables(self, classes: Sequence[str]) -> list[OutOfFold]:
+        """Return the out-of-fold logits of each fold: of just its rows of `folds.csv`, in their order."""
         tables = []
         for number, folder in enumerate(self.folders):
             read_checked(folder, OUT_OF_FOLD)
@@ -42,7 +40,7 @@ class FoldRuns:
                     "again"
                 )
             tables.append(table)
-        return np.concatenate([table.logits for table in tables]), np.concatenate([table.labels for table in tables])
+        return tables
 
 
 def find_folds(runs: Sequence[Path], folds: int) -> FoldRuns:
@@ -52,22 +50,20 @@ def find_folds(runs: Sequence[Path], folds: int) -> FoldRuns:
         _check_alike(run, other)
     found = FoldRuns(
         folders=tuple(_find_fold(runs, number) for number in range(folds)),
-        rows=_read_folds(run),
+        rows=_read_folds(run, folds),
         standardisation=_read_standardisation(run),
     )
     record = read_record(run)
     for number, folder in enumerate(found.folders):
-        _check_fold(folder, number, record, run)
+        _check_fold(folder, number, record, run, found.standardisation)
     return found
 
 
 def _find_fold(runs: Sequence[Path], number: int) -> Path:
-    if len(runs) == 1:
-        return runs[0] / f"fold{number}"
     homes = [run for run in runs if (run / f"fold{number}" / RESULT).is_file()]
     if not homes:
         raise UsageError(
-            f"ensemble: fold {number} has ended in none of {', '.join(map(str, runs))}; train it with --fold {number}, "
+            f"{' and '.join(map(str, runs))}: fold {number} has not ended; train it with --fold {number} and --resume, "
             "or give the run that has it"
         )
     if len(homes) > 1:
@@ -96,7 +92,10 @@ def _check_alike(run: Path, other: Path) -> None:
             f"{other}: was trained on {two['films']['all']} images, {run} on {one['films']['all']}, and their rows "
             "differ; join runs with the same manifest and --where"
         )
-    if [row[FOLD_COLUMN] for row in _read_folds(run)] != [row[FOLD_COLUMN] for row in _read_folds(other)]:
+    number = one["settings"]["folds"]
+    if [row[FOLD_COLUMN] for row in _read_folds(run, number)] != [
+        row[FOLD_COLUMN] for row in _read_folds(other, number)
+    ]:
         raise UsageError(
             f"{other}: has other images in its folds than {run}; give both trainings a manifest with a column fold"
         )
@@ -108,7 +107,9 @@ def _check_alike(run: Path, other: Path) -> None:
         )
 
 
-def _check_fold(folder: Path, number: int, record: Mapping[str, Any], run: Path) -> None:
+def _check_fold(
+    folder: Path, number: int, record: Mapping[str, Any], run: Path, standardisation: Standardisation
+) -> None:
     """Check that a folder holds fold `number` of the training with this record, and not another one's."""
     fold = read_record(folder, "fold")
     if fold.get("fold") != number:
@@ -116,8 +117,10 @@ def _check_fold(folder: Path, number: int, record: Mapping[str, Any], run: Path)
     if differing := differing_fields(record["settings"], fold["settings"]):
         raise UsageError(f"{folder}: was trained with other {differing} than its run; train the fold again")
     if fold.get("run", run_identity(run)) != run_identity(run):
-        problem = "belongs to a training with other images, folds or lung masks"
-        raise UsageError(f"{folder}: {problem}; train the fold again")
+        problem = f"belongs to a training with other images, folds or lung masks, or {FOLDS} of its run has changed"
+        raise UsageError(f"{folder}: {problem}; restore the file, or train the fold again")
+    if fold.get("standardisation", standardisation.model_dump()) != standardisation.model_dump():
+        raise UsageError(f"{run / STANDARDISATION}: is not what {folder} was trained with; restore the file")
 
 
 def _is_row(found: tuple[str, str], cells: set[str]) -> bool:
@@ -126,15 +129,17 @@ def _is_row(found: tuple[str, str], cells: set[str]) -> bool:
     return label in cells and any(PurePath(cell).name == name for cell in cells)
 
 
-def _read_folds(run: Path) -> list[dict[str, str]]:
+def _read_folds(run: Path, folds: int) -> list[dict[str, str]]:
     path = _file(run, FOLDS)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [dict(row) for row in csv.DictReader(file)]
     except (csv.Error, ValueError) as error:
         raise UsageError(f"{path}: is damaged; run the training again with --resume") from error
-    if not rows or any(not row.get(FOLD_COLUMN) or None in row.values() for row in rows):
-        raise UsageError(f"{path}: has no rows, or a row without a fold; run the training again with --resume")
+    numbers = set(map(str, range(folds)))
+    if {row.get(FOLD_COLUMN) for row in rows} != numbers or any(None in row.values() for row in rows):
+        problem = f"has no rows, a row without one of the folds 0 to {folds - 1}, or a fold without rows"
+        raise UsageError(f"{path}: {problem}; run the training again with --resume")
     return rows
 
 

@@ -16,6 +16,8 @@ from cxrnet.errors import UsageError
 WITHOUT_PATIENT = "without_patient_logit_"
 """Beginning of the columns with the logits for which all patient data are missing."""
 
+_LARGEST = 1e6  # no network gives such a logit
+
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
@@ -26,11 +28,6 @@ class OutOfFold:
     labels: Int64  # int64 [image], index of the true class
     logits: Float64  # float64 [image, class]
     without_patient: Float64 | None = None  # the same with all patient data missing; None where the model takes none
-
-    def check_rows(self, samples: Sequence[Sample]) -> None:
-        """Check that the rows are these images in this order."""
-        if self.images != tuple(sample.image.name for sample in samples):
-            raise UsageError(f"{self.path}: has other images than folds.csv lists for this fold; train the fold again")
 
 
 def write_out_of_fold(
@@ -61,7 +58,7 @@ def write_out_of_fold(
 def read_out_of_fold(path: Path, classes: Sequence[str]) -> OutOfFold:
     """Return the out-of-fold logits in a file."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         images = tuple(Path(row["image"]).name for row in rows)
         labels = np.array([classes.index(row["label"]) for row in rows], np.int64)
@@ -71,8 +68,9 @@ def read_out_of_fold(path: Path, classes: Sequence[str]) -> OutOfFold:
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         problem = f"has no logits of the classes {', '.join(classes)} ({type(error).__name__})"
         raise UsageError(f"{path}: {problem}; train the fold to its end first") from error
-    if not len(rows) or not np.isfinite(logits).all():
-        raise UsageError(f"{path}: has {'logits that are not finite' if rows else 'no rows'}; train the fold again")
+    if not len(rows) or not all((np.abs(each) < _LARGEST).all() for each in (logits, without) if each is not None):
+        problem = f"logits that are not finite, or {_LARGEST:g} and more" if rows else "no rows"
+        raise UsageError(f"{path}: has {problem}; train the fold again")
     return OutOfFold(path, images, labels, logits, without)
 
 

@@ -22,10 +22,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load
+from torch.nn import Module
 
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import OutputError, UsageError
@@ -35,12 +37,14 @@ try:
 except ImportError:  # Windows: there a second training is not noticed
     fcntl = None  # type: ignore[assignment]
 
+Record = TypeVar("Record", bound=BaseModel)
+
 RECORD, RESULT, LOCK = "training.json", "result.json", ".lock"
 BEST, LAST, OUT_OF_FOLD = "best.safetensors", "last.safetensors", "out_of_fold.csv"
 DIGESTS = "sha256"
 """Field of `result.json`: file name -> sha256; runs of earlier versions have none."""
 
-NEW_FIELDS = frozenset({"run", "masks"})
+NEW_FIELDS = frozenset({"run", "masks", "standardisation"})
 """Fields of `training.json` that runs of earlier versions do not have."""
 
 
@@ -123,14 +127,29 @@ def _is_alike(stored: object, other: object) -> bool:
 
 def read_record(folder: Path, kind: str | None = None) -> dict[str, Any]:
     """Return what `training.json` of a run says."""
+    remedy = "folder that `cxrnet train --out` made"
     try:
         record = dict(json.loads((folder / RECORD).read_bytes()))
-        found = record["kind"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"{folder}: holds no training; give the folder that `cxrnet train --out` made") from error
+        found, _ = record["kind"], dict(record["settings"])
+        if found == "classifier":
+            _ = record["films"]["sha256"], [record["segmenter"][key] for key in ("name", "version", "sha256")]
+    except OSError as error:
+        raise UsageError(f"{folder}: holds no training; give the {remedy}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{folder / RECORD}: is damaged; restore it, or give another {remedy}") from error
     if kind not in (None, found):
         raise UsageError(f"{folder}: is the training of a {found}; that of a {kind} is needed")
     return record
+
+
+def as_record(kind: type[Record], content: object, path: Path) -> Record:
+    """Return a part of a file of a run as a record, such as its settings."""
+    try:
+        return kind.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        problem = f"{'.'.join(map(str, fault['loc'])) or 'content'}: {fault['msg']}"
+        raise UsageError(f"{path}: {problem}; restore the file, or take the version that wrote it") from error
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
@@ -145,9 +164,9 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     try:
         result = json.loads((folder / RESULT).read_bytes())
         int(result["epochs"])
+        return dict(result) | ({DIGESTS: dict(result[DIGESTS])} if DIGESTS in result else {})
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return dict(result)
 
 
 def is_finished(folder: Path, *names: str) -> bool:
@@ -159,15 +178,16 @@ def is_finished(folder: Path, *names: str) -> bool:
 
 
 def read_checked(folder: Path, name: str) -> bytes:
-    """Return the bytes of a file of a run that has ended."""
+    """Return the bytes of a file of a run that has ended; the best weights also of one that has not."""
     path = folder / name
-    if not path.is_file():
-        raise UsageError(f"{folder}: has no {name}; its training has not ended")
+    for needed in (path, *([] if name == BEST else [folder / RESULT])):
+        if not needed.is_file():
+            raise UsageError(f"{folder}: has no {needed.name}; its training has not ended, continue it with --resume")
     result, content = read_result(folder), path.read_bytes()
     if (folder / RESULT).is_file() and result is None:
         raise UsageError(f"{folder / RESULT}: is damaged; run the training again with --resume, which rewrites it")
-    wanted = (result or {}).get(DIGESTS, {}).get(name)
-    if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
+    digests = (result or {}).get(DIGESTS)
+    if digests is not None and hashlib.sha256(content).hexdigest() != digests.get(name):
         raise UsageError(
             f"{path}: is not the file that the training wrote (sha256); restore it, or run the training again with "
             "--resume"
@@ -175,12 +195,20 @@ def read_checked(folder: Path, name: str) -> bytes:
     return content
 
 
-def read_weights(folder: Path, name: str) -> dict[str, Any]:
-    """Return the tensors of a file of weights of a run."""
+def load_weights(network: Module, folder: Path, name: str) -> None:
+    """Load a file of weights of a run into its network, of which it holds each tensor, all finite."""
     try:
-        return load(read_checked(folder, name))
+        state, own = load(read_checked(folder, name)), network.state_dict()
     except SafetensorError as error:
         raise UsageError(f"{folder / name}: is damaged; run the training again with --resume") from error
+    for key in sorted(state.keys() | own.keys()):
+        one, other = state.get(key), own.get(key)
+        if one is None or other is None or (one.shape, one.dtype) != (other.shape, other.dtype):
+            problem = f"is of another network than the settings of its run ({key})"
+            raise UsageError(f"{folder / name}: {problem}; restore it, or train again in another folder")
+        if not bool(one.isfinite().all()):
+            raise UsageError(f"{folder / name}: has weights that are not finite ({key}); train again in another folder")
+    network.load_state_dict(state)
 
 
 def _digest(path: Path) -> str:
