@@ -100,6 +100,24 @@ def test_an_incomplete_item_is_left_out(keyword, content):
     assert "has an item without" in found.corrections[0]
 
 
+def test_a_sequence_of_one_item_keeps_the_first():
+    header = Dataset()
+    header.IssuerOfAccessionNumberSequence = [Dataset(), Dataset()]
+    for item, name in zip(header.IssuerOfAccessionNumberSequence, "AB", strict=True):
+        item.LocalNamespaceEntityID = name
+    (item,) = conform(header, PATIENT_STUDY).attributes.IssuerOfAccessionNumberSequence
+    assert item.LocalNamespaceEntityID == "A"
+
+
+@pytest.mark.parametrize("content", [{"ContextIdentifier": b"7 "}, {"ContextGroupExtensionFlag": b"Y "}])
+def test_a_code_loses_an_incomplete_context(content):
+    code = {"CodeValue": b"1 ", "CodingSchemeDesignator": b"L ", "CodeMeaning": b"x "}
+    found = items("ProcedureCodeSequence", {**code, **content})
+    (item,) = found.attributes.ProcedureCodeSequence
+    assert {element.keyword for element in item} == set(code)
+    assert "incomplete context" in found.corrections[0]
+
+
 def test_what_cannot_be_read_or_holds_nothing_is_left_out():
     assert not len(items("ProcedureCodeSequence").attributes)
     found = conformed(PregnancyStatus=b"\1\0\1")

@@ -122,3 +122,17 @@ def test_modality_table_with_a_unit_keeps_its_values():
     before, after = table(12), shown(header(ModalityLUTSequence=[table(12)])).ModalityLUTSequence[0]
     assert after.ModalityLUTType == "OD"
     assert bytes(after.LUTData) == bytes(before.LUTData)
+
+
+def test_a_table_of_bytes_fills_whole_words():
+    (item,) = shown(header(VOILUTSequence=[table(8, entries=255)])).SoftcopyVOILUTSequence
+    made = item.VOILUTSequence[0]
+    assert list(made.LUTDescriptor) == [256, 0, 8]
+    assert made.LUTData == table(8, entries=255).LUTData + b"\xff"
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"LUTDescriptor": [256, 0, 16]}, {"LUTDescriptor": [256, 0, 16], "LUTData": b"12"}]
+)
+def test_a_damaged_voi_table_is_left_out_as_the_reader_leaves_it_out(broken):
+    assert len(shown(header(VOILUTSequence=[header(**broken)], WindowCenter=5, WindowWidth=9))) == 0

@@ -37,6 +37,7 @@ def test_a_picture_has_no_study(pipeline, read, tmp_path):
     [
         ("StudyInstanceUID", None, "Study Instance UID (0020,000d) is missing"),
         ("SOPInstanceUID", None, "SOP Instance UID (0008,0018) is missing"),
+        ("StudyInstanceUID", "1.2..3", "Study Instance UID (0020,000d) is not a UID"),
         ("StudyInstanceUID", "../../etc/passwd", "Study Instance UID (0020,000d) is not a UID"),
     ],
 )
@@ -106,6 +107,7 @@ def test_a_deflated_file_is_read_up_to_a_limit(read, tmp_path, monkeypatch):
         ({"AcquisitionDate": "20240204", "AcquisitionTime": "1011"}, ("20240204", "1011")),
         ({"ContentDate": "20240203"}, ("20240203", "000000")),
         ({}, ("20240102", "030405")),
+        ({"StudyDate": None, "AcquisitionDateTime": "20240203101112.5+0100"}, ("20240203", "101112.5")),
     ],
 )
 def test_the_moment_is_that_of_the_image(read, study, given, moment):
@@ -128,6 +130,16 @@ def test_a_spacing_that_cannot_be_is_left_out(read, tmp_path):
     assert read(save(dataset, tmp_path / "b.dcm")).reference.PixelSpacing == [0.2, 0.3]
 
 
-@pytest.mark.parametrize(("given", "kept"), [(["L", "F"], ("L", "F")), ("", ()), (["L"], ())])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["L", "F"], ("L", "F")),
+        (["L", "FP"], ("L", "FP")),
+        ("", ()),
+        (["L"], ()),
+        (["L", "R"], ()),
+        (["LEFT", "FEET"], ()),
+    ],
+)
 def test_an_orientation_is_two_directions_or_none(read, study, given, kept):
     assert read(study(PatientOrientation=given)).orientation == kept

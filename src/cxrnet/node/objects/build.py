@@ -69,6 +69,9 @@ def _make(name: str, identity: Identity) -> bytes:
 
 def _encode(made: Dataset, source: Source) -> bytes:
     """The file of an object: with patient and study of its source, without what would differ between two runs."""
+    for element in made.iterall():
+        if element.keyword == "ReferencedSOPClassUID" and element.value == source.reference.SOPClassUID:
+            element.value = UID(source.sop_class)
     for tag in source.patient_study.keys():  # noqa: SIM118  (items would be converted)
         made[tag] = source.patient_study.get_item(tag)
     for keyword in ("InstanceCreationDate", "InstanceCreationTime"):

@@ -16,7 +16,7 @@ from pydicom.tag import BaseTag, Tag
 
 from cxrnet.imaging.attributes import label
 from cxrnet.node.objects.character_set import CharacterSet, find_character_set
-from cxrnet.node.objects.modules import complete_modules, item_problem
+from cxrnet.node.objects.modules import SINGLE, complete_modules, item_problem
 from cxrnet.node.objects.values import conforming
 
 _LONG_TEXT: Final = frozenset({"LT", "ST", "UT"})
@@ -81,8 +81,6 @@ class _Conformer:
         """Return a text element, the same one where it is valid."""
         representation = str(element.VR)
         is_text = representation in _TEXT
-        if is_text and self.characters.codec is None:
-            return element
         content = (element.value or b"").rstrip(b" \0")
         value = self.characters.decode(content) if is_text else content.decode("latin-1")
         is_single = dictionary_VM(element.tag) == "1" or representation in _LONG_TEXT
@@ -114,6 +112,9 @@ class _Conformer:
         kept = [item for item in items if item is not None]
         if not items:
             self.note(keyword, "has no items and was left out")
+        if keyword in SINGLE and len(kept) > 1:
+            self.note(keyword, "has several items; the first was kept")
+            del kept[1:]
         return DataElement(tag, "SQ", Sequence(kept)) if kept else None
 
     def _item(self, keyword: str, given: Dataset) -> Dataset | None:

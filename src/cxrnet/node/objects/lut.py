@@ -4,15 +4,17 @@ highdicom would copy windows and slopes, but no Modality LUT Sequence, and fails
 What counts here is what the reader applied (`cxrnet.imaging.greyscale`): the first table, or else the first window.
 """
 
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.valuerep import DSfloat
 
+from cxrnet.errors import RadiographError
 from cxrnet.imaging.attributes import code, numbers
+from cxrnet.imaging.greyscale import find_table
 
 SHOWN = (
     "ModalityLUTSequence", "RescaleIntercept", "RescaleSlope", "RescaleType", "VOILUTSequence", "WindowCenter",
@@ -43,7 +45,8 @@ def shown(header: Dataset) -> Dataset:
         is_signed = is_signed or grey.RescaleIntercept < 0 or grey.RescaleSlope < 0
     if header.get("VOILUTSequence"):
         voi = Dataset()
-        voi.VOILUTSequence = Sequence([_table(header, "VOILUTSequence", is_signed=is_signed, is_scaled=True)[0]])
+        with suppress(RadiographError):  # the reader ignored a damaged table too, and said so
+            voi.VOILUTSequence = Sequence([_table(header, "VOILUTSequence", is_signed=is_signed, is_scaled=True)[0]])
     elif window := _window(header, factor):
         voi = window
     if len(voi):
@@ -88,33 +91,24 @@ def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = 
         is_signed: Whether what the table is applied to can be negative.
         is_scaled: Whether its output has no unit, so that one of 10 to 15 bits can be stretched to 16.
     """
-    found = header[keyword][0]
-    entries, first, bits = (int(each) for each in found.LUTDescriptor)
-    entries = entries % 0x10000 or 0x10000  # 0 stands for 65,536, and more than 32,767 may come as negative
-    if is_signed and first > 0x7FFF:  # written as unsigned all the same
-        first -= 0x10000
-    values = _values(found.LUTData, entries, is_big_endian=header.original_encoding[1] is False)
+    low, high = (-(2**15), 2**15 - 1) if is_signed else (0, 2**16 - 1)
+    found = find_table(header, keyword, low, high, "")
+    values, first = found.entries, found.first
+    bits = min(int(header[keyword][0].LUTDescriptor[2]), 16)
     factor = 1.0
-    if values.dtype == np.uint16:
+    if bits <= 8 and values.max() < 256:
+        values = np.append(values, values[-1:][: len(values) % 2])  # whole words: the last value goes on
+        data, written = values.astype(np.uint8).tobytes(), 8
+    else:
         most = 2**bits - 1
         if is_scaled and 8 < bits < 16 and values.max() <= most:
             factor = 0xFFFF / most
-            values = np.rint(values * factor).astype("<u2")
-        data, written = values.astype("<u2").tobytes(), 16 if bits > 8 else bits
-    else:
-        data, written = values.tobytes() + b"\0" * (len(values) % 2), 8
+            values = np.rint(values * factor)
+        data, written = values.astype("<u2").tobytes(), 16
+    entries = len(values)
     table = Dataset()
     is_negative = first < 0
     count = entries - 0x10000 if is_negative and entries > 0x7FFF else entries % 0x10000
     table.add_new("LUTDescriptor", "SS" if is_negative else "US", [count, first, written])
     table.add_new("LUTData", "OW", data)
     return table, bits, factor
-
-
-def _values(data: object, entries: int, *, is_big_endian: bool) -> NDArray[np.uint16] | NDArray[np.uint8]:
-    """The entries of a table, in words or in packed bytes."""
-    if not isinstance(data, bytes):
-        return np.asarray(data).astype(np.uint16)[:entries]
-    if len(data) < 2 * entries:
-        return np.frombuffer(data, np.uint8)[:entries]
-    return np.frombuffer(data, ">u2" if is_big_endian else "<u2", entries).astype(np.uint16)

@@ -65,6 +65,18 @@ _REQUIRED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = MappingProxyType(
 )
 """Sequence -> what each item must have: one of each group."""
 
+SINGLE: Final = frozenset({keyword for keyword in _REQUIRED if keyword.startswith("IssuerOf")}) | {
+    "IssuerOfPatientIDQualifiersSequence", "AssigningFacilitySequence", "AssigningJurisdictionCodeSequence",
+    "AssigningAgencyOrDepartmentCodeSequence", "ReferencedPatientSequence", "InstitutionCodeSequence",
+}  # fmt: skip
+"""Sequences that hold one item at most."""
+
+_CONTEXT: Final = (
+    "ContextIdentifier", "MappingResource", "ContextGroupVersion", "ContextGroupExtensionFlag",
+    "ContextGroupLocalVersion", "ContextGroupExtensionCreatorUID",
+)  # fmt: skip
+"""Where a code was chosen from: the first needs the next two, a flag of Y the last two (PS3.3 8.8)."""
+
 _PAIRS: Final = (
     ("ResponsiblePerson", "ResponsiblePersonRole"),
     ("ResponsiblePersonRole", "ResponsiblePerson"),
@@ -119,10 +131,20 @@ def item_problem(sequence: str, item: Dataset) -> tuple[str, bool]:
     for names in required:
         if not any(has_value(item, name) for name in names):
             return f"has an item without {names[0]}, which was left out", False
+    if sequence.endswith("CodeSequence") and not _has_context(item):
+        for keyword in _CONTEXT:
+            item.pop(keyword, None)
+        return "has an item with an incomplete context of its code, which was left out", True
     if sequence == "OtherPatientIDsSequence" and not has_value(item, "TypeOfPatientID"):
         item.TypeOfPatientID = "TEXT"
         return "has an item without TypeOfPatientID; TEXT was added", True
     return "", True
+
+
+def _has_context(code: Dataset) -> bool:
+    context, extension = ({has_value(code, keyword) for keyword in part} for part in (_CONTEXT[:3], _CONTEXT[4:]))
+    is_extended = _text(code, "ContextGroupExtensionFlag") not in ("", "N")
+    return len(context) == 1 and extension == {is_extended}
 
 
 def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
@@ -135,10 +157,7 @@ def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
         if has_value(attributes, keyword) and not has_value(attributes, other):
             del attributes[keyword]
             yield keyword, f"comes without {other} and was left out"
-    if any(keyword in attributes for keyword in _TRIAL) and not _is_trial(attributes):
-        for keyword in _TRIAL:
-            attributes.pop(keyword, None)
-        yield "ClinicalTrialProtocolID", "or sponsor or subject is missing; the clinical trial was left out"
+    yield from _remove_incomplete(attributes)
     if _text(attributes, "PatientIdentityRemoved") == "YES" and not any(map(partial(has_value, attributes), _METHOD)):
         attributes.DeidentificationMethod = "Not stated in the radiograph"
         yield "DeidentificationMethod", 'was missing; "Not stated in the radiograph" was added'
@@ -151,6 +170,22 @@ def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
             for keyword in missing:
                 setattr(attributes, keyword, [] if keyword.endswith("Sequence") else "")
                 yield keyword, "was missing and was added without a value"
+
+
+def _remove_incomplete(attributes: Dataset) -> Iterator[tuple[str, str]]:
+    for module, is_complete, keyword, problem in (
+        (
+            _TRIAL,
+            _is_trial,
+            "ClinicalTrialProtocolID",
+            "or sponsor or subject is missing; the clinical trial was left out",
+        ),
+        (_ANIMAL, _is_animal, "PatientSpeciesDescription", "is missing; breed and strain were left out"),
+    ):
+        if any(each in attributes for each in module) and not is_complete(attributes):
+            for each in module:
+                attributes.pop(each, None)
+            yield keyword, problem
 
 
 def has_value(dataset: Dataset, keyword: str) -> bool:
@@ -173,6 +208,10 @@ def _is_trial(attributes: Dataset) -> bool:
     return all(has_value(attributes, word) for word in ("ClinicalTrialSponsorName", "ClinicalTrialProtocolID")) and any(
         has_value(attributes, word) for word in subject
     )
+
+
+def _is_animal(attributes: Dataset) -> bool:
+    return any(has_value(attributes, keyword) for keyword in _ANIMAL[:2])
 
 
 def _consent(item: Dataset) -> tuple[tuple[str, ...], ...]:

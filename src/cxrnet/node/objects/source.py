@@ -8,6 +8,7 @@ read, with limits. What a library might repeat in a message (names, dates) is ne
 import hashlib
 import io
 import os
+import re
 import stat
 import zlib
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ import pydicom
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import ComputedRadiographyImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from cxrnet.errors import ObjectError
-from cxrnet.imaging.attributes import code, is_uid, label, numbers
+from cxrnet.imaging.attributes import code, label, numbers
 from cxrnet.imaging.radiograph import printable
 from cxrnet.node.objects.conformance import conform
 from cxrnet.node.objects.lut import SHOWN, decimal, shown
@@ -43,6 +44,7 @@ _MOMENTS = (
     ("AcquisitionDate", "AcquisitionTime"),
     ("SeriesDate", "SeriesTime"),
     ("StudyDate", "StudyTime"),
+    ("AcquisitionDateTime", "AcquisitionDateTime"),
 )
 _TAGS = (
     *PATIENT_STUDY, *SHOWN, *UIDS, *(keyword for pair in _MOMENTS for keyword in pair), "Modality", "ViewPosition",
@@ -58,7 +60,10 @@ class Source:
     """What is known of a radiograph's file."""
 
     name: str  # what messages call it
-    reference: Dataset  # the image as objects refer to it: UIDs, rows, columns; nothing of the patient
+    sop_class: str  # SOP Class UID of the image
+    # The image as objects refer to it: UIDs, rows, columns; nothing of the patient. Its class is CR whatever `sop_class`
+    # is, because highdicom asks of some for frames or a geometry, and does not know all.
+    reference: Dataset
     patient_study: Dataset  # attributes of patient and study, to be put into an object as they are
     corrections: tuple[str, ...]  # what was invalid in them and in the grey values, for people; it holds no value
     grey: Dataset  # Modality and VOI LUT of the file, to be put into a presentation state
@@ -66,7 +71,7 @@ class Source:
     # directions of rows and columns, as in PA images ("L", "F"); empty where the file does not say
     orientation: tuple[str, ...]
     is_chest: bool  # whether Body Part Examined is CHEST
-    laterality: str  # L, R or B; empty where the file does not say
+    laterality: str  # L or R; empty where the file does not say
     is_inverted: bool  # whether small values are shown bright (MONOCHROME1)
     is_colour: bool  # whether the grey picture is stored as colour, so that no grayscale presentation state fits it
     burned_in: str  # YES, NO, or empty where the file does not say
@@ -109,19 +114,27 @@ def _understand(header: Dataset, finding: Finding, name: str) -> Source:
     patient_study = conform(header, PATIENT_STUDY)
     return Source(
         name=name,
+        sop_class=_uid(header, "SOPClassUID", name),
         reference=_reference(header, finding, name),
         patient_study=patient_study.attributes,
         corrections=patient_study.corrections,
         grey=shown(header),
         moment=_moment(header),
-        orientation=orientation if len(orientation) == 2 and all(orientation) else (),
+        orientation=orientation if _is_orientation(orientation) else (),
         is_chest=code(header, "BodyPartExamined").upper() == "CHEST",
-        laterality=laterality if laterality in ("L", "R", "B") else "",
+        laterality=laterality if laterality in ("L", "R") else "",
         is_inverted=photometric == "MONOCHROME1",
         is_colour=not photometric.startswith("MONOCHROME"),
         burned_in=burned if (burned := code(header, "BurnedInAnnotation").upper()) in ("YES", "NO") else "",
         title=", ".join(filter(None, (f"{modality} {code(header, 'ViewPosition').upper()}".strip(" ?"), *numbered))),
     )
+
+
+def _is_orientation(directions: tuple[str, ...]) -> bool:
+    """Whether these are directions of rows and of columns, along different axes of the body (PS3.3 C.7.6.1.1.1)."""
+    axes = [["LRAPHF".find(letter) // 2 for letter in each] for each in directions]
+    are_known = all(axis and -1 not in axis and len(set(axis)) == len(axis) for axis in axes)
+    return are_known and len(axes) == 2 and axes[0][0] != axes[1][0]
 
 
 def _read_header(path: Path, name: str, sha256: str) -> Dataset:
@@ -172,8 +185,9 @@ def _reference(header: Dataset, finding: Finding, name: str) -> Dataset:
     assert finding.radiograph is not None
     height, width = finding.radiograph.pixels.shape
     reference = Dataset()
-    for keyword in UIDS:
+    for keyword in UIDS[:3]:
         setattr(reference, keyword, _uid(header, keyword, name))
+    reference.SOPClassUID = ComputedRadiographyImageStorage
     reference.Modality = code(header, "Modality").upper().strip("?") or "OT"
     reference.Rows, reference.Columns = (width, height) if finding.radiograph.turned % 180 else (height, width)
     reference.SamplesPerPixel = 1
@@ -203,7 +217,7 @@ def _uid(header: Dataset, keyword: str, name: str) -> str:
     value = header.get(keyword)
     if not value:
         problem = f"{label(keyword)} is missing"
-    elif not isinstance(value, str) or not is_uid(value):
+    elif not isinstance(value, str) or conforming(keyword, "UI", value) is None:
         problem = f"{label(keyword)} is not a UID"
     else:
         return str(value)
@@ -213,10 +227,10 @@ def _uid(header: Dataset, keyword: str, name: str) -> str:
 def _moment(header: Dataset) -> tuple[str, str]:
     """When the picture was made, so that objects made of it twice are the same; now, where the file has no date."""
     for date_keyword, time_keyword in _MOMENTS:
-        date, time = (
-            conforming(keyword, representation, str(header.get(keyword) or ""))
-            for keyword, representation in ((date_keyword, "DA"), (time_keyword, "TM"))
-        )
+        texts = [str(header.get(keyword) or "") for keyword in (date_keyword, time_keyword)]
+        if date_keyword == time_keyword:
+            texts = [texts[0][:8], re.split("[+-]", texts[0][8:])[0]]
+        date, time = conforming(date_keyword, "DA", texts[0]), conforming(time_keyword, "TM", texts[1])
         if date:
             return date, time or "000000"
     now = datetime.now()

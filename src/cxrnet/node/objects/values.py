@@ -12,17 +12,17 @@ from typing import Final
 
 from pydicom.valuerep import format_number_as_ds
 
-from cxrnet.imaging.attributes import is_uid
-
 _DATE = re.compile(r"(\d{4})(?:(\d\d)(\d\d)|([.\-/: ])(\d{1,2})\4(\d{1,2}))(?:[T ]?\d\d[\d:. ]*)?")
-_TIME = re.compile(r"(\d{2})(?:(:?)(\d{2})(?:\2(\d{2})(?:[.,](\d+))?)?)?")
+_TIME = re.compile(r"(\d{2}|\d(?=[:.]))(?:([:.]?)(\d{2})(?:\2(\d{2})(?:[.,](\d+))?)?)?")
 _AGE = re.compile(r"(\d{1,3}) ?([DWMY])(?:|AYS?|EEKS?|ONTHS?|EARS?)")
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(E[+-]?\d+)?", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d+,(\d{1,2}|\d{4,})")
 _WHOLE = re.compile(r"([+-]?\d{1,12})(?:\.0*)?")
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_UID = re.compile(r"(?=.{3,64}\Z)[012](\.\d+)+")  # with leading zeros, which devices send and archives file under
 _CODE = re.compile(r"[A-Z0-9 _]{0,16}")
-_CONTROL: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f-\x9f]")
-_CONTROL_BUT_BREAKS: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_BREAKS: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
 LONGEST: Final = MappingProxyType({"LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024})
 """Characters in a value; of a name in each of its groups."""
@@ -46,7 +46,7 @@ def conforming(keyword: str, representation: str, value: str) -> str | None:
         return value
     if keyword in ENUMERATED:
         return ENUMERATED[keyword].get(value.strip().upper())
-    rule = _RULES.get(representation)
+    rule = _offset if keyword == "TimezoneOffsetFromUTC" else _RULES.get(representation)
     if rule is not None:
         return rule(value)
     return _text(keyword, representation, value)
@@ -58,7 +58,7 @@ def _date(value: str) -> str | None:
         return None
     try:
         day = date(int(found[1]), int(found[2] or found[5]), int(found[3] or found[6]))
-        return f"{day.year:04}{day.month:02}{day.day:02}"
+        return f"{day.year}{day.month:02}{day.day:02}" if 1000 <= day.year < 3000 else None
     except ValueError:
         return None
 
@@ -70,7 +70,9 @@ def _time(value: str) -> str | None:
     hours, _, minutes, seconds, fraction = found.groups()
     if int(hours) > 23 or int(minutes or 0) > 59 or int(seconds or 0) > 60:
         return None
-    return f"{hours}{minutes or ''}{seconds or ''}" + (f".{fraction[:6]}" if fraction else "")
+    if seconds == "60":  # a leap second, which the standard allows and validators refuse
+        seconds, fraction = "59", None
+    return f"{hours:0>2}{minutes or ''}{seconds or ''}" + (f".{fraction[:6]}" if fraction else "")
 
 
 def _age(value: str) -> str | None:
@@ -102,8 +104,15 @@ def _code(value: str) -> str | None:
     return text if _CODE.fullmatch(text) else None
 
 
+def _offset(value: str) -> str | None:
+    """Return an offset from UTC, -1200 to +1400 (PS3.3 C.12.1, Timezone Offset From UTC)."""
+    found = _OFFSET.fullmatch(value.strip())
+    is_valid = found and found[0] != "-0000" and -1200 <= int(found[1] + found[2] + found[3]) <= 1400
+    return "".join(found.groups()) if found and is_valid and int(found[3]) < 60 else None
+
+
 def _uid(value: str) -> str | None:
-    return value if is_uid(value) else None
+    return value if _UID.fullmatch(value) else None
 
 
 def _text(keyword: str, representation: str, value: str) -> str | None:
