@@ -61,8 +61,8 @@ class Source:
 
     name: str  # what messages call it
     sop_class: str  # SOP Class UID of the image
-    # The image as objects refer to it: UIDs, rows, columns; nothing of the patient. Its class is CR whatever `sop_class`
-    # is, because highdicom asks of some for frames or a geometry, and does not know all.
+    # The image as objects refer to it: UIDs, rows, columns; nothing of the patient. Its class is CR,
+    # because highdicom asks of other classes for frames or a geometry, and does not know all.
     reference: Dataset
     patient_study: Dataset  # attributes of patient and study, to be put into an object as they are
     corrections: tuple[str, ...]  # what was invalid in them and in the grey values, for people; it holds no value
