@@ -97,7 +97,7 @@ def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = 
     bits = min(int(header[keyword][0].LUTDescriptor[2]), 16)
     factor = 1.0
     if bits <= 8 and values.max() < 256:
-        values = np.append(values, values[-1:][: len(values) % 2])  # whole words: the last value goes on
+        values = np.append(values, values[-1:][: len(values) % 2])  # padded to whole words
         data, written = values.astype(np.uint8).tobytes(), 8
     else:
         most = 2**bits - 1
