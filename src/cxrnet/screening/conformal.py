@@ -7,8 +7,6 @@ threshold of that class, which all but 10 % of its calibration images did. The p
 exchangeable with those of the calibration, class by class; it does not hold for another hospital.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

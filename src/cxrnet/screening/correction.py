@@ -1,7 +1,5 @@
 """Correction of what is certain: polarity, and rotation by quarter turns."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

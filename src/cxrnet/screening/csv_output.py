@@ -1,7 +1,5 @@
 """The tables of a run, one row per input: which columns there are, and what a cell may hold."""
 
-from __future__ import annotations
-
 import csv
 import functools
 import io

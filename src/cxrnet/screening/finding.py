@@ -1,7 +1,5 @@
 """The finding: the result for one image, from which its record, table row, panel and DICOM objects are made."""
 
-from __future__ import annotations
-
 import base64
 from html import escape
 from typing import Annotated, Any, Literal, Self

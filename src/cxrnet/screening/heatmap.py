@@ -11,8 +11,6 @@ With two classes that is the difference of their maps. The second form holds whe
 divides 0 by 0. As published there is no ReLU, and a map is scaled to 0..1 within the lungs of its own image.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The images behind what the user named: files, folders, patterns, manifests; and a folder name for each result."""
 
-from __future__ import annotations
-
 import glob
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Rows of a manifest, CSV or Parquet, on disk or in a store; one row, or one batch of rows, is in memory at a time."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest

@@ -1,7 +1,5 @@
 """The options of a run over many images; nothing heavy is imported for them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path

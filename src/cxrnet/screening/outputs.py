@@ -1,7 +1,5 @@
 """The files written for one image: record, images, arrays; each file whole or not there."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Collection

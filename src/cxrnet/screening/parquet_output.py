@@ -1,7 +1,5 @@
 """The table of a partition: a Parquet file with the columns of `findings.csv`, numbers as numbers."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

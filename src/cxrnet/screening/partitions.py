@@ -4,8 +4,6 @@ A partition whose file is not there is done again, whole. So a worker that dies,
 done already, neither loses nor doubles a row. `partitions.json` has the settings of the run.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import os

@@ -1,7 +1,5 @@
 """The patient data of one image: each value from a table or the caller, else from the DICOM header, else missing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple

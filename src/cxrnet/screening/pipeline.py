@@ -1,7 +1,5 @@
 """From a file to its finding: prepared image, graph, gate, scores. No step goes through disk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace

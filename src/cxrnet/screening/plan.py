@@ -1,7 +1,5 @@
 """The images of a long run, cut into partitions; they are kept in a temporary database on disk, not in memory."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

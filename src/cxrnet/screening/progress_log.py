@@ -4,8 +4,6 @@ A row is committed when all results of its image are in place. Write-ahead loggi
 the exclusive lock keeps a second run out of the folder, and needs no shared memory.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -4,8 +4,6 @@ Tasks and not actors: Ray gives a task of a machine that is gone to any other, a
 an actor waits for room of its own. The process of a worker takes one task after the other and keeps its model.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Iterator

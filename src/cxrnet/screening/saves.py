@@ -1,7 +1,5 @@
 """What `--save` takes."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from cxrnet.errors import UsageError

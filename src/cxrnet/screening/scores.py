@@ -4,8 +4,6 @@ The interval measures disagreement between folds, not all uncertainty. Folds sha
 it is too short if anything, and it knows nothing of hospitals and diseases that none of them has seen.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

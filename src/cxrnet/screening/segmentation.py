@@ -1,7 +1,5 @@
 """The lungs of one radiograph."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

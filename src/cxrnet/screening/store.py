@@ -4,8 +4,6 @@ A store is reached through fsspec, whose package for S3 is s3fs; endpoint and cr
 looks for them: `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `~/.aws/config`, the role of the machine.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Iterator

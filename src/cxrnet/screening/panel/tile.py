@@ -1,7 +1,5 @@
 """One tile of a panel: the radiograph, and a heat map laid over it inside the lungs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
