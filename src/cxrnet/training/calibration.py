@@ -4,8 +4,6 @@ Temperature and bias are the maximum-likelihood fit of softmax(logits / temperat
 classes, vector scaling with one temperature for more (Guo et al. 2017). Prediction sets: `cxrnet.screening.conformal`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

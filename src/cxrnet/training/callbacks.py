@@ -3,8 +3,6 @@
 They are written in the process that trains, and only by the first one where there are several.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import math

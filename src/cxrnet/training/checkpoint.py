@@ -1,7 +1,5 @@
 """Checkpoints that a kill cannot tear, in the run's own folder only; bundles hold safetensors instead."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Training of one fold of Module 2 by Lightning (paper 3.2.1, Fig. 11b)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

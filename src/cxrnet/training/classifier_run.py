@@ -8,8 +8,6 @@ The run is a folder:
     fold0/ ...              one run each, with out_of_fold.csv: logits of the images that the fold has not seen
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """How a network is trained: records read from YAML, with the paper's settings and better ones as presets."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """From trained runs to a bundle: a segmenter, and the folds of a classifier if there are any (paper Fig. 5)."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ They do not depend on the weights, and the folds of a cross-validation share the
 (variant 0) and in some augmented copies, image and lung mask moved alike (paper 2.2.2.2).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """One training by Lightning, from its last sound checkpoint to its last epoch."""
 
-from __future__ import annotations
-
 import ctypes
 import logging
 import signal

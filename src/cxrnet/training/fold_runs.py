@@ -1,7 +1,5 @@
 """The folds of a cross-validation, trained in one run or in several: found, and checked that they belong together."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

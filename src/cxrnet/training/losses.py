@@ -5,8 +5,6 @@ those of the classes, so that a small one counts as a large one. Tensors are flo
 weights have the same shape.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """What the trainings of both modules share: seeded steps, losses that must be finite, the optimiser."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The out-of-fold logits of a classifier's folds, as a run keeps them in `out_of_fold.csv`."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The encoding is fitted once, over all rows of the run, like the standardisation 
 share it. Labels play no part in it.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

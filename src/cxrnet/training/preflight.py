@@ -1,7 +1,5 @@
 """Before every training: rows chosen by their split, images read once, and the checks of `cxrnet data check`."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -14,8 +14,6 @@
 Of the processes of a parallel training the first one writes. Every file is checked when it is read back.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

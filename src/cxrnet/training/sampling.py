@@ -4,8 +4,6 @@ Public collections are confounded: most sources hold one class only, so that a n
 of the disease. Images of sources with every class cannot be recognised that way, if each class is drawn alike there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training of Module 1 by Lightning (paper 3.1, Fig. 6)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

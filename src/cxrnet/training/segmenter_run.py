@@ -1,7 +1,5 @@
 """`cxrnet train segmenter`: from a manifest to a run folder."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
