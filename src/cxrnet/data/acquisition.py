@@ -4,8 +4,6 @@ Training sees each image with other noise, sharpness, contrast, compression, bor
 classifier cannot rely on them. A change is drawn from (seed, epoch, index) and is the same after a resume.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import cv2

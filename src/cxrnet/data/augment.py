@@ -5,8 +5,6 @@ view from outside is filled by reflection. The map is drawn from (seed, epoch, i
 number of workers, and after a resume.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import cv2

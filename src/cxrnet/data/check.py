@@ -3,8 +3,6 @@
 `cxrnet data check` and every training run these checks; `--allow-leaks` makes a training accept the errors in `LEAKS`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections import Counter, defaultdict

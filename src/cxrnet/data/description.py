@@ -1,7 +1,5 @@
 """What a manifest says of its images, counted: sources, licences, patients; for the record of a training."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -7,8 +7,6 @@ ribs, vessels and letters, each weighed by the contrast around it. There the mos
 has a correlation of 0.62, copies have 0.88 and more.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

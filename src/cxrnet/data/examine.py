@@ -1,7 +1,5 @@
 """One row of a manifest with its files: the image, its mask, and what is wrong with them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

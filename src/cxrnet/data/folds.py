@@ -6,8 +6,6 @@ as well, with a tenth of the weight. scikit-learn's StratifiedGroupKFold does no
 with its version; shipped models quote the folds of a seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The manifest: a CSV file, one row per image or image-mask pair, paths relative to the file."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

@@ -1,7 +1,5 @@
 """How the stored values of masks are read, as options name it: `1,2`, `soft`, or `right lung=1,left lung=2`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

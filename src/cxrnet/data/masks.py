@@ -4,8 +4,6 @@ Masks are published as 0 and 1, 0 and 255, label maps of small numbers, coloured
 A file alone does not always say which; what fits two readings is an error that names the values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

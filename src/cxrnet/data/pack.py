@@ -11,8 +11,6 @@
 The attribute `key` is a digest of the files and of the preparation: a pack is read only for what it was made from.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

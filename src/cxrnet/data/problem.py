@@ -1,7 +1,5 @@
 """Findings of a check: an error, a warning or a note, with the lines of the manifest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol

@@ -1,7 +1,5 @@
 """Files of many rows, read by guarded child processes, a few at a time."""
 
-from __future__ import annotations
-
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack

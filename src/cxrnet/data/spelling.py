@@ -1,7 +1,5 @@
 """One name in several spellings: columns, patients, labels and paths, as spreadsheets and people write them."""
 
-from __future__ import annotations
-
 import os
 import re
 import unicodedata

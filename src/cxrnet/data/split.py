@@ -1,7 +1,5 @@
 """A manifest with a column `fold`, and the picture of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

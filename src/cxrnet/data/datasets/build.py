@@ -1,7 +1,5 @@
 """From a public collection to a manifest: raw images and masks that must be made are written as PNG."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -6,8 +6,6 @@
 Older tables write `COVID-19, ARDS` for a finding, newer ones `Pneumonia/Viral/COVID-19`, and have fewer columns.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cxrnet.data.datasets.dataset import Collection, Entry, read_table

@@ -7,8 +7,6 @@ Points are rounded to pixels, the line counts as inside. "Ignore" regions are no
 images and CT slices are left out by their tags, and whatever has no lung polygon, as the owners advise.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What every layout gives: the images it found, and what it left out and why."""
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping

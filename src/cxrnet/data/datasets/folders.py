@@ -7,8 +7,6 @@
 The files tell no patients: every image is taken for a patient of its own unless a column is added by hand.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cxrnet.data.datasets.dataset import Collection, Entry, images_in

@@ -8,8 +8,6 @@
 JPCLN images have a nodule, JPCNN images have none; each image is a patient of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

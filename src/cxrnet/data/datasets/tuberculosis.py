@@ -6,8 +6,6 @@ mask/CHNCXR_0001_0_mask.png             Shenzhen, masks of Stirenko and others f
 ClinicalReadings/MCUCXR_0001_0.txt      sex, age, reading
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
