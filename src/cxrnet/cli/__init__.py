@@ -3,8 +3,6 @@
 Exit code: 0 all inputs processed, 1 some inputs failed, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

@@ -1,7 +1,5 @@
 """The commands as one `typer` program; the one that runs is imported alone: all take longer than Python's start."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Final
 

@@ -1,7 +1,5 @@
 """`cxrnet export-web`: the page with a model inside, as one file or as a folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -1,7 +1,5 @@
 """`cxrnet inspect`: what the reader did with one file, and what the gate says."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

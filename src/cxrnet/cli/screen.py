@@ -1,7 +1,5 @@
 """`cxrnet screen`: scores, lungs and heat maps of radiographs."""
 
-from __future__ import annotations
-
 import gc
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`cxrnet segment`: lung masks alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer
