@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, Self
 import cv2
 
 from cxrnet.atomic import write_atomic
-from cxrnet.bench.machine import machine, versions
+from cxrnet.bench.record import machine, versions
 from cxrnet.bench.sample_image import drawing, many_images, sample_image
 from cxrnet.bench.timing import PAUSE
 from cxrnet.imaging.decoding import read_radiograph

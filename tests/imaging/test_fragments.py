@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
-from cxrnet.imaging.fragments import join_frame
+from cxrnet.imaging.codestream import join_frame
 from cxrnet.imaging.frame import read_frame
 from cxrnet.imaging.radiograph import Limits
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Build, check, split and pack the manifest of a data set.", no_args_is_help=True)
 
+LISTED = 20
+"""Problems of a kind that are printed."""
+
 CSV = typer.Argument(..., metavar="CSV", help="The manifest.", show_default=False)
 SIMILARITY = typer.Option(
     0.7, "--similarity", min=0.5, max=1.0, help="Correlation of detail from which two images are near-duplicates."
@@ -172,7 +175,7 @@ def pack(
             jobs=jobs,
             progress=progress,
         )
-    print_problems([problem for problem in packed.problems if problem.kind != "error"], limit=20)
+    print_problems([problem for problem in packed.problems if problem.kind != "error"])
     require_sound(packed.problems, allow_leaks=False)
     typer.echo(f"{out}: {len(samples)} images, {out.stat().st_size / 1e6:.1f} MB")
 
@@ -189,18 +192,16 @@ def show_progress(task: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
-def print_problems(problems: list[Problem], *, limit: int, err: bool = False) -> None:
-    """Print problems, at most `limit` of each kind, one per line."""
+def print_problems(problems: list[Problem]) -> None:
+    """Print problems, at most `LISTED` of each kind, one per line."""
     from cxrnet.imaging.radiograph import printable
 
     for kind in ("error", "warning", "note"):
         found = [problem for problem in problems if problem.kind == kind]
-        for problem in found[:limit]:
-            typer.echo(f"{kind.upper()} {problem.code} {printable(problem.text)}", err=err)
-        if len(found) > limit:
-            typer.echo(
-                f"{kind.upper()} and {len(found) - limit} more; cxrnet data check --json FILE lists all", err=err
-            )
+        for problem in found[:LISTED]:
+            typer.echo(f"{kind.upper()} {problem.code} {printable(problem.text)}")
+        if len(found) > LISTED:
+            typer.echo(f"{kind.upper()} and {len(found) - LISTED} more; cxrnet data check --json FILE lists all")
 
 
 def _print_report(report: Report) -> None:
@@ -213,6 +214,6 @@ def _print_report(report: Report) -> None:
     typer.echo(f"{'source':<{wide}}  " + "  ".join(f"{label or '(none)':>12}" for label in labels))
     for source, row in report.table.items():
         typer.echo(f"{source or '(none)':<{wide}}  " + "  ".join(f"{row.get(label, 0):>12}" for label in labels))
-    print_problems(list(report.problems), limit=20)
+    print_problems(list(report.problems))
     counts = [sum(problem.kind == kind for problem in report.problems) for kind in ("error", "warning", "note")]
     typer.echo(f"{counts[0]} errors, {counts[1]} warnings, {counts[2]} notes")

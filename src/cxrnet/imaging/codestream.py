@@ -1,18 +1,24 @@
-"""Compressed frames: what their own header says, and the one kind that pydicom cannot hand to a decoder.
+"""Compressed frames: their fragments, what their own header says, and the one kind that pydicom cannot decode.
 
 The header is read here, before any codec sees the frame: a frame of another size than the DICOM header says
 is how codecs are made to write where they should not, and pydicom 3.0.2 loops for ever on a JP2 box of
 length 0.
 """
 
+import struct
 from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
+from pydicom.uid import UID, RLELossless
 
 from cxrnet.arrays import AnyArray, UInt16
 
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
+_ITEM = b"\xfe\xff\x00\xe0"
+_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", _JP2_SIGNATURE)
+"""How a frame of JPEG, JPEG-LS or JPEG 2000 begins."""
+
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 
@@ -25,6 +31,21 @@ class FrameHeader(NamedTuple):
     components: int
     bits: int
     is_signed: bool | None = None
+
+
+def join_frame(encapsulated: bytes, syntax: UID) -> bytes:
+    """The first frame in encapsulated Pixel Data (PS3.5 A.4), or no bytes.
+
+    Offset tables are not needed for one frame, and files with wrong ones are common: the frame is every fragment up to
+    the one with which another begins. A frame of RLE is one fragment.
+    """
+    first, *fragments = _items(encapsulated) or [b""]
+    if first.startswith(_STARTS):  # the table is left out altogether
+        fragments.insert(0, first)
+    count = 1
+    while count < len(fragments) and syntax != RLELossless and not fragments[count].startswith(_STARTS):
+        count += 1
+    return b"".join(fragments[:count])
 
 
 def read_frame_header(frame: bytes) -> FrameHeader | None:
@@ -113,3 +134,15 @@ def _read_jpeg2000_header(codestream: bytes) -> FrameHeader | None:
 def _word(data: bytes, at: int) -> int:
     """The 16-bit big-endian number at `at`."""
     return int.from_bytes(data[at : at + 2], "big")
+
+
+def _items(encapsulated: bytes) -> list[bytes]:
+    """The values of the items, up to the first that is not whole."""
+    found, at = [], 0
+    while encapsulated[at : at + 4] == _ITEM and at + 8 <= len(encapsulated):
+        (length,) = struct.unpack_from("<I", encapsulated, at + 4)
+        if at + 8 + length > len(encapsulated):
+            break
+        found.append(encapsulated[at + 8 : at + 8 + length])
+        at += 8 + length
+    return found

@@ -19,8 +19,7 @@ from pydicom.uid import (
 
 from cxrnet.arrays import AnyArray
 from cxrnet.imaging.attributes import integer, label
-from cxrnet.imaging.codestream import FrameHeader, decode_extended, decode_jpeg, read_frame_header
-from cxrnet.imaging.fragments import join_frame
+from cxrnet.imaging.codestream import FrameHeader, decode_extended, decode_jpeg, join_frame, read_frame_header
 from cxrnet.imaging.radiograph import Fault, Limits, check_size, fault, refusing
 from cxrnet.imaging.signedness import find_sign, with_sign
 
