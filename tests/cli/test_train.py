@@ -495,6 +495,22 @@ def test_masks_that_changed_under_their_names_are_noticed_at_a_resume(xrays, seg
     refuses(said, "line 5: 3.png or its mask has changed since the run started")
 
 
+@pytest.mark.parametrize(("content", "words"), [("[1]", "files.json: is damaged"), ("{}", "line 2 and 11 more rows")])
+def test_digests_of_files_that_are_damaged_or_lost_are_refused(segmenter_run, xrays, cxrnet, tmp_path, content, words):
+    run = shutil.copytree(segmenter_run, tmp_path / "run")
+    (run / "files.json").write_text(content)
+    refuses(cxrnet(*segmenter_words(xrays, run, "--resume")), words)
+
+
+def test_images_that_have_moved_are_still_known_at_a_resume(segmenter_run, xrays, cxrnet, tmp_path):
+    run, moved = shutil.copytree(segmenter_run, tmp_path / "run"), shutil.copytree(xrays, tmp_path / "moved")
+    assert cxrnet(*segmenter_words(moved, run, "--resume")).code == 0
+    shutil.copytree(segmenter_run, tmp_path / "again")
+    shutil.copy(moved / "1.png", moved / "0.png")
+    words = "line 2: 0.png or its mask has changed"
+    refuses(cxrnet(*segmenter_words(moved, tmp_path / "again", "--resume")), words)
+
+
 def test_pack_is_read_in_place_of_the_files(xrays, cxrnet, tmp_path):
     pack = tmp_path / "images.h5"
     cxrnet("data", "pack", xrays / "xrays.csv", "--out", pack, "--height", 64, "--width", 72)

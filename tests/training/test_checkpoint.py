@@ -23,7 +23,7 @@ WholeCheckpoints().save_checkpoint({"weights": torch.full((200_000,), 2.0)}, sys
 @pytest.fixture
 def path(tmp_path):
     """Path of a checkpoint that is there already."""
-    path = tmp_path / "last.ckpt"
+    path = tmp_path / "checkpoints" / "last.ckpt"
     WholeCheckpoints().save_checkpoint(OLD, path)
     return path
 
@@ -36,6 +36,13 @@ def test_checkpoint_is_read_back_and_the_one_before_is_kept(path):
     WholeCheckpoints().save_checkpoint(NEW, path)
     assert holds(path, NEW)
     assert holds(path.with_name("previous.ckpt"), OLD)
+
+
+def test_place_that_is_a_folder_is_an_output_error(path):
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OutputError, match=r"last\.ckpt: cannot be written"):
+        WholeCheckpoints().save_checkpoint(NEW, path)
 
 
 def test_save_that_is_killed_leaves_the_old_checkpoint(path):

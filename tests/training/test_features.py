@@ -54,12 +54,13 @@ def test_features_are_made_once_for_each_training_that_shares_the_folder(made, t
 
 
 @pytest.mark.parametrize("name", ["features.f16", "features.json"])
-def test_features_that_are_damaged_are_made_again(made, tmp_path, name):
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_features_that_are_damaged_are_made_again(made, tmp_path, name, damage):
     first = made().values.tobytes()
     [path] = tmp_path.glob(f"*/{name}")
     content = path.read_bytes()
     path.unlink()
-    path.write_bytes(content[:-2])
+    path.write_bytes(content[:-2] if damage == "cut" else content[:20] + b"[]" + content[22:])
     assert made().values.tobytes() == first
     assert len(made.times) == 2
 

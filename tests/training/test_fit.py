@@ -183,6 +183,46 @@ def test_training_with_a_damaged_checkpoint_resumes_from_the_one_before(unbroken
     assert files(tmp_path) == files(unbroken / "fold")
 
 
+def changed(change):
+    """Function that changes what a checkpoint holds."""
+
+    def damage(path):
+        content = torch.load(path, weights_only=False)
+        change(content)
+        torch.save(content, path)
+
+    return damage
+
+
+def not_finite(content):
+    content["state_dict"]["_weights"][:] = torch.nan
+
+
+UNSOUND = {
+    "not finite": not_finite,
+    "no optimiser": lambda content: content.pop("optimizer_states"),
+    "no loops": lambda content: content.update(loops={}),
+    "no history": lambda content: content.update(callbacks={}),
+    "another training": lambda content: content.update(run="0" * 64),
+}
+
+
+@pytest.mark.parametrize("way", UNSOUND)
+def test_checkpoint_that_lacks_something_or_is_of_another_training_gives_way_to_the_one_before(unbroken, tmp_path, way):
+    cut(tmp_path, cut_at(fold_module(), 7), train_fold_in)
+    changed(UNSOUND[way])(tmp_path / "checkpoints" / "last.ckpt")
+    train_fold_in(tmp_path)
+    assert files(tmp_path) == files(unbroken / "fold")
+
+
+def test_history_that_was_lost_is_written_again(unbroken, tmp_path):
+    run = shutil.copytree(unbroken / "fold", tmp_path / "run")
+    (run / "history.csv").write_text("epoch\n")
+    (run / "result.json").unlink()
+    train_fold_in(run)
+    assert files(run) == files(unbroken / "fold")
+
+
 @pytest.mark.parametrize("way", ["cut", "empty", "flipped", "another network"])
 def test_training_without_a_sound_checkpoint_is_refused(unbroken, tmp_path, way):
     (tmp_path / "checkpoints").mkdir()

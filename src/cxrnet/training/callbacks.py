@@ -118,6 +118,7 @@ class Best(Callback):
         """Write the last weights and the result; also where nothing was left to train, never after an exception."""
         if trainer.is_global_zero:
             write_atomic(self._folder / LAST, save(weights_of(pl_module)))
+            write_atomic(self._folder / "history.csv", _table(self._history.rows).encode())
             write_result(self._folder, {"epochs": len(self._history.rows), **self.result})
         trainer.strategy.barrier("result")
 

@@ -10,6 +10,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset
 
 from cxrnet.arrays import Float32, Float64, Int64
+from cxrnet.errors import TrainingError
 from cxrnet.nn.classifier import Fold
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.dataset import EpochOrder, seed_step
@@ -141,7 +142,13 @@ class FoldModule(TrainingModule):
             for (features, patient), _ in self.val_dataloader():
                 given = patient if hidden is None else hidden.expand_as(patient)
                 logits.append(self((features, given)).mean(dim=1))
-            return torch.cat(logits).numpy()
+            found = torch.cat(logits)
+        if not bool(found.isfinite().all()):
+            raise TrainingError(
+                "training: scores of held-out images are not finite; lower optimiser.learning_rate "
+                f"({self.config.optimiser.learning_rate:g}) in --config, and start again in another folder"
+            )
+        return found.numpy()
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits, float [batch, copy, class], of the inputs of a batch; all copies share the patient data."""

@@ -148,16 +148,27 @@ def open_features(folder: Path, source: FeatureSource) -> Features:
     size = np.dtype(np.float16).itemsize * math.prod(source.shape)
 
     def find() -> bool | None:
-        """None until they are whole: the record is written after them."""
+        """None until they are whole: the record is written after them, with a digest but in earlier versions."""
         try:
-            is_whole = json.loads((folder / RECORD).read_bytes()) == json.loads(record)
-            return (is_whole and (folder / ARRAY).stat().st_size == size) or None
-        except (OSError, ValueError):
+            stored = dict(json.loads((folder / RECORD).read_bytes()))
+            wanted = stored.pop("sha256", None)
+            if stored != json.loads(record) or (folder / ARRAY).stat().st_size != size:
+                return None
+            with (folder / ARRAY).open("rb") as file:
+                return wanted is None or hashlib.file_digest(file, "sha256").hexdigest() == wanted or None
+        except (OSError, ValueError, TypeError):
             return None
 
     def make() -> None:
-        write_atomic(folder / ARRAY, source.batches())
-        write_atomic(folder / RECORD, record)
+        sha = hashlib.sha256()
+
+        def digested() -> Iterator[bytes]:
+            for batch in source.batches():
+                sha.update(batch)
+                yield batch
+
+        write_atomic(folder / ARRAY, digested())
+        write_atomic(folder / RECORD, json.dumps(json.loads(record) | {"sha256": sha.hexdigest()}).encode())
 
     _find_or_make(find, make)
     values = np.memmap(folder / ARRAY, np.float16, "r", shape=source.shape)

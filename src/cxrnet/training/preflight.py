@@ -134,12 +134,17 @@ def start_run(
 def _require_same_files(path: Path, samples: Sequence[Sample], digests: Sequence[str]) -> None:
     try:
         stored: Mapping[str, str] = dict(json.loads(path.read_bytes())) if path.is_file() else {}
-    except ValueError:
+    except (ValueError, TypeError):
         raise UsageError(
             f"{path}: is damaged; delete it if no image or mask has changed since the run started"
         ) from None
-    pairs = zip(samples, digests, strict=True)
-    if changed := [sample for sample, digest in pairs if stored.get(_row_name(sample), digest) != digest]:
+    names = [_row_name(sample) for sample in samples]
+    if path.is_file() and stored.keys().isdisjoint(names):  # the images have moved since: any order will do
+        stored = {
+            name: digest if digest in stored.values() else "" for name, digest in zip(names, digests, strict=True)
+        }
+    rows = zip(samples, names, digests, strict=True)
+    if changed := [sample for sample, name, digest in rows if stored.get(name, digest) != digest]:
         more = f" and {len(changed) - 1} more rows" if len(changed) > 1 else ""
         problem = f"line {changed[0].line}{more}: {changed[0].image.name} or its mask has changed since the run started"
         raise UsageError(f"manifest: {problem}; restore the files, or start again in another folder")

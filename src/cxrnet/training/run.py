@@ -180,15 +180,16 @@ def read_checked(folder: Path, name: str) -> bytes:
     path = folder / name
     for needed in (path, *([] if name == BEST else [folder / RESULT])):
         if not needed.is_file():
-            raise UsageError(f"{folder}: has no {needed.name}; its training has not ended, continue it with --resume")
+            remedy = "take --weights last" if name == BEST else "its training has not ended, continue it with --resume"
+            raise UsageError(f"{folder}: has no {needed.name}; {remedy}")
     result, content = read_result(folder), path.read_bytes()
     if (folder / RESULT).is_file() and result is None:
         raise UsageError(f"{folder / RESULT}: is damaged; run the training again with --resume, which rewrites it")
     digests = (result or {}).get(DIGESTS)
     if digests is not None and hashlib.sha256(content).hexdigest() != digests.get(name):
         raise UsageError(
-            f"{path}: is not the file that the training wrote (sha256); restore it, or run the training again with "
-            "--resume"
+            f"{path}: is not the file that the training wrote (sha256); restore it, or "
+            + ("take --weights last" if name == BEST else "run the training again with --resume")
         )
     return content
 
