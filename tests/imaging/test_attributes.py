@@ -28,12 +28,9 @@ def test_numbers_are_empty_when_absent_or_without_value():
     assert numbers(dataset_of(WindowWidth=None), "WindowWidth") == ()
 
 
-def test_numbers_are_none_when_they_are_text():
-    assert numbers(with_text("WindowWidth", "wide"), "WindowWidth") is None
-
-
-def test_numbers_are_none_when_not_finite():
-    assert numbers(with_text("WindowWidth", "inf"), "WindowWidth") is None
+@pytest.mark.parametrize("text", ["wide", "inf"])
+def test_numbers_are_none_when_text_or_not_finite(text):
+    assert numbers(with_text("WindowWidth", text), "WindowWidth") is None
 
 
 def test_number_refuses_text():

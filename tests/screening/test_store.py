@@ -73,14 +73,10 @@ def test_files_are_written_read_listed_and_removed(store):
     assert store.names("findings") == {"b"}
 
 
-def test_object_is_copied(s3):
-    s3.pipe_file("archive/a.png", b"pixels")
-    assert copied("s3://archive/a.png") == b"pixels"
-
-
-def test_empty_object_is_an_empty_file(s3):
-    s3.pipe_file("archive/a.png", b"")
-    assert copied("s3://archive/a.png") == b""
+@pytest.mark.parametrize("content", [b"pixels", b""])
+def test_object_is_copied(s3, content):
+    s3.pipe_file("archive/a.png", content)
+    assert copied("s3://archive/a.png") == content
 
 
 def test_missing_object_is_the_fault_of_the_input(s3):
