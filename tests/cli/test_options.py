@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cxrnet.cli import main
 from cxrnet.cli.options import COLUMNS, Selection, manifest_options
 from cxrnet.data.manifest import Columns
 from cxrnet.errors import UsageError
@@ -57,3 +58,14 @@ def test_help_lists_only_the_columns_asked_for():
 def test_condition_without_a_value_is_refused(manifest):
     with pytest.raises(UsageError, match="--where split"):
         Selection(names={}, conditions=("split",)).read(manifest)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["a.png", "--out", ""], ["a.png", "--out="], ["", "--out", "o"], ["a.png", "-o", ""]]
+)
+def test_an_empty_path_is_refused_and_does_not_stand_for_the_current_folder(monkeypatch, capsys, arguments):
+    monkeypatch.setattr("sys.argv", ["cxrnet", "screen", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert "is empty; give a path" in capsys.readouterr().err

@@ -18,7 +18,7 @@ def box(kind: bytes, content: bytes, length: int | None = None) -> bytes:
 
 def test_jpeg_header_is_found_behind_other_segments():
     frame = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xdb\0\x03x\xff\x01" + SOF
-    assert read_frame_header(frame) == FrameHeader(height=70, width=90, components=1, bits=8)
+    assert read_frame_header(frame) == FrameHeader(height=70, width=90, components=1, bits=8, marker=0xC0)
 
 
 def test_jpeg_ls_header_is_found():

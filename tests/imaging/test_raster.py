@@ -253,3 +253,16 @@ def test_odd_pictures_are_read_or_refused_as_listed(shared):
 def test_photograph_of_a_person_is_refused(shared):
     with pytest.raises(RadiographError, match="22% of the picture is in colour"):
         read(shared / "data/odd/images/photo_person.jpg")
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "problem"), [(0xC3, 8, "a lossless or hierarchical JPEG"), (0xC1, 12, "a JPEG of 12 bits")]
+)
+def test_jpeg_of_a_process_that_is_not_read_is_named(tmp_path, marker, bits, problem):
+    encoded = bytearray(cv2.imencode(".jpg", np.arange(128 * 128, dtype=np.uint8).reshape(128, 128))[1].tobytes())
+    at = encoded.index(b"\xff\xc0")
+    encoded[at + 1], encoded[at + 4] = marker, bits
+    path = tmp_path / "chest.jpg"
+    path.write_bytes(encoded)
+    with pytest.raises(RadiographError, match=f"^chest.jpg: is {problem}; save it as PNG"):
+        read_file(path, limits=Limits())

@@ -2,6 +2,7 @@ import onnxruntime
 import pytest
 
 from cxrnet.errors import BundleError, UsageError
+from cxrnet.model.bundle import GRAPH
 from cxrnet.model.session import PROVIDERS, Session, check_provider
 
 
@@ -27,3 +28,9 @@ def test_provider_that_does_not_work_is_not_replaced_in_silence(monkeypatch, sma
     monkeypatch.setattr(onnxruntime, "InferenceSession", fallen_back)
     with pytest.raises(BundleError, match="--provider cuda: cannot be used"):
         _ = Session(small_bundle / "graph.onnx", provider="cuda").opened
+
+
+@pytest.mark.parametrize("threads", ["2", 0, -1, 10**6, 1.5, True, [1]])
+def test_threads_that_are_no_small_whole_number_are_refused(small_bundle, threads):
+    with pytest.raises(UsageError, match=r"^threads=.* is not a whole number of 1 to 1024"):
+        Session(small_bundle / GRAPH, threads=threads)

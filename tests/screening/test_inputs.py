@@ -240,3 +240,9 @@ def test_image_of_an_earlier_run_is_taken_when_it_is_named(folder):
 
 def test_path_text_escapes_what_is_not_utf8():
     assert path_text("caf\udce9/\u00e9.png") == "caf\\xe9/\u00e9.png"
+
+
+@pytest.mark.parametrize("name", ["CON", "nul", "Lpt1"])
+def test_names_that_are_devices_elsewhere_get_a_hash(tmp_path, name):
+    (folder,) = folder_names([tmp_path / f"{name}.png"])
+    assert folder.startswith(f"{name}-")

@@ -6,6 +6,7 @@ import pytest
 
 from cxrnet import Pipeline
 from cxrnet.errors import UsageError
+from cxrnet.screening.csv_output import cell_text
 from cxrnet.screening.heatmap import resize
 from cxrnet.screening.outputs import write_finding, write_segmentation
 from cxrnet.screening.saves import parse_saves
@@ -78,3 +79,17 @@ def test_saves_are_parsed():
 def test_unknown_save_is_refused():
     with pytest.raises(UsageError, match=r"gif.*npz-full"):
         parse_saves("json,gif")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("a\x1b[31mb\x7f", r"a\x1b[31mb\x7f"),
+        ("a\tb", r"a\tb"),
+        ("a\nb", "a b"),
+        ("a\u202eb", r"a\u202eb"),
+        ("a\u3000é", "a\u3000é"),
+    ],
+)
+def test_a_cell_holds_no_character_that_a_terminal_obeys(text, cell):
+    assert cell_text(text, "input") == cell

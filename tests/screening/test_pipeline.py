@@ -256,3 +256,14 @@ def test_inspection_tells_what_the_gate_says_and_scores_nothing(gated, chest):
     radiograph, result, lungs = gated(seen(turned=0.99, turn=180)).inspect(chest)
     assert [reason.code for reason in result.refusals] == ["ROTATED"]
     assert lungs.radiograph is radiograph
+
+
+@pytest.mark.parametrize("patient", [[1], "age", 1])
+def test_patient_data_that_are_no_mapping_are_refused_in_one_line(pipeline, chest, patient):
+    with pytest.raises(UsageError, match=r"^patient: is .*; give a mapping"):
+        pipeline.screen(chest, patient=patient)
+
+
+def test_a_pipeline_of_what_is_no_bundle_is_refused_in_one_line():
+    with pytest.raises(UsageError, match=r"^bundle: is NoneType, not a Bundle; Pipeline\.load"):
+        Pipeline(None)

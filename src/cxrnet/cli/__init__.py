@@ -6,9 +6,10 @@ Exit code: 0 all inputs processed, 1 some inputs failed, 2 wrong usage, 130 stop
 import gc
 import os
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from cxrnet.errors import CxrNetError, OutputError
+from cxrnet.errors import CxrNetError, OutputError, UsageError
 from cxrnet.imaging import child
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ READING = ("screen", "segment")
 def main() -> None:
     """Run the command line; an error that a user caused is one line on standard error."""
     try:
+        _refuse_empty(sys.argv[1:])
         _prepare(sys.argv[1:])
         from cxrnet.cli.commands import build_app
 
@@ -38,6 +40,14 @@ def main() -> None:
     finally:
         gc.enable()
         child.discard_early()
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Refuse an empty path, as of a variable without a value, which would stand for the current folder."""
+    for before, argument in pairwise(("", *arguments)):
+        is_value = before.startswith("-") and before not in ("--out", "-o")
+        if argument == "--out=" or not (argument or is_value):
+            raise UsageError(f"an argument after {before or 'the command'} is empty; give a path")
 
 
 def _prepare(arguments: list[str]) -> None:

@@ -24,13 +24,14 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
 class FrameHeader(NamedTuple):
-    """Size of a compressed frame in pixels, its components, the bits of the first, and whether it is signed."""
+    """Size of a compressed frame in pixels, its components, the bits of the first, whether it is signed, process."""
 
     height: int
     width: int
     components: int
     bits: int
     is_signed: bool | None = None
+    marker: int = 0  # of JPEG and JPEG-LS
 
 
 def join_frame(encapsulated: bytes, syntax: UID) -> bytes:
@@ -96,7 +97,7 @@ def _read_jpeg_header(frame: bytes) -> FrameHeader | None:
         marker = frame[at + 1]
         if marker in _START_OF_FRAME:
             height, width = _word(frame, at + 5), _word(frame, at + 7)
-            return FrameHeader(height, width, components=frame[at + 9], bits=frame[at + 4])
+            return FrameHeader(height, width, components=frame[at + 9], bits=frame[at + 4], marker=marker)
         if marker == 0xFF:  # fill byte
             at += 1
         elif marker in _WITHOUT_LENGTH:

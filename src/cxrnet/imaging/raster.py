@@ -7,6 +7,7 @@ from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 
 from cxrnet.arrays import AnyArray, Float64, UInt8
 from cxrnet.errors import RadiographError
+from cxrnet.imaging.codestream import read_frame_header
 from cxrnet.imaging.radiograph import (
     Fault,
     Limits,
@@ -18,6 +19,9 @@ from cxrnet.imaging.radiograph import (
     scaling_step,
 )
 from cxrnet.imaging.tiff import choose_page, is_exact, pages_of, read_samples
+
+_JPEG_PROCESSES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+"""Start of frame: baseline, extended and progressive, with either coding of entropy."""
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow's own conversion to grey
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 0x0112, 258, 262  # EXIF and TIFF tags
@@ -90,6 +94,18 @@ def _read_pixels(
 
 def _open(source: BinaryIO, kind: str, name: str, limits: Limits) -> Image.Image | None:
     """The picture with its header read and its pixels not yet decoded; None for a TIFF that Pillow does not know."""
+    if kind == "JPEG":
+        header = read_frame_header(source.read())
+        source.seek(0)
+        if header and (header.bits != 8 or header.marker not in _JPEG_PROCESSES):
+            found = (
+                f"a JPEG of {header.bits} bits"
+                if header.marker in _JPEG_PROCESSES
+                else "a lossless or hierarchical JPEG"
+            )
+            raise fault(
+                Fault.UNREADABLE, name, f"is {found}", "save it as PNG, or as baseline or progressive JPEG of 8 bits"
+            )
     most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limits.pixels  # until `check_size` has its turn
     try:
         with refusing(name, f"reading the {kind} header"):

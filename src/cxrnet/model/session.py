@@ -27,6 +27,8 @@ BLOCKS_PER_THREAD = "4"
 Measured on two cores: 1.13 to 1.15 times faster than one part per thread; see docs/performance.md.
 """
 
+_MOST_THREADS = 1024
+
 EXTERNAL_DATA = b"location"
 """Key that names the file in which an ONNX tensor keeps its values.
 
@@ -37,7 +39,7 @@ a bundle is one file, whose sha256 is that of all it computes with: a graph that
 
 def check_provider(provider: str) -> str:
     """Return ONNX Runtime's name of a provider that can be used here."""
-    if provider not in PROVIDERS:
+    if provider not in tuple(PROVIDERS):
         raise UsageError(f"--provider {provider}: is not known; choose from {', '.join(PROVIDERS)}")
     import onnxruntime
 
@@ -80,7 +82,11 @@ class Session:
         self, path: Path, *, threads: int | None = None, provider: str = "cpu", profile: str | None = None
     ) -> None:
         self.path = path
-        self._threads = threads
+        if threads is not None and (isinstance(threads, bool) or threads not in range(1, _MOST_THREADS + 1)):
+            raise UsageError(
+                f"threads={threads!r}: is not a whole number of 1 to {_MOST_THREADS}, or None for all cores"
+            )
+        self._threads = None if threads is None else int(threads)
         self._provider = provider
         self._profile = profile
         self._lock = threading.Lock()

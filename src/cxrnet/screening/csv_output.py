@@ -3,6 +3,7 @@
 import csv
 import functools
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,9 @@ FLAGS = frozenset({"calibrated", "uncertain"})
 
 _DECIMALS = {"spread": 4, "lung_area_fraction": 4, "lung_area_cm2": 1}
 _SCORES = ("score_", "low_", "high_")
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and what turns the writing direction: a terminal obeys them, and a reader sees another text."""
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -57,7 +61,8 @@ def cell_text(value: object, column: str) -> str:
     text = f"{value:.{decimals(column)}f}" if isinstance(value, float) else str(value)
     if text.isprintable():
         return text
-    return " ".join(text.splitlines()).encode("utf-8", "backslashreplace").decode()
+    line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), " ".join(text.splitlines()))
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def finding_row(finding: Finding, item: Input) -> Row:

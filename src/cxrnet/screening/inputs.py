@@ -25,8 +25,9 @@ IMAGES = frozenset(
 RUN_FILES = ("findings.csv", "lungs.csv", "progress.sqlite", "journal.jsonl", "partitions.json")
 """Files of a run, next to the folders of the results."""
 
-RESERVED = frozenset({*RUN_FILES, "progress.sqlite-wal"})
-"""Names that no folder of results may have."""
+_DEVICES = ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)))
+RESERVED = frozenset({*RUN_FILES, *_DEVICES, "progress.sqlite-wal"})
+"""Names that no folder of results may have; devices are none on Windows, where a run may be copied to."""
 
 _RESULTS = (*RUN_FILES, "finding.json", "panel.png")
 

@@ -71,6 +71,10 @@ class Pipeline:
         provider: str = "cpu",
         decoders: DecoderPool | None = None,
     ) -> None:
+        if not isinstance(bundle, Bundle):
+            raise UsageError(
+                f"bundle: is {type(bundle).__name__}, not a Bundle; Pipeline.load takes its name or folder"
+            )
         self.bundle = bundle
         self.decoders = decoders or DecoderPool(limits, identifiers=identifiers)
         self._runtime = Runtime(bundle, threads=threads, provider=provider)
@@ -200,6 +204,8 @@ class Pipeline:
         self.close()
 
     def _patient_data(self, radiograph: Radiograph, given: Mapping[str, object], given_by: Given) -> PatientData | None:
+        if not isinstance(given, Mapping):
+            raise UsageError(f"patient: is {type(given).__name__}; give a mapping from names of attributes to values")
         classifier = self.bundle.config.classifier
         if classifier is not None and classifier.patient is not None:
             return find_patient_data(classifier.patient, radiograph, given, given_by=given_by)
