@@ -72,9 +72,7 @@ class Pipeline:
         decoders: DecoderPool | None = None,
     ) -> None:
         if not isinstance(bundle, Bundle):
-            raise UsageError(
-                f"bundle: is {type(bundle).__name__}, not a Bundle; Pipeline.load takes its name or folder"
-            )
+            raise UsageError(f"bundle: is {type(bundle).__name__}, not a Bundle; Pipeline.load takes its name")
         self.bundle = bundle
         self.decoders = decoders or DecoderPool(limits, identifiers=identifiers)
         self._runtime = Runtime(bundle, threads=threads, provider=provider)
@@ -206,8 +204,7 @@ class Pipeline:
     def _patient_data(self, radiograph: Radiograph, given: Mapping[str, object], given_by: Given) -> PatientData | None:
         if not isinstance(given, Mapping):
             raise UsageError(f"patient: is {type(given).__name__}; give a mapping from names of attributes to values")
-        classifier = self.bundle.config.classifier
-        if classifier is not None and classifier.patient is not None:
+        if (classifier := self.bundle.config.classifier) is not None and classifier.patient is not None:
             return find_patient_data(classifier.patient, radiograph, given, given_by=given_by)
         if given:
             raise UsageError(f"{self.bundle.config.name}: takes no patient data; leave out {', '.join(given)}")
