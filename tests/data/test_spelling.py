@@ -55,6 +55,12 @@ def test_column_is_known_in_every_spelling(scan, patient, split):
     assert codes == ["PATIENT_LEAK", "GROUP_LEAK"]
 
 
+@pytest.mark.parametrize("fold", ["Fold", "FOLD", " fold "])
+def test_folds_are_known_in_every_spelling(scan, fold):
+    _, codes = scan(f"image,label,patient_id,{fold}\n0.png,a,p0,0\n1.png,b,p0,1\n")
+    assert codes == ["PATIENT_LEAK", "GROUP_LEAK"]
+
+
 @pytest.mark.parametrize("column", ["subject_id", "Patient", "MRN", "subset", "Partition"])
 def test_column_that_looks_like_one_that_counts_is_a_warning(scan, column):
     _, codes = scan(f"image,label,{column}\n0.png,a,p0\n")

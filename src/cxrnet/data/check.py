@@ -15,14 +15,13 @@ import numpy as np
 from cxrnet.arrays import Float32
 from cxrnet.data.duplicates import SIMILARITY, near_pairs
 from cxrnet.data.examine import examine, merge_problems
-from cxrnet.data.manifest import EVERY_ROW, STANDARD, Columns, Sample, scan_manifest
+from cxrnet.data.manifest import EVERY_ROW, FOLD_COLUMN, STANDARD, Columns, Sample, scan_manifest
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.problem import LEAKS, Problem, problem_at, sort_problems
 from cxrnet.data.reading import read_many
 from cxrnet.data.spelling import label_key
 from cxrnet.errors import LeakError
 
-FOLD_COLUMN = "fold"
 KNOWN_SPLITS = ("train", "val", "test")
 _SMALLEST_SOURCE = 10  # images; smaller sources with one class only say little
 

@@ -18,6 +18,7 @@ from cxrnet.errors import ManifestError, UsageError
 from cxrnet.imaging.radiograph import printable
 from cxrnet.table import read_rows
 
+FOLD_COLUMN = "fold"
 EVERY_ROW: Mapping[str, str] = MappingProxyType({})
 SPLITS: Mapping[str, str] = MappingProxyType(
     {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
@@ -108,7 +109,8 @@ def scan_manifest(
     header = list(next(rows, (1, []))[1])
     width = max((place for place, name in enumerate(header, start=1) if name), default=0)
     padding = len(header) - width  # empty names at the end, as spreadsheets write them
-    header = rename_columns(header[:width], [getattr(columns, field.name) for field in fields(columns)])
+    names = [*(getattr(columns, field.name) for field in fields(columns)), FOLD_COLUMN]
+    header = rename_columns(header[:width], names)
     _check_header(path, header, columns, where)
     scan = _Scan(path, columns, header, padding)
     for line, cells in rows:

@@ -7,10 +7,10 @@ import numpy as np
 
 from cxrnet.arrays import Bool, Int64
 from cxrnet.atomic import write_atomic
-from cxrnet.data.check import FOLD_COLUMN, duplicate_pairs
+from cxrnet.data.check import duplicate_pairs
 from cxrnet.data.duplicates import detail
 from cxrnet.data.folds import assign, check_folds, group_ids
-from cxrnet.data.manifest import STANDARD, Columns, Manifest, Sample, relative, write_manifest
+from cxrnet.data.manifest import FOLD_COLUMN, STANDARD, Columns, Manifest, Sample, relative, write_manifest
 from cxrnet.data.reading import read_many
 from cxrnet.errors import UsageError
 from cxrnet.plots.folds import draw_folds

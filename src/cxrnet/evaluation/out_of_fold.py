@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrnet.arrays import Float32, Float64, Int64
-from cxrnet.data.check import FOLD_COLUMN
-from cxrnet.data.manifest import Sample
+from cxrnet.data.manifest import FOLD_COLUMN, Sample
 from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.evaluation.classifier import check_labels, own_columns, score_evaluation, without_patient
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, outcome_of

@@ -21,9 +21,9 @@ from safetensors.torch import save
 
 from cxrnet.arrays import Int64
 from cxrnet.atomic import write_atomic
-from cxrnet.data.check import FOLD_COLUMN, check_rows, require_sound
+from cxrnet.data.check import check_rows, require_sound
 from cxrnet.data.folds import assign_folds
-from cxrnet.data.manifest import Manifest, Sample, write_manifest
+from cxrnet.data.manifest import FOLD_COLUMN, Manifest, Sample, write_manifest
 from cxrnet.errors import UsageError
 from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import Bundle

@@ -12,11 +12,14 @@ from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import UsageError
 from cxrnet.model.config import NEW_PREPARATION, ClassifierConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
-from cxrnet.model.record import Frozen, Positive
+from cxrnet.model.record import Frozen
 from cxrnet.model.segmenter_classes import swapped_sides
 from cxrnet.training.settings_file import read_fields
 
-Rate = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, le=1e6)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Side = Annotated[int, Field(ge=32, le=4096)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 _LONGEST = 60
@@ -37,17 +40,17 @@ class Optimiser(Frozen):
     name: Literal["adam", "adamw"] = "adamw"
     learning_rate: Rate = 1e-2
     amsgrad: bool = False
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    weight_decay: Weight = 1e-4
     schedule: Literal["constant", "one-cycle"] = "one-cycle"
 
 
 class Phase(Frozen):
     """Some epochs at one size: images scaled by `scale`, and a random crop of `crop` (height, width) or the whole."""
 
-    epochs: Positive
-    batch: Positive = 8
+    epochs: Count
+    batch: Count = 8
     scale: Annotated[float, Field(gt=0, le=1)] = 1.0
-    crop: tuple[Positive, Positive] | None = None
+    crop: tuple[Side, Side] | None = None
 
 
 class SegmenterTraining(Frozen):
@@ -73,7 +76,7 @@ class SegmenterTraining(Frozen):
     acquisition: Acquisition = ACQUISITIONS["none"]
     optimiser: Optimiser = Optimiser()
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = (Phase(epochs=20, scale=0.5), Phase(epochs=5, batch=4))
-    patience: Positive | None = None
+    patience: Count | None = None
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -118,7 +121,7 @@ class PatientTraining(Frozen):
     """
 
     columns: Annotated[dict[str, Literal["auto", "number", "category"]], Field(min_length=1), BeforeValidator(_kinds)]
-    hidden: Positive = 8
+    hidden: Count = 8
     hide: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
 
@@ -158,18 +161,18 @@ class ClassifierTraining(Frozen):
     lung_mask: LungMaskConfig = LungMaskConfig()
     augmentation: Augmentation = AUGMENTATIONS["plausible"]
     acquisition: Acquisition = ACQUISITIONS["none"]
-    variants: Positive = 8
-    consistency: Annotated[float, Field(ge=0)] = 0.0
+    variants: Count = 8
+    consistency: Weight = 0.0
     optimiser: Optimiser = Optimiser(learning_rate=5e-3)
-    epochs: Positive = 40
-    batch: Positive = 16
+    epochs: Count = 40
+    batch: Count = 16
     balance: Literal["none", "class", "source"] = "class"
     mixed_share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    draws: Positive | None = None
+    draws: Count | None = None
     lungs: Literal["kept", "blacked-out"] = "kept"
     patient: PatientTraining | None = None
     folds: Annotated[int, Field(ge=2, le=64)] = 6
-    patience: Positive | None = None
+    patience: Count | None = None
     settles: bool = True
     seed: Seed = 0
 

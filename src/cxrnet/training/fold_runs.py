@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cxrnet.data.check import FOLD_COLUMN
+from cxrnet.data.manifest import FOLD_COLUMN
 from cxrnet.errors import UsageError
 from cxrnet.model.config import Standardisation
 from cxrnet.training.classifier_run import FOLDS, STANDARDISATION, run_identity

@@ -12,8 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from cxrnet.arrays import Bool, Float32
-from cxrnet.data.check import FOLD_COLUMN
-from cxrnet.data.manifest import Manifest, Sample
+from cxrnet.data.manifest import FOLD_COLUMN, Manifest, Sample
 from cxrnet.errors import UsageError
 from cxrnet.model.patient import FARTHEST, Category, Column, Number, PatientConfig, is_missing, parse_number
 from cxrnet.training.config import PatientTraining
