@@ -41,7 +41,7 @@ from cxrnet.model.config import ClassifierConfig, Standardisation
 from cxrnet.model.registry import open_bundle
 from cxrnet.model.runtime import Runtime
 from cxrnet.nn.classifier import Fold
-from cxrnet.nn.network import lung_mask, pooled, scattering_input
+from cxrnet.nn.network import classifier_input, lung_mask, scattered_size
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classification import FoldModule
 from cxrnet.training.classifier_run import FOLDS, STANDARDISATION, fit_fold
@@ -186,9 +186,9 @@ class FoldReader:
                 network = Fold(data.config.classifier)
             load_weights(network, run / f"fold{number}", LAST)
             self.folds.append(network.eval())
-        given = scattering_input(torch.zeros(1, *data.source.images.shape[1:]), data.config.classifier, self.grey)
         size = 2**data.config.classifier.scattering.J
-        scattering = fast_scattering(data.config.classifier.scattering, *given.shape[1:])
+        shape = scattered_size(data.config.classifier, *data.source.images.shape[1:])
+        scattering = fast_scattering(data.config.classifier.scattering, *shape)
         self.features = (lambda image: planes_of(image, size)) if has_stem else scattering
         rows = [
             read_out_of_fold(run / f"fold{n}" / OUT_OF_FOLD, data.config.classifier.classes)
@@ -207,15 +207,13 @@ class FoldReader:
         image = torch.from_numpy(prepared).float()[None]
         probability = torch.from_numpy(self.runtime.lung_probability(prepared))[None]
         mask = lung_mask(probability, image, self.config.lung_mask)
-        sides = [image, image.flip(-1)] if config.mirror_average else [image]
         with torch.inference_mode():
+            sides = [classifier_input(image, mask, config, self.grey)]
+            if config.mirror_average:
+                sides.append(classifier_input(image.flip(-1), mask.flip(-1), config, self.grey))
             logits = [
-                self.folds[fold](
-                    self.features(scattering_input(side, config, self.grey).contiguous()),
-                    pooled(mask if number == 0 else mask.flip(-1), config),
-                    image=pooled(side / 255, config),
-                ).logits
-                for number, side in enumerate(sides)
+                self.folds[fold](self.features(side.image.contiguous()), side.lungs, image=side.greys).logits
+                for side in sides
             ]
         scores = self.calibration.probabilities(torch.stack(logits).mean(dim=0)[0].numpy()).astype(np.float64)
         return Reading(scores=scores, answer=called(scores, self.calibration.operating_points.get("balanced")))

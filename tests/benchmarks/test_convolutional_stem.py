@@ -3,7 +3,7 @@ from benchmarks.convolutional_stem import ImagePlanes, StemFold, planes_of
 from torch.nn import functional
 
 from cxrnet.model.config import ClassifierConfig, Standardisation
-from cxrnet.nn.network import scattering_input
+from cxrnet.nn.network import classifier_input
 from cxrnet.training.features import open_features
 from tests.training.conftest import TINY_FOLD, drawn
 
@@ -23,7 +23,7 @@ def test_features_are_the_standardised_images(tmp_path):
     features = open_features(tmp_path, source)
     planes = features.at(0, 1)[:-2]
     prepared = torch.from_numpy(images.prepared[1:2]).float()
-    expected = planes_of(scattering_input(prepared, TINY_FOLD.classifier, GREY), 4)[0]
+    expected = planes_of(classifier_input(prepared, prepared / 255, TINY_FOLD.classifier, GREY).image, 4)[0]
     torch.testing.assert_close(planes, expected, rtol=1e-3, atol=1e-3)
 
 

@@ -12,7 +12,7 @@ from cxrnet.model.config import (
     SegmenterConfig,
     Standardisation,
 )
-from cxrnet.nn.network import Network, NetworkOutput, area_weights, lung_mask, pooled, scattering_input
+from cxrnet.nn.network import Network, NetworkOutput, area_weights, classifier_input, lung_mask
 from tests.material import SMALL, draw_xray, randomised
 
 
@@ -122,6 +122,8 @@ def test_halved_input_gives_maps_of_half_the_size():
     config = ClassifierConfig(input_stride=2)
     image = torch.rand(1, 300, 340) * 255
     grey = Standardisation(mean=127.0, std=74.0)
-    assert scattering_input(image, config, grey).shape == (1, 152, 172)
-    assert pooled(image, config).shape == (1, 38, 43)
-    torch.testing.assert_close(pooled(image, config).mean(), image.mean())
+    given = classifier_input(image, image / 255, config, grey)
+    assert given.image.shape == (1, 152, 172)
+    assert given.lungs.shape == given.greys.shape == (1, 38, 43)
+    torch.testing.assert_close(given.greys.mean(), image.mean() / 255)
+    torch.testing.assert_close(given.greys, given.lungs)

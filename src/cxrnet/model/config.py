@@ -87,6 +87,13 @@ class AttentionConfig(Frozen):
     size: Positive = 64
 
 
+class AlignmentConfig(Frozen):
+    """Shares of the sides of an aligned image that the box around the lungs fills."""
+
+    height: Annotated[float, Field(gt=0.2, le=1)] = 0.78
+    width: Annotated[float, Field(gt=0.2, le=1)] = 0.84
+
+
 class PoolingConfig(Frozen):
     """What the class maps are multiplied with before the global average (paper 2.2.3, 3.2.2, Table 3).
 
@@ -117,6 +124,9 @@ class ClassifierConfig(Frozen):
         blocks: Residual blocks, the stem included; the last adds its branches.
         input_stride: Sides of the prepared image over those of the image that is scattered. At 2 it is halved first:
             the finest scale, which holds more noise than anatomy, is left out, and maps are half as large.
+        alignment: How large the lungs are in what Module 2 sees: image and mask are moved and scaled so that the box
+            around the lungs is in the middle and has this size, and greys are equalised again. None sees the image as
+            it is.
         logarithm: Whether coefficients c of order 1 and 2 enter as log(1 + c / floor), which adds what contrast
             multiplies.
         floor: Coefficients below it count little; white noise of 10 grey values of 255 has mean coefficients of
@@ -140,6 +150,7 @@ class ClassifierConfig(Frozen):
     )
     blocks: Annotated[int, Field(ge=2)] = 3
     input_stride: Literal[1, 2] = 1
+    alignment: AlignmentConfig | None = None
     logarithm: bool = False
     floor: Annotated[float, Field(gt=0)] = 0.01
     lungs_only: bool = False

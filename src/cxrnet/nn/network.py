@@ -15,6 +15,7 @@ from torch.nn import functional
 from cxrnet.arrays import Float64
 from cxrnet.model.config import BundleConfig, ClassifierConfig, LungMaskConfig, Standardisation
 from cxrnet.model.segmenter_classes import has_label_maps
+from cxrnet.nn.alignment import Frame, equalised, lung_frame
 from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, mean_of_folds
 from cxrnet.nn.scattering import Scattering
 from cxrnet.nn.segmenter import Segmenter
@@ -61,17 +62,49 @@ def lung_mask(probability: Tensor, image: Tensor, config: LungMaskConfig) -> Ten
     return mask
 
 
-def scattering_input(image: Tensor, config: ClassifierConfig, grey: Standardisation) -> Tensor:
-    """Return what the scattering transform takes, float [batch, rows, columns], standardised grey values.
+class ClassifierInput(NamedTuple):
+    """What Module 2 sees of a batch of images.
+
+    `image` float [batch, rows, columns], standardised grey values, which the scattering transform takes; `lungs` and
+    `greys` float [batch, rows, columns], lung mask and image in [0, 1], averaged over the positions of the
+    coefficients; `frame`, the part of the images that is seen, None for all of them.
+    """
+
+    image: Tensor
+    lungs: Tensor
+    greys: Tensor
+    frame: Frame | None
+
+
+def classifier_input(
+    image: Tensor, mask: Tensor, config: ClassifierConfig, grey: Standardisation, *, jitter: Tensor | None = None
+) -> ClassifierInput:
+    """Return what Module 2 sees of images and their lungs.
 
     Args:
         image: float [batch, height, width], grey values 0 to 255 of prepared images.
-        config: Whether the image is halved first; its sides then become multiples of 2^J.
+        mask: float [batch, height, width] in [0, 1], as `lung_mask` returns it.
+        config: Whether the image is aligned by its lungs, and whether it is halved, which makes its sides multiples of
+            2^J.
         grey: Mean and standard deviation of the grey values.
+        jitter: As of `lung_frame`, in training.
     """
-    if config.input_stride > 1:
-        image = averaged(image, *scattered_size(config, *image.shape[-2:]))
-    return (image - grey.mean) / grey.std
+    size = scattered_size(config, *image.shape[-2:])
+    positions = [side // 2**config.scattering.J for side in size]
+    frame = None
+    if config.alignment is not None:
+        frame = lung_frame(mask, config.alignment, jitter=jitter)
+        seen = equalised(frame.resampled(image, *size))
+        lungs, greys = frame.resampled(mask, *positions), averaged(seen, *positions)
+    else:
+        seen = averaged(image, *size) if config.input_stride > 1 else image
+        lungs, greys = (
+            functional.avg_pool2d(plane.unsqueeze(1), 2**config.scattering.J).squeeze(1)
+            if config.input_stride == 1
+            else averaged(plane, *positions)
+            for plane in (mask, image)
+        )
+    return ClassifierInput((seen - grey.mean) / grey.std, lungs, greys / 255, frame)
 
 
 def scattered_size(config: ClassifierConfig, height: int, width: int) -> tuple[int, int]:
@@ -86,15 +119,6 @@ def scattered_size(config: ClassifierConfig, height: int, width: int) -> tuple[i
 def both_sides(values: Tensor) -> Tensor:
     """Return float [2, batch, ...] of float [2 * batch, ...]: what belongs to images, then to their mirror images."""
     return values.reshape(2, -1, *values.shape[1:])
-
-
-def pooled(plane: Tensor, config: ClassifierConfig) -> Tensor:
-    """Return a plane, float [batch, height, width], averaged over the positions of the scattering coefficients."""
-    size = 2**config.scattering.J
-    if config.input_stride == 1:
-        return functional.avg_pool2d(plane.unsqueeze(1), size).squeeze(1)
-    rows, columns = (side // size for side in scattered_size(config, *plane.shape[-2:]))
-    return averaged(plane, rows, columns)
 
 
 def averaged(plane: Tensor, rows: int, columns: int) -> Tensor:
@@ -138,17 +162,20 @@ class Network(nn.Module):
         if grey is None or self.config.classifier is None:
             raise ValueError(f"{self.config.name}: has no classifier")
         config = self.config.classifier
-        given = scattering_input(image, config, grey)
-        planes = [pooled(mask, config), pooled(image / 255, config)]
+        given, *planes, frame = classifier_input(image, mask, config, grey)
         if config.mirror_average:
             planes = [torch.cat([plane, plane.flip(-1)]) for plane in planes]
             patient = None if patient is None else torch.cat([patient, patient])
         scattering = self.scattering.both_sides(given) if config.mirror_average else self.scattering(given)
         output: EnsembleOutput = self.ensemble(scattering, planes[0], image=planes[1], patient=patient)
-        if not config.mirror_average:
-            return scattering, output
-        maps, logits = both_sides(output.fold_maps), both_sides(output.fold_logits)
-        return both_sides(scattering)[0], mean_of_folds((maps[0] + maps[1].flip(-1)) / 2, logits.mean(dim=0))
+        if config.mirror_average:
+            maps, logits = both_sides(output.fold_maps), both_sides(output.fold_logits)
+            scattering = both_sides(scattering)[0]
+            output = mean_of_folds((maps[0] + maps[1].flip(-1)) / 2, logits.mean(dim=0))
+        if frame is not None:
+            maps = frame.restored(output.fold_maps, *image.shape[-2:])
+            output = output._replace(fold_maps=maps, maps=maps.mean(dim=1))
+        return scattering, output
 
     def forward(self, image: Tensor, patient: Tensor | None = None) -> NetworkOutput:
         """Return all stages for uint8 [batch, height, width], prepared images, and patient data as in `classify`.

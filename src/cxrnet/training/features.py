@@ -30,12 +30,13 @@ from cxrnet.imaging.preprocess import EQUALISERS
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.config import ScatteringConfig, Standardisation
 from cxrnet.model.runtime import Runtime
-from cxrnet.nn.network import lung_mask, pooled, scattering_input
+from cxrnet.nn.network import classifier_input, lung_mask, scattered_size
 from cxrnet.training.config import ClassifierTraining
 from cxrnet.training.run import is_first_process
 
 BATCH = 16
 MARGIN = 6
+BOX_JITTER = 0.015
 ARRAY, RECORD = "features.f16", "features.json"
 
 Found = TypeVar("Found")
@@ -82,7 +83,7 @@ class FeatureSource:
     def shape(self) -> tuple[int, ...]:
         """Shape of the features."""
         classifier, size = self.config.classifier, self.images.shape[1:]
-        rows, columns = pooled(torch.zeros(1, *size), classifier).shape[1:]
+        rows, columns = (side // 2**classifier.scattering.J for side in scattered_size(classifier, *size))
         variants = self.config.variants + self.originals
         return (variants, len(self.images), self.channels + 2, rows, columns)
 
@@ -98,8 +99,10 @@ class FeatureSource:
         sha.update(self.lungs.tobytes())
         parts = (self.normalisation, classifier.scattering, config.lung_mask, config.augmentation, config.acquisition)
         rest = (config.seed, config.lungs, classifier.input_stride, config.preparation.equalisation)
-        mirror = ("mirror_average",) if classifier.mirror_average else ()  # caches made before the choice stay valid
-        sha.update(json.dumps([*(one.model_dump(mode="json") for one in parts), *rest, *mirror]).encode())
+        later: list[object] = ["mirror_average"] if classifier.mirror_average else []  # earlier caches stay valid
+        if classifier.alignment is not None:
+            later.append(classifier.alignment.model_dump(mode="json"))
+        sha.update(json.dumps([*(one.model_dump(mode="json") for one in parts), *rest, *later]).encode())
         return sha.hexdigest()
 
     def batches(self) -> Iterator[bytes]:
@@ -116,15 +119,21 @@ class FeatureSource:
                     image, probability = black_out(image, probability)
                 with torch.inference_mode():
                     mask = lung_mask(probability, image, config.lung_mask)
-                    coefficients = scattering(scattering_input(image, classifier, self.normalisation))
-                    planes = torch.stack([pooled(plane, classifier) for plane in (mask, image / 255)], dim=1)
+                    jitter = None if variant < self.originals else self._jitter(variant, batch)
+                    given = classifier_input(image, mask, classifier, self.normalisation, jitter=jitter)
+                    coefficients = scattering(given.image.contiguous())
+                    planes = torch.stack([given.lungs, given.greys], dim=1)
                     yield torch.cat([coefficients, planes], dim=1).half().numpy().tobytes()
 
     def transform(self) -> Callable[[Tensor], Tensor]:
         """Return the function from standardised images, float [image, height, width], to features [image, ...]."""
         classifier = self.config.classifier
-        inside = scattering_input(torch.zeros(1, *self.images.shape[1:]), classifier, self.normalisation)
-        return fast_scattering(classifier.scattering, *inside.shape[1:])
+        return fast_scattering(classifier.scattering, *scattered_size(classifier, *self.images.shape[1:]))
+
+    def _jitter(self, variant: int, batch: range) -> Tensor:
+        """How far the sides of the box around the lungs are off, as they are in masks of changed images."""
+        draws = [np.random.default_rng((self.config.seed, variant, index, 3)).normal(size=(2, 2)) for index in batch]
+        return torch.from_numpy(np.stack(draws)).float() * BOX_JITTER
 
     def _augmented(self, variant: int, index: int) -> tuple[UInt8, UInt8]:
         """One variant of an image, equalised, and of its lungs."""

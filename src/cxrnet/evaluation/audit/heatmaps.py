@@ -18,7 +18,7 @@ from cxrnet.arrays import Bool, Float32, Float64, UInt8
 from cxrnet.evaluation.audit.stability import correlation
 from cxrnet.model.runtime import ModelOutput
 from cxrnet.nn.classifier import Fold, presented
-from cxrnet.nn.network import Network, scattering_input
+from cxrnet.nn.network import Network, classifier_input
 from cxrnet.screening.heatmap import contrast, resize
 
 STEPS = 5
@@ -127,11 +127,12 @@ def scattering_features(network: Network, case: Case) -> Float64:
         assert grey is not None  # the audit has refused such a bundle
         assert network.config.classifier is not None
         image = torch.from_numpy(case.image[None].astype(np.float32))
-        scattering = network.scattering(scattering_input(image, network.config.classifier, grey))
+        mask = torch.from_numpy(case.mask[None].astype(np.float32))
+        given = classifier_input(image, mask, network.config.classifier, grey)
+        scattering = network.scattering(given.image)
         inside = torch.ones((1, 1, *scattering.shape[2:]))
         seen = presented(scattering, inside, network.config.classifier)[0].numpy()
-    rows, columns = seen.shape[1:]
-    lungs = cv2.resize(case.mask, (columns, rows), interpolation=cv2.INTER_AREA) > 0.5
+        lungs = given.lungs[0].numpy() > 0.5
     chosen = seen[:, lungs] if lungs.any() else np.zeros((len(seen), 1))
     return np.concatenate([chosen.mean(axis=1), chosen.std(axis=1)]).astype(np.float64)
 
