@@ -10,6 +10,7 @@ from cxrnet.export.bundle import load_network
 from cxrnet.export.onnx import compare, export_module, export_network, export_segmenter
 from cxrnet.model.bundle import GRAPH, SEGMENTER, read_bundle
 from cxrnet.model.config import (
+    AlignmentConfig,
     AttentionConfig,
     Branch,
     ClassifierConfig,
@@ -171,6 +172,8 @@ def test_one_pixel_of_a_quantised_mask_may_round_to_the_next_step():
         {"scattering": ScatteringConfig(J=3, L=2)},
         {"scattering": ScatteringConfig(order=1)},
         {"mirror_average": True},
+        {"alignment": AlignmentConfig()},
+        {"alignment": AlignmentConfig(), "mirror_average": True, "input_stride": 2},
         {"attention": None},
         {"attention": AttentionConfig(heads=1, size=4)},
         {"classes": ("covid", "other pneumonia", "clear")},

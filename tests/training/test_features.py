@@ -4,8 +4,9 @@ import torch
 
 from cxrnet.errors import OutputError
 from cxrnet.model.bundle import read_bundle
-from cxrnet.model.config import Standardisation
+from cxrnet.model.config import AlignmentConfig, Standardisation
 from cxrnet.model.runtime import Runtime
+from cxrnet.nn.network import classifier_input
 from cxrnet.training import features
 from cxrnet.training.features import MARGIN, FeatureSource, black_out, open_features, open_lungs
 from tests.training.conftest import TINY_FOLD, drawn
@@ -44,6 +45,16 @@ def test_mirror_image_is_kept_next_to_the_image_for_the_mirror_average(made):
     assert (opened.originals, opened.variants) == (2, plain.variants)
     np.testing.assert_array_equal(opened.at(1, 0)[-2:], opened.at(0, 0)[-2:].flip(-1))
     np.testing.assert_array_equal(opened.values[2:], plain.values[1:])
+
+
+def test_aligned_features_are_what_the_network_sees(made):
+    classifier = TINY_FOLD.classifier.model_copy(update={"alignment": AlignmentConfig()})
+    opened, images = made(classifier=classifier), drawn(3)
+    image, lungs = (torch.from_numpy(each[1:2]).float() for each in (images.prepared, images.masks))
+    given = classifier_input(image, lungs / 255, classifier, GREY)
+    np.testing.assert_allclose(opened.at(0, 1)[-2], given.lungs[0], atol=5e-4)
+    np.testing.assert_allclose(opened.at(0, 1)[-1], given.greys[0], atol=5e-4)
+    assert not np.array_equal(opened.at(0, 1), made().at(0, 1))
 
 
 def test_features_are_made_once_for_each_training_that_shares_the_folder(made, tmp_path):

@@ -41,7 +41,11 @@ EFFECTS = {
 }
 """Effects that an audit measures -> their headings."""
 
-PRESENTED = (("logarithm", ", as logarithms"), ("lungs_only", ", 0 outside the lungs"))
+PRESENTED = (
+    ("alignment", ", aligned by the lungs"),
+    ("logarithm", ", as logarithms"),
+    ("lungs_only", ", 0 outside the lungs"),
+)
 """Options of Module 2 that change its coefficients, and their wording."""
 
 
