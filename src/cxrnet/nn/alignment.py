@@ -110,7 +110,7 @@ def overlaps(start: Tensor, extent: Tensor, length: int, count: int, *, is_repli
         extent: float [batch], its length in pixels.
         length: Pixels of a line.
         count: Parts of the frame.
-        is_replicated: Whether the first and last pixel go on without an end; otherwise there is 0.
+        is_replicated: Whether the first and last pixel extend without an end; otherwise there is 0.
     """
     edges = torch.arange(count + 1, dtype=start.dtype, device=start.device) / count
     edges = (start.unsqueeze(1) + edges * extent.unsqueeze(1)).unsqueeze(2)
