@@ -14,8 +14,8 @@ from cxrnet.evaluation.evaluation import write_evaluation
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.without_patient import hide_patient
 from cxrnet.model.bundle import read_bundle
+from cxrnet.model.calibration import Calibration, Conformal
 from cxrnet.model.card import render_card
-from cxrnet.model.config import Calibration, Conformal
 from cxrnet.model.facts import Facts
 from tests.evaluation.material import write_images, write_rows
 

@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from cxrnet.errors import BundleError
 from cxrnet.model.bundle import CARD, CHECKSUMS, FACTS, read_bundle, write_bundle, write_facts
+from cxrnet.model.calibration import Calibration
 from cxrnet.model.card import render_card
-from cxrnet.model.config import BundleConfig, Calibration, ClassifierConfig, Standardisation
+from cxrnet.model.config import BundleConfig, ClassifierConfig, Standardisation
 from cxrnet.model.facts import Facts, SegmenterFacts
 from tests.model.conftest import CONFIG_OF_LUNGS, FILES, list_again
 from tests.model.material import DATA, TRAINING, evaluation, facts, metrics

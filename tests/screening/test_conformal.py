@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from cxrnet.model.bundle import read_bundle
-from cxrnet.model.config import Calibration, Conformal
+from cxrnet.model.calibration import Calibration, Conformal
 from cxrnet.screening.conformal import ambiguity, conformal_set, fit_thresholds
 from cxrnet.screening.pipeline import Pipeline
 

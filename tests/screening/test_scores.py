@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cxrnet import Pipeline
 from cxrnet.model.bundle import Bundle, read_bundle
-from cxrnet.model.config import Calibration
+from cxrnet.model.calibration import Calibration
 from cxrnet.model.runtime import ModelOutput
 from cxrnet.screening.csv_output import finding_columns, finding_row
 from cxrnet.screening.inputs import Input

@@ -13,7 +13,7 @@ import torch
 from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.export.bundle import load_network
 from cxrnet.model.bundle import Bundle
-from cxrnet.model.config import Calibration
+from cxrnet.model.calibration import Calibration
 from cxrnet.nn.classifier import Fold
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.screening.finding import Finding

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cxrnet.arrays import Float32, Float64
-from cxrnet.model.config import Calibration
+from cxrnet.model.calibration import Calibration
 from cxrnet.model.runtime import ModelOutput
 
 BALANCED = "balanced"

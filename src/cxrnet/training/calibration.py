@@ -11,7 +11,7 @@ import torch
 
 from cxrnet.arrays import Bool, Float64, Int64
 from cxrnet.errors import UsageError
-from cxrnet.model.config import Calibration, Conformal
+from cxrnet.model.calibration import Calibration, Conformal
 from cxrnet.screening.conformal import LEVEL, fit_thresholds
 
 SENSITIVE, SPECIFIC = 0.95, 0.95

@@ -9,7 +9,7 @@ import numpy as np
 from cxrnet.arrays import Float32, Float64
 from cxrnet.errors import UsageError
 from cxrnet.imaging.radiograph import Radiograph
-from cxrnet.model.config import Calibration
+from cxrnet.model.calibration import Calibration
 from cxrnet.model.gate_runtime import GateRuntime
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.screening.gate import check_image
