@@ -114,6 +114,18 @@ def test_pack_that_cannot_be_written_says_so(pack, xrays):
         pack(xrays.folder / "file" / "xrays.h5")
 
 
+def test_full_disk_says_so_and_leaves_nothing(pack, xrays):
+    resource = pytest.importorskip("resource", reason="limits on the size of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"xrays\.h5: cannot be written"):
+            pack()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(xrays.folder.glob("*.h5")) + list(xrays.folder.glob(".*"))
+
+
 def test_image_without_contrast_at_this_size_is_an_error(pack, xrays):
     image = np.zeros((800, 900), np.uint8)
     image[0, 0] = 1

@@ -12,25 +12,24 @@ The attribute `key` is a digest of the files and of the preparation: a pack is r
 """
 
 import hashlib
+import io
 import json
-import os
-import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cxrnet.arrays import Bool, Float32, UInt8
+from cxrnet.atomic import write_atomic
 from cxrnet.data.examine import Look, examine, merge_problems
 from cxrnet.data.manifest import Sample
 from cxrnet.data.mask_values import AUTOMATIC, ClassValues, MaskValues
 from cxrnet.data.masks import Mask, resize_classes, resize_mask, resize_void
 from cxrnet.data.problem import Problem, problem_at
 from cxrnet.data.reading import read_many
-from cxrnet.errors import OutputError, RadiographError, require
+from cxrnet.errors import RadiographError, require
 from cxrnet.imaging import Radiograph
 from cxrnet.imaging.preprocess import prepare, resize
 from cxrnet.model.config import PreparationConfig
@@ -185,7 +184,8 @@ def _read(path: Path, key: str) -> Pack | None:
 def _write(path: Path, key: str, pack: Pack, samples: Sequence[Sample], preparation: PreparationConfig) -> None:
     with require("train", "packs"):
         import h5py
-    with _aside(path) as aside, h5py.File(aside, "w") as file:
+    buffer = io.BytesIO()  # HDF5 crashes the process where it cannot write, for example on a full disk
+    with h5py.File(buffer, "w") as file:
         for name, array in (("X", pack.images), ("M", pack.masks), ("V", pack.void)):
             if array is not None:
                 file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]), fletcher32=True)
@@ -193,24 +193,7 @@ def _write(path: Path, key: str, pack: Pack, samples: Sequence[Sample], preparat
         rows = [json.dumps(dict(sample.values), ensure_ascii=False) for sample in samples]
         for name, texts in (("y", [sample.label or "" for sample in samples]), ("row", rows)):
             file.create_dataset(name, data=texts, dtype=h5py.string_dtype())
-        file["X"].attrs.update(mean=float(pack.images.mean()), std=float(pack.images.std()))
         file.attrs["preparation"] = preparation.model_dump_json()
         file.attrs["problems"] = json.dumps([asdict(problem) for problem in pack.problems])
         file.attrs["key"] = key
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """Where to write a file that is too large to hold in memory: it is renamed to `path` when all went well."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        raise OutputError.of(path, error) from error
-    finally:
-        with suppress(OSError):  # it is gone when all went well
-            aside.unlink()
+    write_atomic(path, buffer.getvalue())
