@@ -57,6 +57,14 @@ def test_aligned_features_are_what_the_network_sees(made):
     assert not np.array_equal(opened.at(0, 1), made().at(0, 1))
 
 
+def test_control_without_lungs_is_aligned_by_the_lungs(made):
+    classifier = TINY_FOLD.classifier.model_copy(update={"alignment": AlignmentConfig()})
+    seen, control = made(classifier=classifier), made(classifier=classifier, lungs="blacked-out")
+    positions = seen.at(0, 1)[-2] > 0.9
+    assert positions.any()
+    assert control.at(0, 1)[-2][positions].max() < 0.1
+
+
 def test_features_are_made_once_for_each_training_that_shares_the_folder(made, tmp_path):
     first = made().values.tobytes()
     assert made(seed=1).values.tobytes() != first

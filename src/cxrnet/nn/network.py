@@ -77,7 +77,13 @@ class ClassifierInput(NamedTuple):
 
 
 def classifier_input(
-    image: Tensor, mask: Tensor, config: ClassifierConfig, grey: Standardisation, *, jitter: Tensor | None = None
+    image: Tensor,
+    mask: Tensor,
+    config: ClassifierConfig,
+    grey: Standardisation,
+    *,
+    lungs: Tensor | None = None,
+    jitter: Tensor | None = None,
 ) -> ClassifierInput:
     """Return what Module 2 sees of images and their lungs.
 
@@ -87,24 +93,25 @@ def classifier_input(
         config: Whether the image is aligned by its lungs, and whether it is halved, which makes its sides multiples of
             2^J.
         grey: Mean and standard deviation of the grey values.
+        lungs: As the mask: what the image is aligned by, where that is not the mask itself.
         jitter: As of `lung_frame`, in training.
     """
     size = scattered_size(config, *image.shape[-2:])
     positions = [side // 2**config.scattering.J for side in size]
     frame = None
     if config.alignment is not None:
-        frame = lung_frame(mask, config.alignment, jitter=jitter)
+        frame = lung_frame(mask if lungs is None else lungs, config.alignment, jitter=jitter)
         seen = equalised(frame.resampled(image, *size))
-        lungs, greys = frame.resampled(mask, *positions), averaged(seen, *positions)
+        inside, greys = frame.resampled(mask, *positions), averaged(seen, *positions)
     else:
         seen = averaged(image, *size) if config.input_stride > 1 else image
-        lungs, greys = (
+        inside, greys = (
             functional.avg_pool2d(plane.unsqueeze(1), 2**config.scattering.J).squeeze(1)
             if config.input_stride == 1
             else averaged(plane, *positions)
             for plane in (mask, image)
         )
-    return ClassifierInput((seen - grey.mean) / grey.std, lungs, greys / 255, frame)
+    return ClassifierInput((seen - grey.mean) / grey.std, inside, greys / 255, frame)
 
 
 def scattered_size(config: ClassifierConfig, height: int, width: int) -> tuple[int, int]:

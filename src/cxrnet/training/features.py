@@ -115,12 +115,14 @@ class FeatureSource:
                 pairs = [self._augmented(variant, index) for index in batch]
                 image = torch.from_numpy(np.stack([pair[0] for pair in pairs])).float()
                 probability = torch.from_numpy(np.stack([pair[1] for pair in pairs])).float() / 255
+                lungs = None
                 if config.lungs == "blacked-out":
+                    lungs = probability
                     image, probability = black_out(image, probability)
                 with torch.inference_mode():
                     mask = lung_mask(probability, image, config.lung_mask)
                     jitter = None if variant < self.originals else self._jitter(variant, batch)
-                    given = classifier_input(image, mask, classifier, self.normalisation, jitter=jitter)
+                    given = classifier_input(image, mask, classifier, self.normalisation, lungs=lungs, jitter=jitter)
                     coefficients = scattering(given.image.contiguous())
                     planes = torch.stack([given.lungs, given.greys], dim=1)
                     yield torch.cat([coefficients, planes], dim=1).half().numpy().tobytes()
