@@ -149,6 +149,13 @@ def test_patients_that_are_not_known_are_no_patient(check, word):
     assert (report.groups, report.patients) == (12, 0)
 
 
+def test_groups_and_patients_are_counted_as_folds_and_intervals_join_them(check):
+    report = check(
+        {0: {"patient_id": "007"}, 1: {"patient_id": "7.0"}, 2: {"patient_id": "P2"}, 3: {"patient_id": "p2"}}
+    )
+    assert (report.groups, report.patients) == (5, 5)
+
+
 def test_label_maps_and_empty_masks_are_noted_once(check, xrays):
     for number in (3, 5):
         cv2.imwrite(str(xrays.folder / "masks" / f"{number}.png"), THIRDS)

@@ -29,6 +29,16 @@ def test_xray_with_two_masks_counts_once(tmp_path):
     assert (east.split, east.source, east.images) == ("val", "east", 1)
 
 
+def test_spellings_of_a_patient_are_one_and_join_groups(tmp_path):
+    patients, groups = ["007", "007", "7", "x"], ["g1", "g1", "g2", "g3"]
+    rows = [
+        {**row, "patient_id": patient, "group_id": group}
+        for row, patient, group in zip(ROWS, patients, groups, strict=True)
+    ]
+    north = describe(tmp_path, [{"License": "", "label": "", "mask": "", "view": "", **row} for row in rows]).sources[0]
+    assert (north.groups, north.patients) == (1, 1)
+
+
 def test_licences_are_counted_whatever_the_case_of_the_column(tmp_path):
     north, east = describe(tmp_path).sources
     assert north.licences == {"CC BY 4.0": 1, "not stated": 1}

@@ -33,6 +33,18 @@ def test_predictions_by_source_count_every_image(evaluated, tmp_path):
     assert sum(int(cell) for row in rows for cell in row[2:]) == 12
 
 
+def test_one_patient_in_two_groups_is_one_group(evaluated, tmp_path):
+    record = (evaluated / "metrics.json").read_text()
+    (tmp_path / "metrics.json").write_text(record)
+    header, *rows = (evaluated / "per_image.csv").read_text().splitlines()
+    patients = ["007", "7", *("" for _ in rows[2:])]
+    rows = [f"{row},{patient}" for row, patient in zip(rows, patients, strict=True)]
+    (tmp_path / "per_image.csv").write_text("\n".join([f"{header},patient_id", *rows]))
+    before, after = read_result(evaluated).groups, read_result(tmp_path).groups
+    assert after[0] == after[1] == before[0] != before[1]
+    assert after[2:] == before[2:]
+
+
 def test_result_is_refused_when_the_class_is_unknown(evaluated):
     with pytest.raises(UsageError, match="measles"):
         read_result(evaluated, "measles")

@@ -15,6 +15,7 @@ import numpy as np
 from cxrnet.arrays import Float32
 from cxrnet.data.duplicates import SIMILARITY, near_pairs
 from cxrnet.data.examine import examine, merge_problems
+from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import EVERY_ROW, FOLD_COLUMN, STANDARD, Columns, Sample, scan_manifest
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.problem import LEAKS, Problem, problem_at, sort_problems
@@ -34,7 +35,7 @@ class Report:
     rows: int  # sound rows
     images: int  # different images among them
     masks: int  # rows with a mask
-    groups: int  # different groups
+    groups: int  # what folds and intervals keep together: groups, joined where they share a patient or an image
     patients: int  # different patients
     table: Mapping[str, Mapping[str, int]]  # source to label to number of images; "" where a row names none
     problems: tuple[Problem, ...]  # errors first
@@ -80,8 +81,8 @@ def check_manifest(
         rows=len(samples),
         images=len({sample.identity for sample in samples}),
         masks=sum(sample.mask is not None for sample in samples),
-        groups=len({sample.group for sample in samples}),
-        patients=len({sample.patient for sample in samples if sample.patient}),
+        groups=len(set(group_ids(samples).tolist())),
+        patients=len({sample.patient_key for sample in samples} - {""}),
         table=tabulate(samples),
         problems=sort_problems(merge_problems(problems)),
     )
@@ -136,9 +137,10 @@ def find_duplicates(
 ) -> Iterator[Problem]:
     """Near-duplicates: errors across parts and with two labels, else notes."""
     home = {id(sample): part for sample, part in zip(samples, parts, strict=True)}
+    units = dict(zip(map(id, samples), group_ids(samples).tolist(), strict=True))
     for low, high, correlation in pairs:
         places = [home.get(id(sample), "") for sample in (low, high)]
-        group = "the same group" if low.group == high.group else "different groups"
+        group = "the same group" if units[id(low)] == units[id(high)] else "different groups"
         text = f"{low.image.name} and {high.image.name} look the same (correlation {correlation:.2f}), {group}"
         leaks = bool(all(places) and places[0] != places[1])
         if low.label and high.label and low.label != high.label:

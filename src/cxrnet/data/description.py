@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Manifest, Sample
 from cxrnet.model.facts import DataFacts, SourceFacts
 
@@ -18,7 +19,7 @@ def describe_images(manifest: Manifest, parts: Mapping[str, Sequence[Sample]], *
     licence = next((field for field in manifest.fields if field.lower() in LICENCE), None)
     sources = []
     for split, samples in parts.items():
-        images = {sample.image: sample for sample in samples}
+        images = {sample.identity: sample for sample in samples}
         members: dict[str, list[Sample]] = {}
         for sample in images.values():
             members.setdefault(sample.source, []).append(sample)
@@ -27,13 +28,13 @@ def describe_images(manifest: Manifest, parts: Mapping[str, Sequence[Sample]], *
 
 
 def _describe(split: str, source: str, images: Sequence[Sample], licence: str | None) -> SourceFacts:
-    patients = {image.patient for image in images if image.patient is not None}
+    patients = {image.patient_key for image in images}
     return SourceFacts(
         split=split,
         source=source,
         images=len(images),
-        groups=len({image.group for image in images}),
-        patients=len(patients) if all(image.patient is not None for image in images) else None,
+        groups=len(set(group_ids(images).tolist())),
+        patients=None if "" in patients else len(patients),
         licences=_count(image.values[licence] if licence else "" for image in images),
         labels=_count(image.label for image in images if image.label is not None),
         views=_count(image.view for image in images),

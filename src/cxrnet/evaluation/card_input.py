@@ -1,6 +1,5 @@
 """From the folder of an evaluation to what a model card says about it."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 from cxrnet.errors import UsageError
 from cxrnet.evaluation.audit.record import AuditRecord
 from cxrnet.evaluation.record import EvaluationRecord, read_record
+from cxrnet.evaluation.request import read_table
 from cxrnet.model.bundle import Bundle
 from cxrnet.model.facts import EvaluationFacts, Role, WorstCase
 
@@ -53,25 +53,22 @@ def read_audit(folder: Path, *, bundle: Bundle) -> dict[str, Any]:
 
 def _find_worst(path: Path, record: EvaluationRecord) -> tuple[WorstCase, ...]:
     """Return the worst image of each group, for the groups with the worst results."""
-    try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
-        raise UsageError(f"{path}: {problem}; give the whole folder that `cxrnet evaluate` wrote") from error
-    names = record.manifest.columns
+    if not path.is_file():
+        raise UsageError(f"{path}: is not there; give the whole folder that `cxrnet evaluate` wrote")
+    samples = read_table(path, record.manifest.columns)
+    images = {str(sample.image) for sample in samples}
     found: dict[str, WorstCase] = {}
-    for row in rows:
-        label = row.get(names["label"]) or ""
-        text = row.get("dice" if record.task == "segmenter" else f"score_{label}")
+    for sample in samples:
+        label = sample.label or ""
+        text = sample.values.get("dice" if record.task == "segmenter" else f"score_{label}")
         if not text:
             continue
-        group = row.get(names["group"]) or row.get(names["patient"]) or Path(row[names["image"]]).name
+        group = Path(sample.group).name if sample.group in images else sample.group
         if group not in found or float(text) < found[group].value:
             found[group] = WorstCase(
                 group=group,
-                source=row.get(names["source"]) or "",
-                view=row.get(names["view"]) or "",
+                source=sample.source,
+                view=sample.view,
                 metric="dice" if record.task == "segmenter" else "score",
                 value=float(text),
                 label=label,

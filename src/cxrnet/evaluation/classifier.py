@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cxrnet.data.check import find_contradictions
 from cxrnet.data.manifest import Manifest
 from cxrnet.errors import BundleError, UsageError, require
 from cxrnet.evaluation.cases import ClassifierCase, classify_samples, row_of
 from cxrnet.evaluation.charts import classifier_charts
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
-from cxrnet.evaluation.request import Request, locate
+from cxrnet.evaluation.request import Request, locate, require_one_class
 from cxrnet.evaluation.summary import Block, by_column, classifier_block, fold_metrics, single_class_values
 from cxrnet.screening.pipeline import Pipeline
 
@@ -29,9 +28,7 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     own = own_columns(model.classes)
     manifest, by = request.read(own_columns=own)
     check_labels(request, manifest, model)
-    contradiction = next(find_contradictions(manifest.samples), None)
-    if contradiction is not None:
-        raise UsageError(f"{request.manifest.name}: {contradiction.text}; see `cxrnet data check`")
+    require_one_class(request.manifest, manifest.samples)
     names = pipeline.patient_columns
     hide = _hide_patient(pipeline.bundle) if names else None
     cases, hidden = [], []

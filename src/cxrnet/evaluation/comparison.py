@@ -4,7 +4,6 @@ ROC curves with intervals, decision curves (Vickers and Elkin 2006), the AUC in 
 predictions by source.
 """
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +22,7 @@ from cxrnet.evaluation.plot_files import Plot, write_plots
 from cxrnet.evaluation.record import EvaluationRecord
 from cxrnet.evaluation.report import render
 from cxrnet.evaluation.reproduction.task import Picture, Section
+from cxrnet.evaluation.request import read_table
 from cxrnet.model.metric_names import HEADINGS, format_metric
 from cxrnet.plots.chart import DASHED, QUIET, SERIES, in_style, new_chart, unit_square
 from cxrnet.plots.classification import draw_confusion
@@ -54,9 +54,7 @@ def read_result(folder: Path, positive: str | None = None) -> Result:
     """
     try:
         record = EvaluationRecord.model_validate_json((folder / "metrics.json").read_bytes()).content()
-        with (folder / "per_image.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = tuple(csv.DictReader(file))
-    except (OSError, ValidationError, csv.Error) as error:
+    except (OSError, ValidationError) as error:
         problem = f"holds no result of an evaluation ({type(error).__name__})"
         raise UsageError(f"{folder}: {problem}; give the OUT folder of `cxrnet evaluate classifier`") from error
     classes = record.get("classes") or []
@@ -65,8 +63,9 @@ def read_result(folder: Path, positive: str | None = None) -> Result:
         known = ", ".join(classes) or "none, since it is of a segmenter"
         raise UsageError(f"{folder}: --positive-class is {positive}; its classes are {known}")
     columns = record["manifest"]["columns"]
-    scored = [row for row in rows if row.get(f"score_{positive}")]
-    truth = np.array([row[columns["label"]] == positive for row in scored])
+    samples = read_table(folder / "per_image.csv", columns)
+    scored = [sample for sample in samples if sample.values.get(f"score_{positive}")]
+    truth = np.array([sample.label == positive for sample in scored])
     if not truth.any() or truth.all():
         raise UsageError(f"{folder}: all scored images are on one side of {positive}; both are needed")
     model = record["model"]
@@ -75,9 +74,9 @@ def read_result(folder: Path, positive: str | None = None) -> Result:
         record=record,
         positive=positive,
         truth=truth,
-        scores=np.array([float(row[f"score_{positive}"]) for row in scored]),
-        groups=tuple(row.get(columns["group"]) or str(index) for index, row in enumerate(scored)),
-        rows=rows,
+        scores=np.array([float(sample.values[f"score_{positive}"]) for sample in scored]),
+        groups=tuple(sample.group for sample in scored),
+        rows=tuple(sample.values for sample in samples),
     )
 
 

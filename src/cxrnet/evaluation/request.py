@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cxrnet.data.check import find_contradictions
 from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Columns, Manifest, Sample, read_manifest
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
@@ -66,6 +67,18 @@ def join_groups(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     for unit, sample in zip(units.tolist(), samples, strict=True):
         names[unit] = min(names.get(unit, sample.group), sample.group)
     return tuple(replace(sample, group=names[unit]) for unit, sample in zip(units.tolist(), samples, strict=True))
+
+
+def read_table(path: Path, columns: Mapping[str, str]) -> tuple[Sample, ...]:
+    """Return the rows of a `per_image.csv`, grouped as `Request.read` groups those of the manifest."""
+    return join_groups(read_manifest(path, columns=Columns(**columns)).samples)
+
+
+def require_one_class(manifest: Path, samples: Sequence[Sample]) -> None:
+    """Refuse an image with two labels, by any spelling of its path."""
+    contradiction = next(find_contradictions(samples), None)
+    if contradiction is not None:
+        raise UsageError(f"{manifest.name}: {contradiction.text}; see `cxrnet data check`")
 
 
 def value_of(sample: Sample, column: str) -> str:

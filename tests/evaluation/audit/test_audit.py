@@ -9,6 +9,7 @@ from cxrnet.errors import UsageError
 from cxrnet.evaluation.audit.audit import Audit, AuditRequest, draw_evenly
 from cxrnet.evaluation.audit.record import AuditRecord
 from tests.evaluation.conftest import pipeline  # noqa: F401
+from tests.evaluation.material import write_images, write_rows
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,22 @@ def test_images_are_drawn_from_every_source_and_class(images):
     drawn = draw_evenly(samples, 4, seed=0)
     assert len({(sample.source, sample.label) for sample in drawn}) == 4
     assert drawn == draw_evenly(samples, 4, seed=0)
+
+
+def test_groups_of_one_patient_are_one(pipeline, tmp_path):  # noqa: F811
+    _, rows = write_images(tmp_path, 4)
+    table = write_rows(
+        tmp_path, [{**row, "patient_id": ("007", "7", "8", "")[place]} for place, row in enumerate(rows)]
+    )
+    found = Audit(pipeline, AuditRequest(manifest=table), tmp_path).samples
+    assert [sample.group for sample in sorted(found, key=lambda sample: sample.line)] == ["g0", "g0", "g2", "g3"]
+
+
+def test_image_with_two_classes_is_refused(pipeline, tmp_path):  # noqa: F811
+    _, rows = write_images(tmp_path, 4)
+    table = write_rows(tmp_path, [*rows, {**rows[0], "image": "./image0.png", "label": "non-covid"}])
+    with pytest.raises(UsageError, match=r"lines 2, 6: image0\.png is labelled covid and non-covid"):
+        Audit(pipeline, AuditRequest(manifest=table), tmp_path)
 
 
 def test_fold_that_the_bundle_lacks_is_refused(pipeline, images, tmp_path):  # noqa: F811

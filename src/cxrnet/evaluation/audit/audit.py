@@ -29,6 +29,7 @@ from cxrnet.evaluation.audit.shortcuts import (
 from cxrnet.evaluation.audit.stability import EFFECTS, Trial, stability_record, try_changes
 from cxrnet.evaluation.bootstrap import RESAMPLES, estimate, mean_statistic
 from cxrnet.evaluation.plot_files import csv_table
+from cxrnet.evaluation.request import join_groups, require_one_class
 from cxrnet.export.bundle import load_network
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import Outcome
@@ -85,7 +86,8 @@ class Audit:
             if not given <= set(known):
                 raise UsageError(f"{name} {', '.join(given)}: is not known; {', '.join(known)} are accepted")
         self.reader = BundleReader(pipeline)
-        rows = read_manifest(request.manifest, columns=request.columns, where=request.where).samples
+        rows = join_groups(read_manifest(request.manifest, columns=request.columns, where=request.where).samples)
+        require_one_class(request.manifest, rows)
         self.samples = draw_evenly(rows, request.limit, seed=request.seed)
         self.folds = [self._fold_of(sample) for sample in self.samples]
         self.partners = choose_partners(self.samples, seed=request.seed)
