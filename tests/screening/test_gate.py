@@ -115,6 +115,8 @@ def test_gate_asks_free_text_only_where_nothing_else_speaks(tags):
     [
         ({"ViewPosition": "LLD"}, Code.DECUBITUS),
         ({"ViewPosition": "LEFT LATERAL DECUBITUS"}, Code.DECUBITUS),
+        ({"ViewPosition": "APICAL LORDOTIC"}, Code.LORDOTIC),
+        ({"StudyDescription": "CHEST ABDOMEN"}, Code.NOT_CHEST),
         ({"PatientOrientation": "R\\F"}, Code.MIRRORED),
         ({"PatientOrientation": "L\\H"}, Code.MIRRORED),
     ],

@@ -64,7 +64,8 @@ _FRONTAL = "AP PA FRONTAL ANTEROPOSTERIOR POSTEROANTERIOR POSTERO ANTERO APS PAS
 _DECUBITUS = "LLD RLD DECUBITUS DECUB DECUBITO LLDECUB RLDECUB"
 _OBLIQUE = "LLO RLO RAO LAO RPO LPO OBL OBLIQUE OBLIQUES OBLICUA OBLICUO OBLIQUA OBLIQUO SCHRAEG SCHRAG SKOSNE"
 _SUPINE = "SUPINE SUPINO DORSAL DORSALIS PRONE PRONO VENTRAL"  # a decubitus of this kind lies supine
-_VIEW = "ANTERIOR POSTERIOR AXIAL LORDOTIC"
+_LORDOTIC = "LORDOTIC LORDOTICA LORDOTICO LORDOTIQUE LORDOTISCH"
+_VIEW = "ANTERIOR POSTERIOR AXIAL APICAL SIDE"
 _NEUTRAL = """
     UNKNOWN NONE OTHER PORT PORTABLE VIEW VIEWS LEFT RIGHT L R BOTH ONE TWO SINGLE UPRIGHT ERECT
     STANDING SEMI SITTING
@@ -84,6 +85,7 @@ CHEST_WORDS, OTHER_WORDS = frozenset(_CHEST.split()), frozenset(_OTHER_PARTS.spl
 IN_CHEST_WORDS, SUPINE_WORDS = frozenset(_IN_CHEST.split()), frozenset(_SUPINE.split())
 LATERAL_WORDS, FRONTAL_WORDS = frozenset(_LATERAL.split()), frozenset(_FRONTAL.split())
 DECUBITUS_WORDS, OBLIQUE_WORDS = frozenset(_DECUBITUS.split()), frozenset(_OBLIQUE.split())
+LORDOTIC_WORDS = frozenset(_LORDOTIC.split())
 KNOWN_WORDS = frozenset().union(
     CHEST_WORDS,
     OTHER_WORDS,
@@ -91,6 +93,7 @@ KNOWN_WORDS = frozenset().union(
     FRONTAL_WORDS,
     DECUBITUS_WORDS,
     OBLIQUE_WORDS,
+    LORDOTIC_WORDS,
     SUPINE_WORDS,
     _VIEW.split(),
     _NEUTRAL.split(),
@@ -118,22 +121,25 @@ def presentable(keyword: str, text: str) -> str:
 
 
 def body_part(text: str) -> str:
-    """Which part of the body a text names: "chest", "other", or "" where it names none."""
+    """Which part of the body a text names: "chest", "other", "both", or "" where it names none."""
     words = set(_words(text))
     is_chest = bool(words & CHEST_WORDS)
     if words & (OTHER_WORDS - IN_CHEST_WORDS if is_chest else OTHER_WORDS):
-        return "other"
+        return "both" if is_chest else "other"
     return "chest" if is_chest else ""
 
 
 def projection(text: str) -> str:
-    """Which view a text names: "lateral", "oblique", "decubitus", "frontal", or "" where it is lateral and frontal."""
+    """Which view a text names: "lateral", "oblique", "decubitus", "lordotic", "frontal"; "" if lateral and frontal."""
     words = set(_words(text))
     if words & DECUBITUS_WORDS and not (words & SUPINE_WORDS and not words & LATERAL_WORDS):
         return "decubitus"
     if words & OBLIQUE_WORDS:
         return "oblique"
-    is_lateral, is_frontal = bool(words & LATERAL_WORDS), bool(words & FRONTAL_WORDS)
+    is_lateral = bool(words & LATERAL_WORDS) or words >= {"SIDE", "VIEW"}
+    is_frontal = bool(words & FRONTAL_WORDS)
+    if words & LORDOTIC_WORDS and not is_lateral:
+        return "lordotic"
     if is_lateral == is_frontal:
         return ""
     return "lateral" if is_lateral else "frontal"

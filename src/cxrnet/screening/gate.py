@@ -69,6 +69,7 @@ _PART_TEXTS = {
     "PerformedProcedureStepDescription": "procedure",
     "StudyDescription": "study description",
 }
+_OF_SEVERAL_IMAGES = {"PerformedProcedureStepDescription", "StudyDescription"}
 
 
 class Code(enum.StrEnum):
@@ -84,6 +85,7 @@ class Code(enum.StrEnum):
     UNLIKE_TRAINING = "UNLIKE_TRAINING"
     CLIPPED = "CLIPPED"
     DECUBITUS = "DECUBITUS"
+    LORDOTIC = "LORDOTIC"
     MIRRORED = "MIRRORED"
 
 
@@ -138,9 +140,11 @@ def check_tags(tags: Mapping[str, str]) -> GateResult:
     if modality and modality not in RADIOGRAPHY and tags["Modality"] != UNKNOWN:
         refusals.append(Reason(Code.NOT_CHEST, f"modality is {modality} (0008,0060); a chest radiograph is CR or DX"))
     for keyword, name in _naming(tags, _PARTS, _PART_TEXTS, body_part, "chest").items():
-        if body_part(tags[keyword]) == "other":
-            text = f"{name} is {tags[keyword]} ({TAG_NUMBERS[keyword]}); a chest radiograph is needed"
-            refusals.append(Reason(Code.NOT_CHEST, text))
+        part, text = body_part(tags[keyword]), f"{name} is {tags[keyword]} ({TAG_NUMBERS[keyword]})"
+        if part == "both" and keyword in _OF_SEVERAL_IMAGES:
+            warnings.append(Reason(Code.NOT_CHEST, f"{text}; this image may be one of another part than the chest"))
+        elif part in ("other", "both"):
+            refusals.append(Reason(Code.NOT_CHEST, f"{text}; a chest radiograph is needed"))
     for keyword, name in _naming(tags, _VIEWS, _VIEW_TEXTS, projection, "frontal").items():
         named = projection(tags[keyword])
         text = f"{name} is {tags[keyword]} ({TAG_NUMBERS[keyword]})"
@@ -150,6 +154,8 @@ def check_tags(tags: Mapping[str, str]) -> GateResult:
             refusals.append(Reason(Code.OBLIQUE, f"{text}; a frontal view, PA or AP, is needed"))
         elif named == "decubitus":
             warnings.append(Reason(Code.DECUBITUS, f"{text}; the models were trained on upright and supine chests"))
+        elif named == "lordotic":
+            warnings.append(Reason(Code.LORDOTIC, f"{text}; the models were trained on PA and AP views"))
     orientation = tags.get("PatientOrientation", "")
     text = f"patient orientation is {orientation} ({TAG_NUMBERS['PatientOrientation']})"
     if plane(orientation) == "lateral":

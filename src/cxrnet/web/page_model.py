@@ -60,6 +60,7 @@ def _terms() -> dict[str, Any]:
         "frontal": defined_terms.FRONTAL_WORDS,
         "decubitus": defined_terms.DECUBITUS_WORDS,
         "oblique": defined_terms.OBLIQUE_WORDS,
+        "lordotic": defined_terms.LORDOTIC_WORDS,
         "supine": defined_terms.SUPINE_WORDS,
         "radiography": defined_terms.RADIOGRAPHY,
     }

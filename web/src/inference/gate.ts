@@ -56,6 +56,7 @@ const PART_TEXTS: Named = [
   ["PerformedProcedureStepDescription", "procedure", "0040,0254"],
   ["StudyDescription", "study description", "0008,1030"],
 ];
+const OF_SEVERAL_IMAGES: readonly string[] = ["PerformedProcedureStepDescription", "StudyDescription"];
 
 /** What the DICOM attributes say against an upright frontal chest radiograph; unknown terms say nothing. */
 function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
@@ -68,8 +69,13 @@ function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
   }
   const part = (keyword: string): string => bodyPart(text(keyword), terms);
   for (const [keyword, name, tag] of naming(PARTS, PART_TEXTS, part, "chest")) {
-    if (part(keyword) !== "other") continue;
-    refusals.push({ code: "NOT_CHEST", text: `${name} is ${text(keyword)} (${tag}); a chest radiograph is needed` });
+    const named = part(keyword);
+    const what = `${name} is ${text(keyword)} (${tag})`;
+    if (named === "both" && OF_SEVERAL_IMAGES.includes(keyword)) {
+      warnings.push({ code: "NOT_CHEST", text: `${what}; this image may be one of another part than the chest` });
+    } else if (named === "other" || named === "both") {
+      refusals.push({ code: "NOT_CHEST", text: `${what}; a chest radiograph is needed` });
+    }
   }
   const shown = plane(text("PatientOrientation"));
   const view = (keyword: string): string => projection(text(keyword), terms);
@@ -80,6 +86,9 @@ function checkTags(tags: Record<string, string>, terms: Terms): GateResult {
     if (named === "oblique") refusals.push({ code: "OBLIQUE", text: `${what}; a frontal view, PA or AP, is needed` });
     if (named === "decubitus") {
       warnings.push({ code: "DECUBITUS", text: `${what}; the models were trained on upright and supine chests` });
+    }
+    if (named === "lordotic") {
+      warnings.push({ code: "LORDOTIC", text: `${what}; the models were trained on PA and AP views` });
     }
   }
   const what = `patient orientation is ${text("PatientOrientation")} (0020,0020)`;

@@ -14,6 +14,7 @@ const HELP: Record<string, string | undefined> = {
   UNLIKE_TRAINING: "Judge the image without a score; the model has not seen images like it.",
   CLIPPED: "Export the image from the archive at its full depth, without a window burned in.",
   DECUBITUS: "Give an upright or supine view of the same patient.",
+  LORDOTIC: "Give a PA or AP view of the same patient.",
   MIRRORED: "Look for the side marker, and export the image unmirrored if left and right are exchanged.",
   COLOUR: "Export the image as grey, not as a photograph or a screenshot with colours.",
   MULTI_FRAME: "Give one image a file.",

@@ -13,6 +13,7 @@ export interface Terms {
   frontal: readonly string[];
   decubitus: readonly string[];
   oblique: readonly string[];
+  lordotic: readonly string[];
   supine: readonly string[];
   /** Pattern of two known words written as one, with the words as its groups. */
   compound: string;
@@ -40,20 +41,23 @@ export function presentable(keyword: string, text: string, terms: Terms): string
 }
 
 /** Which part of the body a text names; "" where it names none. */
-export function bodyPart(text: string, terms: Terms): "chest" | "other" | "" {
+export function bodyPart(text: string, terms: Terms): "chest" | "other" | "both" | "" {
   const found = words(text, terms);
   const isChest = names(found, terms.chest);
   const isOther = found.some((word) => terms.other_parts.includes(word) && !(isChest && terms.in_chest.includes(word)));
-  if (isOther) return "other";
+  if (isOther) return isChest ? "both" : "other";
   return isChest ? "chest" : "";
 }
 
+export type Projection = "lateral" | "oblique" | "decubitus" | "lordotic" | "frontal" | "";
+
 /** Which view a text names; "" where it names none, or is lateral and frontal. */
-export function projection(text: string, terms: Terms): "lateral" | "oblique" | "decubitus" | "frontal" | "" {
+export function projection(text: string, terms: Terms): Projection {
   const found = words(text, terms);
-  const isLateral = names(found, terms.lateral);
+  const isLateral = names(found, terms.lateral) || (found.includes("SIDE") && found.includes("VIEW"));
   if (names(found, terms.decubitus) && (isLateral || !names(found, terms.supine))) return "decubitus";
   if (names(found, terms.oblique)) return "oblique";
+  if (names(found, terms.lordotic) && !isLateral) return "lordotic";
   if (isLateral === names(found, terms.frontal)) return "";
   return isLateral ? "lateral" : "frontal";
 }
