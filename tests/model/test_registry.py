@@ -117,6 +117,12 @@ def test_unknown_name_says_that_no_bundle_is_known_yet(home):
         open_bundle("one")
 
 
+@pytest.mark.parametrize("name", ["", " ", None, 3])
+def test_what_is_no_name_is_refused_in_words(name):
+    with pytest.raises(BundleError, match="names no bundle; give the name of one, or the path of its folder"):
+        open_bundle(name)
+
+
 def test_folder_that_is_no_bundle_says_so(home, tmp_path):
     with pytest.raises(BundleError, match=r"is not a bundle, it has no checksums\.json"):
         open_bundle(tmp_path)

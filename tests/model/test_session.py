@@ -11,6 +11,11 @@ def test_unknown_provider_is_refused():
         check_provider("tpu")
 
 
+def test_provider_is_checked_before_the_graph_is_opened(small_bundle):
+    with pytest.raises(UsageError, match="--provider tpu: is not known"):
+        Session(small_bundle / GRAPH, provider="tpu")
+
+
 def test_provider_that_is_not_installed_names_its_package(monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(UsageError, match="OpenVINOExecutionProvider is not in this onnxruntime"):

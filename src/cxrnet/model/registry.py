@@ -1,6 +1,7 @@
 """Bundles by name: the user's own, and those that come with the package."""
 
 import os
+from os import PathLike
 from pathlib import Path
 
 import platformdirs
@@ -41,12 +42,14 @@ def is_shipped(folder: Path) -> bool:
     return folder.resolve().parent == SHIPPED.resolve()
 
 
-def open_bundle(name_or_path: str | Path) -> Bundle:
+def open_bundle(name_or_path: str | PathLike[str]) -> Bundle:
     """Return the bundle of this name, or in this folder; a path wins over a name.
 
     Raises:
         BundleError: It does not exist, or is damaged.
     """
+    if not isinstance(name_or_path, str | PathLike) or not str(name_or_path).strip():
+        raise BundleError(f"{name_or_path!r}: names no bundle; give the name of one, or the path of its folder")
     path = Path(name_or_path)
     if (path / CHECKSUMS).is_file():
         return read_bundle(path)

@@ -87,6 +87,8 @@ class Session:
                 f"threads={threads!r}: is not a whole number of 1 to {_MOST_THREADS}, or None for all cores"
             )
         self._threads = None if threads is None else int(threads)
+        if provider != "cpu":  # the check imports ONNX Runtime
+            check_provider(provider)
         self._provider = provider
         self._profile = profile
         self._lock = threading.Lock()

@@ -93,7 +93,7 @@ class Pipeline:
         Raises:
             BundleError: There is no such bundle, or it is damaged.
         """
-        opened = open_bundle(str(bundle))
+        opened = open_bundle(bundle)
         return cls(opened, threads=threads, identifiers=identifiers, provider=provider, decoders=decoders)
 
     def screen(
