@@ -89,6 +89,14 @@ class Code(enum.StrEnum):
     MIRRORED = "MIRRORED"
 
 
+_VIEW_REASONS = {
+    "lateral": (Code.LATERAL, "a frontal view, PA or AP, is needed"),
+    "oblique": (Code.OBLIQUE, "a frontal view, PA or AP, is needed"),
+    "decubitus": (Code.DECUBITUS, "the models were trained on upright and supine chests"),
+    "lordotic": (Code.LORDOTIC, "the models were trained on PA and AP views"),
+}
+
+
 @dataclass(frozen=True)
 class Reason:
     """A code for machines and a text for people."""
@@ -146,16 +154,9 @@ def check_tags(tags: Mapping[str, str]) -> GateResult:
         elif part in ("other", "both"):
             refusals.append(Reason(Code.NOT_CHEST, f"{text}; a chest radiograph is needed"))
     for keyword, name in _naming(tags, _VIEWS, _VIEW_TEXTS, projection, "frontal").items():
-        named = projection(tags[keyword])
-        text = f"{name} is {tags[keyword]} ({TAG_NUMBERS[keyword]})"
-        if named == "lateral":
-            refusals.append(Reason(Code.LATERAL, f"{text}; a frontal view, PA or AP, is needed"))
-        elif named == "oblique":
-            refusals.append(Reason(Code.OBLIQUE, f"{text}; a frontal view, PA or AP, is needed"))
-        elif named == "decubitus":
-            warnings.append(Reason(Code.DECUBITUS, f"{text}; the models were trained on upright and supine chests"))
-        elif named == "lordotic":
-            warnings.append(Reason(Code.LORDOTIC, f"{text}; the models were trained on PA and AP views"))
+        if found := _VIEW_REASONS.get(projection(tags[keyword])):
+            reason = Reason(found[0], f"{name} is {tags[keyword]} ({TAG_NUMBERS[keyword]}); {found[1]}")
+            (warnings if reason.code in (Code.DECUBITUS, Code.LORDOTIC) else refusals).append(reason)
     orientation = tags.get("PatientOrientation", "")
     text = f"patient orientation is {orientation} ({TAG_NUMBERS['PatientOrientation']})"
     if plane(orientation) == "lateral":
