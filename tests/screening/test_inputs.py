@@ -42,6 +42,13 @@ def test_missing_file_keeps_its_place(folder):
     assert names(find_inputs([str(folder / "nix.dcm"), str(folder / "b.png")])) == ["nix.dcm", "b.png"]
 
 
+def test_file_spelled_in_several_ways_is_done_once(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "other").symlink_to("sub")
+    spelled = ["sub/a.dcm", str(folder / "sub/a.dcm"), "sub/../sub/a.dcm", "other/a.dcm", "a.dcm", "sub/../a.dcm"]
+    assert [item.text for item in find_inputs(spelled).items] == ["sub/a.dcm", "a.dcm"]
+
+
 def test_file_named_twice_is_done_once(folder):
     assert names(find_inputs([str(folder / "b.png"), str(folder / "b.png")])) == ["b.png"]
 

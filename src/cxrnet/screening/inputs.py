@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -137,7 +138,7 @@ def find_inputs(
 ) -> Inputs:
     """Return the images behind what the user named, each once, in the order of the names.
 
-    A file is taken whatever its ending, and whether it exists or not, so that a missing one is reported in its
+    A file is taken once however its path is spelled, whatever its ending, and whether it exists or not, so that a missing one is reported in its
     place. A folder is searched for files with the ending of an image or with none; links to folders are not followed,
     folders with results of an earlier run are left out, and a folder that cannot be listed is taken as a file, so that
     it is reported. A pattern with `*`, `?` or `[` is expanded. A `.csv` or `.parquet` file is a manifest whose column
@@ -145,7 +146,9 @@ def find_inputs(
     """
     search = Search.leaving_out(exclude)
     paths: dict[Source, Mapping[str, str]] = {}
+    first: dict[Source, Source] = {}  # place of a file -> its first spelling
     for path, patient in each_source(named, search, image_column=image_column, patient_columns=patient_columns):
+        path = first.setdefault(_place(path), path)
         if patient and paths.get(path) and paths[path] != patient:
             raise contradiction(path)
         paths[path] = patient or paths.get(path, {})
@@ -154,6 +157,20 @@ def find_inputs(
     named_folders = zip(paths.items(), folder_names(paths), strict=True)
     items = tuple(Input.of(path, folder, patient) for (path, patient), folder in named_folders)
     return Inputs(items=items, notes=search.notes)
+
+
+def _place(source: Source) -> Source:
+    """Return the same for every spelling of a path; a link to a file is a file of its own."""
+    folder, name = os.path.split(source)
+    return source if is_address(source) else os.path.join(_real_folder(folder), name)
+
+
+@lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    try:
+        return os.path.realpath(folder)
+    except ValueError:  # a null character, reported when the file is read
+        return folder
 
 
 def each_source(
