@@ -138,11 +138,11 @@ def find_inputs(
 ) -> Inputs:
     """Return the images behind what the user named, each once, in the order of the names.
 
-    A file is taken once however its path is spelled, whatever its ending, and whether it exists or not, so that a missing one is reported in its
-    place. A folder is searched for files with the ending of an image or with none; links to folders are not followed,
-    folders with results of an earlier run are left out, and a folder that cannot be listed is taken as a file, so that
-    it is reported. A pattern with `*`, `?` or `[` is expanded. A `.csv` or `.parquet` file is a manifest whose column
-    `image_column` holds paths relative to it, or addresses `s3://bucket/key`.
+    A file is taken once, however its path is spelled, whatever its ending, and whether it exists or not, so that a
+    missing one is reported in its place. A folder is searched for files with the ending of an image or with none; links
+    to folders are not followed, folders with results of an earlier run are left out, and a folder that cannot be listed
+    is taken as a file, so that it is reported. A pattern with `*`, `?` or `[` is expanded. A `.csv` or `.parquet` file
+    is a manifest whose column `image_column` holds paths relative to it, or addresses `s3://bucket/key`.
     """
     search = Search.leaving_out(exclude)
     paths: dict[Source, Mapping[str, str]] = {}
