@@ -242,7 +242,7 @@ def test_run_is_not_resumed_with_other_settings(segmenter_run, xrays, cxrnet):
 
 def test_run_is_not_resumed_with_other_xrays(segmenter_run, xrays, cxrnet):
     said = cxrnet(*segmenter_words(xrays, segmenter_run, "--resume", "--where", "label=covid"))
-    refuses(said, "was started with other films")
+    refuses(said, "was started with other rows of the manifest")
 
 
 def test_segmenter_without_masks_is_refused(xrays, cxrnet, tmp_path):

@@ -71,6 +71,14 @@ def evaluate(run, out):
     return evaluation.record.content()
 
 
+def test_folder_of_a_fold_that_the_training_has_not_is_refused(run, tmp_path):
+    (run / "fold1.old").mkdir()
+    evaluate(run, tmp_path / "report")
+    shutil.copytree(run / "fold1", run / "fold2")
+    with pytest.raises(UsageError, match="fold2: is none of the 2 folds of its training"):
+        evaluate(run, tmp_path / "report")
+
+
 def test_each_image_is_scored_by_the_fold_that_has_not_seen_it(run, tmp_path):
     record = evaluate(run, tmp_path / "report")
     assert record["folds"]["roc_auc"]["values"] == [1.0, 0.0]

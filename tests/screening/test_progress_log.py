@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,11 @@ def note(out, *items, finish=False):
 def recalled(out, *items, settings=SETTINGS):
     with ProgressLog(out, settings, resume=True) as log:
         return [log.recall(one) for one in items]
+
+
+def change(out, statement, *values):
+    with closing(sqlite3.connect(out / PROGRESS)) as database, database:
+        database.execute(statement, values)
 
 
 def test_log_recalls_what_is_done(out, item):
@@ -133,6 +140,22 @@ def test_file_of_another_program_is_left_alone(out, content):
     with pytest.raises(UsageError, match=PROGRESS):
         ProgressLog(out, SETTINGS, resume=False)
     assert (out / PROGRESS).read_bytes() == content
+
+
+@pytest.mark.parametrize("column", ["file", "outputs"])
+@pytest.mark.parametrize("content", ['"[1, ', "[1]", None])
+def test_input_with_a_damaged_entry_is_done_again(out, item, column, content):
+    note(out, item)
+    change(out, f"UPDATE done SET {column} = ?", content)
+    assert recalled(out, item) == [None]
+
+
+@pytest.mark.parametrize("content", ["{", "3", None])
+def test_damaged_settings_are_one_line(out, item, content):
+    note(out, item)
+    change(out, "UPDATE run SET settings = ?", content)
+    with pytest.raises(UsageError, match=r"progress\.sqlite: is not a progress log .* or damaged"):
+        recalled(out, item)
 
 
 def test_log_of_an_older_version_is_named(out):

@@ -17,7 +17,7 @@ def test_started_run_is_refused_without_resume(tmp_path):
 def test_started_run_is_resumed_with_the_same_record_only(tmp_path):
     open_run(tmp_path, RECORD, resume=True)
     open_run(tmp_path, RECORD, resume=True)
-    with pytest.raises(UsageError, match="other films, settings;"):
+    with pytest.raises(UsageError, match="other rows of the manifest, settings;"):
         open_run(tmp_path, RECORD | {"films": 4, "settings": {"seed": 1}}, resume=True)
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -144,7 +145,8 @@ def _recall_or_do(log: ProgressLog, do: Callable[[Input], Outcome], item: Input)
     """Return the outcome of one input, and the fingerprint of its file before it was read."""
     text = log.recall(item)
     if text is not None:
-        return Outcome.from_json(item, text).model_copy(update={"is_recalled": True}), None
+        with suppress(ValueError, TypeError):  # a damaged entry: the image is done again
+            return Outcome.from_json(item, text).model_copy(update={"is_recalled": True}), None
     file = fingerprint(item)
     return do(item), file
 

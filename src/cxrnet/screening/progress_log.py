@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,13 +70,14 @@ class ProgressLog:
         """Return the outcome of an image that is done, as given to `add`; None for one that is to be done.
 
         An image is done again if its file or its patient data have changed since, or if one of its results is missing
-        or of another size.
+        or of another size, or its entry is damaged.
         """
         rows = self._execute("SELECT folder, file, outputs, outcome FROM done WHERE input = ?", _key(item))
         for folder, file, outputs, outcome in rows:
-            is_same = folder == item.folder and json.loads(file) == fingerprint(item)
-            if is_same and json.loads(outputs).items() <= sizes(self.folder / item.folder).items():
-                return str(outcome)
+            with suppress(ValueError, TypeError, AttributeError):  # a damaged entry
+                is_same = folder == item.folder and json.loads(file) == fingerprint(item)
+                if is_same and json.loads(outputs).items() <= sizes(self.folder / item.folder).items():
+                    return str(outcome)
         return None
 
     def add(self, item: Input, file: list[int] | None, outcome: str) -> None:
@@ -116,9 +118,11 @@ class ProgressLog:
             self._execute("INSERT INTO run VALUES (?, 0)", settings)
             self._execute("COMMIT")
             return
-        check_resumable(
-            self.folder, f"{count} images", PROGRESS, json.loads(runs[0][0]), json.loads(settings), resume=resume
-        )
+        try:
+            earlier = dict(json.loads(runs[0][0]))
+        except (ValueError, TypeError) as error:
+            raise self._failure(sqlite3.DatabaseError("its settings cannot be read")) from error
+        check_resumable(self.folder, f"{count} images", PROGRESS, earlier, json.loads(settings), resume=resume)
         self._execute("UPDATE run SET is_finished = 0")
         self.is_continued = True
 

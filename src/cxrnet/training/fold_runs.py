@@ -1,6 +1,7 @@
 """The folds of a cross-validation, trained in one run or in several: found, and checked that they belong together."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -14,6 +15,8 @@ from cxrnet.model.config import Standardisation
 from cxrnet.training.classifier_run import FOLDS, STANDARDISATION, run_identity
 from cxrnet.training.out_of_fold import OutOfFold, read_out_of_fold
 from cxrnet.training.run import OUT_OF_FOLD, RESULT, differing_fields, read_checked, read_record
+
+_FOLD = re.compile(r"fold\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,10 @@ def find_folds(runs: Sequence[Path], folds: int) -> FoldRuns:
     run = runs[0]
     for other in runs[1:]:
         _check_alike(run, other)
+    expected = {f"fold{number}" for number in range(folds)}
+    for extra in (path for each in runs for path in sorted(each.glob("fold*")) if _FOLD.fullmatch(path.name)):
+        if extra.name not in expected:
+            raise UsageError(f"{extra}: is none of the {folds} folds of its training; move it to another place")
     found = FoldRuns(
         folders=tuple(_find_fold(runs, number) for number in range(folds)),
         rows=_read_folds(run, folds),

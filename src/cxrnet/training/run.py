@@ -85,7 +85,7 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
         return
     stored = read_record(folder)
     asked = {key: value for key, value in record.items() if key in stored or key not in NEW_FIELDS}
-    if differing := differing_fields(stored, asked):
+    if differing := differing_fields(stored, asked).replace("films", "rows of the manifest"):
         raise UsageError(
             f"{folder}: was started with other {differing}; resume with the same, or start again in another folder"
         )
