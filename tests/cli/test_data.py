@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.data.conftest import decoder, one_decoder, read_rows, write_xray, xrays
+from tests.data.conftest import decoder, one_decoder, read_rows, write_rows, write_xray, xrays
 
 __all__ = ["decoder", "one_decoder", "xrays"]  # fixtures
 
@@ -130,3 +130,12 @@ def test_help_loads_no_heavy_library():
     program = f"import sys, cxrnet.cli.data; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_split_says_what_is_odd_with_its_rows(xrays, cxrnet):
+    rows = [{("PatientNr" if name == "patient_id" else name): cell for name, cell in row.items()} for row in xrays.rows]
+    rows.append({**rows[0], "image": f"./{rows[0]['image']}", "label": "non-covid"})
+    table = write_rows(xrays.folder / "odd.csv", rows)
+    said = cxrnet("data", "split", table, "--out", xrays.folder / "f.csv", "--folds", 2, "--no-merge-duplicates")
+    assert "ERROR LABELS lines 2, 14: 0.png is labelled covid and non-covid" in said.out
+    assert "WARNING COLUMN column PatientNr is not read; --patient-column PatientNr would read it" in said.out

@@ -1,6 +1,8 @@
 import csv
 import json
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +12,7 @@ from cxrnet.screening.batch import INTERNAL, failure_reason, run_batch
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.inputs import find_inputs
 from cxrnet.screening.options import Options
+from cxrnet.screening.progress_log import PROGRESS
 
 
 def screen(pipeline, items, out, *save, jobs=2, **options):
@@ -105,6 +108,17 @@ def test_batch_resumes_where_it_was_stopped(pipeline, mixed, tmp_path):
         "refused",
         "failed",
     ]
+
+
+@pytest.mark.parametrize("content", ["{", "3", "{}"])
+def test_batch_does_an_image_again_whose_entry_is_damaged(pipeline, chest, tmp_path, content):
+    items = find_inputs([str(chest)]).items
+    list(screen(pipeline, items, tmp_path, "json"))
+    with closing(sqlite3.connect(tmp_path / PROGRESS)) as database, database:
+        database.execute("UPDATE done SET outcome = ?", [content])
+    (again,) = screen(pipeline, items, tmp_path, "json", resume=True)
+    assert (again.status, again.is_recalled) == ("scored", False)
+    assert len(rows(tmp_path / "findings.csv")) == 1
 
 
 def test_batch_recalls_reasons_as_they_were(pipeline, mixed, tmp_path):

@@ -121,11 +121,15 @@ def split(
     A group, a patient or a repeated image stays in one fold. Writes the selected rows with a column fold (and split,
     with --holdout), and a plot of the folds.
     """
+    from cxrnet.data.check import check_rows
     from cxrnet.data.split import split_manifest
 
+    manifest = selection.read(csv)
+    labels = [problem for problem in check_rows(manifest.samples) if problem.code in ("LABELS", "LABEL_CASE")]
+    print_problems([*manifest.problems, *labels])
     sources = [[name.strip() for name in names.split(",")] for names in (*hold_out_source, *leave_out)]
     lines = split_manifest(
-        selection.read(csv),
+        manifest,
         out,
         folds=folds,
         seed=seed,
