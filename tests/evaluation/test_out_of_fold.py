@@ -75,7 +75,7 @@ def test_folder_of_a_fold_that_the_training_has_not_is_refused(run, tmp_path):
     (run / "fold1.old").mkdir()
     evaluate(run, tmp_path / "report")
     shutil.copytree(run / "fold1", run / "fold2")
-    with pytest.raises(UsageError, match="fold2: is none of the 2 folds of its training"):
+    with pytest.raises(UsageError, match="fold2: is not one of the 2 folds of its training"):
         evaluate(run, tmp_path / "report")
 
 

@@ -52,7 +52,7 @@ def find_folds(runs: Sequence[Path], folds: int) -> FoldRuns:
     expected = {f"fold{number}" for number in range(folds)}
     for extra in (path for each in runs for path in sorted(each.glob("fold*")) if _FOLD.fullmatch(path.name)):
         if extra.name not in expected:
-            raise UsageError(f"{extra}: is none of the {folds} folds of its training; move it to another place")
+            raise UsageError(f"{extra}: is not one of the {folds} folds of its training; move it to another place")
     found = FoldRuns(
         folders=tuple(_find_fold(runs, number) for number in range(folds)),
         rows=_read_folds(run, folds),
