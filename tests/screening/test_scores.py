@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cxrnet import Pipeline
 from cxrnet.model.bundle import Bundle, read_bundle
 from cxrnet.model.calibration import Calibration
+from cxrnet.model.config import AlignmentConfig, ClassifierConfig, PoolingConfig
 from cxrnet.model.runtime import ModelOutput
 from cxrnet.screening.csv_output import finding_columns, finding_row
 from cxrnet.screening.inputs import Input
@@ -36,12 +37,24 @@ def output(logits):
     )
 
 
+@pytest.mark.parametrize("option", [{"alignment": AlignmentConfig()}, {"pooling": PoolingConfig(average="lungs")}])
+@pytest.mark.parametrize("calibration", [None, AT_02])
+def test_folds_score_alike_where_the_means_of_maps_are_not_their_logits(option, calibration):
+    said = output([[1.0, -1.0], [0.25, 0.5]])
+    powers = np.exp(said.fold_maps[..., 0, 0])
+    other = said._replace(fold_maps=said.fold_maps * 3, fold_scores=powers / powers.sum(axis=1, keepdims=True))
+    expected = score(said._replace(fold_scores=other.fold_scores), calibration, ClassifierConfig(classes=TWO))
+    found = score(other, calibration, ClassifierConfig(classes=TWO, **option))
+    np.testing.assert_allclose(found.folds, expected.folds, rtol=1e-6)
+    np.testing.assert_allclose(found.interval, expected.interval, rtol=1e-6)
+
+
 def interval(logits, calibration=None):
-    return score(output(logits), calibration, TWO).interval
+    return score(output(logits), calibration, ClassifierConfig(classes=TWO)).interval
 
 
 def reason(logits, calibration=None, classes=TWO):
-    return score(output(logits), calibration, classes).uncertainty_reason
+    return score(output(logits), calibration, ClassifierConfig(classes=classes)).uncertainty_reason
 
 
 @given(st.floats(-50, 50), st.floats(0.1, 20))
@@ -118,7 +131,7 @@ def test_interval_of_equal_folds_has_no_width():
 
 @given(st.lists(st.tuples(*[st.floats(-40, 40)] * 3), min_size=2, max_size=6))
 def test_interval_holds_the_score_and_stays_in_0_to_1(logits):
-    found = score(output(logits), None, THREE)
+    found = score(output(logits), None, ClassifierConfig(classes=THREE))
     assert ((found.interval >= 0) & (found.interval <= 1)).all()
     assert (found.interval[:, 0] <= found.ensemble + 1e-5).all()
     assert (found.interval[:, 1] >= found.ensemble - 1e-5).all()

@@ -158,9 +158,16 @@ class ClassifierConfig(Frozen):
     patient: PatientConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
+    @property
+    def has_logits_in_maps(self) -> bool:
+        """Whether the logits of a fold are the means of its class maps over the image."""
+        return self.patient is None and self.alignment is None and self.pooling.average is None
+
     @model_validator(mode="after")
     def _has_classes(self) -> Self:
         check_names(self.classes)
+        if self.patient is not None and not self.model_copy(update={"patient": None}).has_logits_in_maps:
+            raise ValueError("patient data go with class maps averaged over the image alone, without alignment")
         return self
 
 

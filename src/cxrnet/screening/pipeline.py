@@ -261,7 +261,7 @@ class Pipeline:
         """Return the fields that only a scored finding has."""
         config, calibration = self.bundle.config.classifier, self.bundle.config.calibration
         assert config is not None  # the runtime has refused such a bundle
-        scores = score(output, calibration, config.classes, takes_patient_data=config.patient is not None)
+        scores = score(output, calibration, config)
         interval = () if scores.interval is None else scores.interval
         values = dict(zip(config.classes, map(float, scores.ensemble), strict=True))
         sets = None if calibration is None else calibration.conformal

@@ -12,6 +12,7 @@ import numpy as np
 
 from cxrnet.arrays import Float32, Float64
 from cxrnet.model.calibration import Calibration
+from cxrnet.model.config import ClassifierConfig
 from cxrnet.model.runtime import ModelOutput
 
 BALANCED = "balanced"
@@ -54,9 +55,7 @@ class Scores(NamedTuple):
     uncertainty_reason: str | None
 
 
-def score(
-    output: ModelOutput, calibration: Calibration | None, classes: Sequence[str], *, takes_patient_data: bool = False
-) -> Scores:
+def score(output: ModelOutput, calibration: Calibration | None, config: ClassifierConfig) -> Scores:
     """Return the scores in the graph's output.
 
     A calibration was fitted on single folds, whose spread an ensemble's logits do not have, so that the ensemble is,
@@ -64,8 +63,8 @@ def score(
     """
     rounded = output.fold_maps.mean(axis=(2, 3))
     fold_logits = output.fold_maps.mean(axis=(2, 3), dtype=np.float64)
-    if takes_patient_data:  # what they add to the logits is not in the maps
-        rounded = fold_logits = np.log(np.maximum(output.fold_scores, SMALLEST), dtype=np.float64)
+    if not config.has_logits_in_maps:
+        rounded = fold_logits = logits_of(output.fold_scores)
     if calibration is None:
         ensemble, folds = output.logits.astype(np.float64), fold_logits
         scores, fold_scores, point = output.scores, output.fold_scores, None
@@ -75,7 +74,12 @@ def score(
         fold_scores = calibration.probabilities(rounded)
         point = calibration.operating_points.get(BALANCED)
     interval = interval_of(ensemble, folds)
-    return Scores(scores, fold_scores, interval, uncertainty_reason(ensemble, folds, classes, interval, point))
+    return Scores(scores, fold_scores, interval, uncertainty_reason(ensemble, folds, config.classes, interval, point))
+
+
+def logits_of(scores: Float32) -> Float64:
+    """Return logits, float64 [..., class], of scores [..., class]: those that gave them, but for a constant."""
+    return np.log(np.maximum(scores, SMALLEST), dtype=np.float64)
 
 
 def interval_of(ensemble: Float64, folds: Float64) -> Float64 | None:

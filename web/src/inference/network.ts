@@ -9,6 +9,9 @@ import { rint } from "../reading/greyscale";
 import type { Logits } from "./scores";
 import { resizeArea } from "./resize";
 
+/** The smallest normal number of single precision. */
+const SMALLEST = 2 ** -126;
+
 export interface RuntimeFiles {
   wasm: ArrayBuffer;
   /** Address of the runtime's own module, which threads start from; null runs on one thread. */
@@ -64,17 +67,14 @@ export class Network {
   /** Lungs, class maps and logits of a prepared image. */
   async screen(image: Uint8Array): Promise<Stages> {
     const { height, width } = this.model.preparation;
-    const wanted = ["lung_probability", "lung_mask", "fold_maps", "class_maps", "logits"];
+    const wanted = ["lung_probability", "lung_mask", "fold_maps", "fold_scores", "class_maps", "logits"];
     const outputs = await this.graph.run({ image: new ort.Tensor("uint8", image, [1, height, width]) }, wanted);
     const array = (name: string): Float32Array => (outputs[name].data as Float32Array).slice();
     const [, folds, classes, rows, columns] = outputs["fold_maps"].dims;
-    const foldMaps = array("fold_maps");
-    const plane = rows * columns;
-    const means = Array.from({ length: folds }, (_, fold) =>
-      Array.from({ length: classes }, (_, at) => {
-        const start = (fold * classes + at) * plane;
-        return foldMaps.subarray(start, start + plane).reduce((sum, value) => sum + value, 0) / plane;
-      }),
+    const foldScores = array("fold_scores");
+    // Logits but for a constant, which scores do not depend on.
+    const foldLogits = Array.from({ length: folds }, (_, fold) =>
+      Array.from(foldScores.subarray(fold * classes, (fold + 1) * classes), (score) => Math.log(Math.max(score, SMALLEST))),
     );
     const maps: Maps = {
       height,
@@ -84,8 +84,8 @@ export class Network {
       rows,
       columns,
       classMaps: array("class_maps"),
-      foldMaps,
+      foldMaps: array("fold_maps"),
     };
-    return { maps, logits: { ensemble: Array.from(array("logits")), folds: means } };
+    return { maps, logits: { ensemble: Array.from(array("logits")), folds: foldLogits } };
   }
 }

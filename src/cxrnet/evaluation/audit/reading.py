@@ -15,7 +15,7 @@ from cxrnet.screening.conformal import conformal_set
 from cxrnet.screening.gate import check_image
 from cxrnet.screening.heatmap import contrast, resize
 from cxrnet.screening.pipeline import Pipeline
-from cxrnet.screening.scores import BALANCED
+from cxrnet.screening.scores import BALANCED, logits_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +50,7 @@ class BundleReader:
         assert config.classifier is not None  # the audit has refused such a bundle
         self.classes = config.classifier.classes
         self._threshold = config.classifier.pooling.mask_threshold
+        self._has_logits_in_maps = config.classifier.has_logits_in_maps
         self._calibration = config.calibration or Calibration.identity(len(self.classes))
         self._point = self._calibration.operating_points.get(BALANCED)
 
@@ -63,8 +64,11 @@ class BundleReader:
             view=self._gate.predict(image),
             lungs=stages.lung_probability > 0.5,
         )
-        maps = stages.class_maps if fold is None else stages.fold_maps[fold]
-        logits = stages.logits if fold is None else maps.mean(axis=(1, 2))
+        maps, logits = stages.class_maps, stages.logits
+        if fold is not None:
+            maps = stages.fold_maps[fold]
+            is_mean = self._has_logits_in_maps
+            logits = maps.mean(axis=(1, 2)) if is_mean else logits_of(stages.fold_scores[fold]).astype(np.float32)
         scores = self._calibration.probabilities(logits).astype(np.float64)
         heat = resize(contrast(maps, logits), *image.shape)
         sets = self._calibration.conformal
