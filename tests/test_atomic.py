@@ -72,7 +72,7 @@ def test_no_file_appears_when_the_first_write_fails(tmp_path, monkeypatch):
 
 
 def test_folder_that_cannot_be_made_is_named(path):
-    with pytest.raises(OutputError, match=r"inside: cannot be made, since a file is in the place of a folder; choose"):
+    with pytest.raises(OutputError, match=r"inside: cannot be written \(a file is in the place of a folder\); choose"):
         write_atomic(path / "inside", b"new")
 
 

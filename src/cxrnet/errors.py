@@ -63,7 +63,7 @@ class OutputError(CxrNetError):
     def of(cls, path: object, error: OSError) -> Self:
         """Return the error for a file or folder that the system refused to write."""
         if isinstance(error, FileExistsError | NotADirectoryError):
-            return cls(f"{path}: cannot be made, since a file is in the place of a folder; choose another folder")
+            return cls(f"{path}: cannot be written (a file is in the place of a folder); choose another folder")
         reason = error.strerror or type(error).__name__
         return cls(f"{path}: cannot be written ({reason}); free space or choose another folder")
 

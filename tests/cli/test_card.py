@@ -133,7 +133,7 @@ def test_folder_without_an_evaluation_is_refused(cxrnet, bundle, tmp_path, conte
 def test_evaluation_without_its_table_is_refused(cxrnet, bundle, measured, tmp_path):
     folder = shutil.copytree(measured, tmp_path / "val")
     (folder / "per_image.csv").unlink()
-    refuses(cxrnet("weights", "card", bundle, "--evaluation", folder), "per_image.csv: cannot be read")
+    refuses(cxrnet("weights", "card", bundle, "--evaluation", folder), "per_image.csv: is not there")
 
 
 def test_two_evaluations_of_one_name_are_refused(cxrnet, bundle, measured):

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -147,8 +147,9 @@ def find_inputs(
     search = Search.leaving_out(exclude)
     paths: dict[Source, Mapping[str, str]] = {}
     first: dict[Source, Source] = {}  # place of a file -> its first spelling
+    real_folder = lru_cache(maxsize=1024)(_real_folder)  # of this call alone: the current folder may change
     for path, patient in each_source(named, search, image_column=image_column, patient_columns=patient_columns):
-        path = first.setdefault(_place(path), path)
+        path = first.setdefault(_place(path, real_folder), path)
         if patient and paths.get(path) and paths[path] != patient:
             raise contradiction(path)
         paths[path] = patient or paths.get(path, {})
@@ -159,13 +160,12 @@ def find_inputs(
     return Inputs(items=items, notes=search.notes)
 
 
-def _place(source: Source) -> Source:
+def _place(source: Source, real_folder: Callable[[str], str]) -> Source:
     """Return the same for every spelling of a path; a link to a file is a file of its own."""
     folder, name = os.path.split(source)
-    return source if is_address(source) else os.path.join(_real_folder(folder), name)
+    return source if is_address(source) else os.path.join(real_folder(folder), name)
 
 
-@lru_cache(maxsize=1024)
 def _real_folder(folder: str) -> str:
     try:
         return os.path.realpath(folder)
