@@ -52,7 +52,7 @@ class Sample:
     image: Path  # path of the image, against the folder of the manifest
     mask: Path | None  # path of its lung mask, None where the row names none
     label: str | None  # class name, None where the row has none
-    group: str  # what never crosses a fold: the group, else the patient, else the path of the image
+    group: str  # images of one are in one fold: the group, else the patient, else the path of the image
     patient: str | None  # patient, None where not known
     source: str  # where the image comes from, "" where not known
     view: str  # projection, for example "PA", "" where not known

@@ -61,9 +61,10 @@ def score(output: ModelOutput, calibration: Calibration | None, config: Classifi
     A calibration was fitted on single folds, whose spread an ensemble's logits do not have, so that the ensemble is,
     if anything, less sure than it could be.
     """
-    rounded = output.fold_maps.mean(axis=(2, 3))
-    fold_logits = output.fold_maps.mean(axis=(2, 3), dtype=np.float64)
-    if not config.has_logits_in_maps:
+    if config.has_logits_in_maps:
+        rounded = output.fold_maps.mean(axis=(2, 3))
+        fold_logits = output.fold_maps.mean(axis=(2, 3), dtype=np.float64)
+    else:
         rounded = fold_logits = logits_of(output.fold_scores)
     if calibration is None:
         ensemble, folds = output.logits.astype(np.float64), fold_logits

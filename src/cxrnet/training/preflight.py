@@ -140,9 +140,8 @@ def _require_same_files(path: Path, samples: Sequence[Sample], digests: Sequence
         ) from None
     names = [_row_name(sample) for sample in samples]
     if path.is_file() and stored.keys().isdisjoint(names):  # the images have moved since: any order will do
-        stored = {
-            name: digest if digest in stored.values() else "" for name, digest in zip(names, digests, strict=True)
-        }
+        known = set(stored.values())
+        stored = {name: digest if digest in known else "" for name, digest in zip(names, digests, strict=True)}
     rows = zip(samples, names, digests, strict=True)
     if changed := [sample for sample, name, digest in rows if stored.get(name, digest) != digest]:
         more = f" and {len(changed) - 1} more rows" if len(changed) > 1 else ""

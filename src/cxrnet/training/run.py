@@ -45,6 +45,9 @@ DIGESTS = "sha256"
 NEW_FIELDS = frozenset({"run", "masks", "standardisation"})
 """Fields of `training.json` that runs of earlier versions do not have."""
 
+_WORDING = {"films": "rows of the manifest"}
+"""Fields of `training.json` that messages call otherwise."""
+
 
 def is_first_process() -> bool:
     """Return whether this is the process that writes, by what torchrun or Lightning says in the environment."""
@@ -85,7 +88,7 @@ def open_run(folder: Path, record: Mapping[str, Any], *, resume: bool) -> None:
         return
     stored = read_record(folder)
     asked = {key: value for key, value in record.items() if key in stored or key not in NEW_FIELDS}
-    if differing := differing_fields(stored, asked).replace("films", "rows of the manifest"):
+    if differing := differing_fields(stored, asked):
         raise UsageError(
             f"{folder}: was started with other {differing}; resume with the same, or start again in another folder"
         )
@@ -112,9 +115,8 @@ def differing_fields(stored: Mapping[str, Any], other: Mapping[str, Any]) -> str
     A field that one of them lacks is null there: an earlier version had no such setting.
     """
     other = json.loads(json.dumps(other))
-    return ", ".join(
-        sorted(key for key in stored.keys() | other.keys() if not _is_alike(stored.get(key), other.get(key)))
-    )
+    keys = [key for key in stored.keys() | other.keys() if not _is_alike(stored.get(key), other.get(key))]
+    return ", ".join(sorted(_WORDING.get(key, key) for key in keys))
 
 
 def _is_alike(stored: object, other: object) -> bool:
