@@ -85,6 +85,14 @@ def test_pack_says_what_it_wrote(cxrnet, xrays):
     assert (said.code, said.out) == (0, f"{out}: 12 images, {out.stat().st_size / 1e6:.1f} MB\n")
 
 
+def test_pack_warns_of_columns_that_are_not_read(cxrnet, xrays):
+    lines = xrays.csv.read_text().splitlines()
+    xrays.csv.write_text("\n".join([lines[0] + ",patient-id", *(line + ",s" for line in lines[1:])]))
+    said = cxrnet("data", "pack", xrays.csv, "--out", xrays.folder / "xrays.h5", "--height", 64, "--width", 72)
+    assert said.code == 0
+    assert "WARNING COLUMN column patient-id is not read; --patient-column patient-id would read it" in said.out
+
+
 def test_pack_of_an_unreadable_file_exits_2_in_one_line(cxrnet, xrays):
     (xrays.folder / "images" / "3.png").write_bytes(b"x")
     said = cxrnet("data", "pack", xrays.csv, "--out", xrays.folder / "xrays.h5")

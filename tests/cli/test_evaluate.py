@@ -1,10 +1,11 @@
+import csv
 import json
 import subprocess
 import sys
 
 import pytest
 
-from tests.evaluation.material import write_images
+from tests.evaluation.material import write_images, write_rows
 
 
 @pytest.fixture
@@ -37,6 +38,21 @@ def test_evaluate_classifier_takes_rows_and_columns(cxrnet, small_bundle, images
     assert {"confusion.png", "roc.png", "precision_recall.png", "reliability.png", "scores.png"} <= {
         path.name for path in out.iterdir()
     }
+
+
+@pytest.mark.parametrize("command", ["segmenter", "classifier", "audit"])
+def test_warnings_about_the_manifest_stand_with_the_figures(cxrnet, small_bundle, images, tmp_path, command):
+    rows = list(csv.DictReader(images.read_text().splitlines()))
+    write_rows(images.parent, [row | {"subject": f"s{number}"} for number, row in enumerate(rows)])
+    words = ("--bundle", small_bundle, "--manifest", images, "--out", tmp_path / "out", "--resamples", 0)
+    more = ("--parts", "stability", "--changes", "reference", "--limit", 2) if command == "audit" else ()
+    said = cxrnet("evaluate", command, *words, *more)
+    assert said.code == 0
+    (line,) = [line for line in said.out.splitlines() if line.startswith("WARNING")]
+    assert "column subject is not read; --patient-column subject would read it" in line
+    record = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert record["manifest"]["warnings"] == [line.removeprefix("WARNING ")]
+    assert "column subject is not read" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_evaluate_exits_1_when_an_image_fails(cxrnet, small_bundle, images, tmp_path):

@@ -70,7 +70,11 @@ def audit(
 
 
 def _say(record: AuditRecord, out: Path) -> None:
-    """Print what was found, a change or an alteration a line."""
+    """Print the warnings about the manifest, then what was found, a change or an alteration a line."""
+    from cxrnet.imaging.radiograph import printable
+
+    for warning in record.manifest.warnings:
+        typer.echo(f"WARNING {printable(warning)}")
     lines: dict[str, Mapping[str, Value]] = {}
     if record.stability is not None:
         lines |= {change.name: change.effects for change in record.stability.changes}

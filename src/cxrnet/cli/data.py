@@ -166,7 +166,8 @@ def pack(
     from cxrnet.data.pack import digest_files, open_pack
     from cxrnet.model.config import PreparationConfig
 
-    samples = selection.read(csv).samples
+    manifest = selection.read(csv)
+    samples = manifest.samples
     with_masks = masks and any(sample.mask is not None for sample in samples)
     with show_progress("packing") as progress:
         packed = open_pack(
@@ -179,7 +180,7 @@ def pack(
             jobs=jobs,
             progress=progress,
         )
-    print_problems([problem for problem in packed.problems if problem.kind != "error"])
+    print_problems([*manifest.problems, *(problem for problem in packed.problems if problem.kind != "error")])
     require_sound(packed.problems, allow_leaks=False)
     typer.echo(f"{out}: {len(samples)} images, {out.stat().st_size / 1e6:.1f} MB")
 

@@ -171,10 +171,13 @@ def _run(evaluate: Callable[[Observe], Evaluation], out: Path) -> None:
     """Run an evaluation with its progress on the terminal, write it, print its metrics, and exit."""
     from cxrnet.cli.progress import LateProgressReport
     from cxrnet.evaluation.evaluation import write_evaluation
+    from cxrnet.imaging.radiograph import printable
 
     with LateProgressReport(out / "per_image.csv") as report:
         evaluation = evaluate(report.observe)
         write_evaluation(evaluation, out)
+    for warning in evaluation.record.manifest.warnings:
+        typer.echo(f"WARNING {printable(warning)}")
     _print_metrics(evaluation, out)
     raise typer.Exit(report.exit_code)
 

@@ -84,6 +84,11 @@ class Manifest:
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...] = ()  # warnings and notes about the rows
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The warnings about its rows and columns, each a code and a line of text."""
+        return tuple(f"{problem.code} {problem.text}" for problem in self.problems if problem.kind == "warning")
+
 
 def read_manifest(path: Path, *, columns: Columns = STANDARD, where: Mapping[str, str] = EVERY_ROW) -> Manifest:
     """The manifest in a CSV file; columns that are not called by their default name must be there.

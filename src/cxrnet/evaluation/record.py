@@ -112,6 +112,7 @@ class ManifestRecord(Record):
         films: SHA-256 over image names, labels and patients in any order: the same images in other folds agree.
         where: Column -> value of the selected rows.
         columns: Field -> column name.
+        warnings: What `cxrnet data check` warns of in its rows and columns; absent in older records.
     """
 
     name: str
@@ -120,6 +121,7 @@ class ManifestRecord(Record):
     films: str
     where: dict[str, str]
     columns: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 class BootstrapRecord(Record):

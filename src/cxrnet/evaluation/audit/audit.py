@@ -86,7 +86,8 @@ class Audit:
             if not given <= set(known):
                 raise UsageError(f"{name} {', '.join(given)}: is not known; {', '.join(known)} are accepted")
         self.reader = BundleReader(pipeline)
-        rows = join_groups(read_manifest(request.manifest, columns=request.columns, where=request.where).samples)
+        self.manifest = read_manifest(request.manifest, columns=request.columns, where=request.where)
+        rows = join_groups(self.manifest.samples)
         require_one_class(request.manifest, rows)
         self.samples = draw_evenly(rows, request.limit, seed=request.seed)
         self.folds = [self._fold_of(sample) for sample in self.samples]
@@ -175,6 +176,7 @@ class Audit:
                 where=dict(request.where),
                 limit=request.limit,
                 fold_column=request.fold_column,
+                warnings=self.manifest.warnings,
             ),
             failed=len(self.samples) - len(done),
             seed=seed,

@@ -80,7 +80,10 @@ class HeatMapRecord(Frozen):
 
 
 class ManifestRecord(Frozen):
-    """The images of an audit: name and sha256 of the manifest, rows that were taken, and how they were chosen."""
+    """The images of an audit: name and sha256 of the manifest, rows that were taken, and how they were chosen.
+
+    `warnings` is what `cxrnet data check` warns of in its rows and columns.
+    """
 
     name: str
     sha256: str
@@ -88,6 +91,7 @@ class ManifestRecord(Frozen):
     where: dict[str, str]
     limit: int | None
     fold_column: str | None
+    warnings: tuple[str, ...] = ()
 
 
 class AuditRecord(Frozen):
