@@ -558,6 +558,31 @@ def test_folds_of_two_runs_join_into_the_bundle_of_one(halves, whole, small_bund
     assert joined.facts.training.sha256 == whole.facts.training.sha256
 
 
+def test_ensemble_takes_version_and_description(halves, small_bundle, cxrnet, tmp_path):
+    words = ("ensemble", *halves, "--lungs", small_bundle, "--out", tmp_path / "covid")
+    said = cxrnet(*words, "--version", "4.1", "--description", "Aligned by the lungs")
+    assert said.out.startswith("covid 4.1 (")
+    assert read_bundle(tmp_path / "covid").card.startswith("# covid 4.1\n\nAligned by the lungs.")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--name", "a/b"), "name 'a/b': give 1 to 64 lowercase letters, digits and . _ - with --name"),
+        (("--version", "4"), "--version '4': give numbers with dots, such as 1.0 or 2.1.3"),
+    ],
+)
+def test_ensemble_names_a_name_that_no_bundle_can_have(halves, small_bundle, cxrnet, tmp_path, words, reason):
+    refuses(cxrnet("ensemble", *halves, "--lungs", small_bundle, "--out", tmp_path / "b", *words), reason)
+
+
+def test_folds_of_two_runs_are_evaluated_as_those_of_one(halves, classifier_run, cxrnet, tmp_path):
+    assert cxrnet("evaluate", "folds", classifier_run, "--out", tmp_path / "one", "--resamples", 0).code == 0
+    assert cxrnet("evaluate", "folds", *halves, "--out", tmp_path / "two", "--resamples", 0).code == 0
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
+    assert (one["overall"], one["model"]["sha256"]) == (two["overall"], two["model"]["sha256"])
+
+
 def test_fold_that_is_in_two_runs_is_refused(halves, classifier_run, small_bundle, cxrnet, tmp_path):
     said = cxrnet("ensemble", classifier_run, halves[1], "--out", tmp_path / "b", "--lungs", small_bundle)
     refuses(said, f"fold 1 is in {classifier_run} and in {halves[1]}; give each fold once")

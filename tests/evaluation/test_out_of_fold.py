@@ -66,7 +66,7 @@ def run(tmp_path):
 
 
 def evaluate(run, out):
-    evaluation = evaluate_folds(run, Request(manifest=run / "folds.csv", resamples=50))
+    evaluation = evaluate_folds([run], Request(manifest=run / "folds.csv", resamples=50))
     write_evaluation(evaluation, out)
     return evaluation.record.content()
 

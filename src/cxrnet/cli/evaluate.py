@@ -78,7 +78,9 @@ def classifier(
 @app.command()
 @manifest_options("label", "group", "patient", "source", where=False)
 def folds(
-    run: Path = typer.Argument(..., metavar="RUN", help="Classifier run with all folds trained.", show_default=False),
+    runs: list[Path] = typer.Argument(
+        ..., metavar="RUN...", help="Classifier run with all folds trained, in one folder or in several."
+    ),
     out: Path = OUT,
     by: str | None = BY,
     seed: int = SEED,
@@ -93,8 +95,8 @@ def folds(
     with require("train", "evaluate"):
         from cxrnet.evaluation.out_of_fold import evaluate_folds
 
-    request = _request(run, selection, by, None, seed, resamples)
-    _run(lambda observe: evaluate_folds(run, request, observe=observe), out)
+    request = _request(runs[0], selection, by, None, seed, resamples)
+    _run(lambda observe: evaluate_folds(runs, request, observe=observe), out)
 
 
 @app.command()

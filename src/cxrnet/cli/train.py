@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -160,6 +161,8 @@ def ensemble(
         None, metavar="MODEL", help="Bundle of the segmenter that a classifier was trained with."
     ),
     name: str | None = typer.Option(None, help="Name of the bundle (default: name of the folder)."),
+    version: str = typer.Option("1.0", metavar="X.Y", help="Version of the bundle."),
+    description: str | None = typer.Option(None, help="One line on the model, for its card.", show_default=False),
     include_heart: bool = typer.Option(
         True, "--include-heart/--exclude-heart", help="Whether the training masks include the heart shadow."
     ),
@@ -171,12 +174,18 @@ def ensemble(
     from cxrnet.errors import UsageError, require
 
     with require("train", "ensemble"):
+        from cxrnet.model.config import NAME, VERSION
         from cxrnet.model.registry import open_bundle
         from cxrnet.training.ensemble import build_ensemble, build_segmenter
         from cxrnet.training.run import BEST, LAST, read_record
 
     chosen = {"last": LAST, "best": BEST}[weights]
-    label, kinds = name or out.name, [read_record(run)["kind"] for run in runs]
+    label = name or out.resolve().name
+    if not re.search(NAME, label):
+        raise UsageError(f"name {label!r}: give 1 to 64 lowercase letters, digits and . _ - with --name")
+    if not re.search(VERSION, version):
+        raise UsageError(f"--version {version!r}: give numbers with dots, such as 1.0 or 2.1.3")
+    kinds = [read_record(run)["kind"] for run in runs]
     if "fold" in kinds:
         raise UsageError(f"{runs[kinds.index('fold')]}: is a single fold; give the folder above it")
     if "segmenter" in kinds and len(runs) > 1:
@@ -186,12 +195,28 @@ def ensemble(
     if kinds == ["segmenter"]:
         with_heart = include_heart if heart is None else heart
         bundle = build_segmenter(
-            runs[0], out, name=label, lungs_include_heart=with_heart, weights=chosen, overwrite=overwrite
+            runs[0],
+            out,
+            name=label,
+            version=version,
+            description=description,
+            lungs_include_heart=with_heart,
+            weights=chosen,
+            overwrite=overwrite,
         )
     elif lungs is None:
         raise UsageError("ensemble: --lungs is missing; name the bundle that the classifier was trained with")
     else:
-        bundle = build_ensemble(runs, open_bundle(lungs), out, name=label, weights=chosen, overwrite=overwrite)
+        bundle = build_ensemble(
+            runs,
+            open_bundle(lungs),
+            out,
+            name=label,
+            version=version,
+            description=description,
+            weights=chosen,
+            overwrite=overwrite,
+        )
     typer.echo(f"{bundle.label}: {bundle.folder}")
 
 

@@ -27,11 +27,12 @@ from cxrnet.training.fold_runs import FoldRuns, find_folds
 from cxrnet.training.run import LAST, RECORD, as_record, read_checked, read_record
 
 
-def evaluate_folds(run: Path, request: Request, *, observe: Observe = ignore) -> Evaluation:
-    """Score every image of a cross-validation by the fold that was not trained on it."""
+def evaluate_folds(runs: Sequence[Path], request: Request, *, observe: Observe = ignore) -> Evaluation:
+    """Score every image of a cross-validation, trained in one run or in several, by the fold not trained on it."""
+    run = runs[0]
     request = replace(request, manifest=run / FOLDS)
     config = as_record(ClassifierTraining, read_record(run, "classifier")["settings"], run / RECORD)
-    found = find_folds([run], config.folds)
+    found = find_folds(runs, config.folds)
     model = _describe_run(run, config, found)
     own = own_columns(model.classes)[:-1]  # the lungs are not found again
     manifest, by = request.read(own_columns=own)

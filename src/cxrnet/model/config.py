@@ -14,6 +14,12 @@ from cxrnet.model.segmenter_classes import BACKGROUND, LUNGS, check_classes
 
 OddKernel = Annotated[int, Field(ge=1, le=31)]
 
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+"""Regular expression of the name of a bundle."""
+
+VERSION = r"^\d+\.\d+(\.\d+)?$"
+"""Regular expression of the version of a bundle."""
+
 
 class Branch(Frozen):
     """One parallel branch of a residual block: an odd square `kernel` and its `dilation`, in pixels."""
@@ -229,8 +235,8 @@ class BundleConfig(Frozen):
     """
 
     format: Literal[1] = 1
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")]
+    name: Annotated[str, Field(pattern=NAME)]
+    version: Annotated[str, Field(pattern=VERSION)]
     description: str
     lungs_include_heart: bool
     preparation: PreparationConfig = PreparationConfig()

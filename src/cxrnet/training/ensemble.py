@@ -31,9 +31,20 @@ from cxrnet.training.run import (
     read_result,
 )
 
+FIRST = "1.0"
+"""Version of a bundle that is given none."""
+
 
 def build_segmenter(
-    run: Path, out: Path, *, name: str, lungs_include_heart: bool, weights: str = BEST, overwrite: bool = False
+    run: Path,
+    out: Path,
+    *,
+    name: str,
+    version: str = FIRST,
+    description: str | None = None,
+    lungs_include_heart: bool,
+    weights: str = BEST,
+    overwrite: bool = False,
 ) -> Bundle:
     """Write the bundle of a trained segmenter. Lungs do not include a heart that is a class of its own."""
     record = read_record(run, "segmenter")
@@ -43,8 +54,8 @@ def build_segmenter(
     network = Network(
         BundleConfig(
             name=name,
-            version="1.0",
-            description=f"{what} trained with cxrnet",
+            version=version,
+            description=description or f"{what} trained with cxrnet",
             lungs_include_heart=lungs_include_heart and "heart" not in classes,
             preparation=config.preparation,
             segmenter=config.segmenter,
@@ -56,7 +67,15 @@ def build_segmenter(
 
 
 def build_ensemble(
-    runs: Sequence[Path], segmenter: Bundle, out: Path, *, name: str, weights: str = LAST, overwrite: bool = False
+    runs: Sequence[Path],
+    segmenter: Bundle,
+    out: Path,
+    *,
+    name: str,
+    version: str = FIRST,
+    description: str | None = None,
+    weights: str = LAST,
+    overwrite: bool = False,
 ) -> Bundle:
     """Write the bundle of a segmenter and of the folds of a classifier, trained in one run or in several.
 
@@ -65,6 +84,8 @@ def build_ensemble(
         segmenter: The bundle that its lung masks came from.
         out: Folder of the bundle.
         name: Name of the bundle.
+        version: Version of the bundle, numbers with dots.
+        description: One line for people, the first of the card; by default the number of folds.
         weights: Those of the last epoch, or of the best one by the images that the fold was not trained on. Scores
             are calibrated with those of the last only: a choice by the same images would make them look too good.
         overwrite: Whether a bundle that stands there is replaced.
@@ -86,8 +107,8 @@ def build_ensemble(
     network = Network(
         BundleConfig(
             name=name,
-            version="1.0",
-            description=f"Ensemble of {config.folds} folds trained with cxrnet",
+            version=version,
+            description=description or f"Ensemble of {config.folds} folds trained with cxrnet",
             lungs_include_heart=segmenter.config.lungs_include_heart,
             preparation=config.preparation,
             segmenter=segmenter.config.segmenter,
