@@ -7,8 +7,8 @@ import pytest
 from cxrnet.data.check import check_rows
 from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import scan_manifest
-from cxrnet.data.spelling import find_path, person_key
 from cxrnet.errors import ManifestError
+from cxrnet.spelling import find_path, person_key
 
 HEADER = "image,label,patient_id,split\n"
 ROWS = "0.png,a,p0,train\n1.png,b,p1,val\n"

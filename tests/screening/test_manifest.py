@@ -77,3 +77,21 @@ def test_missing_file_is_no_manifest(tmp_path):
 def test_csv_of_spreadsheets(tmp_path, text, encoding):
     (tmp_path / "images.csv").write_text(text, encoding=encoding)
     assert rows(str(tmp_path / "images.csv"), patient=("age",)) == [(tmp_path / "a.png", {"age": "4,5"})]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_columns_and_paths_are_read_however_they_are_spelled(parquet, tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").touch()
+    if kind == "csv":
+        name = str(tmp_path / "images.csv")
+        Path(name).write_text("Image,Patient Age\nin\\a.png,45\n")
+    else:
+        name = parquet(**{"Image": ["in\\a.png"], "Patient Age": [45]})
+    assert rows(name, patient=("patient_age",)) == [(tmp_path / "in" / "a.png", {"patient_age": "45"})]
+
+
+def test_column_that_two_could_be_is_refused(tmp_path):
+    (tmp_path / "images.csv").write_text("Image,IMAGE\na.png,b.png\n")
+    with pytest.raises(UsageError, match="has no column image; its columns are Image, IMAGE"):
+        rows(str(tmp_path / "images.csv"))

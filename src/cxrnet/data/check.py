@@ -20,8 +20,8 @@ from cxrnet.data.manifest import EVERY_ROW, FOLD_COLUMN, STANDARD, Columns, Samp
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.problem import LEAKS, Problem, problem_at, sort_problems
 from cxrnet.data.reading import read_many
-from cxrnet.data.spelling import label_key
 from cxrnet.errors import LeakError
+from cxrnet.spelling import label_key
 
 KNOWN_SPLITS = ("train", "val", "test")
 _SMALLEST_SOURCE = 10  # images; smaller sources with one class only say little

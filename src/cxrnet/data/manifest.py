@@ -13,9 +13,9 @@ from types import MappingProxyType
 from cxrnet.atomic import write_atomic
 from cxrnet.data.placeholders import Placeholders
 from cxrnet.data.problem import Problem, name_lines
-from cxrnet.data.spelling import find_path, person_key, plain, rename_columns, unused_columns
 from cxrnet.errors import ManifestError, UsageError
 from cxrnet.imaging.radiograph import printable
+from cxrnet.spelling import find_path, person_key, plain, rename_columns, unused_columns
 from cxrnet.table import read_rows
 
 FOLD_COLUMN = "fold"

@@ -8,6 +8,7 @@ from typing import IO
 
 from cxrnet.errors import CxrNetError, ManifestError, UsageError, require
 from cxrnet.screening.store import is_address, open_source
+from cxrnet.spelling import find_path, rename_columns
 from cxrnet.table import read_cells
 
 Source = Path | str
@@ -44,7 +45,7 @@ def manifest_rows(
 
 def _csv(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
     rows = read_cells(file, name)
-    header = next(rows, (1, list[str]()))[1]
+    header = rename_columns(next(rows, (1, list[str]()))[1], columns)
     _check_column(name, columns[0], header)
     for line, cells in rows:
         if any(cells):
@@ -55,12 +56,15 @@ def _parquet(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tup
     with require("archive", name):
         from pyarrow.parquet import ParquetFile
     table = ParquetFile(file)
-    _check_column(name, columns[0], table.schema_arrow.names)
+    written = table.schema_arrow.names
+    header = rename_columns(written, columns)
+    _check_column(name, columns[0], header)
+    chosen = {own: column for own, column in zip(written, header, strict=True) if column in columns}
     number = 0
-    for batch in table.iter_batches(columns=[column for column in columns if column in table.schema_arrow.names]):
+    for batch in table.iter_batches(columns=list(chosen)):
         for row in batch.to_pylist():
             number += 1
-            yield f"row {number}", row
+            yield f"row {number}", {chosen[own]: value for own, value in row.items()}
 
 
 def _check_column(name: str, column: str, known: Sequence[str]) -> None:
@@ -74,7 +78,7 @@ def _source(manifest: str, cell: str) -> Source:
         return cell
     if is_address(manifest) and not os.path.isabs(cell):
         return f"{manifest.rsplit('/', 1)[0]}/{cell}"
-    return Path(manifest).parent / cell
+    return find_path(Path(manifest).parent, cell)
 
 
 def _text(value: object) -> str:
