@@ -45,6 +45,7 @@ def test_defined_terms_are_shown(keyword, value, shown):
         ("PORT CHEST", "chest"),
         ("HAND", "other"),
         ("CHEST AND ABDOMEN", "both"),
+        *((term, "both") for term in ("CHESTABDOMEN", "CHESTABDPELVIS", "NECKCHEST", "NECKCHESTABDPELV")),
         ("CHESTPORT", "chest"),
         ("THORAX FACE", "chest"),
         ("Heart & lungs", "chest"),
