@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from cxrnet.imaging.radiograph import Fault
-from cxrnet.model.registry import SHIPPED
+from cxrnet.model.registry import SHIPPED, open_bundle
 from cxrnet.screening.gate import Code
 from cxrnet.screening.options import DEFAULT_BUNDLE
 from cxrnet.screening.saves import SAVES
+from cxrnet.training.config import CLASSIFIER_PRESETS, ClassifierTraining, read_training
 from tests.cli.conftest import cxrnet
 from tests.material import draw_xray
 
@@ -116,3 +117,12 @@ def test_demo_scores_a_chest_and_refuses_a_leg_with_the_shipped_model(tmp_path, 
     assert done.returncode == 0, done.stderr
     assert "RG1_UNCR.dcm, a chest: scored, calibrated: covid " in done.stdout
     assert "RG3_UNCR.dcm, a leg: refused, no score: NOT_CHEST: " in done.stdout
+
+
+def test_recipe_of_the_bundled_classifier_is_that_of_its_training(tmp_path):
+    text = (ROOT / "docs" / "how-to" / "train.md").read_text()
+    (recipe,) = re.findall(r"```yaml\n# covid\.yaml\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "covid.yaml").write_text(recipe)
+    settings = read_training(CLASSIFIER_PRESETS["default"], tmp_path / "covid.yaml", {})
+    facts = open_bundle("covid").facts
+    assert settings == ClassifierTraining.model_validate_json(json.dumps(facts.training.settings))
