@@ -12,7 +12,7 @@ from cxrnet.imaging.preprocess import prepare
 from cxrnet.screening.pipeline import Pipeline
 from tests.web.vectors import FEW, framed, write_vectors
 
-# Aligned greys are rounded: where the two engines differ in the last bit, single pixels differ by one grey.
+# Aligned greys are rounded, so that the last bit of an engine can change a grey.
 LARGEST = 1e-4
 LARGEST_IN_MAPS = 1e-3
 GROWN = 0.002

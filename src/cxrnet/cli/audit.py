@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cxrnet.cli.data import print_warnings
 from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
 from cxrnet.errors import require
 
@@ -71,10 +72,7 @@ def audit(
 
 def _say(record: AuditRecord, out: Path) -> None:
     """Print the warnings about the manifest, then what was found, a change or an alteration a line."""
-    from cxrnet.imaging.radiograph import printable
-
-    for warning in record.manifest.warnings:
-        typer.echo(f"WARNING {printable(warning)}")
+    print_warnings(record.manifest.warnings)
     lines: dict[str, Mapping[str, Value]] = {}
     if record.stability is not None:
         lines |= {change.name: change.effects for change in record.stability.changes}

@@ -11,7 +11,7 @@ import typer
 from cxrnet.cli.options import JOBS, SEED, Selection, manifest_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cxrnet.data.check import Report
     from cxrnet.data.problem import Problem
@@ -207,6 +207,14 @@ def print_problems(problems: list[Problem]) -> None:
             typer.echo(f"{kind.upper()} {problem.code} {printable(problem.text)}")
         if len(found) > LISTED:
             typer.echo(f"{kind.upper()} and {len(found) - LISTED} more; cxrnet data check --json FILE lists all")
+
+
+def print_warnings(warnings: Iterable[str]) -> None:
+    """Print the warnings of a record about its manifest, one per line."""
+    from cxrnet.imaging.radiograph import printable
+
+    for warning in warnings:
+        typer.echo(f"WARNING {printable(warning)}")
 
 
 def _print_report(report: Report) -> None:

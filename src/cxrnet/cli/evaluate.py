@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from cxrnet.cli.audit import audit
-from cxrnet.cli.data import MASK_VALUES, VOID_VALUE
+from cxrnet.cli.data import MASK_VALUES, VOID_VALUE, print_warnings
 from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
 from cxrnet.errors import require
 
@@ -173,13 +173,11 @@ def _run(evaluate: Callable[[Observe], Evaluation], out: Path) -> None:
     """Run an evaluation with its progress on the terminal, write it, print its metrics, and exit."""
     from cxrnet.cli.progress import LateProgressReport
     from cxrnet.evaluation.evaluation import write_evaluation
-    from cxrnet.imaging.radiograph import printable
 
     with LateProgressReport(out / "per_image.csv") as report:
         evaluation = evaluate(report.observe)
         write_evaluation(evaluation, out)
-    for warning in evaluation.record.manifest.warnings:
-        typer.echo(f"WARNING {printable(warning)}")
+    print_warnings(evaluation.record.manifest.warnings)
     _print_metrics(evaluation, out)
     raise typer.Exit(report.exit_code)
 

@@ -181,9 +181,9 @@ def ensemble(
 
     chosen = {"last": LAST, "best": BEST}[weights]
     label = name or out.resolve().name
-    if not re.search(NAME, label):
+    if not re.fullmatch(NAME, label):
         raise UsageError(f"name {label!r}: give 1 to 64 lowercase letters, digits and . _ - with --name")
-    if not re.search(VERSION, version):
+    if not re.fullmatch(VERSION, version):
         raise UsageError(f"--version {version!r}: give numbers with dots, such as 1.0 or 2.1.3")
     kinds = [read_record(run)["kind"] for run in runs]
     if "fold" in kinds:

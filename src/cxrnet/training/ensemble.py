@@ -31,16 +31,13 @@ from cxrnet.training.run import (
     read_result,
 )
 
-FIRST = "1.0"
-"""Version of a bundle that is given none."""
-
 
 def build_segmenter(
     run: Path,
     out: Path,
     *,
     name: str,
-    version: str = FIRST,
+    version: str,
     description: str | None = None,
     lungs_include_heart: bool,
     weights: str = BEST,
@@ -72,7 +69,7 @@ def build_ensemble(
     out: Path,
     *,
     name: str,
-    version: str = FIRST,
+    version: str,
     description: str | None = None,
     weights: str = LAST,
     overwrite: bool = False,
