@@ -51,7 +51,7 @@ def test_result_is_refused_when_the_class_is_unknown(evaluated):
 
 
 def test_folder_without_an_evaluation_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"holds no result"):
+    with pytest.raises(UsageError, match=r"cannot be read"):
         read_result(tmp_path)
 
 

@@ -12,7 +12,7 @@ from cxrnet.evaluation.reproduction import paper
 from cxrnet.evaluation.reproduction.drawings import draw_scattering_tree
 from cxrnet.evaluation.reproduction.reproduction import published_bundles, reproduce, run_step
 from cxrnet.evaluation.reproduction.steps import classification_steps, network_section
-from cxrnet.evaluation.reproduction.tables import classifier_table, out_of_fold
+from cxrnet.evaluation.reproduction.tables import classifier_table
 from cxrnet.evaluation.reproduction.task import Section, Task
 from cxrnet.evaluation.request import Request
 from cxrnet.model.bundle import read_bundle
@@ -106,7 +106,7 @@ def test_out_of_fold_figures_of_the_card_stand_next_to_the_evaluation(task, pipe
     evaluation = evaluate_classifier(pipeline, Request(manifest=task.manifest("classification"), resamples=0))
     covid = read_bundle(SHIPPED / "covid")
     facts = next(one.metrics for one in covid.facts.evaluations if one.metrics.get("is_out_of_fold"))
-    table = classifier_table("Table 2", paper.TABLE_2, evaluation, covid, {}, (), out_of_fold(covid))
+    table = classifier_table("Table 2", paper.TABLE_2, evaluation, covid, {}, ())
     auc = dict(zip(table.header, table.rows[-1], strict=True))
     assert auc["metric"] == "ROC AUC"
     assert auc["out of fold, card [95 % interval]"] == format_metric(facts["overall"], "roc_auc")

@@ -8,7 +8,7 @@ import pytest
 from cxrnet import Pipeline
 from cxrnet.data.manifest import read_manifest
 from cxrnet.evaluation.card_input import read_evaluation
-from cxrnet.evaluation.cases import ClassifierCase, classify_samples
+from cxrnet.evaluation.cases import ClassifierCase, classify_sample
 from cxrnet.evaluation.classifier import evaluate_classifier
 from cxrnet.evaluation.evaluation import write_evaluation
 from cxrnet.evaluation.request import Request
@@ -55,7 +55,7 @@ def test_scores_are_those_of_the_graph_with_missing_values(patients, manifest, i
     bare = [replace(sample, values={}) for sample in samples]
     hide = hide_patient(bundle)
     with Pipeline(bundle) as pipeline:
-        found, expected = (list(classify_samples(pipeline, part, jobs=1)) for part in (samples, bare))
+        found, expected = ([classify_sample(pipeline, sample) for sample in part] for part in (samples, bare))
     for (case, finding), (missing, _) in zip(found, expected, strict=True):
         hidden = hide(finding, case)
         assert np.abs(np.subtract(case.scores, missing.scores)).max() > 1e-3

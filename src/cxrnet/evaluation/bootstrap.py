@@ -65,11 +65,11 @@ def estimate(
 def draw_weights(groups: Sequence[str], *, resamples: int, seed: int) -> Iterator[Float64]:
     """Yield float64 [some, image] weights, `resamples` rows in all: how often each image's group was drawn."""
     names, member = np.unique(np.asarray(groups), return_inverse=True)
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     even = np.full(len(names), 1 / len(names))
     step = max(1, AT_ONCE // len(member))
     for start in range(0, resamples, step):
-        drawn = chance.multinomial(len(names), even, size=min(step, resamples - start))
+        drawn = rng.multinomial(len(names), even, size=min(step, resamples - start))
         yield drawn[:, member].astype(np.float64)
 
 

@@ -1,6 +1,6 @@
 """The results of a bundle for each row of a manifest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,6 @@ from cxrnet.data.manifest import Sample
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.masks import Mask, check_mask_size, read_mask, resize_mask
 from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
-from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import failure_reason
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
@@ -69,23 +68,6 @@ class ClassifierCase:
     patient: Mapping[str, str] = field(default_factory=dict)
 
 
-def segment_samples(
-    pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int, values: MaskValues = AUTOMATIC
-) -> Iterator[SegmenterCase]:
-    """Yield the case of each sample, in their order; one that cannot be read is a failed case.
-
-    So are a mask of another size than its image, and one whose values do not say what is lung.
-    """
-    yield from parallel_map(lambda sample: _segment(pipeline, sample, values), samples, jobs=jobs)
-
-
-def classify_samples(
-    pipeline: Pipeline, samples: Sequence[Sample], *, jobs: int
-) -> Iterator[tuple[ClassifierCase, Finding | None]]:
-    """Yield the case of each sample, in their order, and its finding; one that cannot be read is a failed case."""
-    yield from parallel_map(lambda sample: _classify(pipeline, sample), samples, jobs=jobs)
-
-
 def compare_masks(found: Bool, truth: Bool, spacing_mm: tuple[float, float] | None) -> dict[str, float]:
     """Return all metrics of two masks of one size; distances in pixels of the mask and, where it is known, in mm.
 
@@ -100,7 +82,11 @@ def compare_masks(found: Bool, truth: Bool, spacing_mm: tuple[float, float] | No
     return overlap(found, truth) | dict(zip(names, (*pixels, *mm), strict=True))
 
 
-def _segment(pipeline: Pipeline, sample: Sample, values: MaskValues) -> SegmenterCase:
+def segment_sample(pipeline: Pipeline, sample: Sample, values: MaskValues = AUTOMATIC) -> SegmenterCase:
+    """Return the case of a sample; a failed one if image or mask cannot be read.
+
+    So it is where the mask has another size than the image, or values that do not say what is lung.
+    """
     assert sample.mask is not None  # the evaluation has refused such a row
     try:
         radiograph, gate, segmentation = pipeline.inspect(sample.image)
@@ -142,7 +128,8 @@ def _compare_classes(segmentation: Segmentation, mask: Mask) -> dict[str, dict[s
     }
 
 
-def _classify(pipeline: Pipeline, sample: Sample) -> tuple[ClassifierCase, Finding | None]:
+def classify_sample(pipeline: Pipeline, sample: Sample) -> tuple[ClassifierCase, Finding | None]:
+    """Return the case of a sample, and its finding; a failed case without one if the image cannot be read."""
     try:
         patient = {name: sample.values[name] for name in pipeline.patient_columns if name in sample.values}
         finding = pipeline.screen(sample.image, patient=patient, patient_from="csv")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cxrnet.data.manifest import Manifest
 from cxrnet.errors import BundleError, UsageError, require
-from cxrnet.evaluation.cases import ClassifierCase, classify_samples, row_of
+from cxrnet.evaluation.cases import ClassifierCase, classify_sample, row_of
 from cxrnet.evaluation.charts import classifier_charts
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
 from cxrnet.evaluation.request import Request, locate, require_one_class
 from cxrnet.evaluation.summary import Block, by_column, classifier_block, fold_metrics, single_class_values
+from cxrnet.parallel import parallel_map
 from cxrnet.screening.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     names = pipeline.patient_columns
     hide = _hide_patient(pipeline.bundle) if names else None
     cases, hidden = [], []
-    for case, finding in classify_samples(pipeline, manifest.samples, jobs=request.jobs):
+    for case, finding in parallel_map(partial(classify_sample, pipeline), manifest.samples, jobs=request.jobs):
         observe(outcome_of(case, model.classes), len(manifest.samples))
         cases.append(case)
         if hide is not None:
@@ -48,12 +50,13 @@ def without_patient(
     request: Request, classes: Sequence[str], hidden: Sequence[ClassifierCase], *, by: Sequence[str]
 ) -> dict[str, object]:
     """Return the field `without_patient` of the record: metrics of cases whose patient data are all missing."""
-
-    def block(part: Sequence[ClassifierCase]) -> Block:
-        return classifier_block(part, classes, resamples=request.resamples, seed=request.seed)
-
+    block = _block(request, classes)
     columns = [name for name in by if name != request.columns.label]
     return {"overall": block(hidden), "by": by_column(hidden, columns, block)}
+
+
+def _block(request: Request, classes: Sequence[str]) -> Callable[[Sequence[ClassifierCase]], Block]:
+    return partial(classifier_block, classes=classes, resamples=request.resamples, seed=request.seed)
 
 
 def score_evaluation(
@@ -68,20 +71,10 @@ def score_evaluation(
 ) -> Evaluation:
     """Return the evaluation of scores, wherever they come from.
 
-    Args:
-        request: What was asked for.
-        manifest: The selected rows.
-        model: The model.
-        cases: The score of each row.
-        by: Columns that the results are split by.
-        own: Columns that `per_image.csv` adds.
-        details: Further fields of the record, in place of those that are computed here.
+    `by` are the columns that results are split by, `own` those that `per_image.csv` adds; `details` are further fields
+    of the record, in place of those that are computed here.
     """
     classes = model.classes
-
-    def block(part: Sequence[ClassifierCase]) -> Block:
-        return classifier_block(part, classes, resamples=request.resamples, seed=request.seed)
-
     columns = [name for name in by if name != request.columns.label]
     details = {
         "task": "classifier",
@@ -90,7 +83,7 @@ def score_evaluation(
         "single_class": single_class_values(cases, columns),
         "folds": fold_metrics(cases, classes),
     } | details
-    record = make_record(request, manifest, model, cases, by=by, block=block, **details)
+    record = make_record(request, manifest, model, cases, by=by, block=_block(request, classes), **details)
     charts = classifier_charts(cases, classes, record.content(), column=request.columns.source)
     fields, rows = (*manifest.fields, *own), tuple(row_of(case, classes) for case in cases)
     return Evaluation(model=model, record=record, fields=fields, rows=rows, charts=tuple(charts))
@@ -98,15 +91,8 @@ def score_evaluation(
 
 def own_columns(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that `per_image.csv` adds."""
-    return (
-        "status",
-        "reasons",
-        *(f"score_{name}" for name in classes),
-        "answer",
-        "spread",
-        "conformal_set",
-        "lung_area_fraction",
-    )
+    scores = (f"score_{name}" for name in classes)
+    return ("status", "reasons", *scores, "answer", "spread", "conformal_set", "lung_area_fraction")
 
 
 def _hide_patient(bundle: Bundle) -> Hide:

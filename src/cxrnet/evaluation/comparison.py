@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from cxrnet.arrays import Bool, Float64
 from cxrnet.atomic import write_atomic
@@ -19,7 +18,7 @@ from cxrnet.errors import UsageError
 from cxrnet.evaluation.bootstrap import draw_weights
 from cxrnet.evaluation.charts import WITHOUT_SCORE, roc_curve
 from cxrnet.evaluation.plot_files import Plot, write_plots
-from cxrnet.evaluation.record import EvaluationRecord
+from cxrnet.evaluation.record import read_record
 from cxrnet.evaluation.report import render
 from cxrnet.evaluation.reproduction.task import Picture, Section
 from cxrnet.evaluation.request import read_table
@@ -52,11 +51,7 @@ def read_result(folder: Path, positive: str | None = None) -> Result:
 
     The class `positive`, whose scores are compared, is by default the first of two.
     """
-    try:
-        record = EvaluationRecord.model_validate_json((folder / "metrics.json").read_bytes()).content()
-    except (OSError, ValidationError) as error:
-        problem = f"holds no result of an evaluation ({type(error).__name__})"
-        raise UsageError(f"{folder}: {problem}; give the OUT folder of `cxrnet evaluate classifier`") from error
+    record = read_record(folder / "metrics.json").content()
     classes = record.get("classes") or []
     positive = positive or record.get("positive_class")
     if positive is None or positive not in classes:

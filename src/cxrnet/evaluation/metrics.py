@@ -4,7 +4,7 @@ Two classes: the first is the positive one. More: each class against the rest, a
 A metric that is undefined, as precision where nothing was called positive, is NaN, and so is a mean over it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -27,9 +27,6 @@ def classifier_statistic(labels: Int64, scores: Float64) -> Statistic:
     Args:
         labels: int64 [image], index of the true class.
         scores: float64 [image, class] in [0, 1], summing to 1; the class with the highest is called.
-
-    Raises:
-        ValueError: Int64 and scores do not fit together.
     """
     classes = scores.shape[1]
     if classes == 2:
@@ -60,20 +57,20 @@ def binary_statistic(truth: Bool, scores: Float64, called: Bool) -> Statistic:
         called: bool [image], whether the model says so.
     """
     table = np.stack([truth & called, ~truth & called, truth & ~called, ~truth & ~called], axis=1).astype(np.float64)
-    ranks = _Ranks(truth, scores)
+    areas = _rank_areas(truth, scores)
     squares = (scores - truth) ** 2
     gaps = bin_membership(scores) * (scores - truth)[:, None]
 
     def statistic(weights: Float64) -> Mapping[str, Float64]:
-        hits, alarms, misses, passes = (weights @ table).T
+        tp, fp, fn, tn = (weights @ table).T
         total = weights.sum(axis=1)
-        auc, precision = ranks.areas(weights)
+        auc, precision = areas(weights)
         return {
-            "accuracy": (hits + passes) / total,
-            "precision": ratio(hits, hits + alarms),
-            "recall": ratio(hits, hits + misses),
-            "specificity": ratio(passes, passes + alarms),
-            "f1": ratio(2 * hits, 2 * hits + alarms + misses),
+            "accuracy": (tp + tn) / total,
+            "precision": ratio(tp, tp + fp),
+            "recall": ratio(tp, tp + fn),
+            "specificity": ratio(tn, tn + fp),
+            "f1": ratio(2 * tp, 2 * tp + fp + fn),
             "roc_auc": auc,
             "average_precision": precision,
             "brier": weights @ squares / total,
@@ -89,27 +86,23 @@ def bin_membership(scores: Float64) -> Float64:
     return np.eye(BINS)[place]
 
 
-class _Ranks:
-    """Scores sorted once, those that tie joined, for the two areas that depend on their order."""
+def _rank_areas(truth: Bool, scores: Float64) -> Callable[[Float64], tuple[Float64, Float64]]:
+    """Return the function from weights to the area under the ROC curve, ties counting half, and average precision.
 
-    def __init__(self, truth: Bool, scores: Float64) -> None:
-        self._order = np.argsort(-scores, kind="stable")
-        in_order = scores[self._order]
-        self._starts = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
-        self._truth = truth[self._order].astype(np.float64)
+    Both are float64 [resample], NaN where a resample has images of one class only. Scores are sorted here, once.
+    """
+    order = np.argsort(-scores, kind="stable")
+    in_order, is_positive = scores[order], truth[order].astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
 
-    def areas(self, weights: Float64) -> tuple[Float64, Float64]:
-        """Return the area under the ROC curve, ties counting half, and the average precision, float64 [resample].
+    def areas(weights: Float64) -> tuple[Float64, Float64]:
+        ordered = weights[:, order]
+        positives = np.add.reduceat(ordered * is_positive, starts, axis=1)
+        negatives = np.add.reduceat(ordered, starts, axis=1) - positives
+        tp, fp = positives.cumsum(axis=1), negatives.cumsum(axis=1)
+        pairs = tp[:, -1] * fp[:, -1]
+        won = (negatives * (tp - positives / 2)).sum(axis=1)
+        precision = (positives * tp / np.where(tp + fp > 0, tp + fp, 1)).sum(axis=1)
+        return ratio(won, pairs), np.where(pairs > 0, ratio(precision, tp[:, -1]), np.nan)
 
-        Both are NaN where a resample has images of one class only.
-        """
-        ordered = weights[:, self._order]
-        positives = np.add.reduceat(ordered * self._truth, self._starts, axis=1)
-        negatives = np.add.reduceat(ordered, self._starts, axis=1) - positives
-        hits, alarms = positives.cumsum(axis=1), negatives.cumsum(axis=1)
-        pairs = hits[:, -1] * alarms[:, -1]
-        won = (negatives * (hits - positives / 2)).sum(axis=1)
-        called = hits + alarms
-        precision = (positives * hits / np.where(called > 0, called, 1)).sum(axis=1)
-        average = ratio(precision, hits[:, -1])
-        return ratio(won, pairs), np.where(pairs > 0, average, np.nan)
+    return areas

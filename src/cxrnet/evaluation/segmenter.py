@@ -3,15 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from cxrnet.data.mask_values import values_for
 from cxrnet.errors import UsageError
-from cxrnet.evaluation.cases import SegmenterCase, row_of, segment_samples
+from cxrnet.evaluation.cases import SegmenterCase, row_of, segment_sample
 from cxrnet.evaluation.charts import segmenter_charts
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, make_record, outcome_of
 from cxrnet.evaluation.request import Request, locate
-from cxrnet.evaluation.summary import SEGMENTER_METRICS, Block, segmenter_block
+from cxrnet.evaluation.summary import SEGMENTER_METRICS, segmenter_block
 from cxrnet.model.segmenter_classes import has_label_maps
+from cxrnet.parallel import parallel_map
 from cxrnet.screening.pipeline import Pipeline
 
 DRAWN = 10
@@ -38,24 +40,20 @@ def evaluate_segmenter(pipeline: Pipeline, request: Request, *, observe: Observe
         raise UsageError(f"{place}: no {request.columns.mask}; give a mask in every row, or select rows with --where")
     cases: list[SegmenterCase] = []
     lowest: list[SegmenterCase] = []
-    for case in segment_samples(pipeline, manifest.samples, jobs=request.jobs, values=values):
+    segment = partial(segment_sample, pipeline, values=values)
+    for case in parallel_map(segment, manifest.samples, jobs=request.jobs):
         observe(outcome_of(case), len(manifest.samples))
         if math.isfinite(case.metrics.get("dice", math.nan)):
             lowest = sorted([*lowest, case], key=lambda one: one.metrics["dice"])[:DRAWN]
         cases.append(replace(case, view=None))  # pictures are kept for the lowest only
-
-    def block(part: Sequence[SegmenterCase]) -> Block:
-        return segmenter_block(part, resamples=request.resamples, seed=request.seed)
-
+    block = partial(segmenter_block, resamples=request.resamples, seed=request.seed)
     model = ModelInfo.of(pipeline.bundle)
     record = make_record(
         request, manifest, model, cases, by=by, block=block, task="segmenter", gate=_gate_record(cases)
     )
     charts = segmenter_charts(cases, lowest, column=request.columns.source)
-    fields = (*manifest.fields, *columns)
-    return Evaluation(
-        model=model, record=record, fields=fields, rows=tuple(row_of(case, ()) for case in cases), charts=tuple(charts)
-    )
+    fields, rows = (*manifest.fields, *columns), tuple(row_of(case, ()) for case in cases)
+    return Evaluation(model=model, record=record, fields=fields, rows=rows, charts=tuple(charts))
 
 
 def _gate_record(cases: Sequence[SegmenterCase]) -> dict[str, float | None]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cxrnet.arrays import Bool, UInt8
-from cxrnet.plots.chart import AMBER, INK, SKY, in_style, new_chart
+from cxrnet.plots.chart import AMBER, INK, SKY, in_style, picture_grid
 
 _DASHES = (0, (3.0, 1.2))
 _MAX_CAPTION, _MAX_COLUMNS = 30, 5
@@ -30,9 +30,7 @@ def draw_cases(cases: Sequence[Case]) -> Figure:
     """Draw images in rows: the model's lungs outlined in blue, the annotator's in amber dashes on top."""
     columns = min(_MAX_COLUMNS, len(cases))
     rows = math.ceil(len(cases) / columns)
-    figure, axes = new_chart(max(2.3 * columns, 5), 2.5 * rows + 0.7, rows=rows, columns=columns)
-    for one in axes:
-        one.set_axis_off()
+    figure, axes = picture_grid(max(2.3 * columns, 5), 2.5 * rows + 0.7, rows=rows, columns=columns)
     for one, case in zip(axes, cases, strict=False):
         _draw(one, case)
     lines: list[Any] = [

@@ -69,6 +69,15 @@ def new_chart(
     return figure, list(np.atleast_1d(figure.subplots(rows, columns, **grid)).flat)
 
 
+@in_style
+def picture_grid(width: float, height: float, *, rows: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """Return as `new_chart` a grid for pictures, without axes."""
+    figure, axes = new_chart(width, height, rows=rows, columns=columns)
+    for one in axes:
+        one.set_axis_off()
+    return figure, axes
+
+
 def unit_square(axes: Axes) -> None:
     """Set both axes to 0..1, as wide as high, with a margin so that lines at the ends are fully visible."""
     axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015), aspect="equal")

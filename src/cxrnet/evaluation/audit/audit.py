@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -94,9 +95,9 @@ class Audit:
         self.partners = choose_partners(self.samples, seed=request.seed)
         self.network = load_network(pipeline.bundle)
         self.record: AuditRecord | None = None
-        strange = {str(sample.label) for sample in self.samples} - set(self.reader.classes)
-        if strange:
-            problem = f"column {request.columns.label} has {', '.join(sorted(strange))}"
+        unknown = {str(sample.label) for sample in self.samples} - set(self.reader.classes)
+        if unknown:
+            problem = f"column {request.columns.label} has {', '.join(sorted(unknown))}"
             raise UsageError(f"{request.manifest.name}: {problem}; the classes are {', '.join(self.reader.classes)}")
 
     def run(self) -> Generator[Outcome]:
@@ -120,37 +121,25 @@ class Audit:
 
     def _examine(self, number: int) -> Examined | Reason:
         request, sample, fold = self.request, self.samples[number], self.folds[number]
+        found = Examined(number)
         try:
             radiograph = self.pipeline.read(sample.image)
-            found = Examined(number)
+            image = self.pipeline.prepare(radiograph)
             if "stability" in request.parts:
-                changes = SETS[request.changes]
-                trial = try_changes(
-                    radiograph,
-                    self.reader,
-                    changes,
-                    group=sample.group,
-                    label=sample.label,
-                    fold=fold,
-                    seed=request.seed,
-                )
-                found = found._replace(trial=trial)
+                attempt = partial(try_changes, group=sample.group, label=sample.label, fold=fold, seed=request.seed)
+                found = found._replace(trial=attempt(radiograph, self.reader, SETS[request.changes]))
             if "shortcuts" in request.parts:
                 other = self.partners[number]
                 partner = None if other is None else self.pipeline.read(self.samples[other].image)
-                image = self.pipeline.prepare(radiograph)
                 features = scattering_features(self.network, Case(image, self.pipeline.run(image).lung_mask))
                 altered = score_altered(radiograph, partner, self.reader, fold=fold)
                 found = found._replace(altered=altered, features=features)
             if "heat-maps" in request.parts and number % -(-len(self.samples) // HEAT_IMAGES) == 0:
-                image = self.pipeline.prepare(radiograph)
-                assert self.network.config.classifier is not None  # refused in the constructor
-                threshold = self.network.config.classifier.pooling.mask_threshold
-                curves = perturbation(self.pipeline.run, image, threshold=threshold, seed=request.seed)
+                curves = perturbation(self.pipeline.run, image, threshold=self.reader.threshold, seed=request.seed)
                 found = found._replace(curves=curves, case=Case(image, self.pipeline.run(image).lung_mask))
-            return found
         except RadiographError as error:
             return Reason(str(error.code), str(error))
+        return found
 
     def _fold_of(self, sample: Sample) -> int | None:
         column, folds = self.request.fold_column, self.pipeline.bundle.config.folds

@@ -43,13 +43,10 @@ def warp(
     is_nearest: bool = False,
     fill: float | None = None,
 ) -> AnyArray:
-    """Return `image` drawn through a map.
+    """Return `image`, [height, width], drawn through a map from it to the result.
 
-    Args:
-        image: float32 or uint8 [height, width].
-        matrix: From `image` to the result.
-        is_nearest: Whether each pixel takes one value of `image` instead of a bilinear mean.
-        fill: Value of what lies outside `image`; None repeats its edge.
+    Pixels are bilinear means, or single values of the image if `is_nearest`. `fill` is the value of what lies outside
+    the image; None repeats its edge.
     """
     height, width = image.shape
     size = np.array([width, height])
@@ -66,11 +63,9 @@ def warp(
 
 
 def map_back(changed: Float32, matrix: Affine) -> Float32:
-    """Return what was found in the changed copy, in the frame of the image; NaN where the copy does not show it.
+    """Return a map found in the changed copy, float32 [height, width], in the frame of the image.
 
-    Args:
-        changed: float32 [height, width], for example a lung probability or a heat map.
-        matrix: From the image to the changed copy.
+    It is NaN where the copy does not show the image; `matrix` leads from the image to the copy.
     """
     if np.array_equal(matrix, affine()):
         return changed

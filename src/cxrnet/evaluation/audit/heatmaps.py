@@ -40,9 +40,14 @@ class Case(NamedTuple):
 
 def heat_maps(network: Network, case: Case) -> tuple[Float32, int]:
     """Return the heat map of each class, float32 [class, height, width], NaN outside the lungs, and the answer."""
-    maps, logits = _classify(network, case.image[None], case.mask)
-    heat = resize(contrast(maps[0], logits[0]), *case.mask.shape)
-    return np.where(_lungs(network, case), heat, np.float32(np.nan)), int(logits[0].argmax())
+    assert network.config.classifier is not None  # the audit has refused such a bundle
+    with torch.inference_mode():
+        grey, mask = torch.from_numpy(case.image[None].astype(np.float32)), torch.from_numpy(case.mask[None])
+        output = network.classify(grey, mask)[1]
+    maps, logits = output.maps[0].numpy(), output.logits[0].numpy()
+    heat = resize(contrast(maps, logits), *case.mask.shape)
+    lungs = case.mask > network.config.classifier.pooling.mask_threshold
+    return np.where(lungs, heat, np.float32(np.nan)), int(logits.argmax())
 
 
 def randomise(network: Network, *, seed: int) -> Iterator[tuple[str, Network]]:
@@ -92,13 +97,8 @@ def perturbation(
     """Return the curves of one image: float64 [step], the score of its class, from none to all of the lungs changed.
 
     The names are `deletion` and `insertion`, each by the order `heat map`, `random` and `lung centre`. A heat map that
-    tells what the score rests on makes deletion fall and insertion rise faster than the other two.
-
-    Args:
-        run: The model, as `Pipeline.run`; it segments the lungs of each changed image.
-        image: uint8 [height, width], prepared.
-        threshold: The lungs are where the lung mask is above this.
-        seed: Of the random order.
+    tells what the score rests on makes deletion fall and insertion rise faster than the other two. `run` is
+    `Pipeline.run`: the lungs of each changed `image`, uint8 [height, width], are segmented, above `threshold`.
     """
     output = run(image)
     called, lungs = int(output.logits.argmax()), output.lung_mask > threshold
@@ -145,20 +145,3 @@ def _orders(heat: Float32, lungs: Bool, *, seed: int) -> Mapping[str, Float32]:
         "random": np.asarray(cv2.GaussianBlur(noise, (0, 0), GRAIN), np.float32),
         "lung centre": np.asarray(cv2.distanceTransform(lungs.astype(np.uint8), cv2.DIST_L2, 5), np.float32),
     }
-
-
-def _lungs(network: Network, case: Case) -> Bool:
-    assert network.config.classifier is not None  # the audit has refused such a bundle
-    return case.mask > network.config.classifier.pooling.mask_threshold
-
-
-def _tensors(images: UInt8, mask: Float32) -> tuple[torch.Tensor, torch.Tensor]:
-    grey = torch.from_numpy(images.astype(np.float32))
-    return grey, torch.from_numpy(mask).expand(len(images), -1, -1)
-
-
-def _classify(network: Network, images: UInt8, mask: Float32) -> tuple[Float32, Float32]:
-    """Return the class maps, float32 [image, class, rows, columns], and the logits, float32 [image, class]."""
-    with torch.inference_mode():
-        output = network.classify(*_tensors(images, mask))[1]
-        return output.maps.numpy(), output.logits.numpy()

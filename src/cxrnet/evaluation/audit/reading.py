@@ -49,7 +49,7 @@ class BundleReader:
         config = pipeline.bundle.config
         assert config.classifier is not None  # the audit has refused such a bundle
         self.classes = config.classifier.classes
-        self._threshold = config.classifier.pooling.mask_threshold
+        self.threshold = config.classifier.pooling.mask_threshold
         self._has_logits_in_maps = config.classifier.has_logits_in_maps
         self._calibration = config.calibration or Calibration.identity(len(self.classes))
         self._point = self._calibration.operating_points.get(BALANCED)
@@ -79,7 +79,7 @@ class BundleReader:
             conformal_set=None if sets is None else conformal_set(by_class, sets.thresholds),
             refusals=tuple(reason.code for reason in result.refusals),
             lungs=stages.lung_probability,
-            heat_maps=np.where(stages.lung_mask > self._threshold, heat, np.float32(np.nan)),
+            heat_maps=np.where(stages.lung_mask > self.threshold, heat, np.float32(np.nan)),
         )
 
 

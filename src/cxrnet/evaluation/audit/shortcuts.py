@@ -82,11 +82,7 @@ def score_altered(
 ) -> dict[str, Float64 | None]:
     """Return alteration -> scores, float64 [class]; None where an altered image cannot be scored.
 
-    Args:
-        radiograph: The image.
-        partner: An image of another class, into whose frame the lungs go; None leaves the swap out.
-        reader: The model.
-        fold: The one fold to ask.
+    The lungs go into the frame of `partner`, an image of another class; without one they are not swapped.
     """
     lungs = lungs_of(radiograph, reader)
     altered = {name: change(radiograph.pixels, lungs) for name, change in ALTERATIONS.items()}
@@ -149,17 +145,8 @@ def identify_source(
 ) -> Estimate | None:
     """Return how well a logistic regression tells the source: its mean recall over the sources, cross-validated.
 
-    Five folds that never divide a group; 1 / (number of sources) is what guessing reaches.
-
-    Args:
-        features: float64 [image, feature], what the classifier sees.
-        sources: Of the images.
-        groups: Of the images.
-        resamples: Of the bootstrap.
-        seed: Of the folds and the bootstrap.
-
-    Returns:
-        None with fewer than two sources, or one of fewer than five groups.
+    `features` are float64 [image, feature]. Five folds never divide a group; 1 / (number of sources) is what guessing
+    reaches. None with fewer than two sources, or one of fewer than five groups.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict

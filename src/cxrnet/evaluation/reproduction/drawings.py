@@ -15,10 +15,9 @@ from cxrnet.arrays import AnyArray, Float32, Float64, UInt8
 from cxrnet.evaluation.cases import View
 from cxrnet.model.config import ScatteringConfig
 from cxrnet.nn.scattering import Path, Scattering, gabor, morlet, reflect
-from cxrnet.plots.chart import INK, in_style, new_chart
+from cxrnet.plots.chart import INK, in_style, picture_grid
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.heatmap import first_minus_second
-from cxrnet.screening.panel.tile import View as Tile
 from cxrnet.screening.panel.tile import class_tile, difference_tile, fit_view, radiograph_tile, view_of
 
 _TILE = (300, 340)
@@ -29,9 +28,7 @@ _MODULUS, _AVERAGE = "#c0392b", "#2471a3"
 @in_style
 def draw_wavelets(config: ScatteringConfig) -> Figure:
     """Draw the wavelets by scale and angle, hue for phase and brightness for magnitude, and the averaging filter."""
-    figure, axes = new_chart(1.5 * config.L, 1.7 * (config.J + 1), rows=config.J + 1, columns=config.L)
-    for one in axes:
-        one.set_axis_off()
+    figure, axes = picture_grid(1.5 * config.L, 1.7 * (config.J + 1), rows=config.J + 1, columns=config.L)
     for scale in range(config.J):
         for angle in range(config.L):
             wave = morlet(config.L, angle, scale)
@@ -55,19 +52,10 @@ def _phases(wave: AnyArray) -> Float64:
 
 @in_style
 def draw_scattering(image: UInt8, coefficients: Float32, mask: Float32, paths: Sequence[Path]) -> Figure:
-    """Draw an image, its scattering coefficients channel by channel, and the lung mask.
-
-    Args:
-        image: uint8 [height, width], prepared.
-        coefficients: float32 [channel, rows, columns].
-        mask: float32 [height, width] in [0, 1].
-        paths: The wavelets behind each channel.
-    """
+    """Draw an image, uint8 [height, width], its coefficients [channel, rows, columns], and the lung mask in [0, 1]."""
     columns = 9
     rows = -(-(len(coefficients) + 2) // columns)
-    figure, axes = new_chart(1.35 * columns, 1.4 * rows, rows=rows, columns=columns)
-    for one in axes:
-        one.set_axis_off()
+    figure, axes = picture_grid(1.35 * columns, 1.4 * rows, rows=rows, columns=columns)
     _show(axes[0], image, "image", cmap="gray")
     for one, channel, path in zip(axes[1:], coefficients, paths, strict=False):
         words = " ".join(f"{scale},{angle}" for scale, angle in zip(path.scales, path.angles, strict=True))
@@ -81,18 +69,14 @@ def draw_scattering(image: UInt8, coefficients: Float32, mask: Float32, paths: S
 def draw_scattering_tree(image: UInt8, config: ScatteringConfig) -> Figure:
     """Draw the tree of the transform for the finest wavelets: moduli with red frames, their averages with blue ones.
 
-    Args:
-        image: uint8 [height, width], prepared.
-        config: The transform, of two or more scales.
+    It has two or more scales.
     """
     transform = Scattering(config)
     padded = reflect(torch.from_numpy(image.astype(np.float32))[None, None] / 255, 2**config.J)
     first = transform.modulus(padded, 0, 0)
     strongest = int(first.mean(dim=(2, 3)).argmax())
     second = transform.modulus(first[:, strongest : strongest + 1], 1, 0)
-    figure, axes = new_chart(1.5 * (config.L + 1), 8.0, rows=5, columns=config.L + 1)
-    for one in axes:
-        one.set_axis_off()
+    figure, axes = picture_grid(1.5 * (config.L + 1), 8.0, rows=5, columns=config.L + 1)
     rows = [axes[start : start + config.L + 1] for start in range(0, len(axes), config.L + 1)]
     _show(rows[0][0], image, "image x", cmap="gray")
     _framed(rows[0][1], transform.average(padded, 0)[0, 0], "order 0", _AVERAGE)
@@ -124,7 +108,7 @@ def _framed(axes: Axes, plane: Tensor | UInt8, title: str, colour: str) -> None:
 @in_style
 def draw_masks(views: Sequence[View], captions: Sequence[str]) -> Figure:
     """Draw images in rows: the radiograph, the annotator's mask and the model's mask at 0.5."""
-    figure, axes = new_chart(7.2, 2.2 * len(views), rows=len(views), columns=3)
+    figure, axes = picture_grid(7.2, 2.2 * len(views), rows=len(views), columns=3)
     for row, (view, caption) in enumerate(zip(views, captions, strict=True)):
         left, middle, right = axes[3 * row : 3 * row + 3]
         _show(left, view.image, caption, cmap="gray", vmin=0, vmax=255)
@@ -136,13 +120,12 @@ def draw_masks(views: Sequence[View], captions: Sequence[str]) -> Figure:
 @in_style
 def draw_probabilities(findings: Sequence[Finding], captions: Sequence[str]) -> Figure:
     """Draw radiographs side by side with their lung probability, two pairs a row."""
-    figure, axes = new_chart(9.0, 2.1 * -(-len(findings) // 2), rows=-(-len(findings) // 2), columns=4)
-    for one in axes:
-        one.set_axis_off()
+    figure, axes = picture_grid(9.0, 2.1 * -(-len(findings) // 2), rows=-(-len(findings) // 2), columns=4)
     for index, (finding, caption) in enumerate(zip(findings, captions, strict=True)):
+        assert finding.lung_probability is not None
         tile = fit_view(view_of(finding), _TILE)
         _show(axes[2 * index], tile.pixels, caption)
-        _show(axes[2 * index + 1], _known(finding.lung_probability), "", cmap="gray", vmin=0, vmax=1)
+        _show(axes[2 * index + 1], finding.lung_probability, "", cmap="gray", vmin=0, vmax=1)
     return figure
 
 
@@ -151,7 +134,7 @@ def draw_heat_maps(findings: Sequence[Finding], captions: Sequence[str]) -> Figu
     """Draw scored images in rows: lungs, the heat map of each class, and their difference where there are two."""
     tiles = [_tiles(finding) for finding in findings]
     columns = len(tiles[0])
-    figure, axes = new_chart(2.5 * columns, 2.4 * len(findings), rows=len(findings), columns=columns)
+    figure, axes = picture_grid(2.5 * columns, 2.4 * len(findings), rows=len(findings), columns=columns)
     for row, (finding, caption) in enumerate(zip(findings, captions, strict=True)):
         titles = [caption, *(f"{name} {score:.3f}" for name, score in finding.scores.items()), "difference"]
         for one, tile, title in zip(axes[row * columns : (row + 1) * columns], tiles[row], titles, strict=False):
@@ -161,7 +144,7 @@ def draw_heat_maps(findings: Sequence[Finding], captions: Sequence[str]) -> Figu
 
 def _tiles(finding: Finding) -> list[UInt8]:
     assert finding.heatmaps is not None
-    view: Tile = fit_view(view_of(finding), _TILE)
+    view = fit_view(view_of(finding), _TILE)
     maps = finding.heatmaps.maps()
     tiles = [radiograph_tile(view)]
     tiles += [class_tile(view, one, score=finding.scores[name]) for name, one in maps.items()]
@@ -172,12 +155,6 @@ def _tiles(finding: Finding) -> list[UInt8]:
     return tiles
 
 
-def _known(values: Float32 | None) -> Float32:
-    assert values is not None
-    return values
-
-
 def _show(axes: Axes, image: AnyArray, title: str, **options: Any) -> None:
     axes.imshow(image, **options)
-    axes.set_axis_off()
     axes.set_title(title, loc="center", fontsize=7.5, fontweight="normal", color=INK)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,11 @@ from typing import Any
 import numpy as np
 
 from cxrnet.data.manifest import Sample, read_manifest
-from cxrnet.evaluation.cases import segment_samples
+from cxrnet.evaluation.cases import segment_sample
 from cxrnet.evaluation.classifier import evaluate_classifier
 from cxrnet.evaluation.evaluation import Evaluation, write_evaluation
 from cxrnet.evaluation.reproduction import paper
-from cxrnet.evaluation.reproduction.drawings import (
-    draw_heat_maps,
-    draw_masks,
-    draw_probabilities,
-)
+from cxrnet.evaluation.reproduction.drawings import draw_heat_maps, draw_masks, draw_probabilities
 from cxrnet.evaluation.reproduction.figures import (
     caption_of,
     coefficient_section,
@@ -25,7 +22,7 @@ from cxrnet.evaluation.reproduction.figures import (
     save_picture,
     wavelet_section,
 )
-from cxrnet.evaluation.reproduction.tables import classifier_table, describe_rows, out_of_fold
+from cxrnet.evaluation.reproduction.tables import classifier_table, describe_rows
 from cxrnet.evaluation.reproduction.task import Make, Picture, Section, Task
 from cxrnet.evaluation.request import Request
 from cxrnet.evaluation.segmenter import evaluate_segmenter
@@ -70,12 +67,7 @@ def segmentation_steps(task: Task) -> Iterator[Step]:
         if manifest is None or bundle is None:
             continue
         where = _where(manifest, mask_style=style, split="val")
-
-        def make(
-            folder: Path, bundle: Bundle = bundle, style: str = style, figure: str = figure, where: Any = where
-        ) -> list[Section]:
-            return _segmentation(task, folder, bundle, style, figure, where)
-
+        make = partial(_segmentation, task, bundle, style, figure, where)
         yield f"table-1-{style.replace('_', '-')}", _inputs(task, bundle, manifest, where), make
 
 
@@ -86,9 +78,8 @@ def classification_steps(task: Task) -> Iterator[Step]:
         return
     where = {} if task.are_published else _where(manifest, split="test")
     inputs = _inputs(task, bundle, manifest, where)
-    yield "table-2", inputs, lambda folder: _classification(task, folder, bundle, where)
-    threshold = {"threshold": task.threshold}
-    yield "table-3", inputs | threshold, lambda folder: _thresholded(task, folder, bundle, where)
+    yield "table-2", inputs, partial(_classification, task, bundle, where)
+    yield "table-3", inputs | {"threshold": task.threshold}, partial(_thresholded, task, bundle, where)
 
 
 def _inputs(task: Task, bundle: Bundle, manifest: Path, where: Mapping[str, str]) -> dict[str, object]:
@@ -119,7 +110,7 @@ def _request(task: Task, name: str, where: Mapping[str, str]) -> Request:
 
 
 def _segmentation(
-    task: Task, folder: Path, bundle: Bundle, style: str, figure: str, where: Mapping[str, str]
+    task: Task, bundle: Bundle, style: str, figure: str, where: Mapping[str, str], folder: Path
 ) -> list[Section]:
     name = paper.NAMES[style]
     request = _request(task, "segmentation", where)
@@ -128,7 +119,7 @@ def _segmentation(
             evaluation = evaluate_segmenter(pipeline, request, observe=observe)
         write_evaluation(evaluation, folder)
         samples, captions = _examples(request, evaluation)
-        cases = segment_samples(pipeline, samples, jobs=1)
+        cases = [segment_sample(pipeline, sample) for sample in samples]
         views = [case.view for case in cases if case.view is not None]
     overall = evaluation.record.content()["overall"]
     pooled = format_metric(overall, "pixel_accuracy")
@@ -145,7 +136,7 @@ def _segmentation(
     return [table, Section(title=f"{figure}: lungs, {name}", pictures=(picture,))]
 
 
-def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str, str]) -> list[Section]:
+def _classification(task: Task, bundle: Bundle, where: Mapping[str, str], folder: Path) -> list[Section]:
     request = _request(task, "classification", where)
     with open_pipeline(task, bundle) as pipeline:
         evaluation = _evaluate(task, pipeline, request, folder, "Table 2")
@@ -164,15 +155,7 @@ def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str
         wavelet_section(task, folder, bundle, every[0] if every else None),
         Section(title="Fig. 9: lung masks", pictures=(save_picture(task, folder, "masks", masks, caption),)),
         *([coefficient_section(task, folder, bundle, every[0])] if every else []),
-        classifier_table(
-            "Table 2: classification",
-            paper.TABLE_2,
-            evaluation,
-            bundle,
-            where,
-            _remarks(task, where),
-            out_of_fold(bundle),
-        ),
+        classifier_table("Table 2: classification", paper.TABLE_2, evaluation, bundle, where, _remarks(task, where)),
         Section(title="Fig. 11: curves and confusion matrix", pictures=shown),
     ]
     for number, (label, group) in enumerate(found.items(), start=12):
@@ -183,7 +166,7 @@ def _classification(task: Task, folder: Path, bundle: Bundle, where: Mapping[str
     return sections
 
 
-def _thresholded(task: Task, folder: Path, bundle: Bundle, where: Mapping[str, str]) -> list[Section]:
+def _thresholded(task: Task, bundle: Bundle, where: Mapping[str, str], folder: Path) -> list[Section]:
     request = _request(task, "classification", where)
     other = _with_threshold(bundle, task.threshold, task.out / "bundles" / f"{bundle.config.name}-threshold")
     with open_pipeline(task, other) as pipeline:

@@ -20,30 +20,18 @@ def classifier_table(
     bundle: Bundle,
     where: Mapping[str, str],
     remarks: tuple[str, ...],
-    out_of_fold: Metrics | None = None,
 ) -> Section:
-    """Return the metrics of a classifier next to those of the paper.
+    """Return the metrics of a classifier next to those of the paper, and those out of fold if its facts have them.
 
-    Args:
-        title: Of the section.
-        printed: Metric -> what the paper prints in each of its columns.
-        evaluation: Of the bundle.
-        bundle: The model.
-        where: Which rows of the manifest were evaluated.
-        remarks: Below the table.
-        out_of_fold: `metrics.json` of the folds on images that they have not seen, if known.
+    `printed` has for each metric what the paper prints in each of its columns.
     """
-    record = evaluation.record.content()
+    record, out_of_fold = evaluation.record.content(), _out_of_fold(bundle)
     columns = {"ensemble [95 % interval]": record["overall"], **_mixed(record, "within {source}")}
     if out_of_fold is not None:
         own = {"out of fold, card [95 % interval]": out_of_fold["overall"]}
         columns = own | _mixed(out_of_fold, "out of fold within {source}, card") | columns
-    header = (
-        "metric",
-        *(f"paper: {name}" for name in paper.CLASSIFIER_COLUMNS),
-        "folds, mean (sd)",
-        *columns,
-    )
+    printed_columns = (f"paper: {name}" for name in paper.CLASSIFIER_COLUMNS)
+    header = ("metric", *printed_columns, "folds, mean (sd)", *columns)
     rows = tuple(
         (
             HEADINGS[metric],
@@ -61,7 +49,7 @@ def classifier_table(
     return Section(title=title, text=text, header=header, rows=rows, remarks=remarks)
 
 
-def out_of_fold(bundle: Bundle) -> Metrics | None:
+def _out_of_fold(bundle: Bundle) -> Metrics | None:
     """Return the metrics of the model's folds on images that they have not seen, from its facts; None without them."""
     own = () if bundle.facts is None else bundle.facts.of_role("own")
     return next((one.metrics for one in own if one.metrics.get("is_out_of_fold")), None)
