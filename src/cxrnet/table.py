@@ -13,7 +13,12 @@ from cxrnet.errors import ManifestError
 
 _SEPARATORS = (",", ";", "\t")
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_OTHER_FILES = {b"PK\x03\x04": "an Excel workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook", b"PAR1": "a Parquet file"}
+_OTHER_FILES = {
+    b"PK\x03\x04": "an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "compressed by gzip",
+}
 
 
 def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
@@ -31,7 +36,7 @@ def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
     try:
         start = binary.read(4)
         binary.seek(0)
-        if kind := _OTHER_FILES.get(start):
+        if kind := next((kind for mark, kind in _OTHER_FILES.items() if start.startswith(mark)), None):
             raise ManifestError(f"{name}: is {kind}; save it as CSV in UTF-8")
         with io.TextIOWrapper(binary, encoding=_BYTE_ORDER_MARKS.get(start[:2], "utf-8-sig"), newline="") as file:
             first = file.readline().lstrip("\ufeff")  # some programs write the mark twice
@@ -47,7 +52,7 @@ def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         raise ManifestError(f"{name}: line {begins}: {error}; quotes come in pairs around a whole value") from error
     except (OSError, UnicodeError) as error:
-        problem = f"is not a readable CSV file ({type(error).__name__})"
+        problem = f"is not a readable CSV file ({_reason(error)})"
         raise ManifestError(f"{name}: {problem}; give a manifest in UTF-8") from error
 
 
@@ -56,7 +61,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         binary = path.open("rb")
     except OSError as error:
-        problem = f"is not a readable CSV file ({type(error).__name__})"
+        problem = f"is not a readable CSV file ({_reason(error)})"
         raise ManifestError(f"{path}: {problem}; give a manifest in UTF-8") from error
     with binary:
         yield from read_cells(binary, str(path))
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    """Why a file cannot be read, as the system says it."""
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

@@ -42,7 +42,10 @@ def test_table_of_a_spreadsheet_is_read(scan, encoding, separator, end, first):
     assert codes == []
 
 
-@pytest.mark.parametrize(("start", "kind"), [(b"PK\x03\x04", "an Excel workbook"), (b"PAR1", "a Parquet file")])
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"PK\x03\x04", "an Excel workbook"), (b"PAR1", "a Parquet file"), (b"\x1f\x8b\x08", "compressed by gzip")],
+)
 def test_other_tables_are_named(scan, start, kind):
     with pytest.raises(ManifestError, match=f"is {kind}; save it as CSV"):
         scan(start + bytes(90))

@@ -177,6 +177,33 @@ def test_dicomdir_is_refused(write_dicom, ramp):
     assert refused.value.code == Fault.NO_PIXELS
 
 
+@pytest.mark.parametrize("pixels", [True, False])
+@pytest.mark.parametrize(
+    ("uid", "kind"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.88.11", "a Basic Text Structured Report"),
+        ("1.2.840.10008.5.1.4.1.1.88.59", "a Key Object Selection Document"),
+        ("1.2.840.10008.5.1.4.1.1.11.1", "a Grayscale Softcopy Presentation State"),
+        ("1.2.840.10008.5.1.4.1.1.66.4", "a Segmentation"),
+        ("1.2.840.10008.5.1.4.1.1.66.7", "a Label Map Segmentation"),
+        ("1.2.840.10008.5.1.4.1.1.104.1", "an Encapsulated PDF"),
+        ("1.2.840.10008.5.1.4.1.1.481.2", "an RT Dose"),
+        ("1.2.840.10008.5.1.4.1.1.9.1.1", "a 12-lead ECG Waveform"),
+        ("1.2.840.10008.5.1.4.1.1.77.1.1.1", "a Video Endoscopic Image"),
+    ],
+)
+def test_object_that_is_no_still_image_is_refused_and_named(write_dicom, ramp, uid, kind, pixels):
+    path = write_dicom(ramp, SOPClassUID=uid, **({} if pixels else {"PixelData": None}))
+    with pytest.raises(RadiographError, match=f"the file is {kind}, not a radiograph; give the image") as refused:
+        read(path)
+    assert refused.value.code == Fault.NO_PIXELS
+
+
+def test_images_of_unknown_classes_are_read(write_dicom, ramp):
+    for uid in ("1.2.840.10008.5.1.4.1.1.7", "1.2.826.0.1.3680043.2", None):
+        assert read(write_dicom(ramp, SOPClassUID=uid)).pixels.shape == ramp.shape
+
+
 def test_truncated_file_is_refused(write_dicom, ramp):
     path = write_dicom(ramp)
     path.write_bytes(path.read_bytes()[:-2000])

@@ -1,4 +1,5 @@
 import errno
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -24,11 +25,23 @@ def test_name_and_checksum_are_of_the_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"x", b"%PDF-1.7 ...", b"<svg></svg>", b"SIMPLE  =", bytes(4096), b"%!PS-Adobe", bytes(range(256))]
+    ("content", "ending"),
+    [
+        (b"x", "; DICOM, PNG"),
+        (bytes(4096), "; DICOM, PNG"),
+        (bytes(range(256)), "; DICOM, PNG"),
+        (b"%PDF-1.7 ...", r" \(a PDF document\); DICOM, PNG"),
+        (b"\xef\xbb\xbf\r\n <svg></svg>", r" \(HTML or XML\); download"),
+        (b"PK\3\4" + bytes(100), r" \(a ZIP archive\); unpack it"),
+        (gzip.compress(bytes(128) + b"DICM"), r" \(gzip-compressed\); unpack it"),
+        (b"a.dcm".ljust(257, b"\0") + b"ustar\0" + bytes(250), r" \(a tar archive\); unpack it"),
+        (bytes(344) + b"n+1\0", r" \(a NIfTI volume\); DICOM, PNG"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r" \(a pointer of Git LFS\); fetch"),
+    ],
 )
-def test_other_formats_are_refused(tmp_path, content):
+def test_other_formats_are_refused_and_named(tmp_path, content, ending):
     (tmp_path / "xray.png").write_bytes(content)
-    with pytest.raises(RadiographError, match=r"xray.png: the file is not in a known image format; DICOM, PNG"):
+    with pytest.raises(RadiographError, match="xray.png: the file is not in a known image format" + ending):
         read(tmp_path / "xray.png")
 
 

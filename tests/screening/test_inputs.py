@@ -27,7 +27,7 @@ def names(inputs):
 def test_folder_is_searched_for_images(folder):
     found = find_inputs([str(folder)])
     assert sorted(names(found)) == ["1.2.840.5", "IM0001", "a.dcm", "a.dcm", "b.png"]
-    assert found.notes == ("2 files in folders are not images by their names and are left out",)
+    assert found.notes == ("2 files in folders are not images by their names and are left out (1 .txt)",)
 
 
 def test_pattern_is_expanded_in_order(folder):

@@ -121,7 +121,7 @@ def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
     """The attributes that a `Radiograph` carries along, as `presentable` shows them, and a warning for each unknown."""
     tags, warnings = {}, []
     for keyword in (*KEPT_TAGS, *DESCRIPTIONS):
-        shown = presentable(keyword, _text(dataset, keyword))
+        shown = presentable(keyword, text_of(dataset, keyword))
         if shown == UNKNOWN and keyword in DESCRIPTIONS:
             continue
         if shown == UNKNOWN:
@@ -131,7 +131,7 @@ def kept_tags(dataset: Dataset) -> tuple[dict[str, str], list[str]]:
     return tags, warnings
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
+def text_of(dataset: Dataset, keyword: str) -> str:
     """The text of an attribute, several values joined by a backslash; of a sequence of codes what they mean."""
     try:
         value = dataset.get(keyword) or ""

@@ -17,6 +17,7 @@ from cxrnet.imaging.attributes import (
     label,
     patient_tags,
     spacing,
+    text_of,
 )
 from cxrnet.imaging.colour import COLOURS, PALETTE_KEYWORDS, grey_of, samples_of
 from cxrnet.imaging.frame import PIXEL_KEYWORDS, read_frame, syntax_name
@@ -37,6 +38,7 @@ from cxrnet.imaging.radiograph import (
     scaling_step,
 )
 from cxrnet.imaging.repair import repair
+from cxrnet.imaging.sop_classes import kind_of_object
 from cxrnet.imaging.voi import find_display
 
 # Nothing else is parsed: less for a hostile file to reach, and no identifier enters the program.
@@ -46,6 +48,7 @@ _TAGS_READ = (
     *PATIENT_TAGS,
     *PIXEL_KEYWORDS,
     *PALETTE_KEYWORDS,
+    "SOPClassUID",
     "DirectoryRecordSequence",
     "NumberOfFrames",
     "SamplesPerPixel",
@@ -178,6 +181,9 @@ def _refuse_other_objects(dataset: Dataset, name: str) -> None:
     if is_directory or "DirectoryRecordSequence" in dataset:
         problem = "the file is a DICOMDIR, an index of other files"
         raise fault(Fault.NO_PIXELS, name, problem, "give the image files themselves")
+    kind = kind_of_object(text_of(dataset, "SOPClassUID") or str(dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
+    if kind is not None:  # some hold pixels, which are no picture: a segmentation, a dose
+        raise fault(Fault.NO_PIXELS, name, f"the file is {kind}, not a radiograph", "give the image files")
     present = [keyword for keyword in PIXEL_KEYWORDS if keyword in dataset]
     if not present or not dataset[present[0]].value:
         problem = "the DICOM file holds no pixel data"

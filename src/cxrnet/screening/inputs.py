@@ -84,7 +84,10 @@ class Search:
         """What was left out, one line each."""
         notes = []
         if self.skipped:
-            notes.append(f"{len(self.skipped)} files in folders are not images by their names and are left out")
+            count = Counter(printable(path.suffix.lower())[:8] for path in self.skipped if path.suffix)
+            endings = ", ".join(f"{number} {ending}" for ending, number in count.most_common(3))
+            kinds = f" ({endings}{', ...' if len(count) > 3 else ''})" if endings else ""
+            notes.append(f"{len(self.skipped)} files in folders are not images by their names and are left out{kinds}")
         if self.results:
             more = f" and {len(self.results) - 1} more folders" if len(self.results) > 1 else ""
             first = printable(str(self.results[0]))
