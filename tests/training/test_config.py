@@ -87,7 +87,13 @@ SETTINGS_AT_FAULT = {
     "seed: 2020-13-01": 'seed is "2020-13-01": Input should be a valid integer',
     "seed: .nan": "seed is NaN: ",
     "optimiser: {learning_rate: 1e300}": "optimiser.learning_rate is 1e+300: Input should be less than or equal to",
-    "phases: [{epochs: 10000000000}]": "phases.0.epochs is 10000000000: Input should be less than 2147483648",
+    "phases: [{epochs: 10000000000}]": "phases.0.epochs is 10000000000: Input should be less than or equal to 100000",
+    "phases: [{epochs: 1, batch: 1000000}]": "phases.0.batch is 1000000: Input should be less than or equal to 4096",
+    "segmenter: {filters: 100000}": "segmenter.filters is 100000: Input should be less than or equal to 1024",
+    "segmenter: {blocks: 100000}": "segmenter.blocks is 100000: Input should be less than or equal to 64",
+    "segmenter: {branches: []}": "segmenter.branches is []: Tuple should have at least 1 item",
+    "segmenter: {branches: [{kernel: 3, dilation: 1000000}]}": "dilation is 1000000: Input should be less than or",
+    f"segmenter: {{classes: [background, lungs{', x' * 300}]}}": "classes are 302; at most 256 can be told apart",
     "seed: 18446744073709551616": "seed is 18446744073709551616: Input should be less than",
     "- 1": "holds list; give fields and values",
     "0": "holds int; give fields and values",
@@ -136,3 +142,27 @@ def test_names_are_read_in_one_form_of_unicode_and_dates_as_words(tmp_path, enco
 def test_patient_columns_are_named_once():
     with pytest.raises(UsageError, match="columns are age=number, age; name each once"):
         read_training(CLASSIFIER_PRESETS["default"], None, {"patient": {"columns": ["age=number", "age"]}})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("draws: 1000000000", "draws is 1000000000: Input should be less than or equal to 10000000"),
+        ("variants: 1000000", "variants is 1000000: Input should be less than or equal to 1000"),
+        ("batch: 1000000", "batch is 1000000: Input should be less than or equal to 4096"),
+        ("epochs: 1000000000", "epochs is 1000000000: Input should be less than or equal to 100000"),
+        ("patience: 1000000000", "patience is 1000000000: Input should be less than or equal to 100000"),
+        ("classifier: {filters: 100000}", "classifier.filters is 100000: Input should be less than or equal to 1024"),
+        (
+            "classifier: {attention: {heads: 100000}}",
+            "heads is 100000: Input should be less than or equal to 64",
+        ),
+        (
+            "patient: {columns: [age], hidden: 10000000}",
+            "hidden is 10000000: Input should be less than or equal",
+        ),
+    ],
+)
+def test_settings_beyond_any_memory_are_refused(tmp_path, content, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        configured(tmp_path, content, CLASSIFIER_PRESETS["default"])

@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from cxrnet.errors import OutputError
+from cxrnet.errors import OutputError, TrainingError
 from cxrnet.model.bundle import read_bundle
 from cxrnet.model.config import AlignmentConfig, Standardisation
 from cxrnet.model.runtime import Runtime
@@ -94,6 +96,15 @@ def test_features_that_were_interrupted_are_made_again(made, monkeypatch):
         with pytest.raises(OutputError, match=r"features\.f16: cannot be written"):
             made()
     assert len(made()) == 3
+
+
+def test_features_larger_than_the_free_disk_are_refused_before_they_are_made(made, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(
+        TrainingError, match=r"4 variants of 3 images need [\d,]+ bytes, 1,000 are free; lower variants"
+    ):
+        made()
+    assert made.times == []
 
 
 def test_blacked_out_image_shows_nothing_of_the_lungs_and_the_rest_as_it_is():

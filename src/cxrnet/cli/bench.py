@@ -19,8 +19,10 @@ def bench(
     bundle: str = BUNDLE,
     json: Path | None = typer.Option(None, "--json", metavar="FILE", help="Also write the table as JSON."),
     image: Path | None = typer.Option(None, help="A radiograph (default: RG1 of pydicom-data, or a drawing)."),
-    runs: int = typer.Option(15, min=3, help="Repetitions per measurement."),
-    images: int = typer.Option(500, min=0, help="Number of images to screen for the throughput; 0 skips it."),
+    runs: int = typer.Option(15, min=3, max=100_000, help="Repetitions per measurement."),
+    images: int = typer.Option(
+        500, min=0, max=10**6, help="Number of images to screen for the throughput; 0 skips it."
+    ),
     quick: bool = typer.Option(False, "--quick", help="3 repetitions and 20 images."),
     image_old: Path | None = typer.Option(None, "--film", hidden=True),
     images_old: int | None = typer.Option(None, "--films", hidden=True, min=0),

@@ -54,17 +54,19 @@ def scp(
     max_instance_mb: int = typer.Option(
         _LIMITS.max_instance_bytes // MIB, min=1, max=2048, help="Largest instance to accept (MiB)."
     ),
-    max_queue: int = typer.Option(_LIMITS.max_queue, min=1, help="Maximum number of waiting instances."),
+    max_queue: int = typer.Option(_LIMITS.max_queue, min=1, max=10**9, help="Maximum number of waiting instances."),
     min_free_mb: int = typer.Option(
-        _LIMITS.min_free_bytes // MIB, min=0, help="Reject new instances below this free disk space (MiB)."
+        _LIMITS.min_free_bytes // MIB, min=0, max=10**9, help="Reject new instances below this free disk space (MiB)."
     ),
     max_associations: int = typer.Option(
         _LIMITS.max_associations, min=1, max=1000, help="Maximum number of associations at once."
     ),
-    timeout: float = typer.Option(_LIMITS.timeout, min=1, help="Network timeout in seconds."),
-    max_attempts: int = typer.Option(_LIMITS.max_attempts, min=1, help="Maximum delivery attempts."),
-    attempts: int | None = typer.Option(None, "--attempts", min=1, hidden=True),
-    keep_days: float = typer.Option(_LIMITS.keep_days, min=0, help="Days to keep failed files and finished rows."),
+    timeout: float = typer.Option(_LIMITS.timeout, min=1, max=86_400, help="Network timeout in seconds."),
+    max_attempts: int = typer.Option(_LIMITS.max_attempts, min=1, max=10**9, help="Maximum delivery attempts."),
+    attempts: int | None = typer.Option(None, "--attempts", min=1, max=10**9, hidden=True),
+    keep_days: float = typer.Option(
+        _LIMITS.keep_days, min=0, max=36_500, help="Days to keep failed files and finished rows."
+    ),
     status: bool = typer.Option(False, "--status", help="Print queue status and exit."),
     retry: bool = typer.Option(False, "--retry", help="Re-queue failed instances and exit."),
 ) -> None:

@@ -46,18 +46,18 @@ def serve(
     max_image_mb: int = typer.Option(
         _LIMITS.max_instance_bytes // MIB, min=1, max=2048, help="Largest file to accept (MiB)."
     ),
-    max_queue: int = typer.Option(_LIMITS.max_queue, min=1, help="Maximum number of waiting images."),
+    max_queue: int = typer.Option(_LIMITS.max_queue, min=1, max=10**9, help="Maximum number of waiting images."),
     min_free_mb: int = typer.Option(
-        _LIMITS.min_free_bytes // MIB, min=0, help="Reject images below this free disk space (MiB)."
+        _LIMITS.min_free_bytes // MIB, min=0, max=10**9, help="Reject images below this free disk space (MiB)."
     ),
-    max_per_minute: int = typer.Option(3000, min=1, help="Maximum number of files per minute."),
+    max_per_minute: int = typer.Option(3000, min=1, max=10**9, help="Maximum number of files per minute."),
     dicomweb: str | None = typer.Option(
         None, help="DICOMweb server to fetch studies from; credentials as for `pacs`.", show_default=False
     ),
     ca: Path | None = typer.Option(
         None, help="CA bundle (PEM) for that server, instead of the system's.", show_default=False
     ),
-    keep_days: float = typer.Option(30.0, min=0, help="Days to keep finished images."),
+    keep_days: float = typer.Option(30.0, min=0, max=36_500, help="Days to keep finished images."),
     show_identifiers: bool = typer.Option(False, "--show-identifiers", help="Show patient ID and UIDs in findings."),
 ) -> None:
     """Open the page for radiographs: drop files, see scores, lungs and heat maps. Stop with Ctrl-C.

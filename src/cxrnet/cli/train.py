@@ -24,7 +24,7 @@ INIT_FROM = typer.Option(
     None, "--init-from", metavar="MODEL", help="Bundle to initialise the weights from (default: random weights)."
 )
 ACCELERATOR = typer.Option("cpu", help="Lightning accelerator: cpu, gpu, mps.")
-THREADS = typer.Option(None, min=1, help="Threads of PyTorch (default: number of cores).")
+THREADS = typer.Option(None, min=1, max=1024, help="Threads of PyTorch (default: number of cores).")
 PACK = typer.Option(
     None,
     help="HDF5 file of cxrnet data pack, read if it fits, else written (default: OUT/images.h5).",
@@ -52,7 +52,7 @@ def segmenter(
     void_value: str | None = VOID_VALUE,
     pack: Path | None = PACK,
     allow_leaks: bool = ALLOW_LEAKS,
-    workers: int = typer.Option(0, min=0, help="Data-loading worker processes."),
+    workers: int = typer.Option(0, min=0, max=256, help="Data-loading worker processes."),
     accelerator: str = ACCELERATOR,
     threads: int | None = THREADS,
     *,
@@ -100,7 +100,7 @@ def classifier(
     resume: bool = RESUME,
     seed: int | None = SEED,
     init_from: str | None = INIT_FROM,
-    folds: int | None = typer.Option(None, min=2, help="Cross-validation folds (default: that of the preset)."),
+    folds: int | None = typer.Option(None, min=2, max=64, help="Cross-validation folds (default: that of the preset)."),
     fold: list[int] = typer.Option([], "--fold", help="Train only this fold (repeatable).", show_default=False),
     only: list[int] = typer.Option([], "--only", hidden=True),
     patient_data: list[str] = typer.Option(

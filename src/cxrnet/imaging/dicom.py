@@ -181,7 +181,8 @@ def _refuse_other_objects(dataset: Dataset, name: str) -> None:
     if is_directory or "DirectoryRecordSequence" in dataset:
         problem = "the file is a DICOMDIR, an index of other files"
         raise fault(Fault.NO_PIXELS, name, problem, "give the image files themselves")
-    kind = kind_of_object(text_of(dataset, "SOPClassUID") or str(dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
+    uid = text_of(dataset, "SOPClassUID") or text_of(dataset.file_meta, "MediaStorageSOPClassUID")
+    kind = kind_of_object(uid)
     if kind is not None:  # some hold pixels, which are no picture: a segmentation, a dose
         raise fault(Fault.NO_PIXELS, name, f"the file is {kind}, not a radiograph", "give the image files")
     present = [keyword for keyword in PIXEL_KEYWORDS if keyword in dataset]

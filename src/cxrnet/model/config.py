@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from cxrnet.model.calibration import Calibration
 from cxrnet.model.patient import PatientConfig
-from cxrnet.model.record import Frozen, Positive, check_names
+from cxrnet.model.record import Depth, Frozen, Positive, Width, check_names
 from cxrnet.model.segmenter_classes import BACKGROUND, LUNGS, check_classes
 
 OddKernel = Annotated[int, Field(ge=1, le=31)]
@@ -25,13 +25,16 @@ class Branch(Frozen):
     """One parallel branch of a residual block: an odd square `kernel` and its `dilation`, in pixels."""
 
     kernel: OddKernel
-    dilation: Positive
+    dilation: Width
 
     @model_validator(mode="after")
     def _kernel_is_odd(self) -> Self:
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel is {self.kernel}; only odd kernels keep the size of a map")
         return self
+
+
+Branches = Annotated[tuple[Branch, ...], Field(min_length=1, max_length=16)]
 
 
 class SegmenterConfig(Frozen):
@@ -52,14 +55,14 @@ class SegmenterConfig(Frozen):
     """
 
     classes: tuple[str, ...] = (LUNGS, BACKGROUND)
-    filters: Positive = 16
-    branches: tuple[Branch, ...] = (
+    filters: Width = 16
+    branches: Branches = (
         Branch(kernel=3, dilation=1),
         Branch(kernel=5, dilation=3),
         Branch(kernel=7, dilation=5),
     )
-    blocks: Positive = 6
-    recurrent_blocks: Annotated[int, Field(ge=0)] = 0
+    blocks: Depth = 6
+    recurrent_blocks: Annotated[int, Field(ge=0, le=64)] = 0
     merge: Literal["concatenate", "add"] = "concatenate"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
     output_stride: Literal[1, 2] = 1
@@ -88,8 +91,8 @@ class ScatteringConfig(Frozen):
 class AttentionConfig(Frozen):
     """Multi-head attention on rows and on columns: number of `heads` and `size` of each (paper 3.2.1)."""
 
-    heads: Positive = 2
-    size: Positive = 64
+    heads: Depth = 2
+    size: Width = 64
 
 
 class AlignmentConfig(Frozen):
@@ -147,13 +150,13 @@ class ClassifierConfig(Frozen):
     classes: tuple[str, ...] = ("covid", "non-covid")
     scattering: ScatteringConfig = ScatteringConfig()
     attention: AttentionConfig | None = AttentionConfig()
-    filters: Positive = 17
-    branches: tuple[Branch, ...] = (
+    filters: Width = 17
+    branches: Branches = (
         Branch(kernel=3, dilation=1),
         Branch(kernel=3, dilation=2),
         Branch(kernel=3, dilation=3),
     )
-    blocks: Annotated[int, Field(ge=2)] = 3
+    blocks: Annotated[int, Field(ge=2, le=64)] = 3
     input_stride: Literal[1, 2] = 1
     alignment: AlignmentConfig | None = None
     logarithm: bool = False

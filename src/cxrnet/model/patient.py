@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from cxrnet.arrays import Float32
-from cxrnet.model.record import Frozen, Positive, check_names
+from cxrnet.model.record import Frozen, Width, check_names
 
 MISSING_WORDS = frozenset({"nan", "na", "n/a", "<na>", "none", "null", "unknown", "unk", "-", "?"})
 """What stands for a value that is not known, in any case, besides an empty cell."""
@@ -89,7 +89,7 @@ class PatientConfig(Frozen):
     """The third input of Module 2 (paper 4): fitted `columns` in their order, and the width of the dense layer."""
 
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
-    hidden: Positive = 8
+    hidden: Width = 8
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -12,13 +12,14 @@ from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import UsageError
 from cxrnet.model.config import NEW_PREPARATION, ClassifierConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
-from cxrnet.model.record import Frozen
+from cxrnet.model.record import Frozen, Width
 from cxrnet.model.segmenter_classes import swapped_sides
 from cxrnet.training.settings_file import read_fields
 
 Rate = Annotated[float, Field(gt=0, le=1e6)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
-Count = Annotated[int, Field(ge=1, lt=2**31)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+Batch = Annotated[int, Field(ge=1, le=4096)]
 Side = Annotated[int, Field(ge=32, le=4096)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -47,10 +48,13 @@ class Optimiser(Frozen):
 class Phase(Frozen):
     """Some epochs at one size: images scaled by `scale`, and a random crop of `crop` (height, width) or the whole."""
 
-    epochs: Count
-    batch: Count = 8
+    epochs: Epochs
+    batch: Batch = 8
     scale: Annotated[float, Field(gt=0, le=1)] = 1.0
     crop: tuple[Side, Side] | None = None
+
+
+Phases = Annotated[tuple[Phase, ...], Field(min_length=1, max_length=64)]
 
 
 class SegmenterTraining(Frozen):
@@ -75,8 +79,8 @@ class SegmenterTraining(Frozen):
     augmentation: Augmentation = AUGMENTATIONS["plausible"]
     acquisition: Acquisition = ACQUISITIONS["none"]
     optimiser: Optimiser = Optimiser()
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = (Phase(epochs=20, scale=0.5), Phase(epochs=5, batch=4))
-    patience: Count | None = None
+    phases: Phases = (Phase(epochs=20, scale=0.5), Phase(epochs=5, batch=4))
+    patience: Epochs | None = None
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -121,7 +125,7 @@ class PatientTraining(Frozen):
     """
 
     columns: Annotated[dict[str, Literal["auto", "number", "category"]], Field(min_length=1), BeforeValidator(_kinds)]
-    hidden: Count = 8
+    hidden: Width = 8
     hide: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
 
@@ -161,18 +165,18 @@ class ClassifierTraining(Frozen):
     lung_mask: LungMaskConfig = LungMaskConfig()
     augmentation: Augmentation = AUGMENTATIONS["plausible"]
     acquisition: Acquisition = ACQUISITIONS["none"]
-    variants: Count = 8
+    variants: Annotated[int, Field(ge=1, le=1000)] = 8
     consistency: Weight = 0.0
     optimiser: Optimiser = Optimiser(learning_rate=5e-3)
-    epochs: Count = 40
-    batch: Count = 16
+    epochs: Epochs = 40
+    batch: Batch = 16
     balance: Literal["none", "class", "source"] = "class"
     mixed_share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    draws: Count | None = None
+    draws: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     lungs: Literal["kept", "blacked-out"] = "kept"
     patient: PatientTraining | None = None
     folds: Annotated[int, Field(ge=2, le=64)] = 6
-    patience: Count | None = None
+    patience: Epochs | None = None
     settles: bool = True
     seed: Seed = 0
 

@@ -7,6 +7,7 @@ They do not depend on the weights, and the folds of a cross-validation share the
 import hashlib
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from cxrnet.arrays import UInt8
 from cxrnet.atomic import write_atomic
 from cxrnet.data.acquisition import change
 from cxrnet.data.augment import draw, warp
+from cxrnet.errors import TrainingError
 from cxrnet.export.fused_scattering import FusedScattering
 from cxrnet.export.onnx import export_module
 from cxrnet.imaging.preprocess import EQUALISERS
@@ -171,6 +173,10 @@ def open_features(folder: Path, source: FeatureSource) -> Features:
             return None
 
     def make() -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if size > (free := shutil.disk_usage(folder).free):
+            problem = f"{source.shape[0]} variants of {source.shape[1]} images need {size:,} bytes, {free:,} are free"
+            raise TrainingError(f"{folder}: {problem}; lower variants, or choose another folder")
         sha = hashlib.sha256()
 
         def digested() -> Iterator[bytes]:
