@@ -93,7 +93,7 @@ SETTINGS_AT_FAULT = {
     "segmenter: {blocks: 100000}": "segmenter.blocks is 100000: Input should be less than or equal to 64",
     "segmenter: {branches: []}": "segmenter.branches is []: Tuple should have at least 1 item",
     "segmenter: {branches: [{kernel: 3, dilation: 1000000}]}": "dilation is 1000000: Input should be less than or",
-    f"segmenter: {{classes: [background, lungs{', x' * 300}]}}": "classes are 302; at most 256 can be told apart",
+    f"segmenter: {{classes: [background, lungs{', x' * 300}]}}": "classes are 302; at most 256 are supported",
     "seed: 18446744073709551616": "seed is 18446744073709551616: Input should be less than",
     "- 1": "holds list; give fields and values",
     "0": "holds int; give fields and values",

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Positive = Annotated[int, Field(ge=1)]
-# Above any network that is of use, and below what exhausts the memory before an error can be told.
+# Above any network that is of use, and below what exhausts the memory before an error can be printed.
 Width = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=1, le=64)]
 _MOST_NAMES = 256
@@ -20,6 +20,6 @@ class Frozen(BaseModel):
 def check_names(names: tuple[str, ...], *, at_least: int = 2, what: str = "classes") -> None:
     """Raise ValueError unless `names` are at least so many and at most 256, not empty and all different."""
     if len(names) > _MOST_NAMES:
-        raise ValueError(f"{what} are {len(names)}; at most {_MOST_NAMES} can be told apart")
+        raise ValueError(f"{what} are {len(names)}; at most {_MOST_NAMES} are supported")
     if len(names) < at_least or len(set(names)) != len(names) or not all(names):
         raise ValueError(f"{what} are {names!r}; at least {at_least} different names are needed")
