@@ -102,10 +102,12 @@ def organs_bundle(exported_once, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def patient_bundle(exported_once, tmp_path_factory) -> Path:
-    """Folder of a bundle as `small` that takes `tests.material.PATIENT`, and averages over the mirror image."""
+    """Folder of a bundle as `small` that takes `tests.material.PATIENT`, aligned by the lungs as the bundled models."""
+    from cxrnet.model.config import AlignmentConfig, PoolingConfig
     from tests.material import PATIENT, SMALL
 
-    classifier = SMALL.classifier.model_copy(update={"patient": PATIENT, "mirror_average": True})
+    recipe = {"mirror_average": True, "alignment": AlignmentConfig(), "pooling": PoolingConfig(average="lungs")}
+    classifier = SMALL.classifier.model_copy(update={"patient": PATIENT} | recipe)
     return build(tmp_path_factory.mktemp("bundles") / "patient", classifier=classifier)
 
 

@@ -67,7 +67,9 @@ def test_scores_are_those_of_the_graph_with_missing_values(patients, manifest, i
 
 
 def test_refused_image_stays_as_it_is(patients, manifest):
-    finding = patients.screen(manifest.parent / "image0.png").model_copy(update={"status": "refused", "heatmaps": None})
+    finding = patients.screen(manifest.parent / "image0.png").model_copy(
+        update={"status": "refused", "heatmaps": None, "folds": {}}
+    )
     case = ClassifierCase(sample=read_manifest(manifest).samples[0], status="refused")
     assert hide_patient(patients.bundle)(finding, case) is case
 

@@ -118,12 +118,15 @@ def test_graph_of_another_segmenter_says_what_it_says_for_any_size(changes):
         np.testing.assert_allclose(graph.run(None, {"image": image.numpy()})[0], expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("mirror_average", [False, True])
-def test_graph_takes_patient_data_as_the_network_does(mirror_average):
+RECIPE = {"mirror_average": True, "alignment": AlignmentConfig(), "pooling": PoolingConfig(average="lungs")}
+
+
+@pytest.mark.parametrize("changes", [{}, {"mirror_average": True}, RECIPE], ids=["plain", "mirror", "recipe"])
+def test_graph_takes_patient_data_as_the_network_does(changes):
     patient = PatientConfig(columns=(Number(name="age", mean=50.0, sd=20.0),), hidden=3)
-    classifier = ClassifierConfig(filters=2, blocks=2, patient=patient, mirror_average=mirror_average)
-    changes = {"classifier": classifier, "segmenter": TINY, "folds": 1}
-    network = randomised(Network(SMALL.model_copy(update=changes)))
+    classifier = ClassifierConfig(filters=2, blocks=2, patient=patient, **changes)
+    parts = {"classifier": classifier, "segmenter": TINY, "folds": 1}
+    network = randomised(Network(SMALL.model_copy(update=parts)))
     graph = _session(export_network(network))
     assert [(one.name, one.type, one.shape[1:]) for one in graph.get_inputs()] == [
         ("image", "tensor(uint8)", [64, 72]),

@@ -62,8 +62,20 @@ ACQUISITIONS = {
     "varied": Acquisition(
         border=0.2, blur=0.3, resample=0.25, gamma=0.4, clip=0.4, clahe=0.15, noise=0.5, marker=0.2, jpeg=0.4
     ),
+    "strong": Acquisition(
+        border=0.4,
+        blur=0.35,
+        resample=0.3,
+        gamma=0.4,
+        clip=0.5,
+        clip_share=0.5,
+        clahe=0.35,
+        noise=0.5,
+        marker=0.2,
+        jpeg=0.4,
+    ),
 }
-"""Presets by name; `varied` covers what differs between scanners, archives and collections."""
+"""Presets by name; `varied` covers what differs between scanners, archives and collections, `strong` more of it."""
 
 
 def change(image: UInt8, mask: UInt8, acquisition: Acquisition, rng: np.random.Generator) -> tuple[UInt8, UInt8]:

@@ -1,7 +1,7 @@
 """The scores of a bundle that takes patient data, as they would be with all of them missing.
 
-A fold's logit is the mean of its class map plus what a small dense network makes of the patient data
-(`cxrnet.nn.classifier.Fold`). So the maps of a finding are enough, and no image is screened twice.
+A fold's logits are those of the image plus what a small dense network makes of the patient data
+(`cxrnet.nn.classifier.Fold`). So the scores of a finding are enough, and no image is screened twice.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.export.bundle import load_network
@@ -17,6 +18,7 @@ from cxrnet.model.calibration import Calibration
 from cxrnet.nn.classifier import Fold
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.screening.finding import Finding
+from cxrnet.screening.scores import logits_of
 
 Hide = Callable[[Finding, ClassifierCase], ClassifierCase]
 """Return the case of a finding with all patient data missing; one without a score stays as it is."""
@@ -27,18 +29,23 @@ def hide_patient(bundle: Bundle) -> Hide:
     config, calibration = bundle.config.classifier, bundle.config.calibration
     assert config is not None
     assert config.patient is not None
-    missing = torch.from_numpy(config.patient.encode({}).inputs)[None]
     folds = [fold for fold in load_network(bundle).ensemble.folds if isinstance(fold, Fold)]
-    with torch.inference_mode():
-        rest = [fold.patient(missing)[0].numpy() for fold in folds if fold.patient is not None]
+    networks = [fold.patient for fold in folds if fold.patient is not None]
+    missing = config.patient.encode({}).inputs
     fit = calibration or Calibration.identity(len(config.classes))
     sets = None if calibration is None else calibration.conformal
 
     def hide(finding: Finding, case: ClassifierCase) -> ClassifierCase:
-        if finding.heatmaps is None:
+        if finding.patient_inputs is None or not finding.folds:
             return case
-        logits = finding.heatmaps.fold_maps.mean(axis=(2, 3), dtype=np.float64) + np.stack(rest)
-        scores, folds = fit.probabilities(logits.mean(axis=0)), fit.probabilities(logits)
+        with torch.inference_mode():
+            given, none = (
+                torch.stack([network(torch.from_numpy(one)) for network in networks]).numpy()
+                for one in (finding.patient_inputs, missing)
+            )
+        calibrated = logits_of(np.stack([finding.folds[name] for name in config.classes], axis=-1))
+        logits = calibrated + (none - given) / fit.temperature
+        scores, folds = softmax(logits.mean(axis=0)), softmax(logits, axis=-1)
         values = dict(zip(config.classes, map(float, scores), strict=True))
         return replace(
             case,

@@ -175,8 +175,6 @@ class ClassifierConfig(Frozen):
     @model_validator(mode="after")
     def _has_classes(self) -> Self:
         check_names(self.classes)
-        if self.patient is not None and not self.model_copy(update={"patient": None}).has_logits_in_maps:
-            raise ValueError("patient data go with class maps averaged over the image alone, without alignment")
         return self
 
 

@@ -106,6 +106,8 @@ class Finding(BaseModel):
             the record.
         heatmaps: The heat maps; None unless scored. Not in the record.
         anatomy: The classes of a segmenter of more than two; None of one of lungs alone. Not in the record.
+        patient_inputs: float32 [input], the patient data as the network takes them; None where it takes none. Not in
+            the record.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -139,6 +141,7 @@ class Finding(BaseModel):
     lung_probability: Annotated[InstanceOf[np.ndarray] | None, Field(exclude=True, repr=False)] = None
     heatmaps: Annotated[InstanceOf[HeatMaps] | None, Field(exclude=True, repr=False)] = None
     anatomy: Annotated[InstanceOf[Anatomy] | None, Field(exclude=True, repr=False)] = None
+    patient_inputs: Annotated[InstanceOf[np.ndarray] | None, Field(exclude=True, repr=False)] = None
 
     @classmethod
     def failed(cls, name: str, reason: Reason, bundle: Bundle) -> Self:

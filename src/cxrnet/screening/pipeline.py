@@ -254,6 +254,7 @@ class Pipeline:
             radiograph=radiograph,
             lung_probability=output.lung_probability,
             anatomy=anatomy_of(output.class_probability, self.bundle.config.segmenter.classes),
+            patient_inputs=None if data is None else data.inputs,
         )
         return finding if gate.refusals else finding.model_copy(update=self._scored(output))
 

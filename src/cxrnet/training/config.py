@@ -11,7 +11,15 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 from cxrnet.data.acquisition import ACQUISITIONS, Acquisition
 from cxrnet.data.augment import AUGMENTATIONS, Augmentation
 from cxrnet.errors import UsageError
-from cxrnet.model.config import NEW_PREPARATION, ClassifierConfig, LungMaskConfig, PreparationConfig, SegmenterConfig
+from cxrnet.model.config import (
+    NEW_PREPARATION,
+    AlignmentConfig,
+    ClassifierConfig,
+    LungMaskConfig,
+    PoolingConfig,
+    PreparationConfig,
+    SegmenterConfig,
+)
 from cxrnet.model.record import Frozen, Width
 from cxrnet.model.segmenter_classes import swapped_sides
 from cxrnet.training.settings_file import read_fields
@@ -206,10 +214,21 @@ SEGMENTER_PRESETS = {
 }
 CLASSIFIER_PRESETS = {
     "default": ClassifierTraining(
-        classifier=ClassifierConfig(input_stride=2, logarithm=True, floor=0.1),
+        classifier=ClassifierConfig(
+            input_stride=2,
+            alignment=AlignmentConfig(),
+            logarithm=True,
+            floor=0.1,
+            pooling=PoolingConfig(average="lungs"),
+            mirror_average=True,
+        ),
         preparation=PreparationConfig(equalisation="rank", depth="full"),
-        acquisition=ACQUISITIONS["varied"],
-        consistency=0.1,
+        augmentation=AUGMENTATIONS["plausible"].model_copy(update={"zoom": 0.12}),
+        acquisition=ACQUISITIONS["strong"],
+        variants=16,
+        consistency=1.5,
+        epochs=18,
+        batch=4,
     ),
     "paper": ClassifierTraining(
         augmentation=AUGMENTATIONS["paper"],
@@ -220,7 +239,7 @@ CLASSIFIER_PRESETS = {
         settles=False,
     ),
 }
-"""Presets by name; those of the paper are sections 3.1.1, 3.1.2 and 3.2.1."""
+"""Presets by name; those of the paper are sections 3.1.1, 3.1.2 and 3.2.1; `default` is the recipe of `covid`."""
 
 
 def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any]) -> Training:
