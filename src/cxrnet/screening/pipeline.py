@@ -263,7 +263,7 @@ class Pipeline:
         config, calibration = self.bundle.config.classifier, self.bundle.config.calibration
         assert config is not None  # the runtime has refused such a bundle
         scores = score(output, calibration, config)
-        interval = () if scores.interval is None else scores.interval
+        interval = () if scores.interval is None else scores.interval.tolist()
         values = dict(zip(config.classes, map(float, scores.ensemble), strict=True))
         sets = None if calibration is None else calibration.conformal
         members = None if sets is None else conformal_set(values, sets.thresholds)
@@ -276,9 +276,7 @@ class Pipeline:
             "operating_points": {} if calibration is None else calibration.operating_points,
             "folds": {name: tuple(map(float, scores.folds[:, at])) for at, name in enumerate(config.classes)},
             "spread": float(scores.folds.std(axis=0).max()),
-            "interval": {
-                name: (float(low), float(high)) for name, (low, high) in zip(config.classes, interval, strict=False)
-            },
+            "interval": {name: tuple(limits) for name, limits in zip(config.classes, interval, strict=False)},
             "conformal_set": members,
             "is_uncertain": None if scores.interval is None and members is None else reason is not None,
             "uncertainty_reason": reason,
