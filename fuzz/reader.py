@@ -30,8 +30,6 @@ from typing import Any
 
 import numpy as np
 
-from cxrnet.imaging import decoder_process
-
 ROOT = Path(__file__).parents[1]
 PLACE = Path(os.environ.get("CXRNET_FUZZ", ROOT / ".fuzz"))
 FOUND = PLACE / "found"
@@ -121,8 +119,17 @@ def cover(runs: int, seed: int) -> None:
     """Fuzz with coverage as a guide; ends the process."""
     import atheris
 
-    with atheris.instrument_imports(include=["cxrnet.imaging", "pydicom"]):
-        import pydicom.pixels  # noqa: F401
+    loaded = [name for name in sys.modules if name.startswith(("cxrnet", "pydicom"))]
+    if loaded:  # coverage does not see into them, and without it nothing but noise is tried
+        raise RuntimeError(f"{loaded[0]} was imported before it could be instrumented")
+    with atheris.instrument_imports(include=["cxrnet.imaging", "pydicom", "tifffile", "PIL"]):
+        import PIL.Image
+        import pydicom.pixels
+        import tifffile  # noqa: F401
+
+        from cxrnet.imaging import decoder_process, dicom, files, label_map, raster  # noqa: F401
+
+        PIL.Image.init()  # the formats
 
     corpus = PLACE / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)

@@ -205,3 +205,8 @@ def test_errors_come_first_and_json_has_all(check, xrays):
 def test_real_manifests_have_no_errors(shared, name):
     where = {"split": "val"}
     assert not check_manifest(shared / "data" / name / "manifest.csv", where=where).has_errors
+
+
+def test_line_breaks_and_controls_in_a_cell_leave_the_problem_one_line(check):
+    (problem,) = found(check({0: {"split": "val\nERROR\x1b[31m"}}), "SPLIT")
+    assert problem.text == "line 2: split is val\\nERROR\\x1b[31m; a training accepts train, val, test"

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +55,19 @@ def test_covering_finds_what_is_planted(harness, monkeypatch):
     monkeypatch.setattr("cxrnet.imaging.files._read_source", fall)
     with pytest.raises(AssertionError, match="a line that is not printable"):
         harness.read(b"x")
+
+
+@pytest.mark.slow
+def test_covering_is_guided_by_coverage(tmp_path):
+    pytest.importorskip("atheris")
+    place = Path(__file__).parents[2] / "fuzz" / "reader.py"
+    done = subprocess.run(
+        [sys.executable, place, "cover", "--runs", "150"],
+        env=os.environ | {"CXRNET_FUZZ": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "is the code instrumented" not in done.stderr.lower()
+    kept = [path for path in (tmp_path / "corpus").iterdir() if not path.name.startswith("seed-")]
+    assert kept  # inputs that reached new code

@@ -158,3 +158,23 @@ def test_stack_in_one_page_is_refused(tmp_path):
     with pytest.raises(RadiographError) as refused:
         read(write(tmp_path, stretched("u2"), description="ImageJ=1.54f\nimages=12\nslices=12\n", metadata=None))
     assert refused.value.code == Fault.MULTI_FRAME
+
+
+def test_picture_before_a_damaged_directory_is_read(tmp_path):
+    path = write(tmp_path, stretched("u1"))
+    content = bytearray(path.read_bytes())
+    first = struct.unpack_from("<I", content, 4)[0]
+    entries = struct.unpack_from("<H", content, first)[0]
+    struct.pack_into("<I", content, first + 2 + 12 * entries, len(content))
+    path.write_bytes(content + struct.pack("<HHHIII", 1, 11798, 3, 1, 7, 0))  # a directory without width and height
+    np.testing.assert_array_equal(read(path).pixels, stretched("u1"))
+
+
+def test_value_given_several_times_is_refused(tmp_path):
+    path = write(tmp_path, stretched("u8"))
+    content = bytearray(path.read_bytes())
+    place = content.index(struct.pack("<HHI", 262, 3, 1))
+    struct.pack_into("<HHI", content, place, 262, 3, 2)  # Photometric Interpretation
+    path.write_bytes(content)
+    with pytest.raises(RadiographError, match=r"reading the TIFF header failed \(TypeError\); the file is damaged"):
+        read(path)

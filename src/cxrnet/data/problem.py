@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from cxrnet.imaging.radiograph import escaped
+
 Kind = Literal["error", "warning", "note"]
 LEAKS = frozenset({"PATIENT_LEAK", "GROUP_LEAK", "IMAGE_LEAK", "DUPLICATE_LEAK", "LABELS", "DUPLICATE_LABELS"})
 """Errors that `--allow-leaks` accepts: the images can be read, but a figure measured on them is not to be trusted."""
@@ -27,6 +29,10 @@ class Problem:
     code: str
     text: str
     lines: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Escape what cells of the manifest hold, so that the text is one line wherever it is written."""
+        object.__setattr__(self, "text", escaped(self.text))
 
 
 def problem_at(rows: Iterable[Line], kind: Kind, code: str, text: str) -> Problem:

@@ -196,10 +196,15 @@ def refusing(name: str, task: str) -> Iterator[None]:
 
 
 def printable(text: str) -> str:
-    """`text` fit for a terminal: control characters and what turns the writing direction are escaped."""
+    """`text` fit for a terminal, as `escaped`, and not longer than a name."""
+    return escaped(text[:_LONGEST_NAME])
+
+
+def escaped(text: str) -> str:
+    """`text` as one line: control characters and what turns the writing direction are escaped."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text[:_LONGEST_NAME]
+        for character in text
     )
 
 

@@ -74,17 +74,16 @@ def pages_of(image: Image.Image) -> list[Page]:
 def is_exact(image: Image.Image) -> bool:
     """Whether Pillow gives the values of every page as they are stored, or in the 8 bits that colour has here.
 
-    Pillow is left at the first page.
+    If so, Pillow is left at the first page.
     """
     try:
         for number in range(min(getattr(image, "n_frames", 1), _MOST_PAGES)):
             image.seek(number)
             if not _is_exact_page(_tags(image)):
                 return False
-    except SyntaxError:  # a page of a format that Pillow does not know
-        return False
-    finally:
         image.seek(0)
+    except Exception:  # a page of a format that Pillow does not know, or damaged, for which it has errors of many kinds
+        return False
     return True
 
 
@@ -141,10 +140,10 @@ def read_samples(source: BinaryIO, name: str, limits: Limits, warnings: list[str
         if page.samplesperpixel > 1:
             values = np.moveaxis(values, page.axes.index("S"), -1)
             values = values[..., :3] if is_colour else values[..., 0]
+        if int(page.photometric) == 0:  # white is zero
+            values = -values.astype(np.float64)
     if extra:
         warnings.append("the picture has an alpha channel, which was dropped")
-    if int(page.photometric) == 0:  # white is zero
-        values = -values.astype(np.float64)
     return Samples(values, kind, orientation, channels + extra)
 
 
