@@ -31,6 +31,15 @@ def test_image_named_twice_is_there_once():
     assert [item.text for item in found[0].items] == [f"images/{n}.png" for n in range(3)] + ["s3://archive/0.png"]
 
 
+def test_image_in_several_spellings_of_its_path_is_there_once(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    spellings = [folder / "0.png", tmp_path / "images/../images/0.png", tmp_path / "link/0.png"]
+    found = partitions([*((path, {}) for path in spellings), (folder / "1.png", {})], size=9)
+    assert [item.path for item in found[0].items] == [folder / "0.png", folder / "1.png"]
+
+
 def test_bytes_of_a_name_that_are_not_utf8_stay():
     name = Path("images/\udcff.png")
     assert partitions([(name, {})])[0].items[0].path == name

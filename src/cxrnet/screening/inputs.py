@@ -150,9 +150,9 @@ def find_inputs(
     search = Search.leaving_out(exclude)
     paths: dict[Source, Mapping[str, str]] = {}
     first: dict[Source, Source] = {}  # place of a file -> its first spelling
-    real_folder = lru_cache(maxsize=1024)(_real_folder)  # of this call alone: the current folder may change
+    place_of = place_finder()
     for path, patient in each_source(named, search, image_column=image_column, patient_columns=patient_columns):
-        path = first.setdefault(_place(path, real_folder), path)
+        path = first.setdefault(place_of(path), path)
         if patient and paths.get(path) and paths[path] != patient:
             raise contradiction(path)
         paths[path] = patient or paths.get(path, {})
@@ -163,10 +163,15 @@ def find_inputs(
     return Inputs(items=items, notes=search.notes)
 
 
-def _place(source: Source, real_folder: Callable[[str], str]) -> Source:
-    """Return the same for every spelling of a path; a link to a file is a file of its own."""
-    folder, name = os.path.split(source)
-    return source if is_address(source) else os.path.join(real_folder(folder), name)
+def place_finder() -> Callable[[Source], Source]:
+    """Return a function that says the same for every spelling of a path; a link to a file is a file of its own."""
+    real_folder = lru_cache(maxsize=1024)(_real_folder)  # of this run alone: the current folder may change
+
+    def place_of(source: Source) -> Source:
+        folder, name = os.path.split(source)
+        return source if is_address(source) else os.path.join(real_folder(folder), name)
+
+    return place_of
 
 
 def _real_folder(folder: str) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from cxrnet.screening.inputs import Input, Search, contradiction, each_source, folder_names, no_images
+from cxrnet.screening.inputs import Input, Search, contradiction, each_source, folder_names, no_images, place_finder
 from cxrnet.screening.manifest import Source
 from cxrnet.screening.store import is_address
 
@@ -44,7 +44,7 @@ class Partition:
 
 
 class Plan:
-    """Images in their order, each once.
+    """Images in their order, each once, however its path is spelled.
 
     Args:
         sources: Images and their patient data.
@@ -53,8 +53,11 @@ class Plan:
 
     def __init__(self, sources: Iterable[tuple[Source, Mapping[str, str]]], notes: Sequence[str] = ()) -> None:
         self._database = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's own
-        self._database.execute("CREATE TABLE images (number INTEGER PRIMARY KEY, source BLOB UNIQUE, patient TEXT)")
+        self._database.execute(
+            "CREATE TABLE images (number INTEGER PRIMARY KEY, source BLOB, place BLOB UNIQUE, patient TEXT)"
+        )
         self._database.execute("BEGIN")
+        self._place_of = place_finder()
         for source, patient in sources:
             self._add(source, json.dumps(dict(patient)) if patient else "")
         self._count = int(self._database.execute("SELECT count(*) FROM images").fetchone()[0])
@@ -94,14 +97,14 @@ class Plan:
         self._database.close()
 
     def _add(self, source: Source, patient: str) -> None:
-        key = os.fsencode(source)
-        if self._database.execute("INSERT OR IGNORE INTO images VALUES (NULL, ?, ?)", (key, patient)).rowcount:
+        row = (os.fsencode(source), place := os.fsencode(self._place_of(source)), patient)
+        if self._database.execute("INSERT OR IGNORE INTO images VALUES (NULL, ?, ?, ?)", row).rowcount:
             return
-        ((earlier,),) = self._database.execute("SELECT patient FROM images WHERE source = ?", (key,))
+        ((earlier,),) = self._database.execute("SELECT patient FROM images WHERE place = ?", (place,))
         if earlier and patient and earlier != patient:
             raise contradiction(source)
         if patient:
-            self._database.execute("UPDATE images SET patient = ? WHERE source = ?", (patient, key))
+            self._database.execute("UPDATE images SET patient = ? WHERE place = ?", (patient, place))
 
 
 def _source(text: bytes) -> Source:
