@@ -124,7 +124,7 @@ def cover(runs: int, seed: int) -> None:
         raise RuntimeError(f"{loaded[0]} was imported before it could be instrumented")
     with atheris.instrument_imports(include=["cxrnet.imaging", "pydicom", "tifffile", "PIL"]):
         import PIL.Image
-        import pydicom.pixels
+        import pydicom.pixels  # noqa: F401
         import tifffile  # noqa: F401
 
         from cxrnet.imaging import decoder_process, dicom, files, label_map, raster  # noqa: F401
