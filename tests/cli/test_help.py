@@ -42,3 +42,16 @@ def test_help_has_no_private_word(cxrnet, names):
 
 def test_extras_keep_their_brackets(cxrnet):
     assert "cxrnet[train]" in cxrnet("evaluate", "--help").out
+
+
+@pytest.mark.parametrize("columns", [40, 52, 60, 80])
+@EVERY
+def test_help_fits_the_terminal_and_nothing_is_cut(cxrnet, monkeypatch, names, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    printed = cxrnet(*names, "--help").out
+    _, *rest = printed.split("\n\n", 1)  # it begins with the name of the test program
+    assert [line for line in "\n".join(rest).splitlines() if len(line.rstrip()) > columns] == []
+    whole = plain(printed).replace("- ", "-")
+    for name, inner in getattr(COMMANDS[names], "commands", {}).items():
+        summary = plain(inner.help).partition(". ")[0].rstrip(".").replace("- ", "-")
+        assert f"{name} {summary}." in whole

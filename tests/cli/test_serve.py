@@ -24,3 +24,17 @@ def test_blank_token_is_refused(cxrnet):
     ended = cxrnet("serve", "--token", " ")
     assert ended.code == 2
     assert "--token" in ended.err
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_certificate_that_cannot_be_used_is_refused(cxrnet, tmp_path, content):
+    path = tmp_path / "cert.pem"
+    if content is not None:
+        path.write_bytes(content)
+    ended = cxrnet("serve", "--port", "0", "--tls-cert", path)
+    assert ended.code == 2
+    assert "cert.pem: cannot be used for TLS" in ended.err
+
+
+def test_key_without_a_certificate_is_refused(cxrnet, tmp_path):
+    assert "--tls-cert: is missing" in cxrnet("serve", "--tls-key", tmp_path / "key.pem").err

@@ -5,6 +5,8 @@ from typing import Final
 
 import typer
 
+from cxrnet.cli.help import Command, Group
+
 HELP = "Lung masks, class scores and heat maps from chest radiographs. Research use only: not a medical device."
 
 COMMANDS: Final = {
@@ -27,6 +29,7 @@ def build_app(name: str | None = None) -> typer.Typer:
     """Return the program with the command or group of this name alone; with all of them if there is no such name."""
     app = typer.Typer(
         name="cxrnet",
+        cls=Group,
         help=HELP,
         no_args_is_help=True,
         add_completion=False,
@@ -38,10 +41,13 @@ def build_app(name: str | None = None) -> typer.Typer:
     for command, place in COMMANDS.items():
         if not is_known or command == name:
             module, function = place.split(".")
-            app.command(command)(getattr(import_module(f"cxrnet.cli.{module}"), function))
+            app.command(command, cls=Command)(getattr(import_module(f"cxrnet.cli.{module}"), function))
     for group in GROUPS:
         if not is_known or group == name:
-            app.add_typer(import_module(f"cxrnet.cli.{group}").app, name=group)
+            inner = import_module(f"cxrnet.cli.{group}").app
+            for registered in inner.registered_commands:
+                registered.cls = Command
+            app.add_typer(inner, name=group, cls=Group)
     return app
 
 

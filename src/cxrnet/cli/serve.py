@@ -68,6 +68,7 @@ def serve(
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     from cxrnet.node.log import configure_logging
+    from cxrnet.node.settings import TLS
     from cxrnet.parallel import cpu_count
     from cxrnet.screening.pipeline import Pipeline
     from cxrnet.web.application import Application
@@ -80,6 +81,7 @@ def serve(
         raise UsageError(f"--host {host}: browsers will call the service by a name; give it with --allow-host")
     if not is_local and tls_cert is None:
         raise UsageError(f"--host {host}: images would cross the network unencrypted; give --tls-cert")
+    TLS(certificate=tls_cert, key=tls_key).server_context()  # files that cannot be used are refused here
     if token is not None and not token.strip():
         raise UsageError("--token is empty; give a token, or leave the option out")
     if token is None and not is_local:
