@@ -1,4 +1,4 @@
-"""The printed help, whole at any width of the terminal; by default it overflows below 52 columns, and summaries are cut."""
+"""The printed help, whole at any width: by default it overflows below 52 columns, and summaries are cut."""
 
 import shutil
 from collections.abc import Sequence

@@ -243,7 +243,8 @@ def server_name(url: str) -> str:
         raise UsageError("--url: is not a URL; give https://host/dicom-web") from error
     host = f"{parts.scheme}://{parts.hostname}"
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(f"{host}: is not the root of a DICOMweb server; give https://host/dicom-web")
+        shown = host if parts.scheme and parts.hostname else "--url"  # anything else may hold a password
+        raise UsageError(f"{shown}: is not the root of a DICOMweb server; give https://host/dicom-web")
     if parts.username is not None or parts.password is not None:
         problem = "the URL holds a password, which process lists show"
         raise UsageError(f"{parts.hostname}: {problem}; set {USER} and {PASSWORD}")
