@@ -69,3 +69,28 @@ def test_an_empty_path_is_refused_and_does_not_stand_for_the_current_folder(monk
         main()
     assert caught.value.code == 2
     assert "is empty; give a path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "a\nb"), "ERROR 'a\\nb': Permission denied; it must be accessible\n"),
+        (OSError(5, "Input/output error", "disk"), "ERROR 'disk': Input/output error; it must be accessible\n"),
+    ],
+)
+def test_file_that_the_system_refuses_is_one_line_wherever_it_comes_up(cxrnet, monkeypatch, error, line):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr("cxrnet.cli._prepare", refuse)
+    ended = cxrnet("weights", "list")
+    assert (ended.code, ended.err) == (2, line)
+
+
+def test_other_errors_keep_their_traceback(cxrnet, monkeypatch):
+    def fall(_):
+        raise FileNotFoundError(2, "No such file", "own file")
+
+    monkeypatch.setattr("cxrnet.cli._prepare", fall)
+    with pytest.raises(FileNotFoundError):
+        cxrnet("weights", "list")

@@ -139,3 +139,17 @@ def test_pickle_is_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x80\x04.")
     with pytest.raises(BundleError, match=rf"^{name}: \.\w+ files can run code when loaded and are not accepted; "):
         open_bundle(tmp_path / name)
+
+
+def test_path_that_is_too_long_is_refused(home):
+    with pytest.raises(BundleError, match=r"cannot be read \(.*\); give a readable folder or a name"):
+        open_bundle("x" * 5000)
+
+
+def test_folder_without_access_is_refused(home, monkeypatch):
+    def denied(_):
+        raise PermissionError(13, "Permission denied", "b")
+
+    monkeypatch.setattr("pathlib.Path.is_file", denied)
+    with pytest.raises(BundleError, match=r"'b': cannot be read \(Permission denied\)"):
+        open_bundle("b")

@@ -225,3 +225,8 @@ def test_a_password_in_a_url_is_refused_and_not_repeated():
 def test_what_is_no_root_of_a_server(url):
     with pytest.raises(UsageError, match="is not"):
         server_name(url)
+
+
+def test_authorities_that_cannot_be_used_are_refused_at_once(tmp_path):
+    with pytest.raises(UsageError, match=r"none\.pem: cannot be used for TLS"):
+        DICOMwebServer("https://pacs.hospital/dicom-web", authorities=tmp_path / "none.pem")

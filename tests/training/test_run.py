@@ -95,3 +95,12 @@ def test_run_of_before_there_was_a_setting_is_resumed(tmp_path):
     open_run(tmp_path, RECORD | {"settings": {"seed": 0, "patient": None}}, resume=True)
     with pytest.raises(UsageError, match="other settings;"):
         open_run(tmp_path, RECORD | {"settings": {"seed": 0, "patient": {"columns": ["age"]}}}, resume=True)
+
+
+def test_record_without_access_is_no_missing_one(tmp_path, monkeypatch):
+    def denied(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    with pytest.raises(UsageError, match=r"training\.json: permission denied"):
+        read_record(tmp_path)

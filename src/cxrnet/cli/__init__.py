@@ -6,6 +6,7 @@ Exit code: 0 all inputs processed, 1 some inputs failed, 2 wrong usage, 130 stop
 import gc
 import os
 import sys
+from errno import EACCES, EDQUOT, EIO, ELOOP, EMFILE, ENAMETOOLONG, ENFILE, ENOSPC, EPERM, EROFS, ESTALE
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ __all__ = ["app", "main"]
 READING = ("screen", "segment")
 """Commands that read files at once."""
 
+_ENVIRONMENT = frozenset({EACCES, EPERM, EROFS, ENOSPC, EDQUOT, EIO, ELOOP, ENAMETOOLONG, EMFILE, ENFILE, ESTALE})
+"""Errors of a file that are no fault of the program, wherever they come up."""
+
 
 def main() -> None:
     """Run the command line; an error that a user caused is one line on standard error."""
@@ -34,6 +38,11 @@ def main() -> None:
     except CxrNetError as error:
         print(f"ERROR {error}", file=sys.stderr)
         sys.exit(1 if isinstance(error, OutputError) else 2)
+    except OSError as error:
+        if error.filename is None or error.errno not in _ENVIRONMENT:
+            raise
+        print(f"ERROR {os.fsdecode(error.filename)[:255]!r}: {error.strerror}; it must be accessible", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)

@@ -51,8 +51,14 @@ def open_bundle(name_or_path: str | PathLike[str]) -> Bundle:
     if not isinstance(name_or_path, str | PathLike) or not str(name_or_path).strip():
         raise BundleError(f"{name_or_path!r}: names no bundle; give the name of one, or the path of its folder")
     path = Path(name_or_path)
-    if (path / CHECKSUMS).is_file():
-        return read_bundle(path)
+    try:
+        if (path / CHECKSUMS).is_file():
+            return read_bundle(path)
+    except (OSError, ValueError) as error:  # a folder without access, a name too long, a null character
+        reason = getattr(error, "strerror", None) or "not a usable path"
+        raise BundleError(
+            f"{str(path)[:255]!r}: cannot be read ({reason}); give a readable folder or a name"
+        ) from error
     named = bundle_folders()
     if str(name_or_path) in named:
         return read_bundle(named[str(name_or_path)])

@@ -22,7 +22,7 @@ from cxrnet.atomic import write_atomic
 from cxrnet.errors import PacsError, UsageError
 from cxrnet.imaging.attributes import is_uid
 from cxrnet.node.log import digest
-from cxrnet.node.settings import is_loopback
+from cxrnet.node.settings import TLS, is_loopback
 
 PAGE = 100
 """Matches that are asked for at a time."""
@@ -253,6 +253,8 @@ def server_name(url: str) -> str:
 
 def open_session(url: str, environment: Mapping[str, str], *, authorities: Path | None = None) -> requests.Session:
     """Return a session with the credentials of the environment, never those of ~/.netrc, that follows no redirect."""
+    if authorities is not None:
+        TLS(authorities=authorities).client_context()  # a file that cannot be used is refused here
     session = requests.Session()
     session.proxies.update(requests.utils.get_environ_proxies(url))
     session.trust_env = False

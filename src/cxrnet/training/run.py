@@ -133,6 +133,8 @@ def read_record(folder: Path, kind: str | None = None) -> dict[str, Any]:
         found, _ = record["kind"], dict(record["settings"])
         if found == "classifier":
             _ = record["films"]["sha256"], [record["segmenter"][key] for key in ("name", "version", "sha256")]
+    except PermissionError as error:
+        raise UsageError(f"{folder / RECORD}: permission denied; a readable run is needed") from error
     except OSError as error:
         raise UsageError(f"{folder}: holds no training; give the {remedy}") from error
     except (ValueError, TypeError, KeyError) as error:
