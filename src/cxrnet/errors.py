@@ -15,17 +15,19 @@ class CxrNetError(Exception):
     """Parent of all that a user can cause."""
 
 
-class RadiographError(CxrNetError):
-    """An input that is not a readable radiograph; `code` says why (see `cxrnet.imaging.radiograph.Fault`).
-
-    Args:
-        code: Machine-readable reason, for example `MULTI_FRAME`.
-        message: The line for people, beginning with the name of the input.
-    """
+class CodedError(CxrNetError):
+    """An error with a machine-readable reason, `code`, next to the line for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class RadiographError(CodedError):
+    """An input that is not a readable radiograph; codes such as `MULTI_FRAME` are in `cxrnet.imaging.radiograph.Fault`.
+
+    The message begins with the name of the input.
+    """
 
 
 class BundleError(CxrNetError):
@@ -80,46 +82,29 @@ class NodeError(CxrNetError):
     """A node that cannot run as it was asked to: its spool, its port, its certificates."""
 
 
-class PacsError(CxrNetError):
+class PacsError(CodedError):
     """A PACS that could not be reached, or that did not take or give what it was asked for.
 
-    Args:
-        code: Machine-readable reason, for example `UNREACHABLE`.
-        message: The line for people; it names no patient, study or instance.
-        is_final: Whether asking again is of no use.
+    The message names no patient, study or instance. `is_final` says that asking again is of no use.
     """
 
     def __init__(self, code: str, message: str, *, is_final: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(code, message)
         self.is_final = is_final
 
 
-class ObjectError(CxrNetError):
+class ObjectError(CodedError):
     """DICOM objects that cannot be made of an input, whose scores and pictures are not touched by that.
 
-    Args:
-        code: Machine-readable reason, for example `NO_UID`.
-        message: The line for people, beginning with the name of the input; it quotes no value of the header.
+    The message begins with the name of the input and quotes no value of the header.
     """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @contextmanager
 def require(extra: str, purpose: str) -> Iterator[None]:
-    """Turn an import that fails inside the block into one line that names the extra to install.
+    """Turn an import that fails inside the block into a MissingExtraError: one line that names the extra to install.
 
-    Example: `with require("train", "evaluate"): from cxrnet.evaluation import tasks`.
-
-    Args:
-        extra: What to install, for example `train` for `cxrnet[train]`.
-        purpose: What needs it, the beginning of the line.
-
-    Raises:
-        MissingExtraError: A library is not installed.
+    `purpose` is what needs it. Example: `with require("train", "evaluate"): from cxrnet.evaluation import tasks`.
     """
     try:
         yield

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from cxrnet.errors import ManifestError
 
@@ -19,6 +19,15 @@ _OTHER_FILES = {
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "compressed by gzip",
 }
+
+
+def csv_bytes(fields: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return rows as UTF-8 CSV under a header; what a row does not have is empty, other bytes of a name come back."""
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, fields, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:

@@ -18,10 +18,16 @@ def test_ensemble_and_folds_are_named():
     assert png(figure).startswith(b"\x89PNG")
 
 
-def test_folds_without_an_ensemble_get_their_mean():
-    figure = draw_roc({}, folds=[STEP, LINE])
-    mean = next(line for line in figure.axes[0].lines if line.get_label() == "mean of the folds")
-    assert np.interp(0.25, *mean.get_data()) == pytest.approx((0.75 + 0.25) / 2)
+def band(figure):
+    """Recall or false positive rate, and the values of the band of the folds, float [point, 2]."""
+    (filled,) = figure.axes[0].collections
+    return filled.get_paths()[0].vertices
+
+
+def test_band_of_the_folds_is_one_standard_deviation_wide():
+    vertices = band(draw_roc({"ensemble": STEP}, folds=[STEP, LINE]))
+    low, high = np.unique(vertices[np.isclose(vertices[:, 0], 0.25), 1])
+    assert (low, high) == pytest.approx((0.25, 0.75))
 
 
 def test_thick_lines_are_the_curves_themselves():
@@ -39,11 +45,9 @@ def test_precision_of_chance_is_the_prevalence():
 
 def test_precision_of_the_folds_is_that_of_the_first_point_that_reaches_a_recall():
     fold = Curve(np.array([0, 0.5, 1]), np.array([1, 0.8, 0.4]))
-    figure = draw_precision_recall({}, prevalence=0.4, folds=[fold])
-    mean = next(line for line in figure.axes[0].lines if line.get_label() == "mean of the folds")
-    recall, precision = mean.get_data()
-    assert precision[np.searchsorted(recall, 0.3)] == 0.8
-    assert precision[-1] == 0.4
+    vertices = band(draw_precision_recall({"ensemble": fold}, prevalence=0.4, folds=[fold]))
+    assert np.unique(vertices[np.isclose(vertices[:, 0], 0.3), 1]) == pytest.approx([0.8])
+    assert np.unique(vertices[np.isclose(vertices[:, 0], 1), 1]) == pytest.approx([0.4])
 
 
 def words(axes):

@@ -52,7 +52,8 @@ def segmenter(
     from cxrnet.data.mask_values import parse_mask_values
 
     values = parse_mask_values(mask_values, void_value)
-    _evaluate("segmenter", manifest, out, bundle, selection, by, jobs, seed, resamples, mask_values=values)
+    request = _request(manifest, selection, by, jobs, seed, resamples, mask_values=values)
+    _evaluate("segmenter", request, bundle, out)
 
 
 @app.command()
@@ -72,7 +73,7 @@ def classifier(
 
     Writes metrics.json, per_image.csv, report.html and the plots to OUT.
     """
-    _evaluate("classifier", manifest, out, bundle, selection, by, jobs, seed, resamples)
+    _evaluate("classifier", _request(manifest, selection, by, jobs, seed, resamples), bundle, out)
 
 
 @app.command()
@@ -121,18 +122,7 @@ def compare(
     typer.echo(f"report: {report}")
 
 
-def _evaluate(
-    task: Literal["segmenter", "classifier"],
-    manifest: Path,
-    out: Path,
-    bundle: str,
-    selection: Selection,
-    by: str | None,
-    jobs: int | None,
-    seed: int,
-    resamples: int,
-    **more: Any,
-) -> None:
+def _evaluate(task: Literal["segmenter", "classifier"], request: Request, bundle: str, out: Path) -> None:
     from cxrnet.parallel import cpu_count
 
     with require("train", "evaluate"):
@@ -142,18 +132,16 @@ def _evaluate(
         from cxrnet.evaluation.segmenter import evaluate_segmenter
     from cxrnet.screening.pipeline import Pipeline
 
-    request = _request(manifest, selection, by, jobs, seed, resamples, **more)
+    evaluate = evaluate_segmenter if task == "segmenter" else evaluate_classifier
     with Pipeline.load(bundle, threads=max(1, cpu_count() // request.jobs)) as pipeline:
-        if task == "segmenter":
-            _run(lambda observe: evaluate_segmenter(pipeline, request, observe=observe), out)
-        else:
-            _run(lambda observe: evaluate_classifier(pipeline, request, observe=observe), out)
+        _run(lambda observe: evaluate(pipeline, request, observe=observe), out)
 
 
 def _request(
     manifest: Path, selection: Selection, by: str | None, jobs: int | None, seed: int, resamples: int, **more: Any
 ) -> Request:
-    from cxrnet.evaluation.request import Request
+    with require("train", "evaluate"):
+        from cxrnet.evaluation.request import Request
     from cxrnet.parallel import cpu_count
 
     return Request(
@@ -171,10 +159,10 @@ def _request(
 
 def _run(evaluate: Callable[[Observe], Evaluation], out: Path) -> None:
     """Run an evaluation with its progress on the terminal, write it, print its metrics, and exit."""
-    from cxrnet.cli.progress import LateProgressReport
+    from cxrnet.cli.progress import ProgressReport
     from cxrnet.evaluation.evaluation import write_evaluation
 
-    with LateProgressReport(out / "per_image.csv") as report:
+    with ProgressReport(table=out / "per_image.csv") as report:
         evaluation = evaluate(report.observe)
         write_evaluation(evaluation, out)
     print_warnings(evaluation.record.manifest.warnings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,9 +27,12 @@ def plain_console(**options: Any) -> Console:
 
 
 class ProgressReport(AbstractContextManager["ProgressReport"]):
-    """A bar on standard error while images are processed, failures as they happen, and a summary at the end."""
+    """A bar on standard error while images are processed, failures as they happen, and a summary at the end.
 
-    def __init__(self, *, total: int, table: Path | str) -> None:
+    The number of images, `total`, may be known only with the first of them.
+    """
+
+    def __init__(self, *, total: int | None = None, table: Path | str) -> None:
         self.exit_code = 0
         self._total, self._table = total, table
         self._errors = plain_console(stderr=True)
@@ -45,6 +48,8 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
 
     def __exit__(self, *raised: object) -> None:
         self._progress.stop()
+        if self._total is None:
+            return
         console = plain_console()
         if self._listed:
             console.print(_listing(self._listed), soft_wrap=False)
@@ -53,10 +58,11 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
         of = f"{ended}" if ended == self._total else f"stopped after {ended} of {self._total}"
         console.print(f"{of} image{'s' if self._total != 1 else ''}: {by_status}; {printable(str(self._table))}")
 
-    def add(self, outcome: Outcome) -> None:
-        """Show that an image is done."""
+    def observe(self, outcome: Outcome, total: int) -> None:
+        """Show that an image of so many is done."""
+        self._total = total
         self._counts[outcome.status] += 1
-        if self._total <= LISTED:
+        if total <= LISTED:
             self._listed.append(outcome)
         failures = [*(outcome.reasons if outcome.status == "failed" else ()), *outcome.missing]
         if failures or outcome.status == "failed":
@@ -65,29 +71,7 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
             self._errors.print(f"ERROR {reason.code} {reason.text}")
         if BURNED_IN in outcome.warnings:
             self._errors.print(f"WARNING {printable(outcome.item.path.name)}: {BURNED_IN}")
-        self._progress.advance(self._bar)
-
-
-class LateProgressReport(AbstractContextManager["LateProgressReport"]):
-    """A `ProgressReport` that starts with the first image: an evaluation knows then how many there are."""
-
-    def __init__(self, table: Path) -> None:
-        self._table, self._stack = table, ExitStack()
-        self._report: ProgressReport | None = None
-
-    def __exit__(self, *raised: Any) -> None:
-        self._stack.__exit__(*raised)
-
-    @property
-    def exit_code(self) -> int:
-        """As of the report; 0 before the first image."""
-        return 0 if self._report is None else self._report.exit_code
-
-    def observe(self, outcome: Outcome, total: int) -> None:
-        """Show that an image of so many is done."""
-        if self._report is None:
-            self._report = self._stack.enter_context(ProgressReport(total=total, table=self._table))
-        self._report.add(outcome)
+        self._progress.update(self._bar, total=total, advance=1)
 
 
 def show_progress(outcomes: Generator[Outcome], *, total: int, table: Path | str) -> int:
@@ -97,7 +81,7 @@ def show_progress(outcomes: Generator[Outcome], *, total: int, table: Path | str
     """
     with ProgressReport(total=total, table=table) as report, closing(outcomes):
         for outcome in outcomes:
-            report.add(outcome)
+            report.observe(outcome, total)
     return report.exit_code
 
 

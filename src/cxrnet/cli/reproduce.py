@@ -64,10 +64,10 @@ def paper(
 
     @contextmanager
     def progress(title: str) -> Iterator[Observe]:
-        from cxrnet.cli.progress import LateProgressReport
+        from cxrnet.cli.progress import ProgressReport
 
         typer.echo(title, err=True)
-        with LateProgressReport(out) as report:
+        with ProgressReport(table=out) as report:
             yield report.observe
 
     task = Task(

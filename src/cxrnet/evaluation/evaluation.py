@@ -1,9 +1,7 @@
 """The result of an evaluation: its record, rows and plots, and the files that they become."""
 
 import base64
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +22,7 @@ from cxrnet.model.bundle import Bundle
 from cxrnet.model.metric_names import HEADINGS, UNDEFINED, format_metric
 from cxrnet.screening.batch import Outcome
 from cxrnet.screening.inputs import Input
+from cxrnet.table import csv_bytes
 
 Observe = Callable[[Outcome, int], object]
 """Called with what became of each image, as it comes, and the number of all images."""
@@ -76,7 +75,8 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write `metrics.json`, `per_image.csv`, `report.html` and the plots."""
     for chart in evaluation.charts:
         write_atomic(out / f"{chart.name}.png", chart.png)
-    write_atomic(out / "per_image.csv", _table(evaluation.rows, evaluation.fields))
+    rows = ({name: " ".join(str(value).splitlines()) for name, value in row.items()} for row in evaluation.rows)
+    write_atomic(out / "per_image.csv", csv_bytes(evaluation.fields, rows))
     record, model = evaluation.record.content(), evaluation.model
     report = render(
         "cxrnet.evaluation",
@@ -158,11 +158,3 @@ def ignore(outcome: Outcome, total: int) -> None:
 
 def _count_reasons(cases: Iterable[SegmenterCase] | Iterable[ClassifierCase]) -> dict[str, int]:
     return dict(sorted(Counter(reason.code for case in cases for reason in case.reasons).items()))
-
-
-def _table(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> bytes:
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, fields, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: " ".join(str(value).splitlines()) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode("utf-8", "surrogateescape")

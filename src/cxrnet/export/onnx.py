@@ -5,10 +5,7 @@ evaluation mode.
 """
 
 import copy
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,6 +19,7 @@ from cxrnet.export.fused_scattering import FusedScattering, MirroredScattering
 from cxrnet.model.segmenter_classes import has_label_maps
 from cxrnet.nn.network import ClassesOutput, Network, NetworkOutput
 from cxrnet.nn.segmenter import Segmenter
+from cxrnet.quiet import quiet
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -96,7 +94,7 @@ def export_module(
         import onnxscript  # noqa: F401
     inputs = {"image": image} if patient is None else {"image": image, "patient": patient}
     axes = {"image": free or {0: "batch"}, "patient": {0: "batch"}}
-    with quiet_exporter():
+    with quiet("torch.onnx"):  # it speaks of its own internals, and of libraries that are not used here
         program = torch.onnx.export(
             module.eval(),
             tuple(inputs.values()),
@@ -132,20 +130,6 @@ def compare(
             if is_step.mean() <= MAX_ROUNDED_FRACTION:
                 differences = np.where(is_step, 0, differences)
         _refuse_difference(name, float(differences.max()), float(want.abs().max()))
-
-
-@contextmanager
-def quiet_exporter() -> Iterator[None]:
-    """Silence the exporter's messages about its own internals and about libraries that are not used here."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _without_notes(model: object) -> bytes:

@@ -6,7 +6,6 @@ what a server says it has stored: its client takes 202, some were not, for succe
 
 import io
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from cxrnet.errors import PacsError, UsageError
 from cxrnet.imaging.attributes import is_uid
 from cxrnet.node.log import digest
 from cxrnet.node.settings import TLS, is_loopback
+from cxrnet.quiet import quiet
 
 PAGE = 100
 """Matches that are asked for at a time."""
@@ -55,17 +55,12 @@ class DICOMwebServer:
         environment: Mapping[str, str] | None = None,
         seconds: float = 60.0,
     ) -> None:
-        self._name = server_name(url)
+        self.name = server_name(url)  # in messages
         session = open_session(url, os.environ if environment is None else environment, authorities=authorities)
         session.hooks["response"].append(self._note)
         self._status = 0
         self._client = DICOMwebClient(url.rstrip("/"), session=session, timeout=(10.0, seconds))
         self._client.set_http_retry_params(retry=False)
-
-    @property
-    def name(self) -> str:
-        """Its name in messages."""
-        return self._name
 
     def send(self, files: Sequence[Path]) -> None:
         """Store DICOM files, one by one (STOW-RS).
@@ -73,8 +68,7 @@ class DICOMwebServer:
         Raises:
             PacsError: UNREACHABLE, REFUSED (the HTTP status), NOT_STORED, NOT_DICOM.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom's, which quote values
+        with quiet():  # pydicom's warnings quote values
             for path in files:
                 self._store(path)
 
@@ -127,8 +121,7 @@ class DICOMwebServer:
         Raises:
             PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
         """
-        with self._translating_errors(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the client, on servers that answer with one part
+        with self._translating_errors(), quiet():  # of the client, on servers that answer with one part
             return self._client.retrieve_instance(*instance)
 
     def save(self, instance: Instance, folder: Path) -> None:
@@ -147,11 +140,9 @@ class DICOMwebServer:
         """
         dataset, content = self.fetch(instance), io.BytesIO()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pydicom's, which quote values
-                dataset.preamble = bytes(
-                    128
-                )  # never the sender's: a file can be a program because of it (CVE-2019-11687)
+            with quiet():  # pydicom's warnings quote values
+                # Never the sender's preamble: a file can be a program because of it (CVE-2019-11687).
+                dataset.preamble = bytes(128)
                 dataset.save_as(content, enforce_file_format=True)
         except Exception as error:  # its text can quote values
             problem = f"sent an invalid DICOM file ({type(error).__name__})"
@@ -192,7 +183,7 @@ class DICOMwebServer:
         self._status = response.status_code
 
     def _error(self, code: str, problem: str, remedy: str, *, is_final: bool = False) -> PacsError:
-        return PacsError(code, f"{self._name}: {problem}; {remedy}", is_final=is_final)
+        return PacsError(code, f"{self.name}: {problem}; {remedy}", is_final=is_final)
 
     @contextmanager
     def _translating_errors(self) -> Iterator[None]:

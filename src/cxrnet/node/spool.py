@@ -16,12 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from cxrnet.errors import NodeError, OutputError
+from cxrnet.lock import try_lock
 from cxrnet.node.queue import Queue
-
-try:
-    import fcntl
-except ImportError:  # Windows: there the port alone keeps a second node out
-    fcntl = None  # type: ignore[assignment]
 
 
 class Spool:
@@ -44,7 +40,7 @@ class Spool:
     def lock(self) -> None:
         """Keep other nodes out until `unlock`, or until this process ends in any way."""
         file = (self.folder / "lock").open("w")
-        if not _lock(file):
+        if not try_lock(file):
             file.close()
             raise NodeError(f"{self.folder}: another node uses this spool; stop it, or choose another spool")
         self._lock_file = file
@@ -59,7 +55,7 @@ class Spool:
         """Return whether a node uses it."""
         try:
             with (self.folder / "lock").open("r+") as file:
-                return not _lock(file)
+                return not try_lock(file)
         except FileNotFoundError:
             return False
 
@@ -130,17 +126,6 @@ class Spool:
         for path in self.results.iterdir():
             if rows.get(path.name) not in ("screened", "failed"):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _lock(file: IO[str]) -> bool:
-    """Return whether the lock could be had."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _sync(path: Path) -> None:

@@ -47,13 +47,9 @@ class StorageSCU:
         self, title: str, host: str, port: int, *, calling: str, tls: TLS | None = None, seconds: float = 60.0
     ) -> None:
         self.title, self.host, self.port = title, host, port
+        self.name = f"{title}@{host}:{port}"  # in messages
         self.calling, self.seconds = calling, seconds
         self._tls = None if tls is None else tls.client_context()
-
-    @property
-    def name(self) -> str:
-        """Its name in messages."""
-        return f"{self.title}@{self.host}:{self.port}"
 
     def send(self, files: Sequence[Path]) -> None:
         """Send DICOM files by C-STORE, by one association.

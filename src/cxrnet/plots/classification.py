@@ -26,13 +26,9 @@ class Curve(NamedTuple):
 
 @in_style
 def draw_roc(curves: Mapping[str, Curve], *, folds: Sequence[Curve] = (), title: str = "ROC") -> Figure:
-    """Draw ROC curves.
+    """Draw ROC curves by label; x is the false positive rate, rising, y the recall.
 
-    Args:
-        curves: By label, each drawn thick; x is the false positive rate, rising, y the recall.
-        folds: Of an ensemble, or of a cross-validation: thin lines, a band of one standard deviation around their
-            mean, and the mean itself where `curves` is empty.
-        title: Above the chart.
+    The `folds` of an ensemble are thin lines with a band of one standard deviation around their mean.
     """
     figure, (axes,) = new_chart(5.6, 5.6)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=DASHED, label="chance")
@@ -46,13 +42,9 @@ def draw_roc(curves: Mapping[str, Curve], *, folds: Sequence[Curve] = (), title:
 def draw_precision_recall(
     curves: Mapping[str, Curve], *, prevalence: float, folds: Sequence[Curve] = (), title: str = "Precision and recall"
 ) -> Figure:
-    """Draw precision-recall curves.
+    """Draw precision-recall curves by label; x is the recall, rising, y the precision; `folds` as in `draw_roc`.
 
-    Args:
-        curves: By label, each drawn thick; x is the recall, rising, y the precision.
-        prevalence: Fraction of images of the class in [0, 1]: the precision of chance.
-        folds: As in `draw_roc`.
-        title: Above the chart.
+    `prevalence` is the fraction of images of the class in [0, 1]: the precision of chance.
     """
     figure, (axes,) = new_chart(5.6, 5.6)
     axes.axhline(prevalence, color=QUIET, linewidth=1, linestyle=DASHED, label=f"chance ({prevalence:.2f})")
@@ -79,8 +71,6 @@ def _draw_curves(
         low, high = (mean - deviation).clip(0, 1), (mean + deviation).clip(0, 1)
         band = "folds, mean ± 1 sd"
         axes.fill_between(_GRID, low, high, color=SERIES[0], alpha=0.16, linewidth=0, label=band)
-        if not curves:
-            axes.plot(_GRID, mean, color=SERIES[0], linewidth=2.4, label="mean of the folds")
     for number, (label, curve) in enumerate(curves.items()):
         colour = INK if folds and number == 0 else SERIES[number % len(SERIES)]
         axes.plot(curve.x, curve.y, color=colour, linewidth=2.4, label=label, **style)
@@ -103,10 +93,8 @@ def _sample_precision(curve: Curve) -> Floating:
 def draw_confusion(counts: Int64, rows: Sequence[str], columns: Sequence[str]) -> Figure:
     """Draw two matrices side by side: images, and percentages of the images of each true class.
 
-    Args:
-        counts: int64 [true class, prediction], images; more predictions than classes where some got no score.
-        rows: Names of the true classes.
-        columns: Names of the predictions.
+    `counts` are int64 [true class, prediction], named by `rows` and `columns`: more predictions than classes where some
+    got no score.
     """
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
@@ -142,12 +130,7 @@ def draw_reliability(
 ) -> Figure:
     """Draw observed frequency against score, with 95 % Wilson intervals, next to a histogram of the scores.
 
-    Args:
-        truth: bool [image], whether the image is of the class.
-        scores: float [image], in [0, 1].
-        bins: Equal steps of the score.
-        name: Of the class.
-        title: Above the diagram.
+    `truth`, bool [image], says which images are of the class `name`, whose `scores` are float [image] in [0, 1].
     """
     place = np.minimum((scores * bins).astype(int), bins - 1)
     members = [place == bin_ for bin_ in np.unique(place)]

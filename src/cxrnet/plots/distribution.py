@@ -17,10 +17,7 @@ _OTHERS = "(others)"
 def draw_overlap(values: Floating, sources: Sequence[str], *, source_name: str = "source") -> Figure:
     """Draw a histogram of the Dice coefficient above one strip of points per source, the median marked on each.
 
-    Args:
-        values: float [image], in [0, 1].
-        sources: Source of each image; beyond twelve the smallest are put together.
-        source_name: What `sources` are.
+    `values` are float [image] in [0, 1]; beyond twelve sources the smallest are put together.
     """
     rows = _rows(sources)
     figure, (above, below) = _two(rows)
@@ -46,12 +43,8 @@ def draw_scores(
 ) -> Figure:
     """Draw a histogram of a score for each true class above one strip of points per source, coloured by true class.
 
-    Args:
-        scores: float [image], in [0, 1].
-        classes: True class of each image.
-        sources: Source of each image; beyond twelve the smallest are put together.
-        name: Of the class whose score it is.
-        source_name: What `sources` are.
+    `scores`, float [image] in [0, 1], are those of the class `name`; beyond twelve sources the smallest are put
+    together.
     """
     known = list(dict.fromkeys(sorted(classes, key=lambda one: (one != name, one))))
     rows = _rows(sources)

@@ -26,11 +26,7 @@ _MIN_NAMED_FRACTION = 0.07
 def draw_folds(folds: Int64, labels: Sequence[str], groups: Sequence[Hashable], sources: Sequence[str]) -> bytes:
     """Return the chart as PNG: every column is an image, ordered by class, fold, source and group.
 
-    Args:
-        folds: int64 [image], number of the fold whose validation an image belongs to, -1 where it is held out.
-        labels: Class of each image.
-        groups: What is never divided, of each image; neighbouring groups have different colours.
-        sources: Where each image comes from.
+    `folds` is int64 [image], the fold whose validation an image belongs to, -1 where it is held out.
     """
     with require("train", "the chart of the folds"):
         from matplotlib import rc_context

@@ -3,8 +3,6 @@
 They are written in the process that trains, and only by the first one where there are several.
 """
 
-import csv
-import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from safetensors.torch import save
 
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import OutputError, TrainingError
+from cxrnet.table import csv_bytes
 from cxrnet.training.run import BEST, LAST, write_result
 
 BOARD = "tensorboard"
@@ -43,7 +42,7 @@ class History(Callback):
                 )
         self.rows.append({"epoch": trainer.current_epoch, **values})
         if trainer.is_global_zero:
-            write_atomic(self._folder / "history.csv", _table(self.rows).encode())
+            write_atomic(self._folder / "history.csv", _table(self.rows))
             if self._draw is not None:
                 write_atomic(self._folder / "curves.png", self._draw(self.rows))
             self._add_events(trainer.current_epoch, values)
@@ -118,7 +117,7 @@ class Best(Callback):
         """Write the last weights and the result; also where nothing was left to train, never after an exception."""
         if trainer.is_global_zero:
             write_atomic(self._folder / LAST, save(weights_of(pl_module)))
-            write_atomic(self._folder / "history.csv", _table(self._history.rows).encode())
+            write_atomic(self._folder / "history.csv", _table(self._history.rows))
             write_result(self._folder, {"epochs": len(self._history.rows), **self.result})
         trainer.strategy.barrier("result")
 
@@ -141,9 +140,5 @@ def weights_of(module: lightning.LightningModule) -> dict[str, Any]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
 
 
-def _table(rows: list[dict[str, float]]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def _table(rows: list[dict[str, float]]) -> bytes:
+    return csv_bytes(list(dict.fromkeys(name for row in rows for name in row)), rows)

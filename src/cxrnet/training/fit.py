@@ -1,10 +1,8 @@
 """One training by Lightning, from its last sound checkpoint to its last epoch."""
 
 import ctypes
-import logging
 import signal
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +14,13 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
 from cxrnet.errors import TrainingError, UsageError
+from cxrnet.quiet import quiet
 from cxrnet.training.callbacks import Best, Draw, History
 from cxrnet.training.checkpoint import CHECKPOINTS, WholeCheckpoints, find_checkpoint
 from cxrnet.training.run import LAST, is_finished, read_result
+
+ADVISERS = ("lightning.pytorch", "lightning.fabric")
+"""Loggers of Lightning's advice; what matters is in the history and in errors."""
 
 
 def fit(
@@ -52,7 +54,7 @@ def fit(
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar(leave=False))
     options: dict[str, Any] = {"accelerator": "cpu", "logger": False, **(trainer_options or {})}
-    with _quiet_lightning(), _interruptible():
+    with quiet(*ADVISERS), _interruptible():
         trainer = lightning.Trainer(
             max_epochs=epochs,
             callbacks=callbacks,
@@ -97,7 +99,7 @@ def keep_freed_memory() -> bool:
 def check_accelerator(name: str) -> None:
     """Check that Lightning can train on the accelerator of this name."""
     try:
-        with _quiet_lightning():
+        with quiet(*ADVISERS):
             lightning.Trainer(accelerator=name, logger=False, enable_checkpointing=False, enable_progress_bar=False)
     except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
         raise UsageError(f"--accelerator {name}: is not known, or not there; cpu always is") from error
@@ -114,19 +116,3 @@ def _interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from left
         raise
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's advice; what matters is in the history and in errors."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

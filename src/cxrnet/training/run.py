@@ -29,11 +29,7 @@ from torch.nn import Module
 
 from cxrnet.atomic import write_atomic
 from cxrnet.errors import OutputError, UsageError
-
-try:
-    import fcntl
-except ImportError:  # Windows: there a second training is not noticed
-    fcntl = None  # type: ignore[assignment]
+from cxrnet.lock import try_lock
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -57,7 +53,7 @@ def is_first_process() -> bool:
 @contextmanager
 def lock_run(folder: Path) -> Iterator[None]:
     """Hold the run in `folder`; the system releases the lock when the process ends, however it ends."""
-    if fcntl is None or not is_first_process():
+    if not is_first_process():
         yield
         return
     try:
@@ -66,12 +62,8 @@ def lock_run(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError.of(folder, error) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"{folder}: another process trains in this folder; wait for it, or choose another --out"
-            ) from error
+        if not try_lock(file):
+            raise UsageError(f"{folder}: another process trains in this folder; wait for it, or choose another --out")
         yield
 
 

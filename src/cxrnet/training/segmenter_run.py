@@ -164,5 +164,4 @@ def take_weights(network: Segmenter, start: Segmenter) -> None:
 
 def draw_curves(rows: list[dict[str, float]]) -> bytes:
     """Return loss and metric by epoch as PNG (paper Figs. 6 and 11b)."""
-    history = {name: [row.get(name, np.nan) for row in rows] for name in ("epoch", *rows[-1])}
-    return png(draw_history({"run": history}))
+    return png(draw_history({name: [row.get(name, np.nan) for row in rows] for name in ("epoch", *rows[-1])}))

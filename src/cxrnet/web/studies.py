@@ -25,11 +25,7 @@ class Studies:
         from cxrnet.node.dicomweb import DICOMwebServer
 
         self._server: DICOMwebServer = DICOMwebServer(url, authorities=authorities)
-
-    @property
-    def name(self) -> str:
-        """The server's name in messages."""
-        return self._server.name
+        self.name = self._server.name  # in messages
 
     def fetch(self, study: object, service: Service) -> list[Entry]:
         """Queue the radiographs of a study and return them.

@@ -4,9 +4,7 @@ import io
 import logging
 import threading
 import traceback
-import warnings
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -16,6 +14,7 @@ from cxrnet.errors import CxrNetError, ObjectError
 from cxrnet.node.objects import SCORED_ONLY, presentation, report, secondary_capture, segmentation
 from cxrnet.node.objects.identity import IMPLEMENTATION, Identity
 from cxrnet.node.objects.source import Source, read_source
+from cxrnet.quiet import quiet
 from cxrnet.screening.finding import Finding
 
 _MAKERS: dict[str, Callable[[Identity], Dataset]] = {
@@ -29,7 +28,6 @@ _GREY_ONLY = frozenset({"contours.gsps.dcm"})
 
 # pydicom and highdicom warn and log with values of the header; filters and levels are the same for all threads.
 _QUIET = threading.Lock()
-_TALKERS = ("pydicom", "highdicom")
 
 
 def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -40,7 +38,7 @@ def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[
     Raises:
         ObjectError: One of them cannot be made, so that no object is returned.
     """
-    with _quiet():
+    with _QUIET, quiet("pydicom", "highdicom", level=logging.CRITICAL + 1):
         source = read_source(finding, path)
         identity = Identity(finding=finding, source=source)
         left_out = set() if finding.heatmaps else set(SCORED_ONLY)
@@ -87,17 +85,3 @@ def _encode(made: Dataset, source: Source) -> bytes:
     file = io.BytesIO()
     made.save_as(file, enforce_file_format=True)
     return file.getvalue()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with _QUIET, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        levels = {name: logging.getLogger(name).level for name in _TALKERS}
-        try:
-            for name in levels:
-                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-            yield
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)

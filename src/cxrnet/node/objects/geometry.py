@@ -25,14 +25,10 @@ def as_stored(image: AnyArray, turned: int) -> AnyArray:
 
 
 def parts_by_side(lungs: Bool) -> dict[str, Bool]:
-    """The parts of a lung mask on either side of an upright picture.
+    """The parts of an upright lung mask, bool [height, width] each, by `left` and `right` of the picture.
 
-    Args:
-        lungs: bool [height, width], upright.
-
-    Returns:
-        bool [height, width] each, by `left` and `right` of the picture, not of the patient, and `both` for what cannot
-        be assigned, as lungs that touch. Sides without a part, and specks, are left out.
+    These are not the patient's sides; `both` is what cannot be assigned, as lungs that touch. Sides without a part, and
+    specks, are left out.
     """
     count, labels, facts, centres = cv2.connectedComponentsWithStats(lungs.astype(np.uint8), connectivity=8)
     areas = facts[1:, cv2.CC_STAT_AREA]
@@ -52,14 +48,10 @@ def parts_by_side(lungs: Bool) -> dict[str, Bool]:
 
 
 def outlines(mask: Bool) -> Iterator[Float32]:
-    """Closed lines around the true parts of a mask and its holes.
+    """Closed lines around the true parts of a mask and its holes: float32 [points, 2], (column, row).
 
-    Args:
-        mask: bool [height, width].
-
-    Yields:
-        float32 [points, 2], (column, row) in pixels from the corner of the picture: the middle of the first pixel is
-        (0.5, 0.5), as Graphic Annotation Units PIXEL has it (PS3.3 C.10.5.1.2). The last point is the first one again.
+    They are in pixels from the corner of the picture: the middle of the first pixel is (0.5, 0.5), as Graphic
+    Annotation Units PIXEL has it (PS3.3 C.10.5.1.2). The last point is the first one again.
     """
     for contour in contours_of(mask):
         tolerance, line = 0.5, cv2.approxPolyDP(contour, 0.5, closed=True)

@@ -82,14 +82,9 @@ def _window(header: Dataset, factor: float = 1.0) -> Dataset | None:
 def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = False) -> tuple[Dataset, int, float]:
     """The first table of a sequence, rewritten; its bits; and what its output was multiplied with.
 
-    It is rewritten because its representation may be ambiguous and its bytes swapped.
-    A presentation state has tables of 8 or of 16 bits (PS3.3 C.11.1.1.1, C.11.8), so that one of 12 is declared as 16.
-
-    Args:
-        header: The header.
-        keyword: The sequence.
-        is_signed: Whether what the table is applied to can be negative.
-        is_scaled: Whether its output has no unit, so that one of 10 to 15 bits can be stretched to 16.
+    It is rewritten because its representation may be ambiguous and its bytes swapped. A presentation state has tables
+    of 8 or of 16 bits (PS3.3 C.11.1.1.1, C.11.8), so that one of 12 is declared as 16. `is_signed` says that its input
+    can be negative, `is_scaled` that its output has no unit, so that one of 10 to 15 bits can be stretched to 16.
     """
     low, high = (-(2**15), 2**15 - 1) if is_signed else (0, 2**16 - 1)
     found = find_table(header, keyword, low, high, "")

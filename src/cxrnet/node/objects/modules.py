@@ -1,7 +1,6 @@
 """Attributes of patient and study that objects carry, and which must come together (PS3.3 C.7.1, C.7.2, 10.1)."""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -96,20 +95,29 @@ _ANIMAL: Final = (
     "PatientSpeciesDescription", "PatientSpeciesCodeSequence", "PatientBreedDescription", "PatientBreedCodeSequence",
     "BreedRegistrationSequence", "StrainDescription", "StrainNomenclature", "StrainCodeSequence",
 )  # fmt: skip
+_MODULES: Final = (
+    (
+        _TRIAL,
+        (
+            ("ClinicalTrialSponsorName",),
+            ("ClinicalTrialProtocolID",),
+            ("ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID"),
+        ),
+        "ClinicalTrialProtocolID",
+        "or sponsor or subject is missing; the clinical trial was left out",
+    ),
+    (_ANIMAL, (_ANIMAL[:2],), "PatientSpeciesDescription", "is missing; breed and strain were left out"),
+)
+"""Attributes that are left out together where one of each of some groups is not there; the correction's two parts."""
+
 _EMPTY: Final = (
     (_TRIAL, ("ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName")),
     (("ClinicalTrialTimePointDescription", "ConsentForClinicalTrialUseSequence"), ("ClinicalTrialTimePointID",)),
     (
         _ANIMAL,
-        (
-            "PatientBreedDescription",
-            "PatientBreedCodeSequence",
-            "BreedRegistrationSequence",
-            "PatientSexNeutered",
-            "ResponsibleOrganization",
-            "ResponsiblePerson",
-        ),
+        ("PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence", "PatientSexNeutered"),
     ),
+    (_ANIMAL, ("ResponsibleOrganization", "ResponsiblePerson")),
 )
 """Where one of the first is there, all of the second must be, but may be empty (type 2)."""
 
@@ -157,8 +165,12 @@ def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
         if has_value(attributes, keyword) and not has_value(attributes, other):
             del attributes[keyword]
             yield keyword, f"comes without {other} and was left out"
-    yield from _remove_incomplete(attributes)
-    if _text(attributes, "PatientIdentityRemoved") == "YES" and not any(map(partial(has_value, attributes), _METHOD)):
+    for module, required, keyword, problem in _MODULES:
+        if any(each in attributes for each in module) and not _has_all(attributes, required):
+            for each in module:
+                attributes.pop(each, None)
+            yield keyword, problem
+    if _text(attributes, "PatientIdentityRemoved") == "YES" and not _has_all(attributes, (_METHOD,)):
         attributes.DeidentificationMethod = "Not stated in the radiograph"
         yield "DeidentificationMethod", 'was missing; "Not stated in the radiograph" was added'
     if "PregnancyStatus" in attributes and attributes.PregnancyStatus not in (None, 1, 2, 3, 4):
@@ -172,20 +184,9 @@ def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
                 yield keyword, "was missing and was added without a value"
 
 
-def _remove_incomplete(attributes: Dataset) -> Iterator[tuple[str, str]]:
-    for module, is_complete, keyword, problem in (
-        (
-            _TRIAL,
-            _is_trial,
-            "ClinicalTrialProtocolID",
-            "or sponsor or subject is missing; the clinical trial was left out",
-        ),
-        (_ANIMAL, _is_animal, "PatientSpeciesDescription", "is missing; breed and strain were left out"),
-    ):
-        if any(each in attributes for each in module) and not is_complete(attributes):
-            for each in module:
-                attributes.pop(each, None)
-            yield keyword, problem
+def _has_all(dataset: Dataset, required: tuple[tuple[str, ...], ...]) -> bool:
+    """Return whether one attribute of each group has a value."""
+    return all(any(has_value(dataset, name) for name in names) for names in required)
 
 
 def has_value(dataset: Dataset, keyword: str) -> bool:
@@ -201,17 +202,6 @@ def _text(dataset: Dataset, keyword: str) -> str:
     element = dataset.get_item(keyword) if keyword in dataset else None
     value = b"" if element is None else element.value or b""
     return str(value.decode("latin-1") if isinstance(value, bytes) else value).strip(" \0")
-
-
-def _is_trial(attributes: Dataset) -> bool:
-    subject = ("ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID")
-    return all(has_value(attributes, word) for word in ("ClinicalTrialSponsorName", "ClinicalTrialProtocolID")) and any(
-        has_value(attributes, word) for word in subject
-    )
-
-
-def _is_animal(attributes: Dataset) -> bool:
-    return any(has_value(attributes, keyword) for keyword in _ANIMAL[:2])
 
 
 def _consent(item: Dataset) -> tuple[tuple[str, ...], ...]:

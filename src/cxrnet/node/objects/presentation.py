@@ -67,12 +67,10 @@ def _lines(identity: Identity) -> dict[str, list[np.ndarray[tuple[int, int], np.
 
 
 def layer_name(side: str, orientation: tuple[str, ...]) -> str:
-    """The name of the layer for a part of the lungs on one side of the picture.
+    """The name of the layer for the lungs on one side of the picture, `left`, `right` or `both`.
 
-    Args:
-        side: `left`, `right` or `both`.
-        orientation: Patient Orientation (0020,0020); the lungs are called right and left only where its rows run to one
-            of the patient's sides, as in a correctly displayed image.
+    They are called right and left only where the rows of Patient Orientation (0020,0020) run to one of the patient's
+    sides, as in a correctly displayed image.
     """
     if side == "both":
         return "LUNGS"

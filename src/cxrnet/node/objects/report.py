@@ -28,14 +28,7 @@ from highdicom.sr import (
 )
 from pydicom.sr.codedict import codes
 
-from cxrnet.node.objects.identity import (
-    CLAIM,
-    MAKER,
-    Identity,
-    ascii_text,
-    coding_schemes,
-    private_code,
-)
+from cxrnet.node.objects.identity import CLAIM, MAKER, Identity, ascii_text, coding_schemes, private_code
 
 CHEST_RADIOGRAPHY = CodedConcept("399208008", "SCT", "Plain chest X-ray")
 RADIOGRAPHY = CodedConcept("168537006", "SCT", "Plain radiography")
@@ -97,9 +90,8 @@ def _image_group(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
     group = _group(identity, "image", measurements, evaluations)
     texts = [f"{reason.code}: {reason.text}" for reason in finding.reasons]
     texts += [f"Patient data: {finding.patient_origins}"] if finding.patient else []
-    texts += ([f"Uncertain: {finding.uncertainty_reason}"] if finding.uncertainty_reason else []) + list(
-        finding.corrections
-    )
+    texts += [f"Uncertain: {finding.uncertainty_reason}"] if finding.uncertainty_reason else []
+    texts += finding.corrections
     group[0].ContentSequence.extend(_text(codes.DCM.Comment, text) for text in texts)
     return group
 
