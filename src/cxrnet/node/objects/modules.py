@@ -113,11 +113,8 @@ _MODULES: Final = (
 _EMPTY: Final = (
     (_TRIAL, ("ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName")),
     (("ClinicalTrialTimePointDescription", "ConsentForClinicalTrialUseSequence"), ("ClinicalTrialTimePointID",)),
-    (
-        _ANIMAL,
-        ("PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence", "PatientSexNeutered"),
-    ),
-    (_ANIMAL, ("ResponsibleOrganization", "ResponsiblePerson")),
+    (_ANIMAL, ("PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence")),
+    (_ANIMAL, ("PatientSexNeutered", "ResponsibleOrganization", "ResponsiblePerson")),
 )
 """Where one of the first is there, all of the second must be, but may be empty (type 2)."""
 
@@ -165,11 +162,7 @@ def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
         if has_value(attributes, keyword) and not has_value(attributes, other):
             del attributes[keyword]
             yield keyword, f"comes without {other} and was left out"
-    for module, required, keyword, problem in _MODULES:
-        if any(each in attributes for each in module) and not _has_all(attributes, required):
-            for each in module:
-                attributes.pop(each, None)
-            yield keyword, problem
+    yield from _remove_incomplete(attributes)
     if _text(attributes, "PatientIdentityRemoved") == "YES" and not _has_all(attributes, (_METHOD,)):
         attributes.DeidentificationMethod = "Not stated in the radiograph"
         yield "DeidentificationMethod", 'was missing; "Not stated in the radiograph" was added'
@@ -182,6 +175,14 @@ def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
             for keyword in missing:
                 setattr(attributes, keyword, [] if keyword.endswith("Sequence") else "")
                 yield keyword, "was missing and was added without a value"
+
+
+def _remove_incomplete(attributes: Dataset) -> Iterator[tuple[str, str]]:
+    for module, required, keyword, problem in _MODULES:
+        if any(each in attributes for each in module) and not _has_all(attributes, required):
+            for each in module:
+                attributes.pop(each, None)
+            yield keyword, problem
 
 
 def _has_all(dataset: Dataset, required: tuple[tuple[str, ...], ...]) -> bool:
