@@ -16,12 +16,7 @@ _ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write `content` so that whoever looks, at any time and after any crash, finds the old file or the new.
 
-    Args:
-        path: The file; its folder is made if need be.
-        content: Its bytes, in one piece or in several, of which one is held in memory at a time.
-
-    Raises:
-        OutputError: The folder cannot be made or the disk cannot take it; nothing is left behind.
+    The folder is made if need be. Of content in several pieces one is held in memory at a time.
     """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -40,11 +35,7 @@ def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there.
-
-    Raises:
-        OutputError: It cannot be removed.
-    """
+    """Remove a file, if it is there; OutputError if it cannot be removed."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -53,11 +44,7 @@ def remove(path: Path) -> None:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what a killed `write_atomic` has left in a folder; nobody else may be writing there.
-
-    Raises:
-        OutputError: It cannot be removed.
-    """
+    """Remove what a killed `write_atomic` has left in a folder; nobody else may be writing there."""
     for path in list(folder.iterdir()) if folder.is_dir() else ():
         if _ASIDE.fullmatch(path.name):
             remove(path)

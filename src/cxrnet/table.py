@@ -34,11 +34,7 @@ def read_cells(binary: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
     """Each row, its cells stripped, with the number of the line on which it begins; empty lines are passed over.
 
     The separator is the one that is most frequent in the header. A first line such as `sep=;`, by which a spreadsheet
-    names it, is no row.
-
-    Args:
-        binary: The table, open at its beginning; one row at a time is in memory.
-        name: What messages call it.
+    names it, is no row. One row at a time is in memory.
     """
     before = 0  # lines passed over at the beginning
     begins = 1

@@ -45,11 +45,7 @@ def estimate(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Return each metric of `statistic` with its 95 % percentile interval over groups.
-
-    Raises:
-        ValueError: There is no image.
-    """
+    """Return each metric of `statistic` with its 95 % percentile interval over groups."""
     if not groups:
         raise ValueError("no images; a metric needs one or more")
     values = statistic(np.ones((1, len(groups))))

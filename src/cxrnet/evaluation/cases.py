@@ -69,12 +69,9 @@ class ClassifierCase:
 
 
 def compare_masks(found: Bool, truth: Bool, spacing_mm: tuple[float, float] | None) -> dict[str, float]:
-    """Return all metrics of two masks of one size; distances in pixels of the mask and, where it is known, in mm.
+    """Return all metrics of two masks, bool [height, width]; distances in pixels of the mask and, if known, in mm.
 
-    Args:
-        found: bool [height, width], lungs of the model.
-        truth: bool [height, width], lungs of the annotator.
-        spacing_mm: Distance between the centres of neighbouring (rows, columns) of the masks, or None.
+    `spacing_mm` is the distance between the centres of neighbouring (rows, columns) of the masks.
     """
     pixels = border_distances(found, truth)
     mm = (np.nan, np.nan) if spacing_mm is None else border_distances(found, truth, spacing=spacing_mm)

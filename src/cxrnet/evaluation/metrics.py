@@ -24,9 +24,7 @@ METRICS = (
 def classifier_statistic(labels: Int64, scores: Float64) -> Statistic:
     """Return the statistic of a classifier: binary for two classes, macro over one-versus-rest for more.
 
-    Args:
-        labels: int64 [image], index of the true class.
-        scores: float64 [image, class] in [0, 1], summing to 1; the class with the highest is called.
+    `labels` are int64 [image], `scores` float64 [image, class], summing to 1; the class with the highest is predicted.
     """
     classes = scores.shape[1]
     if classes == 2:
@@ -51,10 +49,8 @@ def one_versus_rest(labels: Int64, scores: Float64, index: int) -> Statistic:
 def binary_statistic(truth: Bool, scores: Float64, called: Bool) -> Statistic:
     """Return the statistic with all of `METRICS` for one class.
 
-    Args:
-        truth: bool [image], whether the image is of the class.
-        scores: float64 [image], its probability in [0, 1].
-        called: bool [image], whether the model says so.
+    `truth`, bool [image], says which images are of the class, `scores`, float64 [image], how probable that is, and
+    `called`, bool [image], which of them the model assigns to it.
     """
     table = np.stack([truth & called, ~truth & called, truth & ~called, ~truth & ~called], axis=1).astype(np.float64)
     areas = _rank_areas(truth, scores)

@@ -83,12 +83,8 @@ def calibrated_across(
 ) -> tuple[Float32, list[tuple[str, ...]]]:
     """Return calibrated scores, float32 [image, class], and prediction sets; those of a fold by a fit on the others.
 
-    Args:
-        logits: float64 [image, class], out of fold.
-        labels: int64 [image], index of the true class.
-        folds: int64 [image].
-        classes: Names of the classes.
-        scored: float64 [image, class], what is calibrated with these fits; None calibrates `logits`.
+    `logits`, float64 [image, class], are out of fold; `scored`, of the same shape, are calibrated with these fits in
+    their place.
     """
     scored = logits if scored is None else scored
     scores = np.empty(logits.shape, np.float32)

@@ -14,15 +14,11 @@ OVERLAPS = ("dice", "jaccard", "precision", "recall", "f1", "pixel_accuracy")
 
 
 def overlap(found: Bool, truth: Bool) -> dict[str, float]:
-    """Return the metrics of pixels in common, each in [0, 1], NaN where it is undefined.
+    """Return the metrics of pixels in common of two masks, bool [height, width], in [0, 1]; NaN where undefined.
 
     `dice` = `f1` = 2 TP / (2 TP + FP + FN), `jaccard` = TP / (TP + FP + FN), `precision` = TP / (TP + FP), `recall` =
-    TP / (TP + FN) (paper, Table 1), `pixel_accuracy` = the share of pixels that are right, which is what the
-    published program calls Dice, since it pools lungs and background.
-
-    Args:
-        found: bool [height, width], lungs of the model.
-        truth: bool [height, width], lungs of the annotator.
+    TP / (TP + FN) (paper, Table 1), `pixel_accuracy` = the share of pixels that are right, which is what the published
+    program calls Dice, since it pools lungs and background.
     """
     both = int(np.count_nonzero(found & truth))
     extra, missed = int(np.count_nonzero(found)) - both, int(np.count_nonzero(truth)) - both
@@ -38,16 +34,12 @@ def overlap(found: Bool, truth: Bool) -> dict[str, float]:
 
 
 def border_distances(found: Bool, truth: Bool, *, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
-    """Return the Hausdorff-95 and the average surface distance, NaN where a mask is empty.
+    """Return the Hausdorff-95 and the average surface distance of two masks, NaN where one is empty.
 
-    A border is the pixels of a mask with a neighbour, above, below, left or right, outside it; the edge of the image
-    is outside. Hausdorff-95 is the larger of the two 95th percentiles, from this border to that and back; the
-    average is over the pixels of both borders.
-
-    Args:
-        found: bool [height, width].
-        truth: bool [height, width].
-        spacing: Distance between the centres of neighbouring (rows, columns), in mm; 1 gives pixels.
+    A border is the pixels of a mask with a neighbour, above, below, left or right, outside it; the edge of the image is
+    outside. Hausdorff-95 is the larger of the two 95th percentiles, from this border to that and back; the average is
+    over the pixels of both borders. `spacing` is the distance between the centres of neighbouring (rows, columns), in
+    mm; 1 gives pixels.
     """
     from sklearn.neighbors import KDTree
 

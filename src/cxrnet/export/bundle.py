@@ -21,15 +21,9 @@ def build_bundle(
     gate: bytes | None = None,
     overwrite: bool = False,
 ) -> Bundle:
-    """Write `network` as a bundle: config, weights, graphs, card and checksums.
+    """Write a network with its weights as a bundle: config, weights, graphs, card and checksums.
 
-    Args:
-        network: With its weights.
-        folder: Of the bundle.
-        card: Markdown; only where there are no facts.
-        facts: What the card is written from.
-        gate: Graph of a gate of its own; None leaves it to the one that comes with the package.
-        overwrite: Whether a bundle that stands there is replaced.
+    The card is written from `facts`, or given as Markdown; `gate` is the graph of a gate of its own.
     """
     if folder.exists() and not overwrite:  # said before the export, which takes half a minute
         raise BundleError(f"{folder}: exists already; choose another folder or say --overwrite")

@@ -97,11 +97,7 @@ def projection_of(
 class FusedBranch(nn.Module):
     """A residual branch: depthwise, projection with its norm, leaky ReLU, depthwise, projection.
 
-    Args:
-        branch: The branch.
-        channels: Of its input, filled up.
-        size: Channels of its output, filled up.
-        at: First channel of the output that is the branch's own.
+    Its input has `channels`, its output `size`, padded; its own channels of the output begin `at` this one.
     """
 
     def __init__(self, branch: nn.Module, channels: int, size: int, at: int) -> None:

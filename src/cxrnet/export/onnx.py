@@ -82,13 +82,9 @@ def export_module(
 ) -> bytes:
     """Return a module with the input `image`, and `patient` if it takes one, as an ONNX model after comparing both.
 
-    Args:
-        module: Put in evaluation mode.
-        image: Example of the input, of at least two images.
-        outputs: Names of the outputs.
-        free: Axis of the image -> its name, for axes of any size; by default the batch.
-        patient: Example of the second input, of as many patients; None has one input.
-        original: What the graph is compared with; by default the module itself.
+    `image` and `patient` are examples of at least two images. `free` names the axes of the image that may have any
+    size, by default the batch. The graph is compared with `original`, by default the module itself, both in evaluation
+    mode.
     """
     with require("train", "export"):
         import onnxscript  # noqa: F401

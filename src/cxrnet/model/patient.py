@@ -107,11 +107,9 @@ class PatientConfig(Frozen):
         return tuple(name for column in self.columns for name in column.inputs)
 
     def encode(self, values: Mapping[str, str]) -> Encoded:
-        """Return the inputs of the network for the values of one patient.
+        """Return the inputs of the network for the values of one patient, by column, as text.
 
-        Args:
-            values: Column -> value as text; a column that is left out, is empty or one of `MISSING_WORDS` is missing.
-                Other columns do not matter.
+        A column that is left out, is empty or one of `MISSING_WORDS` is missing; other columns do not matter.
         """
         inputs: list[float] = []
         missing: list[str] = []

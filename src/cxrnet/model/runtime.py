@@ -41,12 +41,8 @@ class Runtime:
     def screen(self, image: UInt8, patient: Float32 | None = None) -> ModelOutput:
         """Return every output for a prepared image, uint8 [height, width] of the size in the bundle's config.
 
-        Args:
-            image: The image.
-            patient: float32 [input], as `PatientConfig.encode` returns it, for a bundle that takes patient data.
-
-        Raises:
-            ValueError: The image is of another size or type.
+        `patient` is float32 [input], as `PatientConfig.encode` returns it, for a bundle that takes patient data. A
+        ValueError says that the image is of another size or type.
         """
         if self.bundle.config.classifier is None:
             raise BundleError(f"{self.bundle.config.name}: has no classifier; use it with `cxrnet segment`")

@@ -41,8 +41,7 @@ def lung_channels(classes: Sequence[str]) -> tuple[int, ...]:
 def swapped_sides(classes: Sequence[str]) -> tuple[int, ...]:
     """Return the index of each class in a mirrored image: `left lung` is where `right lung` was.
 
-    Raises:
-        ValueError: A class of one side has no counterpart.
+    A ValueError says that a class of one side has no counterpart.
     """
     mirrored = []
     for name in classes:

@@ -71,11 +71,8 @@ def optimise(path: Path) -> bytes:
 class Session:
     """One graph; safe to call from several threads.
 
-    Args:
-        path: The graph.
-        threads: Threads of one call; None takes all cores.
-        provider: One of `PROVIDERS`. What it cannot run is left to the CPU.
-        profile: Prefix of the file in which ONNX Runtime records the time of each node; None for none.
+    `threads` are those of one call; None takes all cores. What the `provider`, one of `PROVIDERS`, cannot run is left
+    to the CPU. `profile` is the prefix of the file in which ONNX Runtime records the time of each node.
     """
 
     def __init__(

@@ -48,12 +48,7 @@ class Frame(NamedTuple):
     def restored(self, maps: Tensor, height: int, width: int) -> Tensor:
         """Return maps of the frame, float [batch, ..., rows, columns], on as many positions of the whole image.
 
-        Positions outside the frame become 0.
-
-        Args:
-            maps: Maps of the frame.
-            height: Of the image, in pixels.
-            width: Of the image, in pixels.
+        Positions outside the frame become 0; `height` and `width` are those of the image, in pixels.
         """
         sides = zip(maps.shape[-2:], (height, width), strict=True)
         down, across = (
@@ -74,10 +69,8 @@ class Frame(NamedTuple):
 def lung_frame(mask: Tensor, config: AlignmentConfig, *, jitter: Tensor | None = None) -> Frame:
     """Return the frame in which the box around the lungs has the shares of the sides that `config` names.
 
-    Args:
-        mask: float [batch, height, width] in [0, 1].
-        config: Shares of the sides.
-        jitter: float [batch, 2, 2], by which sides of the box are moved, in its lengths: rows, columns; first, last.
+    `mask` is float [batch, height, width] in [0, 1]; `jitter`, float [batch, 2, 2], moves the sides of the box, in its
+    lengths: rows, columns; first, last.
     """
     is_lung = (mask > 0.5).to(mask.dtype)
     sizes = torch.tensor(mask.shape[1:], dtype=mask.dtype, device=mask.device)
@@ -105,12 +98,8 @@ def _box(counts: Tensor) -> Tensor:
 def overlaps(start: Tensor, extent: Tensor, length: int, count: int, *, is_replicated: bool) -> Tensor:
     """Return the matrices float [batch, count, length] that average lines of pixels over `count` parts of a frame.
 
-    Args:
-        start: float [batch], where the frame begins, in pixels.
-        extent: float [batch], its length in pixels.
-        length: Pixels of a line.
-        count: Parts of the frame.
-        is_replicated: Whether the first and last pixel extend without an end; otherwise there is 0.
+    The frames begin at `start` and are as long as `extent`, float [batch], in pixels; a line has `length` pixels. If
+    `is_replicated`, the first and last pixel extend without an end; otherwise there is 0.
     """
     edges = torch.arange(count + 1, dtype=start.dtype, device=start.device) / count
     edges = (start.unsqueeze(1) + edges * extent.unsqueeze(1)).unsqueeze(2)
@@ -124,11 +113,7 @@ def overlaps(start: Tensor, extent: Tensor, length: int, count: int, *, is_repli
 
 
 def equalised(image: Tensor) -> Tensor:
-    """Return greys 0 to 255 by their rank among the pixels, as `equalise_ranks` does without a border.
-
-    Args:
-        image: float [batch, rows, columns], 0 to 255.
-    """
+    """Return greys 0 to 255, float [batch, rows, columns], by their rank, as `equalise_ranks` does without a border."""
     greys = image.flatten(1).round().long()
     counts = torch.zeros(image.shape[0], GREYS, dtype=image.dtype, device=image.device)
     counts = counts.scatter_add(1, greys, torch.ones_like(greys, dtype=image.dtype))

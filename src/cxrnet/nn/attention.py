@@ -15,12 +15,7 @@ from cxrnet.model.config import AttentionConfig
 
 
 class MultiHeadAttention(nn.Module):
-    """Scaled dot-product attention over a sequence, heads summed; Keras' layer of this name without biases.
-
-    Args:
-        config: Number of heads and size of each.
-        features: Features of each token in query, key, value and output.
-    """
+    """Scaled dot-product attention over tokens of `features` each, heads summed: Keras' layer without biases."""
 
     def __init__(self, config: AttentionConfig, *, features: int = 1) -> None:
         super().__init__()
@@ -33,15 +28,9 @@ class MultiHeadAttention(nn.Module):
             nn.init.xavier_uniform_(weight)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return the attended values.
+        """Return the attended values, float [batch, tokens, features].
 
-        Args:
-            query: float [batch, tokens, features].
-            key: float [batch, others, features].
-            value: float [batch, others, features].
-
-        Returns:
-            float [batch, tokens, features].
+        The query is float [batch, tokens, features], key and value are float [batch, others, features].
         """
         queries = torch.einsum("btf,hfs->bhts", query, self.query) / self.query.shape[-1] ** 0.5
         keys = torch.einsum("btf,hfs->bhts", key, self.key)
@@ -52,13 +41,7 @@ class MultiHeadAttention(nn.Module):
     def binary(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Return what `forward` returns for one feature and a key of zeros and ones, in linear time.
 
-        Args:
-            query: float [..., tokens].
-            key: float [..., others], 0 or 1.
-            value: float [..., others].
-
-        Returns:
-            float [..., tokens].
+        The query and what is returned are float [..., tokens], key (0 or 1) and value float [..., others].
         """
         exponent = (self.query * self.key).sum(dim=(1, 2)) / self.query.shape[-1] ** 0.5
         scale = (self.value.squeeze(1) * self.projection.squeeze(2)).sum(dim=1)
@@ -83,15 +66,10 @@ class CrossAttention(nn.Module):
         self.columns = MultiHeadAttention(config)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return query * rows * columns.
+        """Return query * rows * columns, float [batch, height, width], of maps of the same shape.
 
-        Args:
-            query: float [batch, height, width], the zeroth scattering channel.
-            key: float [batch, height, width], 1 inside the lungs and 0 outside.
-            value: float [batch, height, width], lung probability in [0, 1].
-
-        Returns:
-            float [batch, height, width].
+        The query is the zeroth scattering channel, the key 1 inside the lungs and 0 outside, the value the lung
+        probability in [0, 1].
         """
         rows = self.rows.binary(query, key, value)
         columns = self.columns.binary(query.mT, key.mT, value.mT).mT

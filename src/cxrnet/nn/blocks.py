@@ -70,14 +70,10 @@ class ResidualBranch(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """One CONV RES block: parallel branches, joined and added to a 1x1 shortcut.
+    """One CONV RES block: parallel branches of `filters` channels each, joined and added to a 1x1 shortcut.
 
-    Args:
-        in_channels: Channels of the input.
-        filters: Channels of each branch.
-        branches: Kernel and dilation of each branch.
-        is_stem: Whether the branches read the input as it is, without batch norm and activation.
-        merge: `concatenate` gives `filters` times the number of branches, `add` gives `filters` channels.
+    The branches of a stem read the input as it is, without batch norm and activation. `merge` by `concatenate` gives
+    `filters` times the number of branches, `add` gives `filters` channels.
     """
 
     def __init__(

@@ -79,15 +79,10 @@ class Fold(nn.Module):
     ) -> FoldOutput:
         """Return class maps and logits.
 
-        Args:
-            scattering: float [batch, channel, rows, columns], coefficients of the standardised image.
-            mask: float [batch, rows, columns], lung probability averaged over each position, in [0, 1].
-            image: float [batch, rows, columns], the prepared image averaged likewise and divided by 255, in
-                [0, 1]; needed when `pooling.regions` is not `lungs`.
-            patient: float [batch, input], as `PatientConfig.encode` returns it; needed when the config names columns.
-
-        Raises:
-            ValueError: An input that the config asks for is missing.
+        `scattering`, float [batch, channel, rows, columns], are coefficients of the standardised image; `mask`, float
+        [batch, rows, columns], the lung probability averaged over each position. `image`, of its shape, is the prepared
+        image averaged likewise and divided by 255; it is needed unless `pooling.regions` is `lungs`. `patient`, float
+        [batch, input], as `PatientConfig.encode` returns it, is needed if the config names columns.
         """
         lungs = (mask > self.config.pooling.mask_threshold).to(mask.dtype)
         features = [presented(scattering, lungs.unsqueeze(1), self.config), mask.unsqueeze(1)]
@@ -111,11 +106,7 @@ class Fold(nn.Module):
 def presented(scattering: Tensor, lungs: Tensor, config: ClassifierConfig) -> Tensor:
     """Return the coefficients as the blocks see them, float [batch, channel, rows, columns]; the paper leaves them.
 
-    Args:
-        scattering: float [batch, channel, rows, columns], channel 0 of order 0.
-        lungs: float [batch, 1, rows, columns], 1 inside the lungs and 0 outside.
-        config: Whether logarithms are taken, above which floor, and whether coefficients outside the lungs are set to
-            0.
+    By the config they are logarithms above a floor, and 0 outside the `lungs`, float [batch, 1, rows, columns].
     """
     if config.logarithm:
         scattering = torch.cat([scattering[:, :1], torch.log1p(scattering[:, 1:] / config.floor)], dim=1)
@@ -136,10 +127,7 @@ def regions(config: PoolingConfig, image: Tensor | None) -> Tensor | float:
 def average(config: PoolingConfig, maps: Tensor, weights: Tensor) -> Tensor:
     """Return the mean of each map, float [...], over the image, or over the lungs by their weights.
 
-    Args:
-        config: Which of the two.
-        maps: float [..., rows, columns], multiplied by the weights.
-        weights: float [..., rows, columns] in [0, 1], broadcast to the maps.
+    Maps are float [..., rows, columns], multiplied by the weights, which lie in [0, 1].
     """
     if config.average is None:
         return maps.mean(dim=(-2, -1))

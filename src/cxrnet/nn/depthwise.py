@@ -12,15 +12,9 @@ from torch.nn import functional
 
 
 def depthwise(x: Tensor, weight: Tensor, *, dilation: int) -> Tensor:
-    """Return x convolved channel by channel, zeros outside, size kept.
+    """Return x convolved channel by channel, zeros outside: float [batch, channel, height, width] as x.
 
-    Args:
-        x: float [batch, channel, height, width].
-        weight: float [channel, 1, kernel, kernel], kernel odd.
-        dilation: Pixels between the taps of the kernel.
-
-    Returns:
-        float [batch, channel, height, width].
+    `weight` is float [channel, 1, kernel, kernel], kernel odd, with `dilation` pixels between its taps.
     """
     if dilation == 1 or x.device.type != "cpu" or torch.compiler.is_exporting():
         padding = dilation * (weight.shape[-1] // 2)

@@ -43,15 +43,10 @@ ClassesOutput = namedtuple("ClassesOutput", (*NetworkOutput._fields, "class_prob
 
 
 def lung_mask(probability: Tensor, image: Tensor, config: LungMaskConfig) -> Tensor:
-    """Return the lung mask that Module 2 takes, from the lung probability and the prepared image.
+    """Return the lung mask of Module 2, float [batch, height, width] in [0, 1], from lung probability and image.
 
-    Args:
-        probability: float [batch, height, width] in [0, 1].
-        image: float [batch, height, width], grey values 0 to 255.
-        config: Number of levels and window of grey values; the published code has both, the paper neither.
-
-    Returns:
-        float [batch, height, width] in [0, 1].
+    The image has grey values 0 to 255. The config names a number of levels and a window of grey values; the published
+    code has both, the paper neither.
     """
     mask = probability
     if config.levels is not None:
@@ -85,16 +80,11 @@ def classifier_input(
     lungs: Tensor | None = None,
     jitter: Tensor | None = None,
 ) -> ClassifierInput:
-    """Return what Module 2 sees of images and their lungs.
+    """Return what Module 2 sees of prepared images and their lungs, float [batch, height, width] each.
 
-    Args:
-        image: float [batch, height, width], grey values 0 to 255 of prepared images.
-        mask: float [batch, height, width] in [0, 1], as `lung_mask` returns it.
-        config: Whether the image is aligned by its lungs, and whether it is halved, which makes its sides multiples of
-            2^J.
-        grey: Mean and standard deviation of the grey values.
-        lungs: As the mask: what the image is aligned by, where that is not the mask itself.
-        jitter: As of `lung_frame`, in training.
+    The image has grey values 0 to 255, the mask is what `lung_mask` returns. The image is aligned by `lungs`, by
+    default by the mask, with the `jitter` of `lung_frame` in training. A halved image has sides that are multiples of
+    2^J.
     """
     size = scattered_size(config, *image.shape[-2:])
     positions = [side // 2**config.scattering.J for side in size]
@@ -160,10 +150,8 @@ class Network(nn.Module):
     def classify(self, image: Tensor, mask: Tensor, patient: Tensor | None = None) -> tuple[Tensor, EnsembleOutput]:
         """Return the scattering coefficients and what the ensemble makes of image and lung mask.
 
-        Args:
-            image: float [batch, height, width], grey values 0 to 255 of prepared images.
-            mask: float [batch, height, width] in [0, 1], as `lung_mask` returns it.
-            patient: float [batch, input] when the classifier takes patient data.
+        The image, float [batch, height, width], has grey values 0 to 255; the mask is what `lung_mask` returns.
+        `patient` is float [batch, input] if the classifier takes patient data.
         """
         grey = self.config.standardisation
         if grey is None or self.config.classifier is None:

@@ -58,9 +58,7 @@ def paths(config: ScatteringConfig) -> tuple[Path, ...]:
 class Scattering(nn.Module):
     """The transform with `config`'s scales, angles and order; it has no weights to learn.
 
-    Args:
-        config: Its sizes.
-        tail: Where wavelets are cut; see `WAVELET_TAIL`.
+    Wavelets are cut at `tail`; see `WAVELET_TAIL`.
     """
 
     def __init__(self, config: ScatteringConfig | None = None, *, tail: float = WAVELET_TAIL) -> None:
@@ -78,13 +76,9 @@ class Scattering(nn.Module):
         self.register_buffer(name, torch.from_numpy(kernel).float(), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the scattering coefficients of a batch of images.
+        """Return the coefficients, float [batch, channel, height // 2^J, width // 2^J]; `paths` names the channels.
 
-        Args:
-            image: float [batch, height, width], standardised grey values; any size of at least 2^J.
-
-        Returns:
-            float [batch, channel, height // 2^J, width // 2^J]; `paths` names the channels.
+        The image is float [batch, height, width], standardised grey values; any size of at least 2^J.
         """
         size = 2**self.config.J
         if min(image.shape[-2:]) < size:

@@ -55,13 +55,9 @@ class Segmenter(nn.Module):
         return resized_as(image, x) if self.config.output_stride == 2 else x
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the probability of each class at each pixel.
+        """Return the probability of each class, float [batch, class, height, width], summing to 1 over the classes.
 
-        Args:
-            image: float [batch, 1, height, width], equalised grey values divided by 255, in [0, 1]; any size.
-
-        Returns:
-            float [batch, class, height, width] in [0, 1], summing to 1 over the classes.
+        The image is float [batch, 1, height, width], equalised grey values divided by 255; any size.
         """
         return self.logits(image).softmax(dim=1)
 

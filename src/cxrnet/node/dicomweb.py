@@ -65,8 +65,7 @@ class DICOMwebServer:
     def send(self, files: Sequence[Path]) -> None:
         """Store DICOM files, one by one (STOW-RS).
 
-        Raises:
-            PacsError: UNREACHABLE, REFUSED (the HTTP status), NOT_STORED, NOT_DICOM.
+        Codes of a PacsError: UNREACHABLE, REFUSED (the HTTP status), NOT_STORED, NOT_DICOM.
         """
         with quiet():  # pydicom's warnings quote values
             for path in files:
@@ -88,11 +87,7 @@ class DICOMwebServer:
         self._check_stored(answer, str(dataset.SOPInstanceUID))
 
     def studies(self, filters: Mapping[str, str], *, most: int) -> list[str]:
-        """Return the UIDs of at most so many studies that match (QIDO-RS).
-
-        Raises:
-            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
-        """
+        """Return the UIDs of at most so many studies that match (QIDO-RS)."""
         found: list[str] = []
         for match in self._pages(self._client.search_for_studies, dict(filters)):
             found.append(self._uid(match, "0020000D"))
@@ -101,11 +96,7 @@ class DICOMwebServer:
         return found
 
     def instances(self, study: str, *, modalities: Sequence[str] = ()) -> list[Instance]:
-        """Return the instances of a study, of the series of these modalities where some are named (QIDO-RS).
-
-        Raises:
-            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
-        """
+        """Return the instances of a study, of the series of these modalities where some are named (QIDO-RS)."""
         found = []
         for match in self._pages(self._client.search_for_series, {}, study):
             if modalities and _text(match, "00080060") not in modalities:
@@ -116,28 +107,16 @@ class DICOMwebServer:
         return found
 
     def fetch(self, instance: Instance) -> Dataset:
-        """Return an instance, in the transfer syntax that it is kept in (WADO-RS).
-
-        Raises:
-            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD.
-        """
+        """Return an instance, in the transfer syntax that it is kept in (WADO-RS)."""
         with self._translating_errors(), quiet():  # of the client, on servers that answer with one part
             return self._client.retrieve_instance(*instance)
 
     def save(self, instance: Instance, folder: Path) -> None:
-        """Fetch an instance into `folder/<study>/<instance>.dcm`, named by the digests of their UIDs.
-
-        Raises:
-            PacsError: As of `fetch_file`.
-        """
+        """Fetch an instance into `folder/<study>/<instance>.dcm`, named by the digests of their UIDs."""
         write_atomic(folder / digest(instance.study) / f"{digest(instance.instance)}.dcm", self.fetch_file(instance))
 
     def fetch_file(self, instance: Instance) -> bytes:
-        """Return an instance as a DICOM file.
-
-        Raises:
-            PacsError: UNREACHABLE, REFUSED, NOT_UNDERSTOOD, NOT_DICOM.
-        """
+        """Return an instance as a DICOM file."""
         dataset, content = self.fetch(instance), io.BytesIO()
         try:
             with quiet():  # pydicom's warnings quote values

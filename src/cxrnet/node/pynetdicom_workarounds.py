@@ -43,9 +43,8 @@ class Checkpoint(threading.Event):
 def store(association: Association, content: Dataset | Path) -> Dataset:
     """Return the answer to a C-STORE request, empty where there was none.
 
-    Raises:
-        ValueError: The association does not accept this SOP class, or this transfer syntax.
-        RuntimeError: The association has ended.
+    A ValueError says that the association does not accept this SOP class or transfer syntax, a RuntimeError that it has
+    ended.
     """
     with reader_paused(association):
         return association.send_c_store(content)

@@ -53,11 +53,7 @@ class LimitedBuffer(BytesIO):
         return self.taken > self.most
 
     def write(self, data: Any) -> int:
-        """Take bytes.
-
-        Raises:
-            OverflowError: The sender does not stop.
-        """
+        """Take bytes; an OverflowError ends a sender that does not stop."""
         size = len(data)
         self.taken += size
         if self.taken > OVERRUN * self.most:
@@ -150,8 +146,7 @@ class Listener(ThreadedAssociationServer):
 def receive(wrapper: AssociationSocket, size: int, *, seconds: float) -> bytearray:
     """Return `size` bytes from a socket, fewer where it was closed.
 
-    Raises:
-        OSError: The PDU is too long, or does not come in time; the connection is given up.
+    An OSError gives the connection up: the PDU is too long, or does not come in time.
     """
     if size > LONGEST_PDU:
         raise OSError(f"a PDU of {size} bytes")

@@ -68,8 +68,7 @@ class Spool:
     ) -> tuple[str, int]:
         """Write a file that was received, synced to the disk; return its name and size.
 
-        Raises:
-            OSError: The disk cannot take it; nothing is left behind.
+        Nothing is left behind if the disk cannot take it.
         """
         name = secrets.token_hex(8)
         path = self.source(name)

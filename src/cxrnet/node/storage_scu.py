@@ -32,11 +32,7 @@ class Destination(Protocol):
         ...
 
     def send(self, files: Sequence[Path]) -> None:
-        """Send files, all of them.
-
-        Raises:
-            PacsError: One was not taken; sending all again does no harm.
-        """
+        """Send files, all of them; after a PacsError, sending all again does no harm."""
         ...
 
 
@@ -54,8 +50,7 @@ class StorageSCU:
     def send(self, files: Sequence[Path]) -> None:
         """Send DICOM files by C-STORE, by one association.
 
-        Raises:
-            PacsError: UNREACHABLE, REJECTED, NOT_ACCEPTED (this kind of object or transfer syntax), NOT_STORED.
+        Codes of a PacsError: UNREACHABLE, REJECTED, NOT_ACCEPTED (this kind of object or transfer syntax), NOT_STORED.
         """
         metas = [read_file_meta_info(path) for path in files]
         association = self._associate(metas)

@@ -130,8 +130,7 @@ def batch_columns(bundle: Bundle, options: Options) -> tuple[str, ...]:
 def failure_reason(error: Exception) -> Reason:
     """Return why an input failed; a fault of this program keeps its traceback on standard error.
 
-    Raises:
-        CxrNetError: It was not the input (the model, the disk): the next one would fail as well.
+    It raises what was not the fault of the input (the model, the disk): the next one would fail as well.
     """
     if isinstance(error, RadiographError):
         return Reason(error.code, str(error))

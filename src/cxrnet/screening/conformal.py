@@ -20,17 +20,11 @@ LEVEL = 0.9
 def fit_thresholds(
     probabilities: Floating, labels: Int64, classes: Sequence[str], *, level: float = LEVEL
 ) -> dict[str, float]:
-    """Return the lowest probability of each class with which it is in the set.
+    """Return class -> lowest probability with which it is in the set, so that a share `level` of its images has it.
 
-    Args:
-        probabilities: float [image, class] in [0, 1], each row by a model that was not trained on the image.
-        labels: int64 [image], index of the true class.
-        classes: Names of the classes.
-        level: Share of the images of each class whose set is to hold it.
-
-    Returns:
-        Class -> threshold: with n images of the class, the k-th lowest of their probabilities of it, k being
-        floor((n + 1) (1 - level)); 0, so that the class is in every set, where k is 0.
+    `probabilities` are float [image, class], each row by a model that was not trained on the image. Of n images of a
+    class it is the k-th lowest of their probabilities of it, k being floor((n + 1) (1 - level)); 0, so that the class
+    is in every set, where k is 0.
     """
     thresholds = {}
     for index, name in enumerate(classes):

@@ -10,10 +10,7 @@ from cxrnet.imaging.radiograph import Radiograph, invert_curve
 def correct_orientation(radiograph: Radiograph, *, is_inverted: bool, turn: int) -> tuple[Radiograph, tuple[str, ...]]:
     """Return the radiograph upright with bright bones, and the steps taken, which are in its history as well.
 
-    Args:
-        radiograph: As read.
-        is_inverted: Whether its bones are dark.
-        turn: Degrees by which it is rotated anticlockwise: 0, 90, 180 or 270. It is rotated back by as much.
+    `turn` are the degrees by which it is rotated anticlockwise: 0, 90, 180 or 270. It is rotated back by as much.
     """
     pixels, spacing, curve = radiograph.pixels, radiograph.spacing_mm, radiograph.tone_curve
     steps: tuple[str, ...] = ()

@@ -129,11 +129,8 @@ class GateResult(NamedTuple):
 def check_image(tags: Mapping[str, str], *, pixels: Float32, view: GatePrediction, lungs: Bool | None) -> GateResult:
     """Everything that speaks against a score for an image.
 
-    Args:
-        tags: DICOM attributes by keyword, as in `Radiograph.tags`; empty for other formats.
-        pixels: float32 [height, width], 0..255, as read.
-        view: What the gate's network says of the prepared image.
-        lungs: bool [any height, any width], the lung mask of the same image; None where lungs were not looked for.
+    `tags` are those of the radiograph, `pixels` float32 [height, width], 0..255, as read. `lungs`, bool of any size, is
+    the lung mask of the same image; None where lungs were not looked for.
     """
     result = check_tags(tags) + check_view(view)
     if lungs is not None:
@@ -234,9 +231,7 @@ def check_contrast(pixels: Float32) -> GateResult:
 def check_clipping(pixels: Float32, lungs: Bool) -> GateResult:
     """Whether the stored values around the lungs are clipped: many pixels share the greatest or the least value.
 
-    Args:
-        pixels: float32 [height, width], 0..255, as read.
-        lungs: bool [any height, any width], the lung mask of the same image.
+    `pixels` are float32 [height, width], 0..255, as read; `lungs`, bool of any size, is the mask of the same image.
     """
     rows, columns = (np.flatnonzero(lungs.any(axis=axis)) for axis in (1, 0))
     if not rows.size:

@@ -35,20 +35,12 @@ def encode_table(outcomes: Sequence[Outcome], columns: Sequence[str]) -> bytes:
 
 
 def decode_table(content: bytes) -> list[Row]:
-    """Return the rows in a Parquet file as those of `findings.csv`.
-
-    Raises:
-        ValueError: It is damaged.
-    """
+    """Return the rows in a Parquet file as those of `findings.csv`; ValueError if it is damaged."""
     return _rows(pq.read_table(pa.BufferReader(content)))
 
 
 def decode_outcomes(content: bytes, items: Sequence[Input]) -> list[Outcome]:
-    """Return the outcomes of `items` in a Parquet file.
-
-    Raises:
-        ValueError: It is damaged, or has other rows.
-    """
+    """Return the outcomes of `items` in a Parquet file; ValueError if it is damaged, or has other rows."""
     table = pq.read_table(pa.BufferReader(content))
     missing = json.loads(table.schema.metadata[_MISSING])
     return [

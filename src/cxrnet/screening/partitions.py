@@ -54,22 +54,14 @@ class Job:
         return Path(table_name(self.options)).stem
 
     def write(self, partition: Partition, outcomes: Sequence[Outcome]) -> bytes:
-        """Write the table of a partition, in one step, and return it.
-
-        Raises:
-            OutputError, StoreError: It cannot be written.
-        """
+        """Write the table of a partition, in one step, and return it."""
         content = encode_table(outcomes, self.columns)
         Store(self.place).write(f"{self.folder}/{partition.file}", content)
         return content
 
 
 def do_partition(pipeline: Pipeline, job: Job, partition: Partition) -> bytes:
-    """Screen or segment a partition with `options.jobs` threads, and return its table, which is written then.
-
-    Raises:
-        OutputError, StoreError: Results cannot be written.
-    """
+    """Screen or segment a partition with `options.jobs` threads, and return its table, which is written then."""
     out = Path(job.place)  # where nothing is saved per image it is not used
     do, threads = worker(pipeline, out, job.options, len(partition.items))
     return job.write(partition, list(parallel_map(do, partition.items, jobs=threads)))
@@ -98,8 +90,7 @@ def do_partition_here(job: Job, partition: Partition) -> bytes:
 def run_partitions(plan: Plan, job: Job, distribute: Distribute) -> Generator[Outcome]:
     """Do what is not done of a plan, and yield the outcomes, partition by partition, as these are finished.
 
-    Raises:
-        OutputError, StoreError: Results cannot be written; what was done stays.
+    What was done stays if results can no longer be written.
     """
     store = Store(job.place)
     size, done = _start(store, job, plan)

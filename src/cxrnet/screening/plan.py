@@ -44,12 +44,7 @@ class Partition:
 
 
 class Plan:
-    """Images in their order, each once, however its path is spelled.
-
-    Args:
-        sources: Images and their patient data.
-        notes: What was left out.
-    """
+    """Images in their order, each once however its path is spelled, with their patient data, and notes on the rest."""
 
     def __init__(self, sources: Iterable[tuple[Source, Mapping[str, str]]], notes: Sequence[str] = ()) -> None:
         self._database = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's own

@@ -34,12 +34,8 @@ _SCHEMA = (
 class ProgressLog:
     """The progress log of a run in one folder, locked while it is open; use it in a `with` statement.
 
-    Several threads may call `recall` while one calls `add`.
-
-    Args:
-        folder: Folder of the results; made if need be.
-        settings: Everything that the results depend on except the input, as JSON.
-        resume: Whether to continue a run that is there; otherwise a finished one starts over.
+    Several threads may call `recall` while one calls `add`. `settings` are everything that the results depend on except
+    the input. Without `resume` a run that was stopped is refused, and a finished one starts over.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, resume: bool) -> None:

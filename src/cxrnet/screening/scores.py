@@ -84,17 +84,11 @@ def logits_of(scores: Float32) -> Float64:
 
 
 def interval_of(ensemble: Float64, folds: Float64) -> Float64 | None:
-    """Return the 95 % interval of each class's score over the folds, float64 [class, (low, high)] in [0, 1].
+    """Return the 95 % interval of each class's score over the folds, float64 [class, (low, high)]; None for one fold.
 
-    It is Student's t-interval of the mean of the folds' log-odds, placed around the log-odds of the ensemble: where
-    the score of an ensemble of very many such folds would lie.
-
-    Args:
-        ensemble: float64 [class], calibrated logits.
-        folds: float64 [fold, class], calibrated logits of each fold.
-
-    Returns:
-        None for a single fold.
+    It is Student's t-interval of the mean of the folds' log-odds, placed around the log-odds of the ensemble: where the
+    score of an ensemble of very many such folds would lie. Logits are calibrated: those of the ensemble float64
+    [class], of the folds float64 [fold, class].
     """
     if len(folds) < 2:
         return None
@@ -109,15 +103,9 @@ def uncertainty_reason(
 ) -> str | None:
     """Return why the answer is uncertain; None where the folds agree on it, or there is only one.
 
-    Two classes: the interval of the first holds the balanced operating point. More classes: the interval of the
-    difference between the two highest scores, in log-odds, holds 0.
-
-    Args:
-        ensemble: float64 [class], calibrated logits.
-        folds: float64 [fold, class], calibrated logits of each fold.
-        classes: Class names.
-        interval: `interval_of` these logits.
-        point: The balanced operating point, a probability of the first class; None takes `MIDDLE`.
+    Two classes: the interval of the first holds the balanced operating point, `point`, or `MIDDLE` without one. More
+    classes: the interval of the difference between the two highest scores, in log-odds, holds 0. Logits and interval
+    are those of `interval_of`.
     """
     if interval is None:
         return None

@@ -79,8 +79,7 @@ class Store:
 def local_copy(place: Path | str, limits: Limits) -> Iterator[Path]:
     """Give the file of an image; an object is copied into a temporary folder.
 
-    Raises:
-        RadiographError: NOT_FOUND, UNREADABLE or TOO_LARGE.
+    Codes of a RadiographError: NOT_FOUND, UNREADABLE, TOO_LARGE.
     """
     if is_address(place):
         with as_file(_object(place, limits)) as (path, _):
@@ -91,11 +90,7 @@ def local_copy(place: Path | str, limits: Limits) -> Iterator[Path]:
 
 @contextmanager
 def open_source(place: Path | str) -> Iterator[IO[bytes]]:
-    """Give a file or an object, open for reading.
-
-    Raises:
-        OSError: It cannot be read.
-    """
+    """Give a file or an object, open for reading; OSError if it cannot be read."""
     if is_address(place):
         with _errors(place):
             opened = _s3().open(place, "rb")
@@ -133,12 +128,10 @@ def _s3() -> Any:
 
 @contextmanager
 def _errors(place: str) -> Iterator[None]:
-    """Turn what a store answers into errors of ours, but for a missing object or one without access.
+    """Turn what a store answers into errors of ours.
 
-    Raises:
-        FileNotFoundError: There is no such object.
-        PermissionError: This object may not be read.
-        EOFError: It has no byte of those asked for.
+    But FileNotFoundError says that there is no such object, PermissionError that it may not be read, and EOFError that
+    it has no byte of those asked for.
     """
     try:
         yield

@@ -19,12 +19,9 @@ SENSITIVE, SPECIFIC = 0.95, 0.95
 
 
 def fit_calibration(logits: Float64, labels: Int64, names: Sequence[str] = ()) -> Calibration:
-    """Return the calibration of out-of-fold logits.
+    """Return the calibration of out-of-fold logits, float [image, class].
 
-    Args:
-        logits: float [image, class], each from a fold that has not seen the image.
-        labels: int64 [image], index of the true class.
-        names: Of the classes; without them no prediction sets are fitted.
+    `names` are those of the classes; without them no prediction sets are fitted.
     """
     classes = logits.shape[1]
     missing = sorted(set(range(classes)) - set(labels.tolist()))
@@ -58,11 +55,7 @@ def operating_points(probability: Float64, is_positive: Bool) -> dict[str, float
     """Return the lowest probability that counts as the first class, for three purposes.
 
     `balanced` makes recall plus specificity largest; `sensitive` is the highest that keeps 95 % recall; `specific` the
-    lowest that keeps 95 % specificity.
-
-    Args:
-        probability: float [image], of the first class, in [0, 1].
-        is_positive: bool [image].
+    lowest that keeps 95 % specificity. Both arrays are [image].
     """
     thresholds = np.unique(np.concatenate([[0.0, 1.0], probability]))
     recall = np.array([(probability[is_positive] >= threshold).mean() for threshold in thresholds])

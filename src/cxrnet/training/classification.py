@@ -24,14 +24,10 @@ Inputs = Sequence[Tensor]
 
 
 class FeatureSet(Dataset[tuple[Inputs, Tensor]]):
-    """Inputs and labels of some images, asked for by (epoch, index); each epoch shows another copy.
+    """Inputs and labels of some `images`, int64 [n], asked for by (epoch, index); each epoch shows another copy.
 
-    Args:
-        features: Of all images.
-        images: int64 [n], which of them.
-        labels: int64 [all images], index of the class.
-        copies: Changed copies of an image that are shown together; 0 shows the images as they are.
-        patient: Of all images; the values of changed copies are hidden at random.
+    `copies` changed copies of an image are shown together, their patient data hidden at random; 0 shows the images as
+    they are.
     """
 
     def __init__(
@@ -71,15 +67,9 @@ class FeatureSet(Dataset[tuple[Inputs, Tensor]]):
 class FoldModule(TrainingModule):
     """One fold of Module 2, its loss, its optimiser and its images.
 
-    Args:
-        config: The training.
-        features: Of all images of the cross-validation.
-        labels: int64 [image], index of the class.
-        train: int64 [n], images of this fold's training.
-        validation: int64 [m], images kept out of it.
-        draws: float64 [n], how likely each image is drawn; None shows each once in an epoch.
-        patient: Patient data of all images; None trains on the images alone.
-        names: File names of all images, for messages.
+    `features`, `labels`, `patient` and `names` are of all images; `train` and `validation`, int64, say which the fold
+    is trained on and which are kept out. `draws`, float64 [n], is how likely each training image is drawn; None shows
+    each once in an epoch.
     """
 
     config: ClassifierTraining
@@ -130,11 +120,7 @@ class FoldModule(TrainingModule):
         self.eval()
 
     def held_out_logits(self, *, hides_patient: bool = False) -> Float32:
-        """Return the logits of the images that were kept out, float32 [image, class].
-
-        Args:
-            hides_patient: Whether all patient data are taken as missing.
-        """
+        """Return the logits of the images that were kept out, float32 [image, class], with or without patient data."""
         self.eval()
         hidden = torch.from_numpy(self._patient.missing) if hides_patient and self._patient else None
         logits = []
@@ -185,10 +171,6 @@ class FoldModule(TrainingModule):
 
 
 def disagreement(logits: Tensor) -> Tensor:
-    """Return how far the copies of an image differ: the mean squared difference of their centred logits.
-
-    Args:
-        logits: float [batch, copy, class].
-    """
+    """Return how far copies of an image differ: mean squared difference of centred logits [batch, copy, class]."""
     centred = logits - logits.mean(dim=2, keepdim=True)
     return (centred - centred.mean(dim=1, keepdim=True)).square().sum(dim=2).mean()

@@ -71,22 +71,14 @@ def train_classifier(
     features: Path | None = None,
     options: RunOptions | None = None,
 ) -> list[dict[str, Any]]:
-    """Train the folds of Module 2 on the images of a manifest into `folder`; return the result of each.
+    """Train the folds of Module 2 on the images of a manifest into the run `folder`; return the result of each.
 
     Folds are those of the manifest's column `fold` where it has one, else they are made: stratified by label, never
     dividing a group. Rows of the split `test` are not read. Lung masks come from `segmenter`, once for each image.
 
-    Args:
-        manifest: Images with labels.
-        folder: The run.
-        config: The training.
-        segmenter: A bundle whose Module 1 finds the lungs.
-        start: Bundle whose fold of the same number each fold starts from; random weights if not given. Layers whose
-            size depends on the classes start from random weights where the number of classes differs.
-        only: Folds to train; empty trains all.
-        features: Folder for lung masks and scattering coefficients, which several trainings may share; None keeps
-            them in the run.
-        options: How the data are read and checked, and how it runs.
+    Each fold starts from the fold of the same number of the bundle `start`, or from random weights; so do layers of
+    another size where the number of classes differs. `only` names the folds to train, all if it is empty. Several
+    trainings may share `features`, a folder for lung masks and scattering coefficients.
     """
     options = options or RunOptions()
     settings = config.model_dump(mode="json")

@@ -116,17 +116,8 @@ def use_one_thread(_: int) -> None:
 class EpochOrder(Sampler[tuple[int, int]]):
     """The images of one epoch as (epoch, index), shuffled; every rank of a parallel training gets its share.
 
-    Shares are of equal length: the first images of the epoch come twice where it does not divide.
-
-    Args:
-        images: Number of images.
-        seed: Of the training.
-        epoch: Number of the epoch.
-        is_shuffled: Whether they come in another order in every epoch.
-        rank: Number of this process.
-        ranks: Number of processes.
-        draws: Images are drawn with these probabilities, float64 [image], in place of each once.
-        number: Of draws; as many as images if not given.
+    Shares are of equal length: the first images of the epoch come twice where it does not divide. With `draws`, float64
+    [image], a `number` of images (as many as there are) is drawn with these probabilities.
     """
 
     def __init__(
@@ -163,15 +154,7 @@ class EpochOrder(Sampler[tuple[int, int]]):
 
 
 class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
-    """Images with their masks, moved again in every epoch; asked for by (epoch, index).
-
-    Args:
-        images: Images with masks.
-        augmentation: How they are moved.
-        acquisition: How their acquisition is changed.
-        phase: Scale (the images are scaled here, once) and crop.
-        seed: Of the training.
-    """
+    """Images with their masks, scaled once, and moved and changed again in every epoch; asked for by (epoch, index)."""
 
     def __init__(
         self,

@@ -76,16 +76,9 @@ def build_ensemble(
 ) -> Bundle:
     """Write the bundle of a segmenter and of the folds of a classifier, trained in one run or in several.
 
-    Args:
-        runs: Folders of `cxrnet train classifier`: one training, of which each has some folds.
-        segmenter: The bundle that its lung masks came from.
-        out: Folder of the bundle.
-        name: Name of the bundle.
-        version: Version of the bundle, numbers with dots.
-        description: One line for people, the first of the card; by default the number of folds.
-        weights: Those of the last epoch, or of the best one by the images that the fold was not trained on. Scores
-            are calibrated with those of the last only: a choice by the same images would make them look too good.
-        overwrite: Whether a bundle that stands there is replaced.
+    `segmenter` is the bundle that its lung masks came from. The weights are those of the last epoch, or of the best one
+    by the images that the fold was not trained on. Scores are calibrated with those of the last only: a choice by the
+    same images would make them look too good.
     """
     run = runs[0]
     record = read_record(run, "classifier")

@@ -243,11 +243,8 @@ def fast_scattering(config: ScatteringConfig, height: int, width: int) -> Callab
 def black_out(image: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
     """Return the image with its lungs at 0, and the probability of all that is far from them, as a control.
 
-    Lungs are grown by `MARGIN` pixels, so that a mask which is a little too small shows nothing of them.
-
-    Args:
-        image: float [image, height, width], 0 to 255.
-        probability: float [image, height, width], of the lungs, in [0, 1].
+    Both are float [image, height, width]. Lungs are grown by `MARGIN` pixels, so that a mask which is a little too
+    small shows nothing of them.
     """
     grown = functional.max_pool2d(probability[:, None], 2 * MARGIN + 1, stride=1, padding=MARGIN)[:, 0]
     is_lung = grown > 0.5

@@ -25,19 +25,13 @@ CONTOUR_WINDOWS = ((150, 11), (300, 21), (600, 31))
 
 
 def dice_loss(predicted: Tensor, target: Tensor, *, weights: Tensor | None = None) -> Tensor:
-    """1 - Dice coefficient, float [] in [0, 1): 2 |A and B| / (|A| + |B|).
-
-    Args:
-        predicted: float [batch, class, height, width], probability in [0, 1].
-        target: float [batch, class, height, width], 1 inside the class and 0 outside.
-        weights: Weight of each pixel, or None for 1 everywhere.
-    """
+    """1 - Dice coefficient, float [] in [0, 1): 2 |A and B| / (|A| + |B|), of probability and target in [0, 1]."""
     both, either = _total(target * predicted, weights), _total(target + predicted, weights)
     return 1 - ((2 * both + SMOOTH) / (either + SMOOTH)).mean()
 
 
 def tanimoto(predicted: Tensor, target: Tensor, *, weights: Tensor | None = None) -> Tensor:
-    """Overlap of two masks, squared in the denominator, float [] in (0, 1]; arguments are those of `dice_loss`."""
+    """Overlap of two masks, squared in the denominator, float [] in (0, 1]."""
     product = target * predicted
     both = _total(product, weights)
     either = _total(target.square() + predicted.square() - product, weights)
@@ -45,10 +39,7 @@ def tanimoto(predicted: Tensor, target: Tensor, *, weights: Tensor | None = None
 
 
 def tanimoto_loss(predicted: Tensor, target: Tensor, *, weights: Tensor | None = None) -> Tensor:
-    """1 - mean of the Tanimoto coefficients of the masks and of their complements, float [] in [0, 1).
-
-    Arguments are those of `dice_loss`.
-    """
+    """1 - mean of the Tanimoto coefficients of the masks and of their complements, float [] in [0, 1)."""
     inside = tanimoto(predicted, target, weights=weights)
     outside = tanimoto(1 - predicted, 1 - target, weights=weights)
     return 1 - (inside + outside) / 2
@@ -59,21 +50,18 @@ def weighted_tanimoto_loss(
 ) -> Tensor:
     """Tanimoto loss with complement, borders weighted: the loss that trains Module 1 (paper).
 
-    Arguments are those of `dice_loss` and `contour_weights`; `weights` multiply those of the borders.
+    `weights` multiply those of the borders.
     """
     borders = contour_weights(target, kernel=kernel)
     return tanimoto_loss(predicted, target, weights=borders if weights is None else borders * weights)
 
 
 def contour_weights(target: Tensor, *, kernel: int | None = None) -> Tensor:
-    """Weight of each pixel in a loss, float [batch, class, height, width], above 0: high along the borders of a mask.
+    """Weight of each pixel in a loss, as `target` in shape, above 0: high along the borders of a mask.
 
     A pixel is border where the mean of the mask in the window around it, without what lies outside the image, is
-    between 0.005 and 0.995. Weights are 1, and 3 on the border; divided by their mean; squared.
-
-    Args:
-        target: float [batch, class, height, width], 1 inside the class and 0 outside.
-        kernel: Side of the window, odd; None takes that of `CONTOUR_WINDOWS`.
+    between 0.005 and 0.995. Weights are 1, and 3 on the border; divided by their mean; squared. The side of the window,
+    `kernel`, is that of `CONTOUR_WINDOWS` by default.
     """
     if kernel is None:
         side = min(target.shape[2:])
@@ -85,10 +73,9 @@ def contour_weights(target: Tensor, *, kernel: int | None = None) -> Tensor:
 
 
 def class_weights(counts: Tensor) -> Tensor:
-    """Weight of each class, float [class], such that all classes weigh alike and the mean over the images is 1.
+    """Weight of each class, float [class], such that all weigh alike and the mean over the images is 1.
 
-    Args:
-        counts: int [class], training images of each class.
+    `counts` are int [class], training images of each class.
     """
     if bool((counts < 1).any()):
         raise UsageError(f"training: images of each class are {counts.tolist()}; every class needs one or more")
@@ -98,13 +85,8 @@ def class_weights(counts: Tensor) -> Tensor:
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, *, weights: Tensor | None = None) -> Tensor:
     """Categorical cross-entropy, each image weighted by its class, float []: the loss that trains Module 2.
 
-    The sum of weight times entropy is divided by the number of images, not by the sum of the weights: a batch
-    of rare images pulls harder, as in the published training.
-
-    Args:
-        logits: float [batch, class], unbounded.
-        labels: int64 [batch], index of the true class.
-        weights: float [class], from `class_weights`; None for 1 each.
+    The sum of weight times entropy is divided by the number of images, not by the sum of the weights: a batch of rare
+    images pulls harder, as in the published training. Logits are float [batch, class], labels int64 [batch].
     """
     entropy = functional.cross_entropy(logits, labels, reduction="none")
     return (entropy if weights is None else entropy * weights[labels]).mean()

@@ -23,11 +23,6 @@ def draw_probabilities(labels: Int64, sources: Sequence[str], *, mixed_share: fl
     class is drawn alike within each of them. The rest is drawn from the other sources: each class alike, and the
     sources of one class alike. Without sources of one kind, those of the other have all. What an image would be drawn
     beyond `MOST` times an even draw goes to all others in proportion.
-
-    Args:
-        labels: int64 [image], index of the class.
-        sources: Source of each image, by any name.
-        mixed_share: 0 to 1.
     """
     names = np.asarray(sources)
     classes = np.unique(labels)

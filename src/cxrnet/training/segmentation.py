@@ -23,13 +23,6 @@ class SegmenterModule(TrainingModule):
 
     The paper's losses pool a batch into one coefficient. In a parallel training each process pools its own share and
     the gradients are averaged: that of a smaller batch, not of the joint one.
-
-    Args:
-        config: The training.
-        train: Images with masks.
-        validation: Images with masks, never augmented.
-        workers: Data-loading worker processes.
-        names: File names of the training images, for messages.
     """
 
     config: SegmenterTraining

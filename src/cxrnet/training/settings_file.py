@@ -32,11 +32,7 @@ _Values.add_constructor(f"{_TAG}timestamp", SafeConstructor.construct_yaml_str)
 
 
 def read_fields(path: Path) -> dict[str, Any]:
-    """Return the fields of a file, where `1e-3` is a number, `yes` a word and `2020-01-01` another; text in NFC.
-
-    Raises:
-        UsageError: It cannot be read, gives a field twice, or holds something else than fields and values.
-    """
+    """Return the fields of a file, where `1e-3` is a number, `yes` a word and `2020-01-01` another; text in NFC."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Values
     try:

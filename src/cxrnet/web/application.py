@@ -11,14 +11,14 @@ from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from cxrnet.errors import CxrNetError, OutputError
 from cxrnet.node.objects import FILES
 from cxrnet.web.events import Watcher
-from cxrnet.web.intake import Parts, RequestError
+from cxrnet.web.intake import RequestError, Upload
 from cxrnet.web.openapi import describe_api, describe_page
 from cxrnet.web.results import LAYOUT, MAPS, OTHER, PIXELS
 from cxrnet.web.security import LOGIN, Gatekeeper
@@ -76,12 +76,7 @@ class Application:
                 Route(f"{API}/images/{{number:int}}/other/maps.npz", self._answer_maps),
                 Route(f"{API}/images/{{number:int}}/objects/{{name:str}}", self._answer_object),
             ],
-            exception_handlers={
-                HTTPException: _refuse,
-                RequestError: _refuse_request,
-                OSError: _refuse_disk,
-                CxrNetError: _refuse_object,
-            },
+            exception_handlers=dict.fromkeys((HTTPException, OSError, CxrNetError), _refuse),
         )
         self.guarded = Gatekeeper(routes, hosts=hosts, token=token, is_encrypted=is_encrypted)
 
@@ -138,14 +133,12 @@ class Application:
         if length.isdigit() and int(length) > self._service.limits.image_bytes:
             most = self._service.limits.image_bytes
             raise RequestError(413, f"the file is {length} bytes; at most {most} are taken")
-        parts = Parts()
-        writing = asyncio.create_task(asyncio.to_thread(self._service.take, parts))
+        upload = Upload(request.stream(), self._service.limits)
         try:
-            await parts.fill(request.stream(), self._service.limits)
-        except (RequestError, ClientDisconnect):
-            await asyncio.gather(writing, return_exceptions=True)  # it ends with the same error, and leaves no file
+            entry = await asyncio.to_thread(self._service.take, upload)
+        except OSError:
+            await upload.drain()
             raise
-        entry = await writing
         return JSONResponse(entry.record(), status_code=201, headers={"Location": f"{API}/images/{entry.number}"})
 
     async def _answer_image(self, request: Request) -> Response:
@@ -247,20 +240,15 @@ def _missing(number: int) -> HTTPException:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"detail": str(error.detail)}, status_code=error.status_code)
-
-
-async def _refuse_request(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
-    return JSONResponse({"detail": str(error)}, status_code=error.status, headers=headers | {"Connection": "close"})
-
-
-async def _refuse_disk(request: Request, error: Exception) -> Response:
-    detail = f"the disk cannot take it ({type(error).__name__}); free space"
-    return JSONResponse({"detail": detail}, status_code=507)
-
-
-async def _refuse_object(request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": str(error)}, status_code=507 if isinstance(error, OutputError) else 422)
+    detail, headers = str(error), {}
+    match error:
+        case HTTPException():
+            status, detail = error.status_code, error.detail
+        case RequestError():
+            status, headers = error.status, {"Connection": "close"}
+            headers |= {"Retry-After": "5"} if status in (429, 503) else {}
+        case OSError():
+            status, detail = 507, f"the disk cannot take it ({type(error).__name__}); free space"
+        case _:
+            status = 507 if isinstance(error, OutputError) else 422
+    return JSONResponse({"detail": detail}, status_code=status, headers=headers)

@@ -3,15 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, Queue
 
 from cxrnet.errors import CxrNetError
 from cxrnet.node.settings import Limits
 
 _PART_BYTES = 2**20
-_PARTS_AHEAD = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +37,7 @@ class RateLimit:
         self._most, self._left, self._last = per_minute, float(per_minute), time.monotonic()
 
     def take(self) -> None:
-        """Count one.
-
-        Raises:
-            RequestError: There were too many.
-        """
+        """Count one; RequestError if there were too many."""
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._last) * self._most / 60)
         self._last = now
@@ -53,57 +46,40 @@ class RateLimit:
         self._left -= 1
 
 
-class Parts:
-    """A file between the loop that receives it and the thread that writes it; large parts cross at a time."""
+class Upload:
+    """A file on its way from the event loop that receives it to the thread that writes it, in parts of a MiB."""
 
-    def __init__(self) -> None:
-        self._queue: Queue[bytes | Exception | None] = Queue(_PARTS_AHEAD)
-        self._is_closed = False
+    def __init__(self, stream: AsyncIterator[bytes], limits: UploadLimits) -> None:
+        self._chunks, self._limits, self._size = stream, limits, 0
+        self._loop = asyncio.get_running_loop()
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the parts in the thread that writes.
 
         Raises:
-            Exception: What ended the upload early.
+            RequestError: The upload stalls, is empty or too large; or else what ended it early.
         """
-        try:
-            while (part := self._queue.get()) is not None:
-                if isinstance(part, Exception):
-                    raise part
-                yield part
-        finally:
-            self._is_closed = True
-            with suppress(Empty):  # room, so that nobody waits to put something in
-                while True:
-                    self._queue.get_nowait()
+        while part := asyncio.run_coroutine_threadsafe(self._next_part(), self._loop).result():
+            yield part
 
-    async def fill(self, stream: AsyncIterator[bytes], limits: UploadLimits) -> None:
-        """Hand on what a client sends, and its end or what is wrong with it."""
-        try:
-            await self._hand_on(stream, limits)
-        except Exception as error:
-            await asyncio.to_thread(self._queue.put, error)
-            raise
-        await asyncio.to_thread(self._queue.put, None)
+    async def drain(self) -> None:
+        """Receive the rest: a client reads no answer before it has sent everything."""
+        while await self._next_part():
+            pass
 
-    async def _hand_on(self, stream: AsyncIterator[bytes], limits: UploadLimits) -> None:
-        size, part = 0, bytearray()
-        source = stream.__aiter__()
-        while True:
+    async def _next_part(self) -> bytes:
+        part, limits = bytearray(), self._limits
+        while len(part) < _PART_BYTES:
             try:
-                chunk = await asyncio.wait_for(anext(source), limits.seconds)
+                chunk = await asyncio.wait_for(anext(self._chunks), limits.seconds)
             except StopAsyncIteration:
                 break
             except TimeoutError as error:
                 raise RequestError(408, f"nothing came for {limits.seconds:g} s; send the file again") from error
-            size += len(chunk)
-            if size > limits.image_bytes:
-                raise RequestError(413, f"the file is larger than {limits.image_bytes} bytes, the most that is taken")
             part += chunk
-            if len(part) >= _PART_BYTES and not self._is_closed:
-                await asyncio.to_thread(self._queue.put, bytes(part))
-                part.clear()
-        if size == 0:
+            self._size += len(chunk)
+            if self._size > limits.image_bytes:
+                raise RequestError(413, f"the file is larger than {limits.image_bytes} bytes, the most that is taken")
+        if self._size == 0:
             raise RequestError(400, "the request has no content; send the file as the body of the request")
-        if not self._is_closed:
-            await asyncio.to_thread(self._queue.put, bytes(part))
+        return bytes(part)

@@ -66,9 +66,7 @@ def _write_found(finding: Finding, folder: Path, prefix: str = "") -> None:
 def write_missing_objects(pipeline: Pipeline, folder: Path) -> WrittenObjects:
     """Screen a kept DICOM file again, write its objects next to it, and return what was written.
 
-    Raises:
-        RequestError: The model is not the one whose results the folder holds.
-        ObjectError: The file lacks what an object must refer to.
+    A RequestError says that the model is not the one whose results the folder holds.
     """
     record = read_record(folder)
     finding = pipeline.screen(folder / SOURCE, name=str(record["input"]))

@@ -116,11 +116,7 @@ class Service:
         return self._queue
 
     def check_room(self) -> None:
-        """Refuse an upload where there is no room for it.
-
-        Raises:
-            RequestError: Too many wait, or too many come, or the disk is full.
-        """
+        """Refuse an upload if too many wait, or too many come, or the disk is full."""
         self.rate.take()
         if self.queue.counts()["received"] >= self.limits.waiting:
             raise RequestError(503, f"{self.limits.waiting} images wait already; send the rest later")
@@ -190,12 +186,7 @@ class Service:
         return path if path is not None and path.is_file() else None
 
     def object(self, number: int, name: str) -> Path | None:
-        """Return the path of a DICOM object, made when first asked for; None for an image that has none of this name.
-
-        Raises:
-            RequestError: The image was screened with another model.
-            ObjectError: The file lacks what an object must refer to.
-        """
+        """Return the path of a DICOM object, made when first asked for; None for an image without one of this name."""
         job = self.queue.find(number)
         if job is None or name not in self._entry(job).objects:
             return None

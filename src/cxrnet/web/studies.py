@@ -30,8 +30,8 @@ class Studies:
     def fetch(self, study: object, service: Service) -> list[Entry]:
         """Queue the radiographs of a study and return them.
 
-        Raises:
-            RequestError: 400 not a UID, 404 no radiographs, 413 too large, 502 the server fails, or as for uploads.
+        Status of a RequestError: 400 not a UID, 404 no radiographs, 413 too large, 502 the server fails, or as for
+        uploads.
         """
         if not isinstance(study, str) or not is_uid(study):
             raise RequestError(400, 'the study is not named by a UID; send {"study": "1.2.3"}')

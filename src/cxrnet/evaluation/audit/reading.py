@@ -37,11 +37,7 @@ Reader = Callable[[Radiograph, int | None], Reading]
 
 
 class BundleReader:
-    """Readings of a bundle. It can be called from several threads.
-
-    Args:
-        pipeline: The open bundle; it must have a classifier.
-    """
+    """Readings of an open bundle with a classifier. It can be called from several threads."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline

@@ -53,8 +53,7 @@ class WrittenObjects(NamedTuple):
 def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
     """Write the DICOM objects of one finding, each file whole or not there.
 
-    Raises:
-        ObjectError: The source is not a DICOM file, or lacks what an object must refer to. Nothing is written.
+    Nothing is written if the source is not a DICOM file, or lacks what an object must refer to (ObjectError).
     """
     if finding.status == "failed":
         return WrittenObjects()

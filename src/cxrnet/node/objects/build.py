@@ -33,10 +33,7 @@ _QUIET = threading.Lock()
 def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The objects of a scored or refused finding, bytes of a DICOM file each by file name, and what was corrected.
 
-    A heat map is left out if the finding has none.
-
-    Raises:
-        ObjectError: One of them cannot be made, so that no object is returned.
+    A heat map is left out if the finding has none. If one cannot be made (ObjectError), none is returned.
     """
     with _QUIET, quiet("pydicom", "highdicom", level=logging.CRITICAL + 1):
         source = read_source(finding, path)

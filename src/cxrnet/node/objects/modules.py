@@ -155,8 +155,7 @@ def _has_context(code: Dataset) -> bool:
 def complete_modules(attributes: Dataset) -> Iterator[tuple[str, str]]:
     """Add and remove attributes so that those which depend on each other are there together.
 
-    Yields:
-        Keyword, what was done.
+    Each change gives a keyword and what was done.
     """
     for keyword, other in _PAIRS:
         if has_value(attributes, keyword) and not has_value(attributes, other):

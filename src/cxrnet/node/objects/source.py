@@ -81,8 +81,7 @@ class Source:
 def read_source(finding: Finding, path: Path) -> Source:
     """What the file of a scored or refused finding says of itself.
 
-    Raises:
-        ObjectError: NOT_DICOM, NO_FILE, CHANGED since it was screened, NO_UID, or UNREADABLE.
+    Codes of an ObjectError: NOT_DICOM, NO_FILE, CHANGED since it was screened, NO_UID, UNREADABLE.
     """
     radiograph = finding.radiograph
     assert radiograph is not None

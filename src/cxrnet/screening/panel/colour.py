@@ -62,16 +62,9 @@ DIVERGING: Final[UInt8] = _diverging_scale()
 
 
 def colourise(values: Float32, scale: UInt8, *, low: float, high: float) -> UInt8:
-    """Colours of values on a fixed scale; what lies beyond an end takes the colour of that end.
+    """Colours of values, float32 [height, width] without NaN, on a fixed scale: uint8 [height, width, 3], RGB.
 
-    Args:
-        values: float32 [height, width], without NaN.
-        scale: uint8 [256, 3], RGB, from `low` to `high`.
-        low: The value at the first colour.
-        high: The value at the last colour.
-
-    Returns:
-        uint8 [height, width, 3], RGB.
+    The scale, uint8 [256, 3], goes from `low` to `high`; what lies beyond an end takes the colour of that end.
     """
     gain = 255.0 / (high - low)
     steps = np.clip((values - low) * gain + 0.5, 0, 255).astype(np.uint8)

@@ -14,25 +14,15 @@ _SPECK: Final = 24  # pixels around; a smaller ring is noise to the eye
 
 
 def contours_of(mask: Bool) -> list[Int32]:
-    """Borders of the true parts of a mask, holes too.
-
-    Args:
-        mask: bool [height, width].
-
-    Returns:
-        int32 [points, 1, 2] each, (x, y), every pixel of the border.
-    """
+    """Borders of the true parts of a mask, holes too: int32 [points, 1, 2] each, (x, y), every pixel of the border."""
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     return [np.asarray(contour, dtype=np.int32) for contour in found]
 
 
 def draw_outline(tile: UInt8, region: Bool, colour: Colour = OUTLINE) -> None:
-    """Draw the border of the lungs or another region: a light line on a dark one, visible on dark and bright ground.
+    """Draw the border of a region, bool [height, width], into a tile, uint8 [height, width, 3].
 
-    Args:
-        tile: uint8 [height, width, 3], RGB, drawn on in place.
-        region: bool [height, width].
-        colour: Of the light line.
+    It is a light line on a dark one, visible on dark and bright ground.
     """
     contours = straightened(contours_of(region))
     cv2.drawContours(tile, contours, -1, UNDER, _OUTLINE + 2, cv2.LINE_AA)
@@ -50,16 +40,9 @@ def dashes_of(contours: list[Int32]) -> list[Int32]:
 
 
 def draw_level(tile: UInt8, above: Bool, *, is_dashed: bool, opacity: float) -> UInt8:
-    """The tile with the parts of a map beyond a level ringed: white on black, as the outline is.
+    """The tile, uint8 [height, width, 3], with the parts of a map beyond a level ringed: white on black.
 
-    Args:
-        tile: uint8 [height, width, 3], RGB.
-        above: bool [height, width], where the map is beyond the level.
-        is_dashed: Draw dashes and not whole lines.
-        opacity: Of the lines, 0 to 1.
-
-    Returns:
-        uint8 [height, width, 3], RGB.
+    `above` is bool [height, width]; `opacity` is that of the lines, 0 to 1.
     """
     contours = [contour for contour in contours_of(above) if len(contour) >= _SPECK]
     pieces = dashes_of(contours) if is_dashed else straightened(contours)

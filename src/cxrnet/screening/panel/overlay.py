@@ -21,10 +21,9 @@ _GAP: Final = 12
 
 
 def draw_overlay(segmentation: Segmentation) -> UInt8:
-    """Return the radiograph with each region coloured and outlined, and below it the name of each colour.
+    """Return the radiograph with each region coloured and outlined, uint8 [height, width, 3], above a key of colours.
 
-    Returns:
-        uint8 [height, width, 3], RGB; the radiograph's longest side is at most `LONGEST`, the key adds rows.
+    The radiograph's longest side is at most `LONGEST`.
     """
     grey = shrink(segmentation.radiograph, LONGEST)
     height, width = grey.shape

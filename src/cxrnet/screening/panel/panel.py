@@ -29,11 +29,7 @@ _CODE_LINE: Final = 54
 
 
 def draw_panel(finding: Finding, *, title: str | None = None) -> UInt8:
-    """The panel of a scored or refused finding.
-
-    Returns:
-        uint8 [panel_height, WIDTH, 3], RGB.
-    """
+    """The panel of a scored or refused finding, uint8 [height, WIDTH, 3], RGB."""
     view = view_of(finding)
     parts = [_draw_header(finding, title)]
     if finding.status == "refused":

@@ -62,13 +62,10 @@ def text_width(text: str, size: float) -> float:
 
 @lru_cache(maxsize=512)
 def text_coverage(text: str, size: float) -> tuple[UInt8, int, int]:
-    """How much of each pixel a line of text covers, with its place against the baseline.
+    """How much of each pixel a line of text covers, uint8 [height, width], and its first column and row.
 
-    Cached, because most words of a panel are the same for a whole archive.
-
-    Returns:
-        uint8 [height, width], 0 to 255 (do not write into it); then its first column and its first row, both
-        counted from the start of the baseline.
+    These are counted from the start of the baseline. Cached, because most words of a panel are the same for a whole
+    archive: do not write into it.
     """
     words, face = plain(text), font(size)
     left, top, right, bottom = (round(edge) for edge in face.getbbox(words, anchor="ls"))

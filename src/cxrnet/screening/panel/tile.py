@@ -81,16 +81,10 @@ def _resize(image: Array, size: Size, method: int) -> Array:
 
 
 def fit_map(heatmap: Float32, size: Size) -> tuple[Float32, Float32]:
-    """A heat map at the size of a tile, without NaN.
+    """A heat map, NaN outside the lungs, at the size of a tile: its values, 0 where there are none, and their share.
 
-    Values and the share that has a value are resized apart, then divided: nothing comes in from outside.
-
-    Args:
-        heatmap: float32 [height, width], NaN outside the lungs.
-        size: Height and width in pixels.
-
-    Returns:
-        float32 [height, width] twice: the values, 0 where there are none, and the share that has one.
+    Both are float32 [height, width]. Values and the share that has a value are resized apart, then divided: nothing
+    comes in from outside.
     """
     thin = _thinned(heatmap, size)
     has_value = np.isfinite(thin)
@@ -110,10 +104,7 @@ def radiograph_tile(view: View) -> UInt8:
 def class_tile(view: View, heatmap: Float32, *, score: float) -> UInt8:
     """The radiograph under the map of a class with a line at `CLASS_LEVEL`, uint8 [height, width, 3].
 
-    Args:
-        view: The radiograph at the size of the tile.
-        heatmap: float32 [height, width], 0 to 1, NaN outside the lungs.
-        score: Probability of the class; the map and the line fade with it.
+    The map is 0 to 1, NaN outside the lungs; map and line fade with the score.
     """
     opacity = min(MOST_OPAQUE, score)  # as in the paper's figures
     values, share = fit_map(heatmap, view.size)
@@ -125,10 +116,7 @@ def class_tile(view: View, heatmap: Float32, *, score: float) -> UInt8:
 def difference_tile(view: View, difference: Float32, *, distance: float) -> UInt8:
     """The radiograph under the difference map with lines at both `DIFFERENCE_LEVEL`, uint8 [height, width, 3].
 
-    Args:
-        view: The radiograph at the size of the tile.
-        difference: float32 [height, width], -1 to 1, NaN outside the lungs.
-        distance: Of the two scores, 0 to 1; the map and the lines fade with it.
+    The map is -1 to 1, NaN outside the lungs; map and lines fade with the distance of the two scores.
     """
     opacity = min(MOST_OPAQUE, distance)  # as in the paper's figures
     values, share = fit_map(difference, view.size)

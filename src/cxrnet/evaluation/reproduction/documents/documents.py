@@ -29,8 +29,7 @@ TOP, BOTTOM = 140, 60
 def write_documents(root: Path, *, is_check: bool) -> Iterator[str]:
     """Write everything that comes from files into the documents of a checkout, or only compare it.
 
-    Yields:
-        One line for each difference; a sentence or table without its place is not written.
+    Each difference is a line; a sentence or table without its place is not written.
     """
     yield from write_statements(chain(model_statements(root), benchmark_statements(root)), root, is_check=is_check)
     yield from write_tables(root, is_check=is_check)
