@@ -36,7 +36,7 @@ from cxrnet.screening.csv_output import finding_row
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.options import Options
-from cxrnet.screening.partitions import Job, one_by_one, run_partitions
+from cxrnet.screening.partitions import Job, process_locally, run_partitions
 from cxrnet.screening.plan import Partition, Plan
 
 REFUSED, FAILED = 0.05, 0.01
@@ -92,7 +92,7 @@ def make_up_partition(job: Job, identity: dict[str, str], partition: Partition) 
 def distributor(job: Job, identity: dict[str, str]) -> Any:
     work = partial(make_up_partition, job, identity)
     if job.options.backend == "local":
-        return partial(one_by_one, work)
+        return partial(process_locally, work)
     from cxrnet.screening.ray_backend import distribute_on_ray
 
     return partial(distribute_on_ray, work, workers=None)

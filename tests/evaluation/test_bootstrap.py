@@ -21,7 +21,7 @@ def test_a_resample_draws_as_many_groups_as_there_are():
 
 def test_the_draw_is_the_same_whatever_is_held_at_once(monkeypatch):
     (whole,) = draw_weights(names(9), resamples=40, seed=3)
-    monkeypatch.setattr("cxrnet.evaluation.bootstrap.AT_ONCE", 9 * 7)
+    monkeypatch.setattr("cxrnet.evaluation.bootstrap.MAX_WEIGHTS", 9 * 7)
     parts = list(draw_weights(names(9), resamples=40, seed=3))
     assert len(parts) == 6
     assert (np.concatenate(parts) == whole).all()

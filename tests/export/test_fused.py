@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from cxrnet.export.fused import FusedBlock, FusedSegmenter, filled, normed, spread
-from cxrnet.export.fused_scattering import FusedScattering, MirroredScattering, continued
+from cxrnet.export.fused import FusedBlock, FusedSegmenter, batch_norm_as_conv, padded_channels, zero_padded
+from cxrnet.export.fused_scattering import FusedScattering, MirroredScattering, pad_circular_by_parts
 from cxrnet.model.config import Branch, ScatteringConfig, SegmenterConfig
 from cxrnet.nn.blocks import ResidualBlock
-from cxrnet.nn.scattering import Scattering, wrap
+from cxrnet.nn.scattering import Scattering, pad_circular
 from cxrnet.nn.segmenter import Segmenter
 from tests.material import randomised
 
@@ -19,16 +19,16 @@ def _close(have, want):
 
 @pytest.mark.parametrize(("channels", "taken"), [(1, 16), (12, 16), (16, 16), (17, 20), (48, 48), (51, 52)])
 def test_channels_are_filled_up_to_what_the_blocked_layout_takes(channels, taken):
-    assert filled(channels) == taken
+    assert padded_channels(channels) == taken
 
 
 def test_spread_puts_a_tensor_into_zeros():
-    assert spread(torch.ones(1, 2), (2, 4), (1, 1)).tolist() == [[0, 0, 0, 0], [0, 1, 1, 0]]
+    assert zero_padded(torch.ones(1, 2), (2, 4), (1, 1)).tolist() == [[0, 0, 0, 0], [0, 1, 1, 0]]
 
 
 def test_batch_norm_is_a_convolution_channel_by_channel():
     norm, x = randomised(nn.BatchNorm2d(3, eps=1e-3)), torch.randn(1, 3, 4, 5)
-    _close(normed(norm, 16)(spread(x, (1, 16, 4, 5)))[:, :3], norm(x))
+    _close(batch_norm_as_conv(norm, 16)(zero_padded(x, (1, 16, 4, 5)))[:, :3], norm(x))
 
 
 @pytest.mark.parametrize("is_stem", [False, True])
@@ -37,7 +37,7 @@ def test_batch_norm_is_a_convolution_channel_by_channel():
 def test_fused_block_says_what_the_block_says(filters, merge, is_stem):
     block = randomised(ResidualBlock(7, filters, BRANCHES, is_stem=is_stem, merge=merge))
     x = torch.randn(2, 7, 20, 24)
-    got = FusedBlock(block, 16)(spread(x, (2, 16, 20, 24)))
+    got = FusedBlock(block, 16)(zero_padded(x, (2, 16, 20, 24)))
     _close(got[:, : block.out_channels], block(x))
     assert not got[:, block.out_channels :].any()
 
@@ -68,8 +68,8 @@ def test_fused_scattering_says_what_the_transform_says(config, size):
 @pytest.mark.parametrize("size", [(48, 60), (9, 14)])
 def test_mirrored_scattering_says_what_the_transform_says_of_an_image_and_its_mirror_image(config, size):
     image, config = torch.randn(2, *size), ScatteringConfig(**config)
-    expected = Scattering(config).both_sides(image)
-    assert (MirroredScattering(config).both_sides(image) - expected).abs().max() <= 5e-6 * expected.abs().max()
+    expected = Scattering(config).with_mirror_images(image)
+    assert (MirroredScattering(config).with_mirror_images(image) - expected).abs().max() <= 5e-6 * expected.abs().max()
 
 
 def test_wavelets_of_a_graph_are_cut_shorter():
@@ -80,4 +80,4 @@ def test_wavelets_of_a_graph_are_cut_shorter():
 @pytest.mark.parametrize("radius", [1, 5, 6, 13])
 def test_map_is_continued_as_it_is_wrapped(radius):
     x = torch.rand(1, 2, 5, 8)
-    assert torch.equal(continued(x, radius, radius), wrap(x, radius))
+    assert torch.equal(pad_circular_by_parts(x, radius, radius), pad_circular(x, radius))

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from cxrnet.nn.recurrent import ConvLstm, Reading, RecurrentBlock
+from cxrnet.nn.recurrent import BidirectionalConvLstm, ConvLstm, RecurrentBlock
 from tests.material import randomised
 
 
@@ -30,7 +30,7 @@ def test_conv_lstm_is_the_naive_loop():
 
 
 def test_reading_is_the_sum_of_both_directions():
-    reading = randomised(Reading())
+    reading = randomised(BidirectionalConvLstm())
     sequence = torch.randn(1, 5, 7, 2)
     back = _naive(reading.backwards, sequence.flip(1)).flip(1)
     torch.testing.assert_close(reading(sequence), _naive(reading.forwards, sequence) + back)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrnet.model.config import ScatteringConfig
-from cxrnet.nn.scattering import Path, Scattering, paths, reflect, wavelets, wrap
+from cxrnet.nn.scattering import Path, Scattering, pad_circular, paths, reflect, wavelets
 from tests.material import draw_xray
 
 
@@ -139,7 +139,7 @@ def test_reflection_goes_back_and_forth_when_the_image_is_smaller_than_its_paddi
 
 
 def test_wrap_continues_periodically():
-    assert wrap(torch.arange(4.0).expand(1, 1, 4, 4), 2)[0, 0, 0].tolist() == [2, 3, 0, 1, 2, 3, 0, 1]
+    assert pad_circular(torch.arange(4.0).expand(1, 1, 4, 4), 2)[0, 0, 0].tolist() == [2, 3, 0, 1, 2, 3, 0, 1]
 
 
 @pytest.mark.parametrize(("scale", "radius"), [(0, 6), (1, 12)])

@@ -14,7 +14,7 @@ from cxrnet.model.registry import open_bundle
 from cxrnet.screening.batch import batch_columns, batch_settings
 from cxrnet.screening.options import Options
 from cxrnet.screening.parquet_output import decode_table
-from cxrnet.screening.partitions import Job, _pipeline, do_partition_here
+from cxrnet.screening.partitions import Job, _pipeline, process_on_worker
 from cxrnet.screening.plan import Plan
 from cxrnet.screening.run import open_run
 from tests.material import draw_xray
@@ -177,15 +177,15 @@ def partition(source):
 def test_worker_with_another_model_does_not_take_part(job):
     other = replace(job, settings={**job.settings, "bundle sha256": "another"})
     with pytest.raises(UsageError, match=r"bundle sha256: is \w+ on the machine .*, not another; install the same"):
-        do_partition_here(other, partition(Path("/nix.png")))
+        process_on_worker(other, partition(Path("/nix.png")))
 
 
 def test_worker_reads_relative_paths_from_the_folder_of_the_run(job, images, monkeypatch):
     monkeypatch.chdir("/")
-    content = do_partition_here(job, partition(Path("in/0.png")))
+    content = process_on_worker(job, partition(Path("in/0.png")))
     assert [(row["input"], row["status"]) for row in decode_table(content)] == [("in/0.png", "scored")]
 
 
 def test_machine_without_the_folder_of_relative_paths_is_named(job, tmp_path):
     with pytest.raises(UsageError, match=r"nix: is not on the machine .*; name the inputs by absolute paths"):
-        do_partition_here(replace(job, base=str(tmp_path / "nix")), partition(Path("in/0.png")))
+        process_on_worker(replace(job, base=str(tmp_path / "nix")), partition(Path("in/0.png")))

@@ -16,10 +16,10 @@ Statistic = Callable[[Float64], Mapping[str, Float64]]
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-LEAST_GROUPS = 10
+MIN_GROUPS = 10
 """With fewer groups than this there is no interval: their resamples repeat themselves, and it would be too short."""
 
-AT_ONCE = 4_000_000
+MAX_WEIGHTS = 4_000_000
 """Most weights held at a time, which bounds the memory whatever the number of images."""
 
 
@@ -50,7 +50,7 @@ def estimate(
         raise ValueError("no images; a metric needs one or more")
     values = statistic(np.ones((1, len(groups))))
     drawn: dict[str, list[Float64]] = {name: [] for name in values}
-    if len(set(groups)) >= LEAST_GROUPS:
+    if len(set(groups)) >= MIN_GROUPS:
         for weights in draw_weights(groups, resamples=resamples, seed=seed):
             for name, replicates in statistic(weights).items():
                 drawn[name].append(replicates)
@@ -63,7 +63,7 @@ def draw_weights(groups: Sequence[str], *, resamples: int, seed: int) -> Iterato
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     rng = np.random.default_rng(seed)
     even = np.full(len(names), 1 / len(names))
-    step = max(1, AT_ONCE // len(member))
+    step = max(1, MAX_WEIGHTS // len(member))
     for start in range(0, resamples, step):
         drawn = rng.multinomial(len(names), even, size=min(step, resamples - start))
         yield drawn[:, member].astype(np.float64)

@@ -126,8 +126,8 @@ def roc_plot(results: Mapping[str, Result]) -> Plot:
         auc = format_metric(result.record["overall"], "roc_auc")
         axes.plot(curve.x, curve.y, color=colour, linewidth=2.2, label=f"{label}, AUC {auc}")
         axes.fill_between(_GRID, band[0], band[1], color=colour, alpha=0.14, linewidth=0)
-        called = result.scores >= 0.5
-        axes.plot(called[~result.truth].mean(), called[result.truth].mean(), "o", color=colour, markersize=7)
+        predicted = result.scores >= 0.5
+        axes.plot(predicted[~result.truth].mean(), predicted[result.truth].mean(), "o", color=colour, markersize=7)
         recall = np.interp(_GRID, curve.x, curve.y)
         rows += [(label, *map(float, each)) for each in zip(_GRID, recall, *band, strict=True)]
     unit_square(axes)
@@ -170,9 +170,9 @@ def decision_plot(results: Mapping[str, Result]) -> Plot:
 
 def net_benefit(truth: Bool, scores: Float64) -> Float64:
     """Return float64 [threshold]: true positives minus false positives at the odds of the threshold, per image."""
-    called = scores >= THRESHOLDS[:, None]
+    predicted = scores >= THRESHOLDS[:, None]
     odds = THRESHOLDS / (1 - THRESHOLDS)
-    benefit: Float64 = (called & truth).mean(axis=1) - (called & ~truth).mean(axis=1) * odds
+    benefit: Float64 = (predicted & truth).mean(axis=1) - (predicted & ~truth).mean(axis=1) * odds
     return benefit
 
 

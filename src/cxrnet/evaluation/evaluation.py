@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from cxrnet.atomic import write_atomic
 from cxrnet.data.manifest import Manifest
-from cxrnet.evaluation.bootstrap import CONFIDENCE, LEAST_GROUPS
+from cxrnet.evaluation.bootstrap import CONFIDENCE, MIN_GROUPS
 from cxrnet.evaluation.cases import ClassifierCase, SegmenterCase, row_of
 from cxrnet.evaluation.charts import Chart
 from cxrnet.evaluation.record import EvaluationRecord
@@ -126,7 +126,7 @@ def make_record(
                 "resamples": request.resamples,
                 "confidence": CONFIDENCE,
                 "seed": request.seed,
-                "least_groups": LEAST_GROUPS,
+                "least_groups": MIN_GROUPS,
             },
             "status": dict(sorted(Counter(case.status for case in cases).items())),
             "reasons": _count_reasons(without),

@@ -1,7 +1,7 @@
 """Metrics of a classifier as functions of weights, so that a bootstrap costs a matrix product.
 
 Two classes: the first is the positive one. More: each class against the rest, and the mean over the classes (macro).
-A metric that is undefined, as precision where nothing was called positive, is NaN, and so is a mean over it.
+A metric that is undefined, as precision where nothing was predicted positive, is NaN, and so is a mean over it.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,17 +42,18 @@ def classifier_statistic(labels: Int64, scores: Float64) -> Statistic:
 
 def one_versus_rest(labels: Int64, scores: Float64, index: int) -> Statistic:
     """Return the statistic of one class against all others; arguments as in `classifier_statistic`."""
-    truth, called = labels == index, scores.argmax(axis=1) == index
-    return binary_statistic(truth, scores[:, index], called)
+    truth, predicted = labels == index, scores.argmax(axis=1) == index
+    return binary_statistic(truth, scores[:, index], predicted)
 
 
-def binary_statistic(truth: Bool, scores: Float64, called: Bool) -> Statistic:
+def binary_statistic(truth: Bool, scores: Float64, predicted: Bool) -> Statistic:
     """Return the statistic with all of `METRICS` for one class.
 
     `truth`, bool [image], says which images are of the class, `scores`, float64 [image], how probable that is, and
-    `called`, bool [image], which of them the model assigns to it.
+    `predicted`, bool [image], which of them the model assigns to it.
     """
-    table = np.stack([truth & called, ~truth & called, truth & ~called, ~truth & ~called], axis=1).astype(np.float64)
+    cells = [truth & predicted, ~truth & predicted, truth & ~predicted, ~truth & ~predicted]
+    table = np.stack(cells, axis=1).astype(np.float64)
     areas = _rank_areas(truth, scores)
     squares = (scores - truth) ** 2
     gaps = bin_membership(scores) * (scores - truth)[:, None]

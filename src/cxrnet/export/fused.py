@@ -3,7 +3,7 @@
 - A batch norm behind a convolution is folded into it; one in front of an activation becomes a convolution channel by
   channel, since ONNX Runtime keeps its blocked layout (NCHWc) through convolutions and their activations only.
 - A softmax over two classes is a sigmoid of their difference.
-- Channels are filled up with zeros to what the blocked layout takes, where a network's own number does not fit.
+- Channels are padded with zeros to what the blocked layout takes, where a network's own number does not fit.
 
 The scattering transform is in `fused_scattering`, the folds of Module 2 side by side in `fused_ensemble`.
 """
@@ -22,8 +22,8 @@ LANES = 16
 """Fewest channels that are kept in the blocked layout: the floats in the widest register of a CPU."""
 
 
-def filled(channels: int) -> int:
-    """Return how many channels a map of so many is filled up to."""
+def padded_channels(channels: int) -> int:
+    """Return how many channels a map of so many is padded to."""
     return max(LANES, -(-channels // 4) * 4)
 
 
@@ -62,7 +62,7 @@ def channelwise(weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1
     return conv
 
 
-def spread(tensor: Tensor, size: Sequence[int], at: Sequence[int] | None = None) -> Tensor:
+def zero_padded(tensor: Tensor, size: Sequence[int], at: Sequence[int] | None = None) -> Tensor:
     """Return zeros of `size` with `tensor` in them, its corner `at` these indices."""
     whole = torch.zeros(tuple(size), dtype=tensor.dtype)
     corner = at or [0] * tensor.ndim
@@ -70,16 +70,16 @@ def spread(tensor: Tensor, size: Sequence[int], at: Sequence[int] | None = None)
     return whole
 
 
-def normed(norm: nn.BatchNorm2d, channels: int) -> nn.Conv2d:
-    """Return a batch norm as a convolution channel by channel, for a map filled up to `channels`."""
+def batch_norm_as_conv(norm: nn.BatchNorm2d, channels: int) -> nn.Conv2d:
+    """Return a batch norm as a convolution channel by channel, for a map padded to `channels`."""
     factor, summand = affine_of(norm)
-    return channelwise(spread(factor, [channels])[:, None, None, None], spread(summand, [channels]))
+    return channelwise(zero_padded(factor, [channels])[:, None, None, None], zero_padded(summand, [channels]))
 
 
 def depthwise_of(separable: SeparableConv2d, channels: int) -> nn.Conv2d:
-    """Return the depthwise part of a separable convolution, for a map filled up to `channels`."""
+    """Return the depthwise part of a separable convolution, for a map padded to `channels`."""
     weight = separable.depthwise.weight
-    return channelwise(spread(weight, [channels, *weight.shape[1:]]), dilation=separable.depthwise.dilation[0])
+    return channelwise(zero_padded(weight, [channels, *weight.shape[1:]]), dilation=separable.depthwise.dilation[0])
 
 
 def projection_of(
@@ -91,7 +91,7 @@ def projection_of(
     if norm is not None:
         factor, summand = affine_of(norm)
         weight, bias = weight * factor[:, None], bias * factor + summand
-    return pointwise(spread(weight, size, at), spread(bias, size[:1], at[:1]))
+    return pointwise(zero_padded(weight, size, at), zero_padded(bias, size[:1], at[:1]))
 
 
 class FusedBranch(nn.Module):
@@ -106,7 +106,7 @@ class FusedBranch(nn.Module):
         assert isinstance(first, SeparableConv2d)
         assert isinstance(second, SeparableConv2d)
         assert isinstance(norm, nn.BatchNorm2d)
-        filters = filled(first.pointwise.out_channels)
+        filters = padded_channels(first.pointwise.out_channels)
         self.first_depthwise = depthwise_of(first, channels)
         self.first_projection = projection_of(first.pointwise, norm, size=(filters, channels))
         self.second_depthwise = depthwise_of(second, filters)
@@ -120,14 +120,14 @@ class FusedBranch(nn.Module):
 
 
 class FusedBlock(nn.Module):
-    """A residual block on a map whose channels are filled up to `channels`; so are those of its output."""
+    """A residual block on a map whose channels are padded to `channels`; so are those of its output."""
 
     def __init__(self, block: ResidualBlock, channels: int) -> None:
         super().__init__()
-        self.norm = None if block.norm is None else normed(block.norm, channels)
+        self.norm = None if block.norm is None else batch_norm_as_conv(block.norm, channels)
         filters = block.out_channels // (len(block.branches) if block.merge == "concatenate" else 1)
         self.joins = block.merge == "concatenate" and filters % LANES == 0
-        self.out_channels = block.out_channels if self.joins else filled(block.out_channels)
+        self.out_channels = block.out_channels if self.joins else padded_channels(block.out_channels)
         size = filters if self.joins else self.out_channels
         step = filters if block.merge == "concatenate" and not self.joins else 0
         self.branches = nn.ModuleList(
@@ -148,7 +148,7 @@ class FusedBlock(nn.Module):
 
 
 class FusedRecurrentBlock(RecurrentBlock):
-    """A recurrent block on a map whose channels are filled up to `channels`."""
+    """A recurrent block on a map whose channels are padded to `channels`."""
 
     def __init__(self, block: RecurrentBlock, channels: int) -> None:
         classes = block.project.out_channels

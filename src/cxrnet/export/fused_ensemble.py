@@ -14,20 +14,28 @@ from torch import Tensor, nn
 from cxrnet.export.fused import (
     FusedBlock,
     affine_of,
+    batch_norm_as_conv,
     channelwise,
     depthwise_of,
-    filled,
-    normed,
+    padded_channels,
     pointwise,
     projection_of,
-    spread,
+    zero_padded,
 )
 from cxrnet.nn.attention import CrossAttention, MultiHeadAttention
 from cxrnet.nn.blocks import ResidualBlock, ResidualBranch, leaky
-from cxrnet.nn.classifier import Ensemble, EnsembleOutput, Fold, average, mean_of_folds, presented, regions
+from cxrnet.nn.classifier import (
+    Ensemble,
+    EnsembleOutput,
+    Fold,
+    average,
+    mean_of_folds,
+    pooling_weights,
+    scale_coefficients,
+)
 
 
-class AttentionLanes(nn.Module):
+class FoldAttention(nn.Module):
     """One direction of the cross-attention of all folds; as `MultiHeadAttention.binary` for each."""
 
     exponent: Tensor
@@ -61,8 +69,10 @@ class LastBlocks(nn.Module):
     def __init__(self, blocks: list[ResidualBlock], channels: int) -> None:
         super().__init__()
         classes, count = blocks[0].out_channels, len(blocks)
-        own, size = count * classes, filled(count * classes)
-        self.norms = nn.ModuleList(normed(block.norm, channels) for block in blocks if block.norm is not None)
+        own, size = count * classes, padded_channels(count * classes)
+        self.norms = nn.ModuleList(
+            batch_norm_as_conv(block.norm, channels) for block in blocks if block.norm is not None
+        )
         self.shortcuts = nn.ModuleList(
             projection_of(block.shortcut, block.shortcut_norm, size=(own, channels), at=(index * classes, 0))
             for index, block in enumerate(blocks)
@@ -80,10 +90,10 @@ class LastBlocks(nn.Module):
             )
             kernels = torch.cat([branch.second.depthwise.weight for branch in branches])
             dilation = branches[0].second.depthwise.dilation[0]
-            self.seconds.append(channelwise(spread(kernels, [size, *kernels.shape[1:]]), dilation=dilation))
+            self.seconds.append(channelwise(zero_padded(kernels, [size, *kernels.shape[1:]]), dilation=dilation))
             weight = _diagonal([branch.second.pointwise.weight[:, :, 0, 0] for branch in branches])
             bias = torch.cat([_bias(branch.second.pointwise) for branch in branches])
-            self.joins.append(pointwise(spread(weight, (own, size)), bias))
+            self.joins.append(pointwise(zero_padded(weight, (own, size)), bias))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return float [batch, fold * class, rows, columns] of a map [batch, channel, rows, columns] a fold."""
@@ -107,23 +117,23 @@ class FusedEnsemble(nn.Module):
         self.config = config = folds[0].config
         self.count, self.classes, self.pooling = len(folds), len(config.classes), config.pooling
         attention = [fold.attention for fold in folds if isinstance(fold.attention, CrossAttention)]
-        self.rows = AttentionLanes([one.rows for one in attention], axis=-1) if attention else None
-        self.columns = AttentionLanes([one.columns for one in attention], axis=-2) if attention else None
+        self.rows = FoldAttention([one.rows for one in attention], axis=-1) if attention else None
+        self.columns = FoldAttention([one.columns for one in attention], axis=-2) if attention else None
         shared = config.scattering.channels + 1
-        self.blank = filled(shared + len(attention)) - shared - len(attention)
+        self.blank = padded_channels(shared + len(attention)) - shared - len(attention)
         self.entries = nn.ModuleList(
             _entry(fold.norm, shared, shared + index if attention else None, shared + len(attention) + self.blank)
             for index, fold in enumerate(folds)
         )
-        self.towers, channels = nn.ModuleList(), 0
+        self.trunks, channels = nn.ModuleList(), 0
         for fold in folds:
-            channels, tower = filled(shared + (self.rows is not None)), nn.ModuleList()
+            channels, trunk = padded_channels(shared + (self.rows is not None)), nn.ModuleList()
             for block in fold.blocks[:-1]:
                 assert isinstance(block, ResidualBlock)
                 fused = FusedBlock(block, channels)
-                tower.append(fused)
+                trunk.append(fused)
                 channels = fused.out_channels
-            self.towers.append(tower)
+            self.trunks.append(trunk)
         last = [fold.blocks[-1] for fold in folds]
         self.last = LastBlocks([block for block in last if isinstance(block, ResidualBlock)], channels)
         self.patients = nn.ModuleList(fold.patient for fold in folds if fold.patient is not None)
@@ -134,7 +144,7 @@ class FusedEnsemble(nn.Module):
         """Return maps, logits and scores of the folds and of their mean."""
         value = mask.unsqueeze(1)
         lungs = (value > self.pooling.mask_threshold).to(mask.dtype)
-        features = [presented(scattering, lungs, self.config), value]
+        features = [scale_coefficients(scattering, lungs, self.config), value]
         if self.rows is not None and self.columns is not None:
             query = scattering[:, :1]
             features.append(query * self.rows(query, lungs, value) * self.columns(query, lungs, value))
@@ -142,14 +152,14 @@ class FusedEnsemble(nn.Module):
             features.append(torch.zeros_like(value).expand(-1, self.blank, -1, -1))
         shared = torch.cat(features, dim=1)
         maps = []
-        for entry, tower in zip(self.entries, self.towers, strict=True):
+        for entry, trunk in zip(self.entries, self.trunks, strict=True):
             x = entry(shared)
-            for block in tower:  # type: ignore[attr-defined]
+            for block in trunk:  # type: ignore[attr-defined]
                 x = block(x)
             maps.append(x)
         size = mask.shape[-2:]
         found = leaky(self.last(maps)).view(-1, self.count, self.classes, *size)
-        inside = regions(self.pooling, image)
+        inside = pooling_weights(self.pooling, image)
         counted = lungs if isinstance(inside, float) else lungs * inside.unsqueeze(1)
         weights = counted.unsqueeze(1)
         fold_maps = found * weights
@@ -163,9 +173,9 @@ def _entry(norm: nn.BatchNorm2d, shared: int, attended: int | None, channels: in
     """Return a fold's choice of the `shared` channels and its `attended` one out of `channels`, and its batch norm."""
     factor, summand = affine_of(norm)
     chosen = [*range(shared), *([] if attended is None else [attended])]
-    weight = torch.zeros(filled(len(chosen)), channels)
+    weight = torch.zeros(padded_channels(len(chosen)), channels)
     weight[range(len(chosen)), chosen] = factor
-    return pointwise(weight, spread(summand, [len(weight)]))
+    return pointwise(weight, zero_padded(summand, [len(weight)]))
 
 
 def _branch(block: ResidualBlock, number: int) -> ResidualBranch:

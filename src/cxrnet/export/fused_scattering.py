@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from cxrnet.arrays import Float64
-from cxrnet.export.fused import LANES, filled, spread
+from cxrnet.export.fused import LANES, padded_channels, zero_padded
 from cxrnet.model.config import ScatteringConfig
-from cxrnet.nn.scattering import Path, Scattering, averaging, wavelets, wrap
+from cxrnet.nn.scattering import Path, Scattering, averaging, pad_circular, wavelets
 
 FUSED_TAIL = 1e-5
 """Where the wavelets of a graph are cut: coefficients move by about 1e-6 of the largest."""
@@ -28,7 +28,7 @@ FUSED_RANK = 5e-6
 """Profiles that hold less than this part of the wavelets of a scale are left out."""
 
 PROFILES = LANES // 2
-"""Profiles are filled up to a multiple of so many, which the blocked layout takes."""
+"""Profiles are padded to a multiple of so many, which the blocked layout takes."""
 
 
 class Profiles(NamedTuple):
@@ -66,7 +66,7 @@ class FusedScattering(Scattering):
     def modulus(self, x: Tensor, scale: int, level: int) -> Tensor:
         """Return what `Scattering.modulus` returns."""
         angles = self.config.L
-        response = self._response(x, filled(2 * angles), scale, level)
+        response = self._response(x, padded_channels(2 * angles), scale, level)
         pairs = torch.zeros(angles, response.shape[1], 1, 1)
         pairs[range(angles), range(angles)] = pairs[range(angles), range(angles, 2 * angles)] = 1
         return functional.conv2d(response * response, pairs).sqrt()
@@ -76,14 +76,14 @@ class FusedScattering(Scattering):
         kernels = self.get_buffer(f"wavelets_{scale}_at_{level}")
         radius = kernels.shape[-1] // 2
         weight = torch.cat([kernels, kernels.new_zeros(size - len(kernels), *kernels.shape[1:])])
-        return functional.conv2d(continued(x, radius, radius), weight, stride=2 ** (scale - level))
+        return functional.conv2d(pad_circular_by_parts(x, radius, radius), weight, stride=2 ** (scale - level))
 
 
 class MirroredScattering(FusedScattering):
     """The transform of images of even width and of their mirror images; maps keep every column."""
 
-    def both_sides(self, image: Tensor) -> Tensor:
-        """Return float [2 * batch, channel, rows, columns], as `Scattering.both_sides`."""
+    def with_mirror_images(self, image: Tensor) -> Tensor:
+        """Return float [2 * batch, channel, rows, columns], as `Scattering.with_mirror_images`."""
         own, mirrored = self(image).chunk(2, dim=-1)
         return torch.cat([own, mirrored[:, [self.paths.index(self._mirrored(path)) for path in self.paths]]])
 
@@ -91,17 +91,17 @@ class MirroredScattering(FusedScattering):
         if scale == level:
             return super()._response(x, size, scale, level)
         radius = self.get_buffer(f"wavelets_{scale}_at_{level}").shape[-1] // 2
-        x = continued(x, radius, radius * 2**level)
+        x = pad_circular_by_parts(x, radius, radius * 2**level)
         parts = []
         for parity in (1, -1):
             down, across, mixture = (
                 torch.from_numpy(each).float() for each in profiles(self.config.L, scale, level, parity)
             )
             count, mixed = (-(-len(each) // PROFILES) * PROFILES for each in (down, across))
-            part = functional.conv2d(x, spread(down, [count, *down.shape[1:]]), stride=(2 ** (scale - level), 1))
-            across = spread(across, [mixed, count, *across.shape[2:]])
+            part = functional.conv2d(x, zero_padded(down, [count, *down.shape[1:]]), stride=(2 ** (scale - level), 1))
+            across = zero_padded(across, [mixed, count, *across.shape[2:]])
             part = functional.conv2d(part, across, dilation=(1, 2**level))
-            parts.append(functional.conv2d(part, spread(mixture, [size, mixed, 1, 1])))
+            parts.append(functional.conv2d(part, zero_padded(mixture, [size, mixed, 1, 1])))
         return parts[0] + parts[1]
 
     def average(self, x: Tensor, level: int) -> Tensor:
@@ -121,9 +121,9 @@ class MirroredScattering(FusedScattering):
         return Path(scales=path.scales, angles=tuple((2 * middle - angle) % angles for angle in path.angles))
 
 
-def continued(x: Tensor, rows: int, columns: int) -> Tensor:
+def pad_circular_by_parts(x: Tensor, rows: int, columns: int) -> Tensor:
     """Return `x` continued periodically by so many rows and columns, whole ones at a time where `x` has as many."""
     if x.shape[-2] < rows or x.shape[-1] < columns:
-        return wrap(wrap(x, rows, axes=(-2,)), columns, axes=(-1,))
+        return pad_circular(pad_circular(x, rows, axes=(-2,)), columns, axes=(-1,))
     x = torch.cat([x[..., -rows:, :], x, x[..., :rows, :]], dim=-2)
     return torch.cat([x[..., -columns:], x, x[..., :columns]], dim=-1)

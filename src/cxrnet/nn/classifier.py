@@ -85,14 +85,14 @@ class Fold(nn.Module):
         [batch, input], as `PatientConfig.encode` returns it, is needed if the config names columns.
         """
         lungs = (mask > self.config.pooling.mask_threshold).to(mask.dtype)
-        features = [presented(scattering, lungs.unsqueeze(1), self.config), mask.unsqueeze(1)]
+        features = [scale_coefficients(scattering, lungs.unsqueeze(1), self.config), mask.unsqueeze(1)]
         if self.attention is not None:
             features.append(self.attention(scattering[:, 0], lungs, mask).unsqueeze(1))
         x = self.norm(self.dropout(torch.cat(features, dim=1)))
         for block in self.blocks[:-1]:
             x = self.dropout(block(x))
         x = leaky(self.blocks[-1](x))
-        weights = (lungs * regions(self.config.pooling, image)).unsqueeze(1)
+        weights = (lungs * pooling_weights(self.config.pooling, image)).unsqueeze(1)
         maps = x * weights
         logits = average(self.config.pooling, maps, weights)
         if self.patient is not None:
@@ -103,7 +103,7 @@ class Fold(nn.Module):
         return FoldOutput(maps, logits)
 
 
-def presented(scattering: Tensor, lungs: Tensor, config: ClassifierConfig) -> Tensor:
+def scale_coefficients(scattering: Tensor, lungs: Tensor, config: ClassifierConfig) -> Tensor:
     """Return the coefficients as the blocks see them, float [batch, channel, rows, columns]; the paper leaves them.
 
     By the config they are logarithms above a floor, and 0 outside the `lungs`, float [batch, 1, rows, columns].
@@ -113,7 +113,7 @@ def presented(scattering: Tensor, lungs: Tensor, config: ClassifierConfig) -> Te
     return scattering * lungs if config.lungs_only else scattering
 
 
-def regions(config: PoolingConfig, image: Tensor | None) -> Tensor | float:
+def pooling_weights(config: PoolingConfig, image: Tensor | None) -> Tensor | float:
     """Return float [batch, rows, columns] in [0, 1], the weight of each position in addition to the lungs."""
     if config.regions == "lungs":
         return 1.0

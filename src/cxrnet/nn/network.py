@@ -113,7 +113,7 @@ def scattered_size(config: ClassifierConfig, height: int, width: int) -> tuple[i
     return rows, columns
 
 
-def both_sides(values: Tensor) -> Tensor:
+def split_mirrored(values: Tensor) -> Tensor:
     """Return float [2, batch, ...] of float [2 * batch, ...]: what belongs to images, then to their mirror images."""
     return values.reshape(2, -1, *values.shape[1:])
 
@@ -161,11 +161,11 @@ class Network(nn.Module):
         if config.mirror_average:
             planes = [torch.cat([plane, plane.flip(-1)]) for plane in planes]
             patient = None if patient is None else torch.cat([patient, patient])
-        scattering = self.scattering.both_sides(given) if config.mirror_average else self.scattering(given)
+        scattering = self.scattering.with_mirror_images(given) if config.mirror_average else self.scattering(given)
         output: EnsembleOutput = self.ensemble(scattering, planes[0], image=planes[1], patient=patient)
         if config.mirror_average:
-            maps, logits = both_sides(output.fold_maps), both_sides(output.fold_logits)
-            scattering = both_sides(scattering)[0]
+            maps, logits = split_mirrored(output.fold_maps), split_mirrored(output.fold_logits)
+            scattering = split_mirrored(scattering)[0]
             output = mean_of_folds((maps[0] + maps[1].flip(-1)) / 2, logits.mean(dim=0))
         if frame is not None:
             maps = frame.restored(output.fold_maps, *image.shape[-2:])

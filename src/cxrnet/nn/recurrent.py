@@ -53,7 +53,7 @@ class ConvLstm(nn.Module):
         return (hidden, cell), hidden.clone()
 
 
-class Reading(nn.Module):
+class BidirectionalConvLstm(nn.Module):
     """Both directions of a convolutional LSTM along the first axis of a map, summed."""
 
     def __init__(self) -> None:
@@ -74,8 +74,8 @@ class RecurrentBlock(nn.Module):
     def __init__(self, in_channels: int, classes: int) -> None:
         super().__init__()
         self.project = nn.Conv2d(in_channels, classes, 1)
-        self.rows = Reading()
-        self.columns = Reading()
+        self.rows = BidirectionalConvLstm()
+        self.columns = BidirectionalConvLstm()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float [batch, class, height, width] of float [batch, in_channels, height, width]."""

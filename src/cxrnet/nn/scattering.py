@@ -97,7 +97,7 @@ class Scattering(nn.Module):
         coefficients = torch.cat(averaged, dim=1)
         return coefficients if self._is_sorted else coefficients[:, self._order]
 
-    def both_sides(self, image: Tensor) -> Tensor:
+    def with_mirror_images(self, image: Tensor) -> Tensor:
         """Return float [2 * batch, ...]: the coefficients of images as `forward`, then those of their mirror images."""
         coefficients: Tensor = self(torch.cat([image, image.flip(-1)]))
         return coefficients
@@ -108,7 +108,7 @@ class Scattering(nn.Module):
         `x` is sampled each 2^level pixels, the moduli each 2^scale.
         """
         kernels = self.get_buffer(f"wavelets_{scale}_at_{level}")
-        response = functional.conv2d(wrap(x, kernels.shape[-1] // 2), kernels, stride=2 ** (scale - level))
+        response = functional.conv2d(pad_circular(x, kernels.shape[-1] // 2), kernels, stride=2 ** (scale - level))
         real, imaginary = response.chunk(2, dim=1)
         return (real.square() + imaginary.square() + 1e-30).sqrt()  # a root at 0 has no gradient
 
@@ -135,7 +135,7 @@ def reflect(x: Tensor, size: int) -> Tensor:
     return x
 
 
-def wrap(x: Tensor, radius: int, *, axes: tuple[int, ...] = (-2, -1)) -> Tensor:
+def pad_circular(x: Tensor, radius: int, *, axes: tuple[int, ...] = (-2, -1)) -> Tensor:
     """Return `x` continued periodically by `radius` on both sides of these axes."""
     for axis in axes:
         length = x.shape[axis]

@@ -60,14 +60,14 @@ class Job:
         return content
 
 
-def do_partition(pipeline: Pipeline, job: Job, partition: Partition) -> bytes:
+def process_partition(pipeline: Pipeline, job: Job, partition: Partition) -> bytes:
     """Screen or segment a partition with `options.jobs` threads, and return its table, which is written then."""
     out = Path(job.place)  # where nothing is saved per image it is not used
     do, threads = worker(pipeline, out, job.options, len(partition.items))
     return job.write(partition, list(parallel_map(do, partition.items, jobs=threads)))
 
 
-def do_partition_here(job: Job, partition: Partition) -> bytes:
+def process_on_worker(job: Job, partition: Partition) -> bytes:
     """Do a partition in a process of a cluster, with the pipeline of this process."""
     host = socket.gethostname()
     if not all(item.address or item.path.is_absolute() for item in partition.items):
@@ -84,7 +84,7 @@ def do_partition_here(job: Job, partition: Partition) -> bytes:
     for name, value in here.items():
         if job.settings[name] != value:
             raise UsageError(f"{name}: is {value} on the machine {host}, not {job.settings[name]}; install the same")
-    return do_partition(pipeline, replace(job, options=replace(options, jobs=1)), partition)
+    return process_partition(pipeline, replace(job, options=replace(options, jobs=1)), partition)
 
 
 def run_partitions(plan: Plan, job: Job, distribute: Distribute) -> Generator[Outcome]:
@@ -110,7 +110,7 @@ def run_partitions(plan: Plan, job: Job, distribute: Distribute) -> Generator[Ou
         remove_partial_files(Path(job.place, job.folder))  # of workers that were killed
 
 
-def one_by_one(work: Work, todo: Iterable[Partition]) -> Iterator[tuple[Partition, bytes]]:
+def process_locally(work: Work, todo: Iterable[Partition]) -> Iterator[tuple[Partition, bytes]]:
     """Do partitions one after the other, on this machine."""
     for partition in todo:
         yield partition, work(partition)

@@ -82,7 +82,13 @@ def _partitioned(
 
     stack.callback(plan.close)
     with require("archive", "Parquet tables"):
-        from cxrnet.screening.partitions import Job, do_partition, do_partition_here, one_by_one, run_partitions
+        from cxrnet.screening.partitions import (
+            Job,
+            process_locally,
+            process_on_worker,
+            process_partition,
+            run_partitions,
+        )
     from cxrnet.screening.batch import batch_columns, batch_settings, table_name
 
     if (Path(options.bundle) / CHECKSUMS).is_file():  # a path, which wins over a name
@@ -97,11 +103,11 @@ def _partitioned(
     if options.backend == "ray":
         from cxrnet.screening.ray_backend import distribute_on_ray
 
-        work = partial(do_partition_here, job)
+        work = partial(process_on_worker, job)
         distribute = partial(distribute_on_ray, work, workers=options.jobs)
     else:
         pipeline = _open_pipeline(bundle, decoders, options, len(plan))
-        distribute = partial(one_by_one, partial(do_partition, pipeline, job))
+        distribute = partial(process_locally, partial(process_partition, pipeline, job))
     outcomes = stack.enter_context(closing(run_partitions(plan, job, distribute)))
     table = f"{job.place}/{job.folder}" if options.table == "parquet" else Path(out) / table_name(options)
     return Run(total=len(plan), notes=plan.notes, outcomes=outcomes, table=table)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from cxrnet.errors import RadiographError
 from cxrnet.node.objects import WrittenObjects
-from cxrnet.node.queue import Job, Queue
+from cxrnet.node.queue import Job
 from cxrnet.node.spool import Spool
 from cxrnet.node.worker import ScreeningTask, Worker
 from cxrnet.screening.finding import Finding
@@ -75,12 +75,12 @@ class Service:
         self._threads: list[threading.Thread] = []
         self._making = threading.Lock()
         self._found: dict[int, Entry] = {}
-        self._queue: Queue | None = None
+        self.queue = self._spool.open_queue()
 
     def __enter__(self) -> Self:
         """Begin: what an earlier run left is screened first."""
         self._spool.lock()
-        self._queue = queue = self._spool.open_queue()
+        queue = self.queue
         queue.release()
         for job in queue.delete_finished("screened", "failed", before=time.time() - self._keep_days * 86400):
             self._spool.delete(job.name)
@@ -107,13 +107,6 @@ class Service:
         self._early.close()
         self.queue.close()
         self._spool.unlock()
-
-    @property
-    def queue(self) -> Queue:
-        """The queue of the spool."""
-        if self._queue is None:
-            raise RuntimeError("the service has not been started")
-        return self._queue
 
     def check_room(self) -> None:
         """Refuse an upload if too many wait, or too many come, or the disk is full."""

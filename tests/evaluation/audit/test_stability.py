@@ -3,7 +3,7 @@ import pytest
 
 from cxrnet.errors import RadiographError, UsageError
 from cxrnet.evaluation.audit.geometry import affine
-from cxrnet.evaluation.audit.reading import Reading, called
+from cxrnet.evaluation.audit.reading import Reading, predicted_class
 from cxrnet.evaluation.audit.stability import audit_stability, compare, correlation
 from cxrnet.imaging.radiograph import Radiograph
 from tests.evaluation.conftest import pipeline  # noqa: F401
@@ -43,9 +43,9 @@ def test_correlation_needs_two_maps_that_vary():
 
 
 def test_operating_point_decides_between_two_classes_only():
-    assert called(np.array([0.3, 0.7]), 0.25) == 0
-    assert called(np.array([0.3, 0.7]), None) == 1
-    assert called(np.array([0.3, 0.5, 0.2]), 0.25) == 1
+    assert predicted_class(np.array([0.3, 0.7]), 0.25) == 0
+    assert predicted_class(np.array([0.3, 0.7]), None) == 1
+    assert predicted_class(np.array([0.3, 0.5, 0.2]), 0.25) == 1
 
 
 def mean_score(image):

@@ -4,7 +4,7 @@ from pydicom.uid import UID
 
 from cxrnet.errors import ObjectError
 from cxrnet.node.objects import FILES, OBJECTS, build, write_objects
-from cxrnet.node.objects.build import make_objects
+from cxrnet.node.objects.build import build_objects
 
 
 def uids(dataset):
@@ -13,7 +13,7 @@ def uids(dataset):
 
 def test_a_second_run_writes_the_same_bytes(usual):
     path, finding, _ = usual
-    made, _ = make_objects(finding, path, list(FILES))
+    made, _ = build_objects(finding, path, list(FILES))
     assert list(made) == list(FILES)
     for name, content in made.items():
         assert content[:132] == bytes(128) + b"DICM"
@@ -72,7 +72,7 @@ def test_an_object_that_cannot_be_made_is_one_line_and_nothing_is_written(pipeli
         raise KeyError(identity.source.patient_study.PatientName)
 
     path = study()
-    monkeypatch.setitem(build._MAKERS, "lungs.seg.dcm", broken)
+    monkeypatch.setitem(build._BUILDERS, "lungs.seg.dcm", broken)
     with pytest.raises(
         ObjectError, match=r"^chest\.dcm: lungs\.seg\.dcm could not be made \(KeyError in .*\.py"
     ) as caught:

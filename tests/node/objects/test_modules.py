@@ -13,7 +13,7 @@ from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from cxrnet.errors import ObjectError
-from cxrnet.node.objects.build import make_objects
+from cxrnet.node.objects.build import build_objects
 from cxrnet.node.objects.conformance import conform
 from cxrnet.node.objects.modules import ENCODING, PATIENT, PATIENT_STUDY, STUDY
 from tests.node.objects.conftest import save, study_of
@@ -86,7 +86,7 @@ def test_what_breaks_the_rules_is_not_repeated(usual, tmp_path, capfd, caplog, r
     with caplog.at_level(logging.DEBUG):
         try:
             names = ("report.sr.dcm", "contours.gsps.dcm")  # the others take their time
-            make_objects(finding.model_copy(update={"radiograph": radiograph}), path, names)
+            build_objects(finding.model_copy(update={"radiograph": radiograph}), path, names)
         except ObjectError as error:
             reported = "".join(traceback.format_exception(error))
     said = capfd.readouterr()

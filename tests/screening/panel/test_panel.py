@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cxrnet.screening.gate import Reason
 from cxrnet.screening.panel.colour import WARNING
-from cxrnet.screening.panel.panel import draw_panel, verdict_text
+from cxrnet.screening.panel.panel import draw_panel, headline_text
 from tests.plots.material import radiograph
 from tests.screening.panel.material import refused, scored
 
@@ -86,26 +86,26 @@ def test_panel_without_warnings_has_no_warning_colour():
 
 
 def test_verdict_is_the_first_of_two_classes_even_when_it_is_lower():
-    verdict = verdict_text(scored(scores={"covid": 0.06, "non-covid": 0.94}))
-    assert verdict == ("covid 0.06", "uncalibrated score of the 6-fold ensemble")
+    headline = headline_text(scored(scores={"covid": 0.06, "non-covid": 0.94}))
+    assert headline == ("covid 0.06", "uncalibrated score of the 6-fold ensemble")
 
 
 def test_verdict_is_the_highest_of_three_classes():
-    verdict = verdict_text(scored(scores={"a": 0.2, "b": 0.5, "c": 0.3}))
-    assert verdict == ("b 0.50", "highest of 3 uncalibrated scores of the 6-fold ensemble")
+    headline = headline_text(scored(scores={"a": 0.2, "b": 0.5, "c": 0.3}))
+    assert headline == ("b 0.50", "highest of 3 uncalibrated scores of the 6-fold ensemble")
 
 
 def test_verdict_says_that_a_score_is_calibrated():
-    assert verdict_text(scored(is_calibrated=True))[1] == "calibrated score of the 6-fold ensemble"
+    assert headline_text(scored(is_calibrated=True))[1] == "calibrated score of the 6-fold ensemble"
 
 
 def test_verdict_of_a_single_fold_speaks_of_one_network():
     finding = scored(folds={"covid": [0.94], "non-covid": [0.06]})
-    assert verdict_text(finding)[1] == "uncalibrated score of one network"
+    assert headline_text(finding)[1] == "uncalibrated score of one network"
 
 
 def test_verdict_of_a_refused_image_is_no_score():
-    assert verdict_text(refused())[0] == "No score: refused"
+    assert headline_text(refused())[0] == "No score: refused"
 
 
 @pytest.mark.parametrize("layout", ["flipped", "transposed", "read-only"])
@@ -119,12 +119,12 @@ def test_panel_takes_every_layout_of_memory(layout):
 
 def test_verdict_gives_the_interval_over_the_folds():
     ends = {"covid": (0.811, 0.979), "non-covid": (0.021, 0.189)}
-    assert verdict_text(scored(interval=ends))[1].endswith("of the 6-fold ensemble, interval 0.81 to 0.98")
+    assert headline_text(scored(interval=ends))[1].endswith("of the 6-fold ensemble, interval 0.81 to 0.98")
 
 
 def test_verdict_calls_an_uncertain_answer_so():
     finding = scored(uncertainty_reason="the folds disagree", scores={"covid": 0.5, "non-covid": 0.5})
-    assert verdict_text(finding)[0] == "covid 0.50, uncertain"
+    assert headline_text(finding)[0] == "covid 0.50, uncertain"
     assert draw_panel(finding).shape[0] > draw_panel(scored()).shape[0]
     assert _has_warning_colour(draw_panel(finding))
 

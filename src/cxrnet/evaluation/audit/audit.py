@@ -63,7 +63,7 @@ class AuditRequest:
     command: str = ""  # as it was typed, for the record
 
 
-class Examined(NamedTuple):
+class ImageResult(NamedTuple):
     """What was found in one image: under changes, altered, its features, and its heat map's curves and case."""
 
     number: int
@@ -102,7 +102,7 @@ class Audit:
 
     def run(self) -> Generator[Outcome]:
         """Yield the outcome of each image in turn; when all are done, write the results."""
-        done: list[Examined] = []
+        done: list[ImageResult] = []
         for number, found in enumerate(parallel_map(self._examine, range(len(self.samples)), jobs=self.request.jobs)):
             item = Input(path=self.samples[number].image, folder="")
             if isinstance(found, Reason):
@@ -119,9 +119,9 @@ class Audit:
         write_atomic(self.out / METRICS, (self.record.model_dump_json(indent=2) + "\n").encode())
         write_report(self.record, self.pipeline.bundle, self.out)
 
-    def _examine(self, number: int) -> Examined | Reason:
+    def _examine(self, number: int) -> ImageResult | Reason:
         request, sample, fold = self.request, self.samples[number], self.folds[number]
-        found = Examined(number)
+        found = ImageResult(number)
         try:
             radiograph = self.pipeline.read(sample.image)
             image = self.pipeline.prepare(radiograph)
@@ -151,7 +151,7 @@ class Audit:
             raise UsageError(f"--fold-column {column}: {problem}; every row needs one of 0 to {folds - 1}")
         return int(given)
 
-    def _record(self, done: Sequence[Examined]) -> AuditRecord:
+    def _record(self, done: Sequence[ImageResult]) -> AuditRecord:
         request = self.request
         trials = [one.trial for one in done if one.trial is not None]
         changes, resamples, seed = SETS[request.changes], request.resamples, request.seed
@@ -177,7 +177,7 @@ class Audit:
             heat_maps=self._heat_maps(done) if "heat-maps" in request.parts else None,
         )
 
-    def _shortcuts(self, done: Sequence[Examined]) -> ShortcutRecord:
+    def _shortcuts(self, done: Sequence[ImageResult]) -> ShortcutRecord:
         resamples, seed = self.request.resamples, self.request.seed
         auc: dict[str, dict[str, Value]] = {}
         for name in (*done[0].altered, FRAME_OF):
@@ -198,7 +198,7 @@ class Audit:
             auc=auc, source_recall=None if recall is None else Value.of(recall), sources=len(set(sources))
         )
 
-    def _heat_maps(self, done: Sequence[Examined]) -> HeatMapRecord:
+    def _heat_maps(self, done: Sequence[ImageResult]) -> HeatMapRecord:
         tried = [(self.samples[one.number].group, one.case, one.curves) for one in done if one.case is not None]
         groups = [group for group, *_ in tried]
 

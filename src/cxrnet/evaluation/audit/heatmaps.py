@@ -17,7 +17,7 @@ from torch import nn
 from cxrnet.arrays import Bool, Float32, Float64, UInt8
 from cxrnet.evaluation.audit.stability import correlation
 from cxrnet.model.runtime import ModelOutput
-from cxrnet.nn.classifier import Fold, presented
+from cxrnet.nn.classifier import Fold, scale_coefficients
 from cxrnet.nn.network import Network, classifier_input
 from cxrnet.screening.heatmap import contrast, resize
 
@@ -84,8 +84,8 @@ def randomisation(network: Network, cases: Sequence[Case], *, seed: int) -> dict
     for name, random in randomise(network, seed=seed):
         found[name] = np.array(
             [
-                correlation(heat[called], heat_maps(random, case)[0][called])
-                for case, (heat, called) in zip(cases, trained, strict=True)
+                correlation(heat[predicted], heat_maps(random, case)[0][predicted])
+                for case, (heat, predicted) in zip(cases, trained, strict=True)
             ]
         )
     return found
@@ -101,11 +101,11 @@ def perturbation(
     `Pipeline.run`: the lungs of each changed `image`, uint8 [height, width], are segmented, above `threshold`.
     """
     output = run(image)
-    called, lungs = int(output.logits.argmax()), output.lung_mask > threshold
-    heat = resize(contrast(output.class_maps, output.logits), *image.shape)[called]
+    predicted, lungs = int(output.logits.argmax()), output.lung_mask > threshold
+    heat = resize(contrast(output.class_maps, output.logits), *image.shape)[predicted]
     blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), BLUR), np.uint8)
     bare = np.where(lungs, blurred, image)
-    first, last = float(output.scores[called]), float(run(bare).scores[called])
+    first, last = float(output.scores[predicted]), float(run(bare).scores[predicted])
     curves = {}
     for order, values in _orders(heat, lungs, seed=seed).items():
         rank = np.full(lungs.shape, STEPS, np.int64)
@@ -115,7 +115,7 @@ def perturbation(
             ("deletion", image, blurred, (first, last)),
             ("insertion", bare, image, (last, first)),
         ):
-            between = [run(np.where(rank < step, change, begin)).scores[called] for step in range(1, STEPS)]
+            between = [run(np.where(rank < step, change, begin)).scores[predicted] for step in range(1, STEPS)]
             curves[f"{name} by {order}"] = np.array([ends[0], *between, ends[1]], np.float64)
     return curves
 
@@ -131,7 +131,7 @@ def scattering_features(network: Network, case: Case) -> Float64:
         given = classifier_input(image, mask, network.config.classifier, grey)
         scattering = network.scattering(given.image)
         inside = torch.ones((1, 1, *scattering.shape[2:]))
-        seen = presented(scattering, inside, network.config.classifier)[0].numpy()
+        seen = scale_coefficients(scattering, inside, network.config.classifier)[0].numpy()
         lungs = given.lungs[0].numpy() > 0.5
     chosen = seen[:, lungs] if lungs.any() else np.zeros((len(seen), 1))
     return np.concatenate([chosen.mean(axis=1), chosen.std(axis=1)]).astype(np.float64)

@@ -24,7 +24,7 @@ class Reading:
 
     # float64 [class], probabilities; given whatever the gate says. None where the image cannot be scored
     scores: Float64 | None
-    answer: int = -1  # index of the class that is called: by the operating point of two classes, else the highest score
+    answer: int = -1  # index of the predicted class: by the operating point of two classes, else the highest score
     refusals: tuple[str, ...] = ()  # codes of the gate, or of the reader, that forbid a score
     conformal_set: tuple[str, ...] | None = None  # classes of the prediction set; None where the model has none
     lungs: Float32 | None = None  # float32 [height, width], lung probability in [0, 1]; None where the model finds none
@@ -71,7 +71,7 @@ class BundleReader:
         by_class = dict(zip(self.classes, map(float, scores), strict=True))
         return Reading(
             scores=scores,
-            answer=called(scores, self._point),
+            answer=predicted_class(scores, self._point),
             conformal_set=None if sets is None else conformal_set(by_class, sets.thresholds),
             refusals=tuple(reason.code for reason in result.refusals),
             lungs=stages.lung_probability,
@@ -93,12 +93,12 @@ def score_reader(
         if not 0 <= value <= 1:
             raise UsageError(f"{radiograph.name}: the score is {value:g}; a probability from 0 to 1 is needed")
         scores = np.array([value, 1 - value])
-        return Reading(scores=scores, answer=called(scores, threshold))
+        return Reading(scores=scores, answer=predicted_class(scores, threshold))
 
     return read
 
 
-def called(scores: Float64, point: float | None) -> int:
+def predicted_class(scores: Float64, point: float | None) -> int:
     """Return the index of the class that scores call."""
     if point is not None and len(scores) == 2:
         return 0 if scores[0] >= point else 1

@@ -69,7 +69,7 @@ class HeatMapRecord(Frozen):
     Attributes:
         images: How many were tried.
         randomisation: Layer -> correlation with the trained heat map when all layers from the last to this are random.
-        curves: Deletion and insertion -> mean score of the class called, from none to all of the lungs changed.
+        curves: Deletion and insertion -> mean score of the predicted class, from none to all of the lungs changed.
         areas: The same -> mean of the curve.
     """
 

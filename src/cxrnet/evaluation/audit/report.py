@@ -9,7 +9,7 @@ import numpy as np
 from cxrnet.atomic import write_atomic
 from cxrnet.evaluation.audit.record import AuditRecord, HeatMapRecord, ShortcutRecord, StabilityRecord, Value
 from cxrnet.evaluation.audit.stability import EFFECTS
-from cxrnet.evaluation.bootstrap import LEAST_GROUPS
+from cxrnet.evaluation.bootstrap import MIN_GROUPS
 from cxrnet.evaluation.plot_files import Plot, write_plots
 from cxrnet.evaluation.report import render
 from cxrnet.model.bundle import Bundle
@@ -37,7 +37,7 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
         label=bundle.label,
         description=bundle.config.description,
         effects=EFFECTS,
-        least_groups=LEAST_GROUPS,
+        least_groups=MIN_GROUPS,
         notice=NOTICE,
         format_value=lambda value: format_estimate(None if value is None else value.model_dump()),
     )
@@ -118,7 +118,7 @@ def curve_plot(record: HeatMapRecord) -> Plot:
             shares = np.linspace(0, 1, len(curve))
             one.plot(shares, curve, color=SERIES[number], marker="o", label=name.removeprefix(f"{kind} by "))
             rows += [(name, float(share), score) for share, score in zip(shares, curve, strict=True)]
-        one.set(title=kind.capitalize(), xlabel="Share of the lungs", ylabel="Score of the class called")
+        one.set(title=kind.capitalize(), xlabel="Share of the lungs", ylabel="Score of the predicted class")
         one.legend()
     caption = (
         "Mean score as positions of the lungs are blurred (deletion) or come back out of the blur (insertion), in the "

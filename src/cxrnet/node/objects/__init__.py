@@ -62,8 +62,8 @@ def write_objects(finding: Finding, source: Path, kinds: Collection[str], folder
     corrections: tuple[str, ...] = ()
     if wanted:
         with require("dicom", "DICOM objects"):
-            from cxrnet.node.objects.build import make_objects
-        content, corrections = make_objects(finding, source, wanted)
+            from cxrnet.node.objects.build import build_objects
+        content, corrections = build_objects(finding, source, wanted)
     paths = []
     for name, kind in FILES.items():
         if name in content:

@@ -17,7 +17,7 @@ from cxrnet.node.objects.source import Source, read_source
 from cxrnet.quiet import quiet
 from cxrnet.screening.finding import Finding
 
-_MAKERS: dict[str, Callable[[Identity], Dataset]] = {
+_BUILDERS: dict[str, Callable[[Identity], Dataset]] = {
     "lungs.seg.dcm": segmentation.lungs,
     "heatmap.seg.dcm": segmentation.heatmap,
     "report.sr.dcm": report.report,
@@ -30,10 +30,10 @@ _GREY_ONLY = frozenset({"contours.gsps.dcm"})
 _QUIET = threading.Lock()
 
 
-def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def build_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The objects of a scored or refused finding, bytes of a DICOM file each by file name, and what was corrected.
 
-    A heat map is left out if the finding has none. If one cannot be made (ObjectError), none is returned.
+    A heat map is left out if the finding has none. An ObjectError says that one of them cannot be made.
     """
     with _QUIET, quiet("pydicom", "highdicom", level=logging.CRITICAL + 1):
         source = read_source(finding, path)
@@ -49,7 +49,7 @@ def make_objects(finding: Finding, path: Path, names: Collection[str]) -> tuple[
 def _make(name: str, identity: Identity) -> bytes:
     source = identity.source
     try:
-        made = _MAKERS[name](identity)
+        made = _BUILDERS[name](identity)
         return _encode(made, source)
     except CxrNetError:
         raise

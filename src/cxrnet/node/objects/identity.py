@@ -17,11 +17,11 @@ from pydicom.sr.codedict import codes
 from cxrnet.node.objects.source import Source
 from cxrnet.screening.finding import Finding
 
-CLAIM: Final = "Research use only, not for clinical use"
+DISCLAIMER: Final = "Research use only, not for clinical use"
 """What every object says of itself, in its series description and where people see it."""
 
-MAKER: Final = "The cxrnet developers"
-SCHEME: Final = "99CXRNET"
+MANUFACTURER: Final = "The cxrnet developers"
+CODING_SCHEME: Final = "99CXRNET"
 """Coding scheme of what the standard has no code for; private, as the 99 says (PS3.16 8)."""
 
 _NAMESPACE = uuid.UUID("6f8f2f0c-6d0a-5b0e-9a43-0c5d7e5f2a11")
@@ -64,10 +64,10 @@ class Identity:
         return {
             "series_instance_uid": self.uid(f"series {kind}"),
             "series_number": _SERIES[kind],
-            "series_description": f"cxrnet {_TITLES[kind]} - {CLAIM.lower()}"[:64],
+            "series_description": f"cxrnet {_TITLES[kind]} - {DISCLAIMER.lower()}"[:64],
             "sop_instance_uid": self.uid(role or kind),
             "instance_number": instance,
-            "manufacturer": MAKER,
+            "manufacturer": MANUFACTURER,
             "manufacturer_model_name": "cxrnet",
             "software_versions": [version("cxrnet"), ascii_text(self.model)],
             "device_serial_number": self.sha256,
@@ -91,21 +91,21 @@ class Identity:
             name=ascii_text(f"cxrnet {self.finding.model['name']}"),
             family=codes.DCM.ArtificialIntelligence,
             version=ascii_text(self.finding.model["version"]),
-            source=MAKER,
+            source=MANUFACTURER,
             parameters=dict(self.parameters),
         )
 
 
 def private_code(value: str, meaning: str) -> CodedConcept:
-    """A code of the scheme `SCHEME`; its meaning is cut to the 64 characters that a code may have."""
-    return CodedConcept(value=ascii_text(value), scheme_designator=SCHEME, meaning=ascii_text(meaning)[:64])
+    """A code of the scheme `CODING_SCHEME`; its meaning is cut to the 64 characters that a code may have."""
+    return CodedConcept(value=ascii_text(value), scheme_designator=CODING_SCHEME, meaning=ascii_text(meaning)[:64])
 
 
 def coding_schemes() -> list[CodingSchemeIdentificationItem]:
-    """What `SCHEME` is (PS3.3 C.12.1, Coding Scheme Identification Sequence)."""
+    """What `CODING_SCHEME` is (PS3.3 C.12.1, Coding Scheme Identification Sequence)."""
     return [
         CodingSchemeIdentificationItem(
-            designator=SCHEME, name="Private codes of cxrnet", responsible_organization=MAKER
+            designator=CODING_SCHEME, name="Private codes of cxrnet", responsible_organization=MANUFACTURER
         )
     ]
 

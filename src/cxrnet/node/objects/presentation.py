@@ -7,7 +7,7 @@ import numpy as np
 from highdicom.pr import GraphicAnnotation, GraphicLayer, GraphicObject, GrayscaleSoftcopyPresentationState, TextObject
 
 from cxrnet.node.objects.geometry import as_stored, outlines, parts_by_side
-from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes, set_laterality
+from cxrnet.node.objects.identity import DISCLAIMER, Identity, ascii_text, coding_schemes, set_laterality
 from cxrnet.screening.panel.colour import OUTLINE, WARNING
 from cxrnet.screening.segmentation import lungs_at
 
@@ -16,7 +16,7 @@ _TEXT_BOX: Final = (0.02, 0.93, 0.98, 0.99)
 
 
 def contours(identity: Identity) -> GrayscaleSoftcopyPresentationState:
-    """Lines around each lung in pixels of the stored image, one layer a side, and the text `CLAIM`.
+    """Lines around each lung in pixels of the stored image, one layer a side, and the text `DISCLAIMER`.
 
     The image is shown as the file says, with its own window or table; nothing is rotated or corrected.
     """
@@ -37,7 +37,7 @@ def contours(identity: Identity) -> GrayscaleSoftcopyPresentationState:
     made = GrayscaleSoftcopyPresentationState(
         referenced_images=[source.reference],
         content_label="LUNGS",
-        content_description=f"Borders of the lungs. {CLAIM}.",
+        content_description=f"Borders of the lungs. {DISCLAIMER}.",
         graphic_layers=[*layers, notice],
         graphic_annotations=[*annotations, GraphicAnnotation([source.reference], notice, text_objects=[text])],
         # The polarity of the image does not count under a presentation state (PS3.3 C.11.6.1), which IDENTITY, what
@@ -88,7 +88,7 @@ def _layer(name: str, order: int, colour: tuple[int, int, int]) -> GraphicLayer:
 
 def _notice(identity: Identity) -> str:
     finding = identity.finding
-    lines = [f"cxrnet, {identity.model}: lungs. {CLAIM}."]
+    lines = [f"cxrnet, {identity.model}: lungs. {DISCLAIMER}."]
     if finding.status == "refused":
         lines.append("No score: " + ", ".join(reason.code for reason in finding.reasons) + ".")
     return ascii_text("\r\n".join(lines))

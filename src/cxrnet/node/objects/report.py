@@ -28,7 +28,7 @@ from highdicom.sr import (
 )
 from pydicom.sr.codedict import codes
 
-from cxrnet.node.objects.identity import CLAIM, MAKER, Identity, ascii_text, coding_schemes, private_code
+from cxrnet.node.objects.identity import DISCLAIMER, MANUFACTURER, Identity, ascii_text, coding_schemes, private_code
 
 CHEST_RADIOGRAPHY = CodedConcept("399208008", "SCT", "Plain chest X-ray")
 RADIOGRAPHY = CodedConcept("168537006", "SCT", "Plain radiography")
@@ -46,7 +46,7 @@ def report(identity: Identity) -> ComprehensiveSR:
     observer = DeviceObserverIdentifyingAttributes(
         uid=identity.device_uid,
         name="cxrnet",
-        manufacturer_name=MAKER,
+        manufacturer_name=MANUFACTURER,
         model_name=ascii_text(identity.model),
         serial_number=identity.sha256,
     )
@@ -57,7 +57,9 @@ def report(identity: Identity) -> ComprehensiveSR:
         procedure_reported=CHEST_RADIOGRAPHY if finding.scores else RADIOGRAPHY,
         imaging_measurements=[_image_group(identity), *(_class(identity, name) for name in finding.scores)],
     )
-    content[0].ContentSequence.append(_text(codes.DCM.Comment, f"{CLAIM}. Not a medical device; not for diagnosis."))
+    content[0].ContentSequence.append(
+        _text(codes.DCM.Comment, f"{DISCLAIMER}. Not a medical device; not for diagnosis.")
+    )
     return ComprehensiveSR(
         evidence=[reference],
         content=content[0],
@@ -145,7 +147,7 @@ def _group(
             version=ascii_text(identity.finding.model["version"]),
             parameters=[f"{key} = {value}" for key, value in identity.parameters.items()],
             family=codes.DCM.ArtificialIntelligence,
-            manufacturer=MAKER,
+            manufacturer=MANUFACTURER,
         ),
         measurements=measurements,
         qualitative_evaluations=evaluations,

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from cxrnet.arrays import UInt8
-from cxrnet.node.objects.identity import CLAIM, Identity, set_laterality
+from cxrnet.node.objects.identity import DISCLAIMER, Identity, set_laterality
 from cxrnet.screening.panel.canvas import MARGIN, TITLE, WIDTH, Canvas
 from cxrnet.screening.panel.colour import SURFACE, WARNING
 from cxrnet.screening.panel.panel import draw_panel
@@ -15,14 +15,14 @@ _BANNER = 72
 
 
 def draw_capture(identity: Identity) -> UInt8:
-    """The panel under a banner with `CLAIM`, uint8 [height, width, 3], RGB.
+    """The panel under a banner with `DISCLAIMER`, uint8 [height, width, 3], RGB.
 
     It is headed by the image's place in the study and not by the name of its file, which may be that of a patient.
     """
     banner = Canvas(_BANNER)
     banner.box(0, 0, WIDTH, _BANNER, SURFACE)
     banner.box(0, 0, 12, _BANNER, WARNING)
-    banner.text(CLAIM.upper(), MARGIN, 48, size=TITLE, colour=WARNING)
+    banner.text(DISCLAIMER.upper(), MARGIN, 48, size=TITLE, colour=WARNING)
     return np.concatenate([banner.pixels, draw_panel(identity.finding, title=identity.source.title or "Radiograph")])
 
 
@@ -46,7 +46,7 @@ def panel(identity: Identity) -> SCImage:
     del made.DateOfSecondaryCapture, made.TimeOfSecondaryCapture
     if source.burned_in:
         made.BurnedInAnnotation = source.burned_in
-    made.DerivationDescription = f"Panel of cxrnet, {identity.model}. {CLAIM}."
+    made.DerivationDescription = f"Panel of cxrnet, {identity.model}. {DISCLAIMER}."
     made.SourceImageSequence = [_reference(reference)]
     for keyword in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
         if keyword in reference:

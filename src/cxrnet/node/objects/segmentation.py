@@ -10,7 +10,7 @@ from pydicom.sr.coding import Code
 
 from cxrnet.arrays import AnyArray
 from cxrnet.node.objects.geometry import as_stored
-from cxrnet.node.objects.identity import CLAIM, Identity, ascii_text, coding_schemes, private_code
+from cxrnet.node.objects.identity import DISCLAIMER, Identity, ascii_text, coding_schemes, private_code
 from cxrnet.screening.panel.colour import FOLD, HEART, OUTLINE, WARNING
 from cxrnet.screening.segmentation import lungs_at
 
@@ -72,7 +72,7 @@ def _organ(identity: Identity, number: int, name: str) -> SegmentDescription:
         ]
     which = "Both lungs" if code is LUNG else label
     status = "refused by the gate, no score" if is_refused else f"where Module 1 says {name.removesuffix('s')}"
-    segment.SegmentDescription = ascii_text(f"{which}, {status}. {CLAIM}.")
+    segment.SegmentDescription = ascii_text(f"{which}, {status}. {DISCLAIMER}.")
     return segment
 
 
@@ -118,7 +118,7 @@ def _heat(identity: Identity, number: int, name: str) -> SegmentDescription:
     score = identity.finding.scores[name]
     segment.SegmentDescription = ascii_text(
         f"Where the score of {name}, {score:.4f}, comes from: 0 weakest, {LEVELS} strongest within the lungs of this "
-        f"image; not a probability, not an outline of disease, not comparable between images. {CLAIM}."
+        f"image; not a probability, not an outline of disease, not comparable between images. {DISCLAIMER}."
     )
     return segment
 

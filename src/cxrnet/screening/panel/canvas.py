@@ -16,7 +16,7 @@ MARGIN: Final = 40
 SMALL: Final = 20
 BODY: Final = 24
 TITLE: Final = 32
-VERDICT: Final = 54
+HEADLINE: Final = 54
 
 _SHIFT: Final = 4  # OpenCV draws to 1/16 of a pixel
 

@@ -1,6 +1,6 @@
 """The panel: what was found in one radiograph, at a glance, in the way of the paper's Figs. 12 and 13.
 
-From top to bottom: file name and verdict, warnings, tiles, scores, model. A refused image shows why.
+From top to bottom: file name and headline, warnings, tiles, scores, model. A refused image shows why.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ import numpy as np
 
 from cxrnet.arrays import UInt8
 from cxrnet.screening.finding import Finding
-from cxrnet.screening.panel.canvas import BODY, MARGIN, SMALL, TITLE, VERDICT, WIDTH, Canvas
+from cxrnet.screening.panel.canvas import BODY, HEADLINE, MARGIN, SMALL, TITLE, WIDTH, Canvas
 from cxrnet.screening.panel.colour import QUIET, RULE, SURFACE, TEXT, WARNING
 from cxrnet.screening.panel.gallery import draw_gallery, draw_outline_key
 from cxrnet.screening.panel.score_axis import draw_score_axis
@@ -43,8 +43,8 @@ def draw_panel(finding: Finding, *, title: str | None = None) -> UInt8:
     return np.concatenate(parts)
 
 
-def verdict_text(finding: Finding) -> tuple[str, str]:
-    """The verdict and a note on it; of two classes always the first, so that a row of panels compares.
+def headline_text(finding: Finding) -> tuple[str, str]:
+    """The headline and a note on it; of two classes always the first, so that a row of panels compares.
 
     The note gives the interval over the folds; an uncertain answer is marked next to its score.
     """
@@ -57,23 +57,23 @@ def verdict_text(finding: Finding) -> tuple[str, str]:
     source = "one network" if count == 1 else f"the {count}-fold ensemble"
     kind = "calibrated" if finding.is_calibrated else "uncalibrated"
     which = f"highest of {len(finding.scores)} {kind} scores" if len(finding.scores) > 2 else f"{kind} score"
-    verdict = f"{name} {score_text(finding.scores[name])}"
+    headline = f"{name} {score_text(finding.scores[name])}"
     note = f"{which} of {source}"
     if finding.interval:
         low, high = map(score_text, finding.interval[name])
         note += f", interval {low} to {high}"
-    return f"{verdict}, uncertain" if finding.uncertainty_reason else verdict, note
+    return f"{headline}, uncertain" if finding.uncertainty_reason else headline, note
 
 
 def _draw_header(finding: Finding, title: str | None) -> UInt8:
     assert finding.radiograph is not None
     canvas = Canvas(_HEADER)
-    verdict, note = verdict_text(finding)
+    headline, note = headline_text(finding)
     colour = WARNING if finding.status == "refused" else TEXT
     right = WIDTH - MARGIN
-    canvas.text(verdict, right, 70, size=VERDICT, colour=colour, align="right", room=_INNER * 0.55)
+    canvas.text(headline, right, 70, size=HEADLINE, colour=colour, align="right", room=_INNER * 0.55)
     canvas.text(note, right, 104, colour=QUIET, align="right", room=_INNER * 0.55)
-    taken = max(text_width(verdict, VERDICT), text_width(note, SMALL))
+    taken = max(text_width(headline, HEADLINE), text_width(note, SMALL))
     room = _INNER - min(taken, _INNER * 0.55) - 60
     canvas.text(title or finding.radiograph.name, MARGIN, 70, size=TITLE, room=room)
     rows, columns = finding.radiograph.pixels.shape
