@@ -87,26 +87,25 @@ def manifest_options(*fields: str, where: bool = True) -> Callable[[Command], Co
             conditions = tuple(values.pop("where")) if where else ()
             command(**values, selection=Selection(names=names, conditions=conditions))
 
-        added: dict[str, tuple[Any, Any]] = {f"{field}_column": (str, _column_option(field)) for field in fields}
+        added: dict[str, tuple[Any, Any]] = {}
+        for field in fields:
+            default, text = COLUMNS[field]
+            option = typer.Option(default, f"--{field}-column", metavar="NAME", help=text)
+            added[f"{field}_column"] = (str, option)
         if where:
             added["where"] = (list[str], WHERE)
+        keyword = inspect.Parameter.KEYWORD_ONLY
         parameters: list[inspect.Parameter] = []
         for parameter in inspect.signature(command).parameters.values():
             if parameter.name == "selection":
-                parameters += [_keyword(name, annotation, default) for name, (annotation, default) in added.items()]
+                parameters += [
+                    inspect.Parameter(name, keyword, annotation=annotation, default=option)
+                    for name, (annotation, option) in added.items()
+                ]
             else:
-                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+                parameters.append(parameter.replace(kind=keyword))
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return run
 
     return decorate
-
-
-def _column_option(field: str) -> Any:
-    default, text = COLUMNS[field]
-    return typer.Option(default, f"--{field}-column", metavar="NAME", help=text)
-
-
-def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)

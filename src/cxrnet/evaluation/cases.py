@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from cxrnet.arrays import Bool, UInt8
+from cxrnet.arrays import Bool
 from cxrnet.data.manifest import Sample
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
 from cxrnet.data.masks import Mask, check_mask_size, read_mask, resize_mask
 from cxrnet.evaluation.segmentation_metrics import border_distances, overlap
+from cxrnet.plots.cases import Case
 from cxrnet.screening.batch import failure_reason
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.gate import Reason
@@ -23,15 +24,6 @@ EMPTY_MASK = "EMPTY_MASK"
 
 VIEW = 360
 """Longest side in pixels of the images in a report."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """An image as the report shows it: `image` uint8 [height, width], `truth` and `found` bool [height, width]."""
-
-    image: UInt8
-    truth: Bool
-    found: Bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +40,7 @@ class SegmenterCase:
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     gate: tuple[Reason, ...] = ()  # reasons for which `cxrnet screen` would refuse the image
     lung_area_fraction: float | None = None  # share of the prepared image that is lung; None if failed
-    view: View | None = field(default=None, repr=False)  # for the report; None if failed
+    view: Case | None = field(default=None, repr=False)  # for the report; None if failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +99,7 @@ def segment_sample(pipeline: Pipeline, sample: Sample, values: MaskValues = AUTO
         per_class=_compare_classes(segmentation, mask),
         gate=gate.refusals,
         lung_area_fraction=segmentation.area_fraction,
-        view=View(image=shown, truth=seen, found=lungs_at(segmentation.probability, *shown.shape)),
+        view=Case(image=shown, truth=seen, predicted=lungs_at(segmentation.probability, *shown.shape)),
     )
 
 

@@ -15,7 +15,7 @@ from cxrnet.evaluation.metrics import BINS
 from cxrnet.evaluation.request import value_of
 from cxrnet.evaluation.summary import labels_of, scores_of
 from cxrnet.model.metric_names import format_metric
-from cxrnet.plots.cases import Case, draw_cases
+from cxrnet.plots.cases import draw_cases
 from cxrnet.plots.chart import png
 from cxrnet.plots.classification import Curve, draw_confusion, draw_precision_recall, draw_reliability, draw_roc
 from cxrnet.plots.distribution import draw_overlap, draw_scores
@@ -40,15 +40,14 @@ def segmenter_charts(cases: Sequence[SegmenterCase], lowest: Sequence[SegmenterC
     if not done:
         return []
     values = np.array([case.metrics["dice"] for case in done])
-    drawn = [
-        Case(case.view.image, case.view.truth, case.view.found, f"{case.sample.image.name}\n{_caption(case)}")
-        for case in lowest
-        if case.view is not None
-    ]
+    drawn = [case.view for case in lowest if case.view is not None]
+    captions = [f"{case.sample.image.name}\n{_caption(case)}" for case in lowest]
     spread = draw_overlap(values, _sources(done, column), source_name=column)
     return [
         Chart("dice", f"Dice of each image, and by {column}.", png(spread), is_wide=True),
-        Chart("worst", f"The {len(drawn)} images with the lowest Dice.", png(draw_cases(drawn)), is_wide=True),
+        Chart(
+            "worst", f"The {len(drawn)} images with the lowest Dice.", png(draw_cases(drawn, captions)), is_wide=True
+        ),
     ]
 
 
@@ -65,7 +64,8 @@ def classifier_charts(
     sources = _sources(scored, column)
     for index, name in enumerate(classes[:1] if len(classes) == 2 else classes):
         truth = labels == index
-        stem = f"_{_safe(name)}_{index}" if len(classes) > 2 else ""
+        safe_name = re.sub(r"[^\w-]+", "_", name)[:40]
+        stem = f"_{safe_name}_{index}" if len(classes) > 2 else ""
         if truth.any() and not truth.all():
             block = record["overall"] if len(classes) == 2 else record["overall"]["per_class"][name]
             members = _sources_with_both(truth, sources)
@@ -162,7 +162,3 @@ def _caption(case: SegmenterCase) -> str:
 
 def _sources(cases: Sequence[SegmenterCase] | Sequence[ClassifierCase], column: str) -> list[str]:
     return [value_of(case.sample, column) if column in case.sample.values else "all images" for case in cases]
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^\w-]+", "_", name)[:40]

@@ -19,7 +19,6 @@ from cxrnet.screening.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from cxrnet.evaluation.without_patient import Hide
-    from cxrnet.model.bundle import Bundle
 
 
 def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observe = ignore) -> Evaluation:
@@ -32,7 +31,11 @@ def evaluate_classifier(pipeline: Pipeline, request: Request, *, observe: Observ
     check_labels(request, manifest, model)
     require_one_class(request.manifest, manifest.samples)
     names = pipeline.patient_columns
-    hide = _hide_patient(pipeline.bundle) if names else None
+    hide: Hide | None = None
+    if names:
+        with require("train", "figures without the patient data"):
+            from cxrnet.evaluation.without_patient import hide_patient  # needs PyTorch
+        hide = hide_patient(pipeline.bundle)
     cases, hidden = [], []
     for case, finding in parallel_map(partial(classify_sample, pipeline), manifest.samples, jobs=request.jobs):
         observe(outcome_of(case, model.classes), len(manifest.samples))
@@ -93,12 +96,6 @@ def own_columns(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that `per_image.csv` adds."""
     scores = (f"score_{name}" for name in classes)
     return ("status", "reasons", *scores, "answer", "spread", "conformal_set", "lung_area_fraction")
-
-
-def _hide_patient(bundle: Bundle) -> Hide:
-    with require("train", "figures without the patient data"):
-        from cxrnet.evaluation.without_patient import hide_patient  # needs PyTorch
-    return hide_patient(bundle)
 
 
 def check_labels(request: Request, manifest: Manifest, model: ModelInfo) -> None:

@@ -125,14 +125,11 @@ def _load(network: nn.Module, names: Iterator[tuple[str, nn.Module]], layers: La
     if left:
         raise WeightsError(f"weights: layers {', '.join(sorted(left))} are left over; the network is another one")
     try:
-        network.load_state_dict(state | _counters(network), strict=True)
+        # Keras does not keep the batch counters of the batch norms.
+        counters = {key: value for key, value in network.state_dict().items() if key.endswith("num_batches_tracked")}
+        network.load_state_dict(state | counters, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"weights: {' '.join(str(error).split())}") from error
-
-
-def _counters(network: nn.Module) -> dict[str, Tensor]:
-    """Return the batch counters of the batch norms, which Keras does not keep."""
-    return {key: value for key, value in network.state_dict().items() if key.endswith("num_batches_tracked")}
 
 
 def _tensors(module: nn.Module, weights: dict[str, Float32]) -> dict[str, Tensor]:

@@ -70,10 +70,8 @@ class Scattering(nn.Module):
         self._is_sorted = self._order == sorted(self._order)
         for level in range(config.J):
             for scale in range(level + 1 if level else 0, config.J):
-                self._keep(f"wavelets_{scale}_at_{level}", wavelets(config.L, scale, level, tail=tail))
-
-    def _keep(self, name: str, kernel: Float64) -> None:
-        self.register_buffer(name, torch.from_numpy(kernel).float(), persistent=False)
+                kernels = torch.from_numpy(wavelets(config.L, scale, level, tail=tail)).float()
+                self.register_buffer(f"wavelets_{scale}_at_{level}", kernels, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the coefficients, float [batch, channel, height // 2^J, width // 2^J]; `paths` names the channels.

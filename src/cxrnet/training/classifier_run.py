@@ -11,7 +11,6 @@ The run is a folder:
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +117,9 @@ def train_classifier(
         prepared = images.prepared
         normalisation = Standardisation(mean=float(prepared.mean()), std=float(prepared.std()))
         write_atomic(folder / STANDARDISATION, normalisation.model_dump_json().encode())
-        manifest = replace(manifest, samples=tuple(samples))
-        _write_folds(folder / FOLDS, manifest, folds)
+        rows = ({**sample.values, FOLD_COLUMN: str(fold)} for sample, fold in zip(samples, folds, strict=True))
+        fields = [name for name in manifest.fields if name != FOLD_COLUMN]
+        write_manifest(folder / FOLDS, [*fields, FOLD_COLUMN], rows)
         kept = features or folder / "features"
         lungs = open_lungs(kept, segmenter, prepared)
         source = FeatureSource(images=images.images, lungs=lungs, normalisation=normalisation, config=config)
@@ -272,9 +272,3 @@ def _check_classes(labels: Int64, folds: Int64, classes: Sequence[str]) -> None:
                     f"manifest: no image of class {name} is left to train fold {fold}; add images, or name other "
                     "classes"
                 )
-
-
-def _write_folds(path: Path, manifest: Manifest, folds: Int64) -> None:
-    fields = [name for name in manifest.fields if name != FOLD_COLUMN]
-    rows = ({**sample.values, FOLD_COLUMN: str(fold)} for sample, fold in zip(manifest.samples, folds, strict=True))
-    write_manifest(path, [*fields, FOLD_COLUMN], rows)

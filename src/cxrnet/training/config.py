@@ -249,7 +249,9 @@ def read_training(preset: Training, path: Path | None, changes: Mapping[str, Any
     given = _merged(given, {field: value for field, value in changes.items() if value is not None})
     for field, presets in _PRESETS.items():
         if isinstance(given.get(field), str):
-            given[field] = _preset(where, field, given[field], presets)
+            if given[field] not in presets:
+                raise UsageError(f"{where}: {field} {given[field]} is not known; choose from {', '.join(presets)}")
+            given[field] = presets[given[field]].model_dump(mode="json")
     content = _merged(preset.model_dump(mode="json"), given)
     try:
         return type(preset).model_validate_json(json.dumps(content))
@@ -292,9 +294,3 @@ def _merged(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
         is_record = isinstance(value, dict) and isinstance(preset.get(field), dict)
         both[field] = _merged(preset[field], value) if is_record else value
     return both
-
-
-def _preset(where: str, field: str, name: str, presets: Mapping[str, Frozen]) -> dict[str, Any]:
-    if name not in presets:
-        raise UsageError(f"{where}: {field} {name} is not known; choose from {', '.join(presets)}")
-    return presets[name].model_dump(mode="json")

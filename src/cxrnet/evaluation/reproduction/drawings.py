@@ -12,9 +12,9 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from cxrnet.arrays import AnyArray, Float32, Float64, UInt8
-from cxrnet.evaluation.cases import View
 from cxrnet.model.config import ScatteringConfig
 from cxrnet.nn.scattering import Path, Scattering, gabor, morlet, reflect
+from cxrnet.plots.cases import Case
 from cxrnet.plots.chart import INK, in_style, picture_grid
 from cxrnet.screening.finding import Finding
 from cxrnet.screening.heatmap import first_minus_second
@@ -106,14 +106,14 @@ def _framed(axes: Axes, plane: Tensor | UInt8, title: str, colour: str) -> None:
 
 
 @in_style
-def draw_masks(views: Sequence[View], captions: Sequence[str]) -> Figure:
+def draw_masks(views: Sequence[Case], captions: Sequence[str]) -> Figure:
     """Draw images in rows: the radiograph, the annotator's mask and the model's mask at 0.5."""
     figure, axes = picture_grid(7.2, 2.2 * len(views), rows=len(views), columns=3)
     for row, (view, caption) in enumerate(zip(views, captions, strict=True)):
         left, middle, right = axes[3 * row : 3 * row + 3]
         _show(left, view.image, caption, cmap="gray", vmin=0, vmax=255)
         _show(middle, view.truth, "annotator" if row == 0 else "", cmap="gray", vmin=0, vmax=1)
-        _show(right, view.found, "model" if row == 0 else "", cmap="gray", vmin=0, vmax=1)
+        _show(right, view.predicted, "model" if row == 0 else "", cmap="gray", vmin=0, vmax=1)
     return figure
 
 
