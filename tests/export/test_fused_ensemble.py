@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cxrnet.export.fused_ensemble import AttentionLanes, FusedEnsemble
+from cxrnet.export.fused_ensemble import FoldAttention, FusedEnsemble
 from cxrnet.model.config import AttentionConfig, ClassifierConfig, PoolingConfig
 from cxrnet.nn.attention import MultiHeadAttention
 from cxrnet.nn.classifier import Ensemble, Fold
@@ -19,7 +19,7 @@ def test_attention_of_all_folds_is_that_of_each(axis, turned):
     query, value = torch.randn(2, 6, 8), torch.rand(2, 6, 8)
     key = (value > 0.3).float()
     key[0, 0], key[0, 1] = 0, 1  # rows that have keys of one kind only
-    got = AttentionLanes(layers, axis=axis)(query[:, None], key[:, None], value[:, None])
+    got = FoldAttention(layers, axis=axis)(query[:, None], key[:, None], value[:, None])
     for index, layer in enumerate(layers):
         maps = [one.mT if turned else one for one in (query, key, value)]
         expected = layer.binary(*maps)

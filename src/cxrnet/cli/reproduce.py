@@ -15,12 +15,9 @@ from cxrnet.errors import UsageError, require
 if TYPE_CHECKING:
     from cxrnet.evaluation.evaluation import Observe
 
-app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """Tables and figures of the paper, or of README and documents. Needs cxrnet[train]."""
+app = typer.Typer(
+    help="Tables and figures of the paper, or of README and documents. Needs cxrnet[train].", no_args_is_help=True
+)
 
 
 @app.command()

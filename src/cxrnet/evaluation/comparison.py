@@ -94,7 +94,7 @@ def write_comparison(results: Sequence[Result], out: Path) -> Path:
         caption = f"Also as {plot.name}.svg; the numbers are in {plot.name}.csv."
         sections.append(Section(title=plot.caption, pictures=(Picture(file=plot.name, caption=caption),)))
     page = render(
-        "cxrnet.evaluation.reproduction",
+        "reproduction/report.html.j2",
         sections=[section.model_dump() for section in sections],
         title=f"Classifiers of {results[0].positive}, compared",
         text="95 % intervals in brackets.",

@@ -79,7 +79,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     write_atomic(out / "per_image.csv", csv_bytes(evaluation.fields, rows))
     record, model = evaluation.record.content(), evaluation.model
     report = render(
-        "cxrnet.evaluation",
+        "report.html.j2",
         record=record,
         charts=[chart._asdict() | {"data": base64.b64encode(chart.png).decode()} for chart in evaluation.charts],
         label=model.label,

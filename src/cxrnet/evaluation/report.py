@@ -5,13 +5,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
-def render(package: str, **values: Any) -> bytes:
-    """Return the page of `report.html.j2` in a package, its values escaped."""
+def render(template: str, **values: Any) -> bytes:
+    """Return the page of a template in this package, its values escaped."""
     environment = Environment(
-        loader=PackageLoader(package, ""),
+        loader=PackageLoader("cxrnet.evaluation", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(**values).encode("utf-8", "surrogateescape")
+    return environment.get_template(template).render(**values).encode("utf-8", "surrogateescape")

@@ -43,7 +43,6 @@ class FeatureSet(Dataset[tuple[Inputs, Tensor]]):
         self._patient = patient
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._images)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Inputs, Tensor]:

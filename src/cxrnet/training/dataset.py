@@ -64,7 +64,6 @@ class ImageSet:
         )
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self.images)
 
     @property
@@ -145,7 +144,6 @@ class EpochOrder(Sampler[tuple[int, int]]):
         return [index for _, index in self._order[step * size : (step + 1) * size]]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield (epoch, index)."""
         return iter(self._order)
 
     def __len__(self) -> int:
@@ -169,7 +167,6 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
         self._augmentation, self._acquisition, self._phase, self._seed = augmentation, acquisition, phase, seed
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._images)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:

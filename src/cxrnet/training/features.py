@@ -54,7 +54,6 @@ class Features:
     originals: int = 1  # variants that are the image as it is: 1, or 2 with its mirror image. They come first
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return int(self.values.shape[1])
 
     @property

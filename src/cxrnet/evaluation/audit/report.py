@@ -31,7 +31,7 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
         plots += [randomisation_plot(record.heat_maps), curve_plot(record.heat_maps)]
     pictures = write_plots(plots, out)
     page = render(
-        "cxrnet.evaluation.audit",
+        "audit/report.html.j2",
         record=record,
         plots={picture["name"]: picture for picture in pictures},
         label=bundle.label,

@@ -57,7 +57,7 @@ def reproduce(task: Task) -> Path:
     sections += [Section(title=f"{name}: not available", text=why) for name, why in paper.UNAVAILABLE.items()]
     pictures = [picture.file for section in sections for picture in section.pictures]
     page = render(
-        "cxrnet.evaluation.reproduction",
+        "reproduction/report.html.j2",
         sections=[section.model_dump() for section in sections],
         title=f"The CXR-Net paper, with {' and '.join(bundle.label for bundle in task.bundles)}",
         text="Figures of the paper are on a blue ground; all others were computed by this run.",
