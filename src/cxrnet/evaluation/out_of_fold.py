@@ -16,9 +16,8 @@ from cxrnet.data.manifest import FOLD_COLUMN, Sample
 from cxrnet.evaluation.cases import ClassifierCase
 from cxrnet.evaluation.classifier import check_labels, own_columns, score_evaluation, without_patient
 from cxrnet.evaluation.evaluation import Evaluation, ModelInfo, Observe, ignore, outcome_of
-from cxrnet.evaluation.metrics import classifier_statistic
 from cxrnet.evaluation.request import Request
-from cxrnet.evaluation.summary import FOLD_METRICS, labels_of, over_folds, scores_of
+from cxrnet.evaluation.summary import labels_of, over_folds, scores_of
 from cxrnet.screening.conformal import conformal_set
 from cxrnet.training.calibration import fit_calibration
 from cxrnet.training.classifier_run import FOLDS
@@ -101,12 +100,9 @@ def calibrated_across(
 
 
 def _fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str], numbers: Int64) -> dict[str, object]:
-    found = []
-    for fold in np.unique(numbers):
-        members = [case for case, number in zip(cases, numbers, strict=True) if number == fold]
-        statistic = classifier_statistic(labels_of(members, classes), scores_of(members, classes))
-        found.append(statistic(np.ones((1, len(members)))))
-    return {name: over_folds(np.array([metrics[name][0] for metrics in found])) for name in FOLD_METRICS}
+    numbered = list(zip(cases, numbers, strict=True))
+    folds = ([case for case, number in numbered if number == fold] for fold in np.unique(numbers))
+    return over_folds((labels_of(members, classes), scores_of(members, classes)) for members in folds)
 
 
 def _describe_run(run: Path, config: ClassifierTraining, found: FoldRuns) -> ModelInfo:

@@ -1,13 +1,14 @@
 """The blocks of `metrics.json`: the metrics of a set of images, with intervals, and the sets to look at."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from cxrnet.arrays import Float64, Int64
-from cxrnet.evaluation.bootstrap import Estimate, Statistic, estimate, mean_statistic, ratio
+from cxrnet.evaluation.bootstrap import Statistic, estimate, mean_statistic, ratio
 from cxrnet.evaluation.cases import EMPTY_MASK, ClassifierCase, SegmenterCase
 from cxrnet.evaluation.metrics import classifier_statistic, one_versus_rest
 from cxrnet.evaluation.request import value_of
@@ -36,11 +37,11 @@ def segmenter_block(cases: Sequence[SegmenterCase], *, resamples: int, seed: int
     empty = sum(any(reason.code == EMPTY_MASK for reason in case.reasons) for case in done)
     block |= {"empty_masks": empty} if empty else {}
 
+    estimates = partial(_estimates, resamples=resamples, seed=seed)
+
     def means(metrics: Sequence[Mapping[str, float]]) -> Block:
         values = {name: np.array([each[name] for each in metrics]) for name in SEGMENTER_METRICS}
-        counts = {name: int(np.isfinite(each).sum()) for name, each in values.items()}
-        names = [case.sample.group for case in done]
-        return as_json(estimate(mean_statistic(values), names, counts=counts, resamples=resamples, seed=seed))
+        return estimates(done, mean_statistic(values), _known(values))
 
     if done:
         block |= means([case.metrics for case in done])
@@ -48,12 +49,8 @@ def segmenter_block(cases: Sequence[SegmenterCase], *, resamples: int, seed: int
             classes = {name: means([case.per_class[name] for case in done]) for name in done[0].per_class}
             block["per_class"] = {name: {"n": found["dice"]["n"]} | found for name, found in classes.items()}
     if done and len(done) < len(cases):
-        dice = np.array([case.metrics.get("dice", 0.0) for case in cases])
-        statistic = mean_statistic({"dice": dice})
-        every = [case.sample.group for case in cases]
-        block["failed_as_zero"] = {"n": len(cases)} | as_json(
-            estimate(statistic, every, resamples=resamples, seed=seed)
-        )
+        dice = mean_statistic({"dice": np.array([case.metrics.get("dice", 0.0) for case in cases])})
+        block["failed_as_zero"] = {"n": len(cases)} | estimates(cases, dice)
     return block
 
 
@@ -69,23 +66,17 @@ def classifier_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *,
         "failed": sum(case.status == "failed" for case in cases),
         "images": {name: per_class[name] for name in classes},
     }
+    estimates = partial(_estimates, resamples=resamples, seed=seed)
     if scored:
-        groups = [case.sample.group for case in scored]
-
-        def estimates(statistic: Statistic) -> Block:
-            return as_json(estimate(statistic, groups, resamples=resamples, seed=seed))
-
-        block |= estimates(classifier_statistic(labels, scores))
+        block |= estimates(scored, classifier_statistic(labels, scores))
         if all(case.conformal_set is not None for case in scored):
             block["conformal"] = conformal_block(scored, classes, resamples=resamples, seed=seed)
         if len(classes) > 2:
             block["per_class"] = {
-                name: {"n": int((labels == index).sum())} | estimates(one_versus_rest(labels, scores, index))
+                name: {"n": int((labels == index).sum())} | estimates(scored, one_versus_rest(labels, scores, index))
                 for index, name in enumerate(classes)
             }
-    unscored = unscored_as_wrong(cases, classes)
-    every = [case.sample.group for case in cases]
-    block["unscored_as_wrong"] = {"n": len(cases)} | as_json(estimate(unscored, every, resamples=resamples, seed=seed))
+    block["unscored_as_wrong"] = {"n": len(cases)} | estimates(cases, unscored_as_wrong(cases, classes))
     return block
 
 
@@ -100,13 +91,9 @@ def conformal_block(cases: Sequence[ClassifierCase], classes: Sequence[str], *, 
     sizes = np.array([float(len(members)) for members in sets])
     values = {"coverage": holds, "size": sizes, "single": (sizes == 1).astype(np.float64)}
     by_class = {name: np.where([label == name for label in labels], holds, np.nan) for name in classes}
-    counts = {name: int(np.isfinite(each).sum()) for name, each in by_class.items()}
-    groups = [case.sample.group for case in cases]
-
-    def estimates(of: Mapping[str, Float64], counts: Mapping[str, int]) -> Block:
-        return as_json(estimate(mean_statistic(of), groups, counts=counts, resamples=resamples, seed=seed))
-
-    return estimates(values, {}) | {"per_class": estimates(by_class, counts)}
+    estimates = partial(_estimates, cases, resamples=resamples, seed=seed)
+    per_class = estimates(mean_statistic(by_class), _known(by_class))
+    return estimates(mean_statistic(values)) | {"per_class": per_class}
 
 
 def unscored_as_wrong(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> Statistic:
@@ -182,11 +169,16 @@ def fold_metrics(cases: Sequence[ClassifierCase], classes: Sequence[str]) -> dic
         return {}
     labels = labels_of(scored, classes)
     every = np.array([case.folds for case in scored])
-    found = [classifier_statistic(labels, every[:, fold])(np.ones((1, len(scored)))) for fold in range(every.shape[1])]
-    return {name: over_folds(np.array([metrics[name][0] for metrics in found])) for name in FOLD_METRICS}
+    return over_folds([(labels, every[:, fold]) for fold in range(every.shape[1])])
 
 
-def over_folds(values: Float64) -> dict[str, Any]:
+def over_folds(folds: Iterable[tuple[Int64, Float64]]) -> dict[str, Any]:
+    """Return metric -> `mean`, `std` and `values` over folds, each by the labels and scores of its images."""
+    found = [classifier_statistic(labels, scores)(np.ones((1, len(labels)))) for labels, scores in folds]
+    return {name: _spread(np.array([metrics[name][0] for metrics in found])) for name in FOLD_METRICS}
+
+
+def _spread(values: Float64) -> dict[str, Any]:
     """Return `mean`, `std` and `values` of a metric, None for what is undefined."""
     if not np.isfinite(values).all():
         return {"mean": None, "std": None, "values": [float(v) if np.isfinite(v) else None for v in values.round(6)]}
@@ -194,12 +186,25 @@ def over_folds(values: Float64) -> dict[str, Any]:
     return {"mean": mean, "std": std, "values": values.round(6).tolist()}
 
 
-def as_json(estimates: Mapping[str, Estimate]) -> Block:
-    """Return estimates as JSON takes them, to six digits behind the point; None, never NaN, where undefined."""
+def _estimates(
+    cases: Sequence[SegmenterCase] | Sequence[ClassifierCase],
+    statistic: Statistic,
+    counts: Mapping[str, int] | None = None,
+    *,
+    resamples: int,
+    seed: int,
+) -> Block:
+    """Return the metrics of cases as JSON takes them, to six digits behind the point; None, never NaN."""
+    groups = [case.sample.group for case in cases]
     return {
         name: {key: round(part, 6) if isinstance(part, float) else part for key, part in one._asdict().items()}
-        for name, one in estimates.items()
+        for name, one in estimate(statistic, groups, counts=counts, resamples=resamples, seed=seed).items()
     }
+
+
+def _known(values: Mapping[str, Float64]) -> dict[str, int]:
+    """Return the number of images that have a value."""
+    return {name: int(np.isfinite(each).sum()) for name, each in values.items()}
 
 
 def _groups(cases: Sequence[SegmenterCase] | Sequence[ClassifierCase]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -168,30 +168,26 @@ class Application:
         return JSONResponse(record)
 
     async def _answer_pixels(self, request: Request) -> Response:
-        path = await self._result(request, PIXELS)
+        path = await self._file(request, self._service.result, PIXELS)
         layout = json.loads((path.parent / LAYOUT).read_text(encoding="utf-8"))
         headers = {"Content-Encoding": "gzip", "X-Image": json.dumps(layout, separators=(",", ":"))}
         return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
     async def _answer_maps(self, request: Request) -> Response:
         name = f"{OTHER}{MAPS}" if _is_other(request) else MAPS
-        return FileResponse(await self._result(request, name), media_type="application/zip")
+        path = await self._file(request, self._service.result, name)
+        return FileResponse(path, media_type="application/zip")
 
     async def _answer_object(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in FILES:
             raise HTTPException(404, f"there is no object of this name; the names are {', '.join(FILES)}")
-        number = request.path_params["number"]
-        await self._until_written(number)
-        path = await asyncio.to_thread(self._service.object, number, name)
-        if path is None:
-            raise await self._why_none(number)
-        return FileResponse(path, media_type="application/dicom")
+        return FileResponse(await self._file(request, self._service.object, name), media_type="application/dicom")
 
-    async def _result(self, request: Request, name: str) -> Path:
+    async def _file(self, request: Request, find: Callable[[int, str], Path | None], name: str) -> Path:
         number = request.path_params["number"]
         await self._until_written(number)
-        path = await asyncio.to_thread(self._service.result, number, name)
+        path = await asyncio.to_thread(find, number, name)
         if path is None:
             raise await self._why_none(number, other=name.startswith(OTHER))
         return path

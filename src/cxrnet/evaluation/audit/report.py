@@ -24,7 +24,10 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
     """Write the plots and report.html of an audit into a folder."""
     plots = []
     if record.stability is not None:
-        plots += [effect_plot(record.stability, effect) for effect in EFFECTS if _is_known(record.stability, effect)]
+        known = {
+            name for one in record.stability.changes for name, each in one.effects.items() if each.value is not None
+        }
+        plots += [effect_plot(record.stability, effect) for effect in EFFECTS if effect in known]
     if record.shortcuts is not None:
         plots.append(shortcut_plot(record.shortcuts))
     if record.heat_maps is not None:
@@ -133,10 +136,6 @@ def _points(axes: Any, values: Sequence[Value], places: Sequence[float], colour:
     for value, place in known:
         if value.low is not None:
             axes.plot([value.low, value.high], [place, place], color=colour, linewidth=1)
-
-
-def _is_known(record: StabilityRecord, effect: str) -> bool:
-    return any(change.effects[effect].value is not None for change in record.changes)
 
 
 def _numbers(value: Value) -> tuple[Any, ...]:

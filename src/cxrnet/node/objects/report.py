@@ -8,51 +8,34 @@ disease would read as its diagnosis.
 from collections.abc import Iterator
 from typing import Any
 
-from highdicom.sr import (
-    AlgorithmIdentification,
-    CodedConcept,
-    ComprehensiveSR,
-    DeviceObserverIdentifyingAttributes,
-    FindingSite,
-    Measurement,
-    MeasurementProperties,
-    MeasurementReport,
-    MeasurementsAndQualitativeEvaluations,
-    ObservationContext,
-    ObserverContext,
-    QualitativeEvaluation,
-    RelationshipTypeValues,
-    SourceImageForMeasurementGroup,
-    TextContentItem,
-    TrackingIdentifier,
-)
+from highdicom import sr
 from pydicom.sr.codedict import codes
 
 from cxrnet.node.objects.identity import DISCLAIMER, MANUFACTURER, Identity, ascii_text, coding_schemes, private_code
 
-CHEST_RADIOGRAPHY = CodedConcept("399208008", "SCT", "Plain chest X-ray")
-RADIOGRAPHY = CodedConcept("168537006", "SCT", "Plain radiography")
+CHEST_RADIOGRAPHY = sr.CodedConcept("399208008", "SCT", "Plain chest X-ray")
+RADIOGRAPHY = sr.CodedConcept("168537006", "SCT", "Plain radiography")
 
 _DIGITS = 6
 
 
-def report(identity: Identity) -> ComprehensiveSR:
+def report(identity: Identity) -> sr.ComprehensiveSR:
     """Status, reasons, scores with their interval, folds and lung area; of a refused image no score at all.
 
     There is no image library: highdicom's wants a Patient Orientation and an Imager Pixel Spacing, which many images
     lack. Every group refers to the image by itself.
     """
     finding, reference = identity.finding, identity.source.reference
-    observer = DeviceObserverIdentifyingAttributes(
+    observer = sr.DeviceObserverIdentifyingAttributes(
         uid=identity.device_uid,
         name="cxrnet",
         manufacturer_name=MANUFACTURER,
         model_name=ascii_text(identity.model),
         serial_number=identity.sha256,
     )
-    content = MeasurementReport(
-        observation_context=ObservationContext(
-            observer_device_context=ObserverContext(codes.DCM.Device, observer_identifying_attributes=observer)
+    content = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(
+            observer_device_context=sr.ObserverContext(codes.DCM.Device, observer_identifying_attributes=observer)
         ),
         procedure_reported=CHEST_RADIOGRAPHY if finding.scores else RADIOGRAPHY,
         imaging_measurements=[_image_group(identity), *(_class(identity, name) for name in finding.scores)],
@@ -60,7 +43,7 @@ def report(identity: Identity) -> ComprehensiveSR:
     content[0].ContentSequence.append(
         _text(codes.DCM.Comment, f"{DISCLAIMER}. Not a medical device; not for diagnosis.")
     )
-    return ComprehensiveSR(
+    return sr.ComprehensiveSR(
         evidence=[reference],
         content=content[0],
         is_complete=True,
@@ -71,7 +54,7 @@ def report(identity: Identity) -> ComprehensiveSR:
     )
 
 
-def _image_group(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
+def _image_group(identity: Identity) -> sr.MeasurementsAndQualitativeEvaluations:
     finding = identity.finding
     evaluations = [_answer("STATUS", "Status", finding.status)]
     if finding.scores:
@@ -83,7 +66,7 @@ def _image_group(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
     measurements = []
     if finding.lung_area_fraction is not None:
         name = private_code("LUNG_AREA", "Share of the image that is lung")
-        site = [FindingSite(anatomic_location=codes.SCT.Lung)]
+        site = [sr.FindingSite(anatomic_location=codes.SCT.Lung)]
         measurements.append(_number(name, finding.lung_area_fraction, finding_sites=site))
     if finding.spread is not None:
         measurements.append(
@@ -98,7 +81,7 @@ def _image_group(identity: Identity) -> MeasurementsAndQualitativeEvaluations:
     return group
 
 
-def _class(identity: Identity, name: str) -> MeasurementsAndQualitativeEvaluations:
+def _class(identity: Identity, name: str) -> sr.MeasurementsAndQualitativeEvaluations:
     return _group(
         identity,
         f"class {name}",
@@ -108,13 +91,13 @@ def _class(identity: Identity, name: str) -> MeasurementsAndQualitativeEvaluatio
     )
 
 
-def _measurements(identity: Identity, name: str) -> Iterator[Measurement]:
+def _measurements(identity: Identity, name: str) -> Iterator[sr.Measurement]:
     finding = identity.finding
     score = finding.scores[name]
     properties = None
     if finding.interval:
         low, high = finding.interval[name]
-        properties = MeasurementProperties(
+        properties = sr.MeasurementProperties(
             upper_measurement_uncertainty=round(max(high - score, 0.0), _DIGITS),
             lower_measurement_uncertainty=round(max(score - low, 0.0), _DIGITS),
         )
@@ -123,7 +106,7 @@ def _measurements(identity: Identity, name: str) -> Iterator[Measurement]:
         yield _number(private_code("INTERVAL_LOW", "Lower end of the 95 % interval over the folds"), low)
         yield _number(private_code("INTERVAL_HIGH", "Upper end of the 95 % interval over the folds"), high)
     for number, value in enumerate(finding.folds[name], start=1):
-        tracking = TrackingIdentifier(identity.uid(f"tracking fold {number} {name}"), f"fold {number}")
+        tracking = sr.TrackingIdentifier(identity.uid(f"tracking fold {number} {name}"), f"fold {number}")
         yield _number(private_code("FOLD_SCORE", "Score of one fold"), value, tracking_identifier=tracking)
     if name == next(iter(finding.scores)):
         for point, value in finding.operating_points.items():
@@ -133,16 +116,16 @@ def _measurements(identity: Identity, name: str) -> Iterator[Measurement]:
 def _group(
     identity: Identity,
     what: str,
-    measurements: list[Measurement],
-    evaluations: list[QualitativeEvaluation],
+    measurements: list[sr.Measurement],
+    evaluations: list[sr.QualitativeEvaluation],
     *,
-    finding_type: CodedConcept | None = None,
-) -> MeasurementsAndQualitativeEvaluations:
+    finding_type: sr.CodedConcept | None = None,
+) -> sr.MeasurementsAndQualitativeEvaluations:
     reference = identity.source.reference
-    return MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(identity.uid(f"tracking {what}"), ascii_text(f"cxrnet {what}")),
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(identity.uid(f"tracking {what}"), ascii_text(f"cxrnet {what}")),
         finding_type=finding_type,
-        algorithm_id=AlgorithmIdentification(
+        algorithm_id=sr.AlgorithmIdentification(
             name=ascii_text(f"cxrnet {identity.finding.model['name']}"),
             version=ascii_text(identity.finding.model["version"]),
             parameters=[f"{key} = {value}" for key, value in identity.parameters.items()],
@@ -152,26 +135,26 @@ def _group(
         measurements=measurements,
         qualitative_evaluations=evaluations,
         source_images=[
-            SourceImageForMeasurementGroup(
+            sr.SourceImageForMeasurementGroup(
                 referenced_sop_class_uid=reference.SOPClassUID, referenced_sop_instance_uid=reference.SOPInstanceUID
             )
         ],
     )
 
 
-def _number(name: CodedConcept, value: float, **options: Any) -> Measurement:
-    return Measurement(name=name, value=round(value, _DIGITS), unit=codes.UCUM.NoUnits, **options)
+def _number(name: sr.CodedConcept, value: float, **options: Any) -> sr.Measurement:
+    return sr.Measurement(name=name, value=round(value, _DIGITS), unit=codes.UCUM.NoUnits, **options)
 
 
-def _answer(name: str, meaning: str, value: str | CodedConcept) -> QualitativeEvaluation:
+def _answer(name: str, meaning: str, value: str | sr.CodedConcept) -> sr.QualitativeEvaluation:
     if isinstance(value, str):
         value = private_code(value.upper(), value.lower().replace("_", " "))
-    return QualitativeEvaluation(name=private_code(name, meaning), value=value)
+    return sr.QualitativeEvaluation(name=private_code(name, meaning), value=value)
 
 
-def _yes(is_so: bool) -> CodedConcept:
-    return CodedConcept.from_code(codes.SCT.Yes if is_so else codes.SCT.No)
+def _yes(is_so: bool) -> sr.CodedConcept:
+    return sr.CodedConcept.from_code(codes.SCT.Yes if is_so else codes.SCT.No)
 
 
-def _text(name: CodedConcept, text: str) -> TextContentItem:
-    return TextContentItem(name=name, value=ascii_text(text), relationship_type=RelationshipTypeValues.CONTAINS)
+def _text(name: sr.CodedConcept, text: str) -> sr.TextContentItem:
+    return sr.TextContentItem(name=name, value=ascii_text(text), relationship_type=sr.RelationshipTypeValues.CONTAINS)
