@@ -130,27 +130,27 @@ def test_studies_come_page_by_page(web, server):
         return 200, {"Content-Type": "application/dicom+json"}, json.dumps(pages.get(offset, [])).encode()
 
     web.answers["GET", "/studies"] = page
-    assert server.studies({"StudyDate": "20240101"}, most=10) == ["1.1", "1.2", "1.3"]
+    assert server.studies({"StudyDate": "20240101"}, limit=10) == ["1.1", "1.2", "1.3"]
     assert "StudyDate=20240101" in web.asked[0][2]
 
 
 def test_no_more_studies_than_were_asked_for_and_no_more_pages_than_there_are(web, server):
     web.say("GET", "/studies", [uid("0020000D", f"1.{index}") for index in range(1, 9)])
-    assert len(server.studies({}, most=3)) == 3
-    assert len(server.studies({}, most=10)) == 8  # of a server that knows no offset
+    assert len(server.studies({}, limit=3)) == 3
+    assert len(server.studies({}, limit=10)) == 8  # of a server that knows no offset
 
 
 def test_a_match_without_a_uid_is_not_understood(web, server):
     web.say("GET", "/studies", [uid("0020000D", "../../etc")])
     with pytest.raises(PacsError, match="sent an invalid UID"):
-        server.studies({}, most=3)
+        server.studies({}, limit=3)
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"[1, 2]", b'{"a": 1}', b'[{"0020000D": 5}]'])
 def test_an_answer_that_is_no_dicom_json_is_not_understood(web, server, content):
     web.say("GET", "/studies", content)
     with pytest.raises(PacsError) as caught:
-        server.studies({}, most=3)
+        server.studies({}, limit=3)
     assert caught.value.code == "NOT_UNDERSTOOD"
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cxrnet.node.server import LONGEST_PDU, LimitedBuffer
+from cxrnet.node.server import MAX_PDU_BYTES, LimitedBuffer
 from tests.node.senders import association, entity, eventually, send, store
 from tests.node.test_storage_scp import receiver
 
@@ -42,7 +42,7 @@ def is_closed(connection):
 GARBAGE = {
     "http": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "a PDU that claims 4 GiB": struct.pack(">BBL", 1, 0, 2**32 - 1),
-    "a PDU just above the bound": struct.pack(">BBL", 1, 0, LONGEST_PDU + 1),
+    "a PDU just above the bound": struct.pack(">BBL", 1, 0, MAX_PDU_BYTES + 1),
     "an association request of noise": struct.pack(">BBL", 1, 0, 400) + bytes(range(200)) * 2,
     "data before an association": struct.pack(">BBL", 4, 0, 12) + struct.pack(">LBB", 8, 1, 3) + b"abcdef",
     "an unknown kind of PDU": struct.pack(">BBL", 99, 0, 4) + b"abcd",

@@ -21,7 +21,7 @@ class Timing:
 
     @classmethod
     def of(cls, times: Sequence[float]) -> Self:
-        """Return the timing of runs that took so many milliseconds."""
+        """Return the timing of runs that took these milliseconds."""
         return cls(median=median(times), fastest=min(times), slowest=max(times), runs=len(times))
 
 

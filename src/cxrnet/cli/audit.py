@@ -23,7 +23,7 @@ def audit(
     manifest: Path = MANIFEST,
     out: Path = OUT,
     bundle: str = BUNDLE,
-    limit: int | None = typer.Option(None, min=1, help="Most images, drawn evenly from sources and classes."),
+    limit: int | None = typer.Option(None, min=1, help="Maximum number of images, drawn evenly by source and class."),
     changes: str = typer.Option("all", metavar="SET", help="Set of changes: all, middle or reference."),
     parts: str = typer.Option(
         "stability,shortcuts,heat-maps", metavar="PART,...", help="Parts: stability, shortcuts, heat-maps."

@@ -48,7 +48,7 @@ def pull(
     filters = dict(_filter(each) for each in query)
     done = failed = 0
     try:
-        found = studies or server.studies(filters, most=limit)
+        found = studies or server.studies(filters, limit=limit)
     except PacsError as error:
         _report(error)
         raise typer.Exit(1) from error

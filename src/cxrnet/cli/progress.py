@@ -59,7 +59,7 @@ class ProgressReport(AbstractContextManager["ProgressReport"]):
         console.print(f"{of} image{'s' if self._total != 1 else ''}: {by_status}; {printable(str(self._table))}")
 
     def observe(self, outcome: Outcome, total: int) -> None:
-        """Show that an image of so many is done."""
+        """Show that an image is done, of this total."""
         self._total = total
         self._counts[outcome.status] += 1
         if total <= LISTED:

@@ -20,7 +20,7 @@ MIN_GROUPS = 10
 """With fewer groups than this there is no interval: their resamples repeat themselves, and it would be too short."""
 
 MAX_WEIGHTS = 4_000_000
-"""Most weights held at a time, which bounds the memory whatever the number of images."""
+"""Maximum number of weights held at a time, which bounds the memory whatever the number of images."""
 
 
 class Estimate(NamedTuple):

@@ -19,8 +19,8 @@ KEPT = (
 )  # fmt: skip
 """Fields of `metrics.json` that a bundle keeps: neither the command, which names folders, nor single images."""
 
-WORST = 8
-"""Most groups that a card lists."""
+MAX_WORST_CASES = 8
+"""Maximum number of groups that a card lists."""
 
 
 def read_evaluation(folder: Path, *, name: str, role: Role, bundle: Bundle) -> EvaluationFacts:
@@ -73,4 +73,4 @@ def _find_worst(path: Path, record: EvaluationRecord) -> tuple[WorstCase, ...]:
                 value=float(text),
                 label=label,
             )
-    return tuple(sorted(found.values(), key=lambda one: (one.value, one.group))[:WORST])
+    return tuple(sorted(found.values(), key=lambda one: (one.value, one.group))[:MAX_WORST_CASES])

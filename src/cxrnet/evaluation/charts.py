@@ -21,7 +21,7 @@ from cxrnet.plots.classification import Curve, draw_confusion, draw_precision_re
 from cxrnet.plots.distribution import draw_overlap, draw_scores
 
 WITHOUT_SCORE = "no score"
-MOST_SOURCES = 3
+MAX_SOURCES = 3
 """Sources that get a ROC curve of their own."""
 
 
@@ -134,7 +134,7 @@ def _sources_with_both(truth: Bool, sources: Sequence[str]) -> dict[str, Bool]:
     every = np.asarray(sources)
     names = [name for name, _ in Counter(sources).most_common()] if len(set(sources)) > 1 else []
     both = [name for name in names if 0 < int(truth[every == name].sum()) < int((every == name).sum())]
-    return {name: every == name for name in both[:MOST_SOURCES]}
+    return {name: every == name for name in both[:MAX_SOURCES]}
 
 
 def roc_curve(truth: Bool, scores: Float64) -> Curve:

@@ -17,7 +17,7 @@ NOT_GIVEN = "(not given)"
 """Stands for an empty value of a column."""
 
 MAX_VALUES = 60
-"""Most values of a column that results are split by."""
+"""Maximum number of values of a column that results are split by."""
 
 
 @dataclass(frozen=True, kw_only=True)

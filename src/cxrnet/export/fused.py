@@ -23,7 +23,7 @@ LANES = 16
 
 
 def padded_channels(channels: int) -> int:
-    """Return how many channels a map of so many is padded to."""
+    """Return the number of channels that a map of this number is padded to."""
     return max(LANES, -(-channels // 4) * 4)
 
 

@@ -28,7 +28,7 @@ FUSED_RANK = 5e-6
 """Profiles that hold less than this part of the wavelets of a scale are left out."""
 
 PROFILES = LANES // 2
-"""Profiles are padded to a multiple of so many, which the blocked layout takes."""
+"""Profiles are padded to a multiple of this number, which the blocked layout takes."""
 
 
 class Profiles(NamedTuple):
@@ -122,7 +122,7 @@ class MirroredScattering(FusedScattering):
 
 
 def pad_circular_by_parts(x: Tensor, rows: int, columns: int) -> Tensor:
-    """Return `x` continued periodically by so many rows and columns, whole ones at a time where `x` has as many."""
+    """Return `x` continued periodically by `rows` and `columns`, whole ones at a time where `x` has as many."""
     if x.shape[-2] < rows or x.shape[-1] < columns:
         return pad_circular(pad_circular(x, rows, axes=(-2,)), columns, axes=(-1,))
     x = torch.cat([x[..., -rows:, :], x, x[..., :rows, :]], dim=-2)

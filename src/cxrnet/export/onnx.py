@@ -90,7 +90,7 @@ def export_module(
         import onnxscript  # noqa: F401
     inputs = {"image": image} if patient is None else {"image": image, "patient": patient}
     axes = {"image": free or {0: "batch"}, "patient": {0: "batch"}}
-    with quiet("torch.onnx"):  # it speaks of its own internals, and of libraries that are not used here
+    with quiet("torch.onnx"):  # messages about its internals and about unused libraries
         program = torch.onnx.export(
             module.eval(),
             tuple(inputs.values()),

@@ -21,7 +21,7 @@ from cxrnet.model.record import Frozen, Width, check_names
 MISSING_WORDS = frozenset({"nan", "na", "n/a", "<na>", "none", "null", "unknown", "unk", "-", "?"})
 """What stands for a value that is not known, in any case, besides an empty cell."""
 
-FARTHEST = 20.0
+MAX_DEVIATION = 20.0
 """Standard deviations from the mean beyond which a number is taken for a mistake, such as 999 for an age."""
 
 Name = Annotated[str, Field(min_length=1)]
@@ -41,10 +41,10 @@ class Number(Frozen):
         return self.name, f"{self.name} missing"
 
     def encode(self, text: str) -> list[float] | None:
-        """Return all inputs but the last; None for what is no number, or farther than `FARTHEST` from the mean."""
+        """Return all inputs but the last; None for what is no number, or farther than `MAX_DEVIATION` from the mean."""
         number = parse_number(text)
         distance = None if number is None else (number - self.mean) / self.sd
-        return None if distance is None or abs(distance) > FARTHEST else [distance]
+        return None if distance is None or abs(distance) > MAX_DEVIATION else [distance]
 
 
 class Category(Frozen):

@@ -8,7 +8,7 @@ Positive = Annotated[int, Field(ge=1)]
 # Above any network that is of use, and below what exhausts the memory before an error can be printed.
 Width = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=1, le=64)]
-_MOST_NAMES = 256
+_MAX_NAMES = 256
 
 
 class Frozen(BaseModel):
@@ -18,8 +18,8 @@ class Frozen(BaseModel):
 
 
 def check_names(names: tuple[str, ...], *, at_least: int = 2, what: str = "classes") -> None:
-    """Raise ValueError unless `names` are at least so many and at most 256, not empty and all different."""
-    if len(names) > _MOST_NAMES:
-        raise ValueError(f"{what} are {len(names)}; at most {_MOST_NAMES} are supported")
+    """Raise ValueError unless `names` are at least that many and at most 256, not empty and all different."""
+    if len(names) > _MAX_NAMES:
+        raise ValueError(f"{what} are {len(names)}; at most {_MAX_NAMES} are supported")
     if len(names) < at_least or len(set(names)) != len(names) or not all(names):
         raise ValueError(f"{what} are {names!r}; at least {at_least} different names are needed")

@@ -27,7 +27,7 @@ BLOCKS_PER_THREAD = "4"
 Measured on two cores: 1.13 to 1.15 times faster than one part per thread; see docs/performance.md.
 """
 
-_MOST_THREADS = 1024
+_MAX_THREADS = 1024
 
 EXTERNAL_DATA = b"location"
 """Key that names the file in which an ONNX tensor keeps its values.
@@ -79,9 +79,9 @@ class Session:
         self, path: Path, *, threads: int | None = None, provider: str = "cpu", profile: str | None = None
     ) -> None:
         self.path = path
-        if threads is not None and (isinstance(threads, bool) or threads not in range(1, _MOST_THREADS + 1)):
+        if threads is not None and (isinstance(threads, bool) or threads not in range(1, _MAX_THREADS + 1)):
             raise UsageError(
-                f"threads={threads!r}: is not a whole number of 1 to {_MOST_THREADS}, or None for all cores"
+                f"threads={threads!r}: is not a whole number of 1 to {_MAX_THREADS}, or None for all cores"
             )
         self._threads = None if threads is None else int(threads)
         if provider != "cpu":  # the check imports ONNX Runtime

@@ -19,7 +19,7 @@ EDGES = (0.01, 0.99)
 MIN_LUNGS = 0.03
 """Share of the image below which the mask is not trusted and the frame is the whole image."""
 
-LARGEST, SMALLEST = 1.6, 0.45
+MAX_FRAME, MIN_FRAME = 1.6, 0.45
 """Sides of the frame over those of the image, at most and at least."""
 
 GREYS = 256
@@ -79,7 +79,7 @@ def lung_frame(mask: Tensor, config: AlignmentConfig, *, jitter: Tensor | None =
         box = box + jitter * (box[..., 1:] - box[..., :1])
     shares = torch.tensor([config.height, config.width], dtype=mask.dtype, device=mask.device)
     extent = (box[..., 1] - box[..., 0]) / shares
-    extent = torch.minimum(torch.maximum(extent, SMALLEST * sizes), LARGEST * sizes)
+    extent = torch.minimum(torch.maximum(extent, MIN_FRAME * sizes), MAX_FRAME * sizes)
     start = (box[..., 0] + box[..., 1] - extent) / 2
     is_found = (is_lung.mean(dim=(1, 2)) >= MIN_LUNGS).unsqueeze(1)
     return Frame(torch.where(is_found, start, torch.zeros_like(start)), torch.where(is_found, extent, sizes))

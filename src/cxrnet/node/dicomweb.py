@@ -75,7 +75,7 @@ class DICOMwebServer:
         try:
             dataset = pydicom.dcmread(path)
             is_usable = "SOPInstanceUID" in dataset and _BOUNDARY not in path.read_bytes()
-        except Exception as error:  # whatever pydicom stumbles over; its text can quote the file
+        except Exception as error:  # of pydicom, of any kind; its text can quote the file
             raise PacsError(
                 "NOT_DICOM", f"{path.name}: not a readable DICOM file; export it again", is_final=True
             ) from error
@@ -86,12 +86,12 @@ class DICOMwebServer:
             answer = self._client.store_instances([dataset])
         self._check_stored(answer, str(dataset.SOPInstanceUID))
 
-    def studies(self, filters: Mapping[str, str], *, most: int) -> list[str]:
-        """Return the UIDs of at most so many studies that match (QIDO-RS)."""
+    def studies(self, filters: Mapping[str, str], *, limit: int) -> list[str]:
+        """Return the UIDs of at most `limit` studies that match (QIDO-RS)."""
         found: list[str] = []
         for match in self._pages(self._client.search_for_studies, dict(filters)):
             found.append(self._uid(match, "0020000D"))
-            if len(found) == most:
+            if len(found) == limit:
                 break
         return found
 

@@ -1,7 +1,8 @@
 """A listener that a peer cannot exhaust: bounds on what pynetdicom reads, keeps and waits for.
 
 pynetdicom 3.0 reads a PDU of any length that its header claims, gathers a message of any size in memory, waits for
-the rest of a PDU for ever, and greets every TLS connection in the thread that accepts them. Each is bounded here.
+the rest of a PDU without a time limit, and does the TLS handshake of every connection in the thread that accepts them.
+Each is bounded here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LOG = logging.getLogger(__name__)
 PDU_BYTES = 256 * 2**10
 """Longest PDU that senders are asked to make."""
 
-LONGEST_PDU = 4 * 2**20
+MAX_PDU_BYTES = 4 * 2**20
 """Longest PDU that is read; the request for an association, which has no limit, stays far below."""
 
 COMMAND_BYTES = 64 * 2**10
@@ -82,7 +83,7 @@ class LimitedMessages(DIMSEServiceProvider):
             self.message.data_set = LimitedBuffer(self._instance_bytes)
         try:
             super().receive_primitive(primitive)
-        except Exception as error:  # whatever a hostile peer makes the library stumble over
+        except Exception as error:  # of the library, of any kind, on what a hostile peer sends
             LOG.warning("message not understood (%s); association ended", type(error).__name__)
             self.dul.event_queue.put("Evt19")  # PS3.8 9.2: unrecognised or invalid PDU, answered by A-ABORT
 
@@ -114,7 +115,7 @@ class Listener(ThreadedAssociationServer):
         super().__init__(*arguments, **options)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        """Return a connection; the greeting of TLS waits until `finish_request`, in the connection's own thread."""
+        """Return a connection; the TLS handshake waits until `finish_request`, in the connection's own thread."""
         connection, address = cast(socket.socket, self.socket).accept()
         connection.settimeout(self.limits.timeout)
         if self.ssl_context is not None:
@@ -129,7 +130,7 @@ class Listener(ThreadedAssociationServer):
         return False
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Greet, then associate."""
+        """Do the TLS handshake, then associate."""
         if self.ssl_context is not None:
             request.settimeout(min(10.0, self.limits.timeout))
             request.do_handshake()
@@ -148,7 +149,7 @@ def receive(wrapper: AssociationSocket, size: int, *, seconds: float) -> bytearr
 
     An OSError gives the connection up: the PDU is too long, or does not come in time.
     """
-    if size > LONGEST_PDU:
+    if size > MAX_PDU_BYTES:
         raise OSError(f"a PDU of {size} bytes")
     connection = wrapper.socket
     content, end = bytearray(), time.monotonic() + seconds

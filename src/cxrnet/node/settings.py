@@ -18,10 +18,10 @@ _TITLE = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
 class Limits:
     """What a node accepts; instances beyond that are refused with status 0xA700."""
 
-    max_instance_bytes: int = 128 * 2**20  # largest instance, as it is sent
-    max_queue: int = 10_000  # most instances that wait to be screened or forwarded
+    max_instance_bytes: int = 128 * 2**20  # maximum size of an instance, as it is sent
+    max_queue: int = 10_000  # maximum number of instances that wait to be screened or forwarded
     min_free_bytes: int = 1024 * 2**20  # free space on the disk of the spool below which instances are refused
-    max_associations: int = 16  # most associations at once
+    max_associations: int = 16  # maximum number of associations at once
     timeout: float = 60.0  # longest silence of a sender, and longest time for one PDU, in seconds
     max_attempts: int = 100  # delivery attempts before an instance fails
     keep_days: float = 30.0  # days after which failed files, and the rows of finished ones, are deleted

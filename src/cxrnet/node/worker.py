@@ -27,7 +27,7 @@ LOG = logging.getLogger(__name__)
 MAX_STARTS = 20
 """Attempts at screening one instance; one that ends the whole program each time then fails."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
+FIRST_PAUSE, MAX_PAUSE = 2.0, 900.0
 """Seconds before the next delivery attempt: doubled each time, to a quarter of an hour."""
 
 DISK_PAUSE = 30.0
@@ -162,9 +162,9 @@ class ForwardingTask:
             self._queue.fail(job.number, error.code, str(error))
             LOG.warning("job %d failed: %s %s", job.number, error.code, error)
             return
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts - 1, 20))
+        pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(job.attempts - 1, 20))
         if error.code == "UNREACHABLE":
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._unreachable, 20))
+            pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(self._unreachable, 20))
             self._unreachable += 1
             self._not_before = time.monotonic() + pause
         self._queue.retry_later(job.number, error.code, str(error), seconds=pause)

@@ -45,7 +45,7 @@ class RadiographRecord(BaseModel):
 
 
 def record_of(radiograph: Radiograph | None) -> RadiographRecord | None:
-    """Return what the record tells of a radiograph."""
+    """Return what the record says about a radiograph."""
     if radiograph is None:
         return None
     height, width = radiograph.pixels.shape

@@ -20,10 +20,10 @@ MIN_LUNG_FRACTION, MAX_LUNG_FRACTION = 0.06, 0.70
 """Share of the image that lungs can cover: 0.08 to 0.59 in 1,181 hand-drawn masks of two conventions."""
 
 MIN_LEVELS = 16
-"""Fewest grey levels: with fewer, equalising makes steps of what was noise."""
+"""Minimum number of grey levels: with fewer, equalising makes steps of what was noise."""
 
 MIN_RANGE = 0.16
-"""Least distance of the 1st and the 99th percentile, as part of the whole range of greys; 8-bit images only."""
+"""Minimum distance of the 1st and the 99th percentile, as part of the whole range of greys; 8-bit images only."""
 
 MAX_SAMPLES = 250_000
 """Pixels that are looked at for contrast and clipping."""
@@ -229,7 +229,7 @@ def check_contrast(pixels: Float32) -> GateResult:
 
 
 def check_clipping(pixels: Float32, lungs: Bool) -> GateResult:
-    """Whether the stored values around the lungs are clipped: many pixels share the greatest or the least value.
+    """Whether the stored values around the lungs are clipped: many pixels share the highest or the lowest value.
 
     `pixels` are float32 [height, width], 0..255, as read; `lungs`, bool of any size, is the mask of the same image.
     """

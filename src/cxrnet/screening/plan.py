@@ -15,9 +15,9 @@ from cxrnet.screening.manifest import Source
 from cxrnet.screening.store import is_address
 
 PARTITION = 500
-"""Most images in a partition: half a minute of work of one core."""
+"""Maximum number of images in a partition: half a minute of work of one core."""
 
-_LEAST, _PARTITIONS = 20, 64
+_MIN_PARTITION, _PARTITIONS = 20, 64
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Plan:
     @property
     def default_size(self) -> int:
         """Images per partition unless the user says: fewer in a short run, so that there is one for every worker."""
-        return min(PARTITION, max(_LEAST, -(-len(self) // _PARTITIONS)))
+        return min(PARTITION, max(_MIN_PARTITION, -(-len(self) // _PARTITIONS)))
 
     def partitions(self, size: int) -> Iterator[Partition]:
         """Yield the partitions of `size` images in their order, one in memory at a time."""

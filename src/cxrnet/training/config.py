@@ -31,7 +31,7 @@ Batch = Annotated[int, Field(ge=1, le=4096)]
 Side = Annotated[int, Field(ge=32, le=4096)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
-_LONGEST = 60
+_MAX_SHOWN = 60
 """Characters of a value in a message."""
 
 
@@ -274,7 +274,7 @@ def _explain(fault: Any, record: type[BaseModel]) -> str:
     if kind in ("missing", "value_error"):
         return f"{field}: {text}"
     remedy = {"string_type": "; quote it", "bool_type": "; write true or false"}.get(kind, "")
-    return f"{field} is {value if len(value) <= _LONGEST else value[:_LONGEST] + '...'}: {text}{remedy}"
+    return f"{field} is {value if len(value) <= _MAX_SHOWN else value[:_MAX_SHOWN] + '...'}: {text}{remedy}"
 
 
 def _record_at(record: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:

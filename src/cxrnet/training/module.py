@@ -66,7 +66,7 @@ class TrainingModule(lightning.LightningModule):
 
 
 def optimiser_of(config: Optimiser, network: nn.Module, steps: int) -> Any:
-    """Return what Lightning wants of an optimiser for so many steps."""
+    """Return optimiser and schedule for this number of steps, as Lightning takes them."""
     options: dict[str, Any] = {"lr": config.learning_rate, "amsgrad": config.amsgrad}
     optimiser: torch.optim.Optimizer
     if config.name == "adamw":

@@ -14,7 +14,7 @@ from cxrnet.errors import UsageError
 WITHOUT_PATIENT = "without_patient_logit_"
 """Beginning of the columns with the logits for which all patient data are missing."""
 
-_LARGEST = 1e6  # no network gives such a logit
+_MAX_LOGIT = 1e6  # no network gives such a logit
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ def read_out_of_fold(path: Path, classes: Sequence[str]) -> OutOfFold:
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         problem = f"has no logits of the classes {', '.join(classes)} ({type(error).__name__})"
         raise UsageError(f"{path}: {problem}; train the fold to its end first") from error
-    if not len(rows) or not all((np.abs(each) < _LARGEST).all() for each in (logits, without) if each is not None):
-        problem = f"logits that are not finite, or {_LARGEST:g} and more" if rows else "no rows"
+    if not len(rows) or not all((np.abs(each) < _MAX_LOGIT).all() for each in (logits, without) if each is not None):
+        problem = f"logits that are not finite, or {_MAX_LOGIT:g} and more" if rows else "no rows"
         raise UsageError(f"{path}: has {problem}; train the fold again")
     return OutOfFold(path, images, labels, logits, without)
 

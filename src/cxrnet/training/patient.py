@@ -14,13 +14,13 @@ import numpy as np
 from cxrnet.arrays import Bool, Float32
 from cxrnet.data.manifest import FOLD_COLUMN, Manifest, Sample
 from cxrnet.errors import UsageError
-from cxrnet.model.patient import FARTHEST, Category, Column, Number, PatientConfig, is_missing, parse_number
+from cxrnet.model.patient import MAX_DEVIATION, Category, Column, Number, PatientConfig, is_missing, parse_number
 from cxrnet.training.config import PatientTraining
 
-MOST_CATEGORIES = 32
+MAX_CATEGORIES = 32
 """A column with more different values is free text or an identifier."""
 
-FEWEST_IMAGES = 10
+MIN_IMAGES = 10
 """Fewer images of one class with a value say little about whether the value tells the class."""
 
 
@@ -72,13 +72,13 @@ def find_shortcuts(samples: Sequence[Sample], config: PatientConfig) -> Iterator
 def _class_share(samples: Sequence[Sample], name: str) -> float:
     """Share of the images that have a value, or none, with which all images are of one class."""
     texts = ["" if is_missing(sample.values[name]) else sample.values[name].strip().casefold() for sample in samples]
-    if len(set(texts)) > MOST_CATEGORIES:
+    if len(set(texts)) > MAX_CATEGORIES:
         texts = ["given" if text else "" for text in texts]
     table: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for text, sample in zip(texts, samples, strict=True):
         table[text][str(sample.label)] += 1
     counts = [row.total() for row in table.values() if len(row) == 1]
-    return sum(count for count in counts if count >= FEWEST_IMAGES) / len(samples)
+    return sum(count for count in counts if count >= MIN_IMAGES) / len(samples)
 
 
 def _fit(manifest: Manifest, samples: Sequence[Sample], name: str, kind: str) -> Column:
@@ -111,8 +111,8 @@ def _fit_number(name: str, numbers: Mapping[int, float | None], others: Sequence
     fitted = Number(name=name, mean=float(values.mean()), sd=float(values.std()))
     if far := [line for line, number in numbers.items() if fitted.encode(repr(number)) is None]:
         raise UsageError(
-            f"patient column {name}: line {far[0]} of the manifest is more than {FARTHEST:g} standard deviations from "
-            "the mean; correct it, or leave the cell empty"
+            f"patient column {name}: line {far[0]} of the manifest is more than {MAX_DEVIATION:g} standard deviations "
+            "from the mean; correct it, or leave the cell empty"
         )
     return fitted
 
@@ -121,9 +121,9 @@ def _fit_category(name: str, cells: Mapping[int, str]) -> Category:
     found: dict[str, str] = {}
     for text in cells.values():
         found.setdefault(text.casefold(), text)
-    if len(found) > MOST_CATEGORIES:
+    if len(found) > MAX_CATEGORIES:
         raise UsageError(
             f"patient column {name}: has {len(found)} different values that are no numbers; at most "
-            f"{MOST_CATEGORIES} categories are accepted"
+            f"{MAX_CATEGORIES} categories are accepted"
         )
     return Category(name=name, categories=tuple(found[key] for key in sorted(found)))

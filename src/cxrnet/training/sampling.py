@@ -12,7 +12,7 @@ from cxrnet.arrays import Float64, Int64
 from cxrnet.data.manifest import Sample
 from cxrnet.training.config import ClassifierTraining
 
-MOST = 8
+MAX_RATIO = 8
 """How many times as often as in an even draw an image is drawn at most: a class of a source can be a single image."""
 
 
@@ -22,7 +22,7 @@ def draw_probabilities(labels: Int64, sources: Sequence[str], *, mixed_share: fl
     Sources that have images of every class share `mixed_share` of the draws, by the number of their images, and each
     class is drawn alike within each of them. The rest is drawn from the other sources: each class alike, and the
     sources of one class alike. Without sources of one kind, those of the other have all. What an image would be drawn
-    beyond `MOST` times an even draw goes to all others in proportion.
+    beyond `MAX_RATIO` times an even draw goes to all others in proportion.
     """
     names = np.asarray(sources)
     classes = np.unique(labels)
@@ -43,7 +43,7 @@ def draw_probabilities(labels: Int64, sources: Sequence[str], *, mixed_share: fl
             for name in homes:
                 cell = (names == name) & (labels == label)
                 probabilities[cell] = (1 - mixed_share) / len(alone) / len(homes) / cell.sum()
-    return _capped(probabilities / probabilities.sum(), MOST / np.count_nonzero(probabilities))
+    return _capped(probabilities / probabilities.sum(), MAX_RATIO / np.count_nonzero(probabilities))
 
 
 def _capped(probabilities: Float64, most: float) -> Float64:

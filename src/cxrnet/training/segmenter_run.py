@@ -29,7 +29,7 @@ from cxrnet.training.run import lock_run, require_resume
 from cxrnet.training.segmentation import SegmenterModule
 
 HELD_OUT = 10
-"""One in so many groups is held out for validation where the manifest has no split."""
+"""One in this number of groups is held out for validation where the manifest has no split."""
 
 
 def train_segmenter(

@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from cxrnet.errors import UsageError
 
-_MOST_BYTES, _MOST_PARTS = 1_000_000, 100_000
+_MAX_BYTES, _MAX_PARTS = 1_000_000, 100_000
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -37,15 +37,15 @@ def read_fields(path: Path) -> dict[str, Any]:
     yaml.Constructor = _Values
     try:
         with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise UsageError(f"{path}: is larger than {_MOST_BYTES // 1_000_000} MB; give a file of settings")
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise UsageError(f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB; give a file of settings")
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8").lstrip("\ufeff")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             loaded = yaml.load(unicodedata.normalize("NFC", text))
         # Aliases can make a short file huge, or refer to what they are in, which the encoder notices.
-        parts = list(islice(json.JSONEncoder().iterencode({} if loaded is None else loaded), _MOST_PARTS + 1))
+        parts = list(islice(json.JSONEncoder().iterencode({} if loaded is None else loaded), _MAX_PARTS + 1))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "save it as UTF-8"
         raise UsageError(f"{path}: is not a readable YAML file ({reason}); give fields and values") from error
@@ -60,7 +60,7 @@ def read_fields(path: Path) -> dict[str, Any]:
         }
         remedy = next((text for word, text in remedies.items() if word in first), "give fields and values")
         raise UsageError(f"{path.name}:{line} is not readable YAML ({first}); {remedy}") from error
-    if len(parts) > _MOST_PARTS:
+    if len(parts) > _MAX_PARTS:
         raise UsageError(f"{path.name}: its aliases make too many values of it; write out what is needed")
     fields = json.loads("".join(parts))
     if not isinstance(fields, dict):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cxrnet.web.studies import Studies
 
 API = "/api/v1"
-MOST_WAIT_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 _SHORT_BYTES = 4096
 _KINDS = {"app.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8"}
 _LOGIN_PAGE = (
@@ -195,7 +195,7 @@ class Application:
     async def _until_written(self, number: int) -> None:
         """Wait while a worker is at an image: its files are not all there, although its finding may be known."""
         service = self._service
-        await service.notifier.until(lambda: None if service.is_claimed(number) else True, seconds=MOST_WAIT_SECONDS)
+        await service.notifier.until(lambda: None if service.is_claimed(number) else True, seconds=MAX_WAIT_SECONDS)
 
     async def _why_none(self, number: int, *, other: bool = False) -> HTTPException:
         entry = await asyncio.to_thread(self._service.entry, number)
@@ -217,8 +217,8 @@ def _is_other(request: Request) -> bool:
 def _wait_seconds(request: Request) -> float:
     """Return how long the client waits for what is not there yet."""
     text = request.query_params.get("wait", "0")
-    if not text.isdecimal() or int(text) > MOST_WAIT_SECONDS:
-        raise HTTPException(400, f"wait is not a whole number of seconds up to {MOST_WAIT_SECONDS}; leave it out")
+    if not text.isdecimal() or int(text) > MAX_WAIT_SECONDS:
+        raise HTTPException(400, f"wait is not a whole number of seconds up to {MAX_WAIT_SECONDS}; leave it out")
     return int(text)
 
 

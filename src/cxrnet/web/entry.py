@@ -23,7 +23,7 @@ class Entry:
 
 
 def entry_of(number: int, record: Mapping[str, Any], objects: tuple[str, ...]) -> Entry:
-    """Return what the list tells of a record; its first class is that of the model that screened the image."""
+    """Return what the list shows of a record; its first class is that of the model that screened the image."""
     scores = record["scores"]
     score = next(iter(scores.values())) if scores else None
     return Entry(number, record["status"], score, bool(record["uncertain"]), objects)

@@ -18,7 +18,7 @@ PAUSE_SECONDS = 0.05
 ALIVE_SECONDS = 15.0
 """Silence after which a comment is sent, so that a connection that is gone is noticed."""
 
-MOST_WATCHERS = 32
+MAX_WATCHERS = 32
 
 
 class Watcher:
@@ -31,7 +31,7 @@ class Watcher:
     @property
     def is_full(self) -> bool:
         """Whether no further page can watch."""
-        return self._watching >= MOST_WATCHERS
+        return self._watching >= MAX_WATCHERS
 
     async def events(self) -> AsyncIterator[str]:
         """Yield all images first, then changes, until the service stops."""

@@ -15,10 +15,10 @@ _PART_BYTES = 2**20
 class UploadLimits:
     """What may be uploaded."""
 
-    image_bytes: int = Limits.max_instance_bytes  # largest file
-    waiting: int = Limits.max_queue  # most images that wait to be screened
-    free_bytes: int = Limits.min_free_bytes  # room on the disk below which nothing more is taken
-    per_minute: int = 3000  # most files in a minute
+    image_bytes: int = Limits.max_instance_bytes  # maximum size of a file
+    waiting: int = Limits.max_queue  # maximum number of images that wait to be screened
+    free_bytes: int = Limits.min_free_bytes  # free space on the disk below which nothing more is taken
+    per_minute: int = 3000  # maximum number of files per minute
     seconds: float = 30.0  # longest silence of a sender
 
 
@@ -31,7 +31,7 @@ class RequestError(CxrNetError):
 
 
 class RateLimit:
-    """Counts events and refuses those beyond so many a minute."""
+    """Counts events and refuses those beyond a number per minute."""
 
     def __init__(self, per_minute: int) -> None:
         self._most, self._left, self._last = per_minute, float(per_minute), time.monotonic()

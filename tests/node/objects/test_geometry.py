@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrnet.imaging.radiograph import Radiograph
-from cxrnet.node.objects.geometry import MOST_POINTS, as_stored, outlines, parts_by_side
+from cxrnet.node.objects.geometry import MAX_POINTS, as_stored, outlines, parts_by_side
 from cxrnet.screening.correction import correct_orientation
 
 
@@ -73,4 +73,4 @@ def test_a_ragged_border_fits_into_an_attribute():
     ragged[50:550, 50:550] = True
     ragged[::2, 50:550:4] = False
     ragged[300:550] = True
-    assert all(len(line) <= MOST_POINTS for line in outlines(ragged))
+    assert all(len(line) <= MAX_POINTS for line in outlines(ragged))

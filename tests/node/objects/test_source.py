@@ -5,7 +5,7 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from cxrnet.errors import ObjectError
-from cxrnet.node.objects.source import LARGEST, read_source
+from cxrnet.node.objects.source import MAX_ATTRIBUTE_BYTES, read_source
 from tests.node.objects.conftest import save, study_of
 
 
@@ -83,7 +83,7 @@ def test_an_attribute_of_megabytes_is_refused(read, tmp_path):
     dataset = study_of()
     dataset.add_new("PatientComments", "LT", "x")
     dataset["PatientComments"].VR = "UT"
-    dataset.PatientComments = "x" * (LARGEST + 2)
+    dataset.PatientComments = "x" * (MAX_ATTRIBUTE_BYTES + 2)
     error = refusal(read, save(dataset, tmp_path / "chest.dcm"))
     assert error.code == "UNREADABLE"
     assert "Patient Comments (0010,4000) is 1048578 bytes long; at most 1048576 are read" in str(error)
@@ -96,7 +96,7 @@ def test_a_deflated_file_is_read_up_to_a_limit(read, tmp_path, monkeypatch):
     source = read(path)
     assert source.reference.StudyInstanceUID == "1.2.3.4"
     assert source.patient_study.PatientName == "Doe^Jo"
-    monkeypatch.setattr("cxrnet.node.objects.source.INFLATED", 100)
+    monkeypatch.setattr("cxrnet.node.objects.source.MAX_INFLATED_BYTES", 100)
     assert refusal(read, path).code in ("NO_UID", "UNREADABLE")
 
 

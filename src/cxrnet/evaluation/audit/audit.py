@@ -41,7 +41,7 @@ from cxrnet.screening.pipeline import Pipeline
 PARTS = ("stability", "shortcuts", "heat-maps")
 METRICS, TABLE = "metrics.json", "changes.csv"
 HEAT_IMAGES = 24
-"""Most images whose heat maps are tested: each costs as much as thirty others."""
+"""Maximum number of images whose heat maps are tested: each costs as much as thirty others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class AuditRequest:
     manifest: Path
     columns: Columns = field(default_factory=Columns)
     where: Mapping[str, str] = field(default_factory=dict)  # column -> value: the rows to take
-    limit: int | None = None  # most images; they are drawn evenly from sources and classes. None takes all
+    limit: int | None = None  # maximum number of images, drawn evenly by source and class; None takes all
     parts: tuple[str, ...] = PARTS  # which of `PARTS`
     changes: str = "all"  # name of a set of changes, one of `SETS`
     # column that names the one fold to ask for an image, that which has not seen it; None asks the ensemble. Tests of

@@ -24,10 +24,9 @@ def write_report(record: AuditRecord, bundle: Bundle, out: Path) -> None:
     """Write the plots and report.html of an audit into a folder."""
     plots = []
     if record.stability is not None:
-        known = {
-            name for one in record.stability.changes for name, each in one.effects.items() if each.value is not None
-        }
-        plots += [effect_plot(record.stability, effect) for effect in EFFECTS if effect in known]
+        changes = record.stability.changes
+        known = [effect for effect in EFFECTS if any(one.effects[effect].value is not None for one in changes)]
+        plots += [effect_plot(record.stability, effect) for effect in known]
     if record.shortcuts is not None:
         plots.append(shortcut_plot(record.shortcuts))
     if record.heat_maps is not None:

@@ -9,10 +9,10 @@ import numpy as np
 from cxrnet.arrays import AnyArray, Bool, Float32
 from cxrnet.screening.panel.outline import contours_of
 
-SPECK: Final = 0.002
+MIN_PART_FRACTION: Final = 0.002
 """Share of the mask below which a part of it is left without a border."""
 
-MOST_POINTS: Final = 4000
+MAX_POINTS: Final = 4000
 """Points in one line: 8 bytes each, and Graphic Data (0070,0022) holds 65,534."""
 
 _BESIDE = 0.8  # share of a part on one side of the middle that puts it there
@@ -20,7 +20,7 @@ _SECOND = 0.2  # size of the second largest part, against the largest, from whic
 
 
 def as_stored(image: AnyArray, turned: int) -> AnyArray:
-    """An image [height, width] that was turned clockwise by so many degrees, turned back."""
+    """An image [height, width] that was rotated clockwise by `turned` degrees, rotated back."""
     return np.ascontiguousarray(np.rot90(image, turned // 90))
 
 
@@ -39,7 +39,7 @@ def parts_by_side(lungs: Bool) -> dict[str, Bool]:
     if count > 2 and areas[largest[1]] >= _SECOND * areas[largest[0]]:
         middle = float(centres[1:][largest[:2], 0].mean())
     sides: dict[str, Bool] = {}
-    for part in largest[areas[largest] >= SPECK * areas.sum()]:
+    for part in largest[areas[largest] >= MIN_PART_FRACTION * areas.sum()]:
         here = labels == part + 1
         before = float((np.nonzero(here)[1] < middle).mean())
         side = "left" if before >= _BESIDE else "right" if before <= 1 - _BESIDE else "both"
@@ -55,7 +55,7 @@ def outlines(mask: Bool) -> Iterator[Float32]:
     """
     for contour in contours_of(mask):
         tolerance, line = 0.5, cv2.approxPolyDP(contour, 0.5, closed=True)
-        while len(line) >= MOST_POINTS:
+        while len(line) >= MAX_POINTS:
             tolerance *= 2
             line = cv2.approxPolyDP(contour, tolerance, closed=True)
         points = line[:, 0].astype(np.float32) + np.float32(0.5)

@@ -31,10 +31,10 @@ from cxrnet.node.objects.modules import PATIENT_STUDY
 from cxrnet.node.objects.values import conforming
 from cxrnet.screening.finding import Finding
 
-LARGEST: Final = 2**20
+MAX_ATTRIBUTE_BYTES: Final = 2**20
 """Bytes in one attribute of a header."""
 
-INFLATED: Final = 32 * 2**20
+MAX_INFLATED_BYTES: Final = 32 * 2**20
 """Bytes that a deflated header may have."""
 
 UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
@@ -147,7 +147,7 @@ def _read_header(path: Path, name: str, sha256: str) -> Dataset:
             file.seek(0)
             plain = _inflated(file)
             return pydicom.dcmread(
-                plain, force=True, stop_before_pixels=True, specific_tags=list(_TAGS), defer_size=LARGEST
+                plain, force=True, stop_before_pixels=True, specific_tags=list(_TAGS), defer_size=MAX_ATTRIBUTE_BYTES
             )
     except OSError as error:
         raise ObjectError("NO_FILE", f"{name}: cannot be read again ({error.strerror}); screen it again") from None
@@ -166,7 +166,7 @@ def _inflated(file: BinaryIO) -> BinaryIO:
         return file
     end = 144 + int.from_bytes(beginning[140:144], "little")
     file.seek(end)
-    header = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(), INFLATED)
+    header = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(), MAX_INFLATED_BYTES)
     plain = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")
     return io.BytesIO(beginning[:end].replace(deflated, plain) + header)
 
@@ -176,7 +176,7 @@ def _refuse_huge(header: Dataset, name: str) -> None:
         element = header.get_item(tag, keep_deferred=True)
         if isinstance(element, RawDataElement) and element.value is None and element.length:
             problem = f"{name}: {label(keyword_for_tag(tag))} is {element.length} bytes long"
-            raise ObjectError("UNREADABLE", f"{problem}; at most {LARGEST} are read")
+            raise ObjectError("UNREADABLE", f"{problem}; at most {MAX_ATTRIBUTE_BYTES} are read")
 
 
 def _reference(header: Dataset, finding: Finding, name: str) -> Dataset:

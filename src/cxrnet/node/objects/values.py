@@ -24,7 +24,7 @@ _CODE = re.compile(r"[A-Z0-9 _]{0,16}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_BREAKS: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
-LONGEST: Final = MappingProxyType({"LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024})
+MAX_LENGTHS: Final = MappingProxyType({"LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024})
 """Characters in a value; of a name in each of its groups."""
 
 ENUMERATED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -124,8 +124,8 @@ def _text(keyword: str, representation: str, value: str) -> str | None:
     if representation == "PN":
         groups = [_name(group) for group in text.split("=")]
         text = "=".join(groups[:3])
-    elif representation in LONGEST:
-        text = text[: LONGEST[representation]]
+    elif representation in MAX_LENGTHS:
+        text = text[: MAX_LENGTHS[representation]]
     is_identifier = keyword.endswith(("ID", "IDs", "Number", "CodeValue", "SchemeDesignator"))
     return None if is_identifier and text != value.strip("\0") else text
 

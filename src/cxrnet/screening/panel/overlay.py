@@ -13,7 +13,7 @@ from cxrnet.screening.panel.text import text_width
 from cxrnet.screening.panel.tile import shrink
 from cxrnet.screening.segmentation import Segmentation, lungs_at
 
-LONGEST: Final = 1024  # pixels of the picture
+MAX_SIDE: Final = 1024  # pixels of the picture
 _OPACITY: Final = 0.35
 _ROW: Final = 40
 _BOX: Final = 20
@@ -23,9 +23,9 @@ _GAP: Final = 12
 def draw_overlay(segmentation: Segmentation) -> UInt8:
     """Return the radiograph with each region coloured and outlined, uint8 [height, width, 3], above a key of colours.
 
-    The radiograph's longest side is at most `LONGEST`.
+    The radiograph's longest side is at most `MAX_SIDE`.
     """
-    grey = shrink(segmentation.radiograph, LONGEST)
+    grey = shrink(segmentation.radiograph, MAX_SIDE)
     height, width = grey.shape
     picture = np.repeat(grey[..., None], 3, axis=2)
     if segmentation.anatomy is None:

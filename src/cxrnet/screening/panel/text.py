@@ -23,14 +23,14 @@ _LOOKALIKES: Final = {
     "\u2212": "-",
     "\u00d7": "x",
 }
-_LONGEST: Final = 2000
+_MAX_LENGTH: Final = 2000
 
 
 def plain(text: str) -> str:
     r"""The text in characters that the font has: accents fall off, others are escaped like `\n`, `\u4e2d`."""
     if text.isascii() and text.isprintable():
-        return text[:_LONGEST]
-    return "".join(_plain_character(character) for character in text[:_LONGEST])
+        return text[:_MAX_LENGTH]
+    return "".join(_plain_character(character) for character in text[:_MAX_LENGTH])
 
 
 def _plain_character(character: str) -> str:

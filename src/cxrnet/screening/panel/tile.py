@@ -13,10 +13,10 @@ from cxrnet.screening.panel.colour import DIVERGING, FRAME, SEQUENTIAL, colouris
 from cxrnet.screening.panel.outline import draw_level, draw_outline
 from cxrnet.screening.segmentation import lungs_at
 
-MOST_OPAQUE: Final = 0.5
+MAX_OPACITY: Final = 0.5
 CLASS_LEVEL: Final = 0.75
 DIFFERENCE_LEVEL: Final = 0.5  # of two classes the same line: difference = 2 class map - 1
-LONGEST: Final = 600  # pixels of the view; the largest tile, the radiograph of a refusal, has 560
+MAX_SIDE: Final = 600  # pixels of the view; the largest tile, the radiograph of a refusal, has 560
 
 Size = tuple[int, int]
 Array = TypeVar("Array", UInt8, Float32)
@@ -36,10 +36,10 @@ class View:
 
 
 def view_of(finding: Finding) -> View:
-    """Return the view from which a panel is drawn, its longest side at most `LONGEST`; its pixels have two axes."""
+    """Return the view from which a panel is drawn, its longest side at most `MAX_SIDE`; its pixels have two axes."""
     assert finding.radiograph is not None
     assert finding.lung_probability is not None
-    pixels = shrink(finding.radiograph, LONGEST)
+    pixels = shrink(finding.radiograph, MAX_SIDE)
     return View(pixels=pixels, lungs=lungs_at(finding.lung_probability, *pixels.shape))
 
 
@@ -106,11 +106,11 @@ def class_tile(view: View, heatmap: Float32, *, score: float) -> UInt8:
 
     The map is 0 to 1, NaN outside the lungs; map and line fade with the score.
     """
-    opacity = min(MOST_OPAQUE, score)  # as in the paper's figures
+    opacity = min(MAX_OPACITY, score)  # as in the paper's figures
     values, share = fit_map(heatmap, view.size)
     colours = colourise(values, SEQUENTIAL, low=0.0, high=1.0)
     tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
-    return draw_level(tile, values > CLASS_LEVEL, is_dashed=False, opacity=opacity / MOST_OPAQUE)
+    return draw_level(tile, values > CLASS_LEVEL, is_dashed=False, opacity=opacity / MAX_OPACITY)
 
 
 def difference_tile(view: View, difference: Float32, *, distance: float) -> UInt8:
@@ -118,12 +118,12 @@ def difference_tile(view: View, difference: Float32, *, distance: float) -> UInt
 
     The map is -1 to 1, NaN outside the lungs; map and lines fade with the distance of the two scores.
     """
-    opacity = min(MOST_OPAQUE, distance)  # as in the paper's figures
+    opacity = min(MAX_OPACITY, distance)  # as in the paper's figures
     values, share = fit_map(difference, view.size)
     colours = colourise(values, DIVERGING, low=-1.0, high=1.0)
     tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
     for beyond, is_dashed in ((values > DIFFERENCE_LEVEL, False), (values < -DIFFERENCE_LEVEL, True)):
-        tile = draw_level(tile, beyond, is_dashed=is_dashed, opacity=opacity / MOST_OPAQUE)
+        tile = draw_level(tile, beyond, is_dashed=is_dashed, opacity=opacity / MAX_OPACITY)
     return tile
 
 
