@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cxrnet.cli.data import print_warnings
-from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
+from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options, request_fields
 from cxrnet.errors import require
 
 if TYPE_CHECKING:
@@ -48,21 +46,14 @@ def audit(
     with require("train", "evaluate"):
         from cxrnet.evaluation.audit.audit import TABLE, Audit, AuditRequest
 
-    jobs = jobs or cpu_count()
     request = AuditRequest(
-        manifest=manifest,
-        columns=selection.columns,
-        where=selection.where,
+        **request_fields(manifest, selection, jobs, seed, resamples),
         limit=limit,
         parts=tuple(part.strip() for part in parts.split(",") if part.strip()),
         changes=changes,
         fold_column=fold_column,
-        jobs=jobs,
-        seed=seed,
-        resamples=resamples,
-        command=shlex.join(["cxrnet", *sys.argv[1:]]),
     )
-    with Pipeline.load(bundle, threads=max(1, cpu_count() // jobs)) as pipeline:
+    with Pipeline.load(bundle, threads=max(1, cpu_count() // request.jobs)) as pipeline:
         run = Audit(pipeline, request, out)
         code = show_progress(run.run(), total=len(run.samples), table=out / TABLE)
     assert run.record is not None

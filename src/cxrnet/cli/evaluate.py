@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +10,7 @@ import typer
 
 from cxrnet.cli.audit import audit
 from cxrnet.cli.data import MASK_VALUES, VOID_VALUE, print_warnings
-from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options
+from cxrnet.cli.options import BUNDLE, JOBS, MANIFEST, OUT, SEED, Selection, manifest_options, request_fields
 from cxrnet.errors import require
 
 if TYPE_CHECKING:
@@ -142,19 +140,9 @@ def _request(
 ) -> Request:
     with require("train", "evaluate"):
         from cxrnet.evaluation.request import Request
-    from cxrnet.parallel import cpu_count
 
-    return Request(
-        manifest=manifest,
-        columns=selection.columns,
-        where=selection.where,
-        by=None if by is None else tuple(part.strip() for part in by.split(",") if part.strip()),
-        jobs=jobs or cpu_count(),
-        seed=seed,
-        resamples=resamples,
-        command=shlex.join(["cxrnet", *sys.argv[1:]]),
-        **more,
-    )
+    columns = None if by is None else tuple(part.strip() for part in by.split(",") if part.strip())
+    return Request(by=columns, **request_fields(manifest, selection, jobs, seed, resamples), **more)
 
 
 def _run(evaluate: Callable[[Observe], Evaluation], out: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,21 @@ class Selection:
         from cxrnet.data.manifest import read_manifest
 
         return read_manifest(path, columns=self.columns, where=self.where)
+
+
+def request_fields(manifest: Path, selection: Selection, jobs: int | None, seed: int, resamples: int) -> dict[str, Any]:
+    """Return the fields of an `ImageRequest`, as the options have them."""
+    from cxrnet.parallel import cpu_count
+
+    return {
+        "manifest": manifest,
+        "columns": selection.columns,
+        "where": selection.where,
+        "jobs": jobs or cpu_count(),
+        "seed": seed,
+        "resamples": resamples,
+        "command": shlex.join(["cxrnet", *sys.argv[1:]]),
+    }
 
 
 def manifest_options(*fields: str, where: bool = True) -> Callable[[Command], Command]:

@@ -21,19 +21,25 @@ MAX_VALUES = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What to evaluate."""
+class ImageRequest:
+    """Which images to evaluate, and how."""
 
     manifest: Path
     columns: Columns = field(default_factory=Columns)
     where: Mapping[str, str] = field(default_factory=dict)  # column -> value of the rows to use
+    jobs: int = 1
+    seed: int = 0  # random seed of the bootstrap, and of all else that is random
+    resamples: int = RESAMPLES  # bootstrap resamples; 0 gives no intervals
+    command: str = ""  # the command line, for the record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(ImageRequest):
+    """What to evaluate."""
+
     # columns to split the results by; None uses source, view and split if they have several values
     by: tuple[str, ...] | None = None
     mask_values: MaskValues = AUTOMATIC  # how stored values of masks are read
-    jobs: int = 1
-    seed: int = 0  # random seed of the bootstrap
-    resamples: int = RESAMPLES  # bootstrap resamples; 0 gives no intervals
-    command: str = ""  # the command line, for the record
 
     def read(self, *, own_columns: Sequence[str]) -> tuple[Manifest, tuple[str, ...]]:
         """Return the selected rows, and the columns to split by.

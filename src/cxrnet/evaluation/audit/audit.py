@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from cxrnet.arrays import Float64
 from cxrnet.atomic import write_atomic
-from cxrnet.data.manifest import Columns, Sample, read_manifest
+from cxrnet.data.manifest import Sample, read_manifest
 from cxrnet.errors import BundleError, RadiographError, UsageError
 from cxrnet.evaluation.audit.changes import SETS
 from cxrnet.evaluation.audit.heatmaps import Case, perturbation, randomisation, scattering_features
@@ -28,9 +28,9 @@ from cxrnet.evaluation.audit.shortcuts import (
     score_altered,
 )
 from cxrnet.evaluation.audit.stability import EFFECTS, Trial, stability_record, try_changes
-from cxrnet.evaluation.bootstrap import RESAMPLES, estimate, mean_statistic
+from cxrnet.evaluation.bootstrap import estimate, mean_statistic
 from cxrnet.evaluation.plot_files import csv_table
-from cxrnet.evaluation.request import join_groups, require_one_class
+from cxrnet.evaluation.request import ImageRequest, join_groups, require_one_class
 from cxrnet.export.bundle import load_network
 from cxrnet.parallel import parallel_map
 from cxrnet.screening.batch import Outcome
@@ -45,22 +45,15 @@ HEAT_IMAGES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditRequest:
+class AuditRequest(ImageRequest):
     """What to audit."""
 
-    manifest: Path
-    columns: Columns = field(default_factory=Columns)
-    where: Mapping[str, str] = field(default_factory=dict)  # column -> value: the rows to take
     limit: int | None = None  # maximum number of images, drawn evenly by source and class; None takes all
     parts: tuple[str, ...] = PARTS  # which of `PARTS`
     changes: str = "all"  # name of a set of changes, one of `SETS`
     # column that names the one fold to ask for an image, that which has not seen it; None asks the ensemble. Tests of
     # heat maps always ask the ensemble
     fold_column: str | None = None
-    jobs: int = 1
-    seed: int = 0  # of the choice of images, of the noise and of the bootstrap
-    resamples: int = RESAMPLES  # of the bootstrap
-    command: str = ""  # as it was typed, for the record
 
 
 class ImageResult(NamedTuple):
