@@ -61,8 +61,8 @@ def test_attention_is_that_of_the_published_implementation(golden, published, im
     attention: CrossAttention = published["v7"].ensemble.folds[fold].attention
     with torch.inference_mode():
         ours = {
-            "rows": attention.rows.binary(query, lungs, mask),
-            "cols": attention.columns.binary(query.mT, lungs.mT, mask.mT).mT,
+            "rows": attention.rows(query, lungs, mask),
+            "cols": attention.columns(query.mT, lungs.mT, mask.mT).mT,
             "product": attention(query, lungs, mask),
         }
     for name, tensor in ours.items():
@@ -143,8 +143,8 @@ def stages(published, golden):
     lungs = (mask > 0.3).float()
     ours = {"threshold_mask": lungs[:, None]}
     with torch.inference_mode():
-        ours["attention_rows"] = fold.attention.rows.binary(query, lungs, mask)[:, None]
-        ours["attention_cols_transposed"] = fold.attention.columns.binary(query.mT, lungs.mT, mask.mT)[:, None]
+        ours["attention_rows"] = fold.attention.rows(query, lungs, mask)[:, None]
+        ours["attention_cols_transposed"] = fold.attention.columns(query.mT, lungs.mT, mask.mT)[:, None]
         product = ours["attention_product"] = fold.attention(query, lungs, mask)[:, None]
         x = ours["bn_in"] = fold.norm(torch.cat([x, product], dim=1))
         for number, block in enumerate(fold.blocks, start=1):

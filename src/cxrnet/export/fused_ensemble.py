@@ -36,7 +36,7 @@ from cxrnet.nn.classifier import (
 
 
 class FoldAttention(nn.Module):
-    """One direction of the cross-attention of all folds; as `MultiHeadAttention.binary` for each."""
+    """One direction of the cross-attention of all folds; as `MultiHeadAttention` for each."""
 
     exponent: Tensor
     scale: Tensor

@@ -15,33 +15,25 @@ from cxrnet.model.config import AttentionConfig
 
 
 class MultiHeadAttention(nn.Module):
-    """Scaled dot-product attention over tokens of `features` each, heads summed: Keras' layer without biases."""
+    """Attention over tokens of one feature with a binary key, heads summed, in linear time.
 
-    def __init__(self, config: AttentionConfig, *, features: int = 1) -> None:
+    Its weights are those of Keras' layer without biases, for `heads` of `size` each.
+    """
+
+    def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
-        self.query = nn.Parameter(torch.empty(config.heads, features, config.size))
-        self.key = nn.Parameter(torch.empty(config.heads, features, config.size))
-        self.value = nn.Parameter(torch.empty(config.heads, features, config.size))
-        self.projection = nn.Parameter(torch.empty(config.heads, config.size, features))
-        self.bias = nn.Parameter(torch.zeros(features))
+        self.query = nn.Parameter(torch.empty(config.heads, 1, config.size))
+        self.key = nn.Parameter(torch.empty(config.heads, 1, config.size))
+        self.value = nn.Parameter(torch.empty(config.heads, 1, config.size))
+        self.projection = nn.Parameter(torch.empty(config.heads, config.size, 1))
+        self.bias = nn.Parameter(torch.zeros(1))
         for weight in (self.query, self.key, self.value, self.projection):
             nn.init.xavier_uniform_(weight)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return the attended values, float [batch, tokens, features].
+        """Return scaled dot-product attention, float [..., tokens].
 
-        The query is float [batch, tokens, features], key and value are float [batch, others, features].
-        """
-        queries = torch.einsum("btf,hfs->bhts", query, self.query) / self.query.shape[-1] ** 0.5
-        keys = torch.einsum("btf,hfs->bhts", key, self.key)
-        values = torch.einsum("btf,hfs->bhts", value, self.value)
-        attended = (queries @ keys.transpose(-1, -2)).softmax(dim=-1) @ values
-        return torch.einsum("bhts,hsf->btf", attended, self.projection) + self.bias
-
-    def binary(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return what `forward` returns for one feature and a key of zeros and ones, in linear time.
-
-        The query and what is returned are float [..., tokens], key (0 or 1) and value float [..., others].
+        The query is float [..., tokens], key (0 or 1) and value are float [..., others].
         """
         exponent = (self.query * self.key).sum(dim=(1, 2)) / self.query.shape[-1] ** 0.5
         scale = (self.value.squeeze(1) * self.projection.squeeze(2)).sum(dim=1)
@@ -71,6 +63,6 @@ class CrossAttention(nn.Module):
         The query is the zeroth scattering channel, the key 1 inside the lungs and 0 outside, the value the lung
         probability in [0, 1].
         """
-        rows = self.rows.binary(query, key, value)
-        columns = self.columns.binary(query.mT, key.mT, value.mT).mT
+        rows: Tensor = self.rows(query, key, value)
+        columns: Tensor = self.columns(query.mT, key.mT, value.mT).mT
         return query * rows * columns
