@@ -185,23 +185,21 @@ def check_view(view: GatePrediction) -> GateResult:
     """Return what speaks against a whole frontal chest, upright and with bright bones, in the picture itself."""
     frontal, is_far = view.contents["frontal"], view.distance > MAX_RELATIVE_DISTANCE * view.limits["unlike"]
     if frontal < view.limits["doubted_frontal"]:
-        reason, is_refused = _content(view), is_far or frontal < view.limits["least_frontal"]
-        return GateResult((reason,)) if is_refused else GateResult((), (reason,))
-    reasons = []
+        return _result(*_content(view), is_refused=is_far or frontal < view.limits["least_frontal"])
+    result = GateResult()
     if view.inverted >= MIN_PROBABILITY:
         text = f"bones are dark ({view.inverted:.0%} sure); an image with bright bones is needed"
-        reasons.append(Reason(Code.INVERTED, _spaced(text)))
+        result += _result(Code.INVERTED, text)
     if view.turned >= MIN_PROBABILITY:
         text = f"the chest is turned by {view.turn} degrees ({view.turned:.0%} sure); an upright one is needed"
-        reasons.append(Reason(Code.ROTATED, _spaced(text)))
-    if not reasons and view.distance > view.limits["unlike"]:
+        result += _result(Code.ROTATED, text)
+    if not result.refusals and view.distance > view.limits["unlike"]:
         text = (
             f"the image is unlike those that the gate was trained on (distance {view.distance:.1f}, "
             f"{view.limits['unlike']:.1f} is usual at most); a score means nothing there"
         )
-        reason = Reason(Code.UNLIKE_TRAINING, text)
-        return GateResult((reason,)) if is_far else GateResult((), (reason,))
-    return GateResult(tuple(reasons))
+        return _result(Code.UNLIKE_TRAINING, text, is_refused=is_far)
+    return result
 
 
 def check_lungs(lung_area_fraction: float) -> GateResult:
@@ -209,8 +207,7 @@ def check_lungs(lung_area_fraction: float) -> GateResult:
     if MIN_LUNG_FRACTION <= lung_area_fraction <= MAX_LUNG_FRACTION:
         return GateResult()
     plausible = f"{MIN_LUNG_FRACTION:.0%} to {MAX_LUNG_FRACTION:.0%} is plausible"
-    text = f"lungs cover {lung_area_fraction:.1%} of the image; {plausible}"
-    return GateResult((Reason(Code.LUNG_AREA, _spaced(text)),))
+    return _result(Code.LUNG_AREA, f"lungs cover {lung_area_fraction:.1%} of the image; {plausible}")
 
 
 def check_contrast(pixels: Float32) -> GateResult:
@@ -224,8 +221,7 @@ def check_contrast(pixels: Float32) -> GateResult:
     if levels >= MIN_LEVELS and (contrast >= MIN_RANGE or inner > 256):
         return GateResult()
     text = f"{levels} levels of grey, with {contrast:.0%} of the range between nearly all of them"
-    reason = Reason(Code.LOW_CONTRAST, _spaced(text))
-    return GateResult((reason,)) if levels < MIN_LEVELS else GateResult((), (reason,))
+    return _result(Code.LOW_CONTRAST, text, is_refused=bool(levels < MIN_LEVELS))
 
 
 def check_clipping(pixels: Float32, lungs: Bool) -> GateResult:
@@ -246,8 +242,7 @@ def check_clipping(pixels: Float32, lungs: Bool) -> GateResult:
     if share <= DOUBTED_CLIPPING:
         return GateResult()
     text = f"{share:.0%} of the pixels around the lungs have the {end} value: the image was clipped when it was stored"
-    reason = Reason(Code.CLIPPED, _spaced(text))
-    return GateResult((reason,)) if share > MAX_CLIPPING else GateResult((), (reason,))
+    return _result(Code.CLIPPED, text, is_refused=share > MAX_CLIPPING)
 
 
 def _sample(pixels: Float32) -> Float32:
@@ -274,22 +269,20 @@ def correctable(result: GateResult, view: GatePrediction) -> tuple[bool, int]:
     return Code.INVERTED in codes, view.turn if Code.ROTATED in codes else 0
 
 
-def _content(view: GatePrediction) -> Reason:
-    """Return the most likely content that is not a whole frontal chest, as a reason."""
+def _content(view: GatePrediction) -> tuple[Code, str]:
+    """Return the most likely content that is not a whole frontal chest, as the code and the text of a reason."""
     others = {name: probability for name, probability in view.contents.items() if name != "frontal"}
-    name = max(others, key=lambda content: others[content])
     sure = f"{1 - view.contents['frontal']:.0%} sure"
-    match name:
+    match max(others, key=lambda content: others[content]):
         case "lateral":
-            return Reason(Code.LATERAL, _spaced(f"looks like a lateral view ({sure}); a frontal one is needed"))
+            return Code.LATERAL, f"looks like a lateral view ({sure}); a frontal one is needed"
         case "part":
-            return Reason(
-                Code.LUNG_AREA, _spaced(f"shows a part of a chest ({sure}); the whole of both lungs is needed")
-            )
+            return Code.LUNG_AREA, f"shows a part of a chest ({sure}); the whole of both lungs is needed"
         case _:
-            return Reason(Code.NOT_CHEST, _spaced(f"does not look like a chest radiograph ({sure})"))
+            return Code.NOT_CHEST, f"does not look like a chest radiograph ({sure})"
 
 
-def _spaced(text: str) -> str:
-    """Return the text with a space before the sign of per cent."""
-    return text.replace("%", " %")
+def _result(code: Code, text: str, *, is_refused: bool = True) -> GateResult:
+    """Return one reason as a refusal or a warning, with a space before each per cent sign."""
+    reason = Reason(code, text.replace("%", " %"))
+    return GateResult((reason,)) if is_refused else GateResult((), (reason,))
