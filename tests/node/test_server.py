@@ -21,7 +21,7 @@ def test_a_buffer_keeps_what_fits_and_gives_up_a_sender_that_does_not_stop():
     assert (buffer.getvalue(), buffer.is_over) == (b"123456", False)
     for _ in range(3):
         buffer.write(b"123456")
-    assert (buffer.getvalue(), buffer.is_over, buffer.taken) == (b"", True, 24)
+    assert (buffer.getvalue(), buffer.is_over, buffer.received) == (b"", True, 24)
     with pytest.raises(OverflowError, match="more than 40 bytes"):
         buffer.write(bytes(20))
 

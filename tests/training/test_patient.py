@@ -41,8 +41,8 @@ def test_numbers_are_standardised_over_the_rows_that_have_one():
     ("cells", "words"),
     [
         ({"sex": ["M"] * 3}, "age: xrays.csv has sex only"),
-        ({"age": ["", "unknown", ""]}, "age: has no value in any row, which tells nothing"),
-        ({"age": ["5", "5", ""]}, "age: has one value in all rows, which tells nothing"),
+        ({"age": ["", "unknown", ""]}, "age: has no value in any row, so it gives no information"),
+        ({"age": ["5", "5", ""]}, "age: has one value in all rows, so it gives no information"),
         ({"age": ["5", "6", "7", "45Y"]}, "age: line 5 of the manifest has no number; correct it"),
         ({"age": [f"about {number}" for number in range(40)]}, "age: has 40 different values that are no numbers"),
         ({"age": ["1", "1.0"]}, "age: has one number in all rows, or far too large ones"),

@@ -62,7 +62,7 @@ def read_result(folder: Path, positive: str | None = None) -> Result:
     scored = [sample for sample in samples if sample.values.get(f"score_{positive}")]
     truth = np.array([sample.label == positive for sample in scored])
     if not truth.any() or truth.all():
-        raise UsageError(f"{folder}: all scored images are on one side of {positive}; both are needed")
+        raise UsageError(f"{folder}: no scored image is of {positive}, or all are; images of both kinds are needed")
     model = record["model"]
     return Result(
         label=f"{model['name']} {model['version']}",

@@ -64,10 +64,10 @@ def channelwise(weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1
 
 def zero_padded(tensor: Tensor, size: Sequence[int], at: Sequence[int] | None = None) -> Tensor:
     """Return zeros of `size` with `tensor` in them, its corner `at` these indices."""
-    whole = torch.zeros(tuple(size), dtype=tensor.dtype)
+    padded = torch.zeros(tuple(size), dtype=tensor.dtype)
     corner = at or [0] * tensor.ndim
-    whole[tuple(slice(low, low + length) for low, length in zip(corner, tensor.shape, strict=True))] = tensor.detach()
-    return whole
+    padded[tuple(slice(low, low + length) for low, length in zip(corner, tensor.shape, strict=True))] = tensor.detach()
+    return padded
 
 
 def batch_norm_as_conv(norm: nn.BatchNorm2d, channels: int) -> nn.Conv2d:

@@ -191,8 +191,8 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 def _diagonal(blocks: list[Tensor]) -> Tensor:
     """Return the matrix that has `blocks` along its diagonal."""
-    whole: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
-    return whole
+    joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    return joined
 
 
 def _total(maps: list[Tensor]) -> Tensor:

@@ -41,24 +41,24 @@ WAITING_MESSAGES = 2
 
 
 class LimitedBuffer(BytesIO):
-    """Collects the data of a message; beyond `most` bytes it drops all of it and only counts."""
+    """Collects the data of a message; beyond `max_bytes` it drops all of it and only counts."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__()
-        self.most = most
-        self.taken = 0
+        self._max_bytes = max_bytes
+        self.received = 0
 
     @property
     def is_over(self) -> bool:
         """Whether more came than is kept."""
-        return self.taken > self.most
+        return self.received > self._max_bytes
 
     def write(self, data: Any) -> int:
         """Take bytes; an OverflowError ends a sender that does not stop."""
         size = len(data)
-        self.taken += size
-        if self.taken > OVERRUN * self.most:
-            raise OverflowError(f"more than {OVERRUN * self.most} bytes in one message")
+        self.received += size
+        if self.received > OVERRUN * self._max_bytes:
+            raise OverflowError(f"more than {OVERRUN * self._max_bytes} bytes in one message")
         if not self.is_over:
             return super().write(data)
         self.seek(0)

@@ -148,13 +148,13 @@ class StorageSCP:
         sender = printable(str(event.assoc.requestor.ae_title).strip())
         label, content = digest(instance), cast(LimitedBuffer, request.DataSet)
         if content.is_over:
-            why = f"{content.taken} bytes, at most {limits.max_instance_bytes} are taken"
+            why = f"{content.received} bytes; at most {limits.max_instance_bytes} are accepted"
             return self._refuse(OUT_OF_RESOURCES, label, sender, why)
-        if not content.taken or not is_uid(instance):
+        if not content.received or not is_uid(instance):
             return self._refuse(NOT_UNDERSTOOD, label, sender, "no data set, or an invalid SOP Instance UID")
         if self._queue.waiting() >= limits.max_queue:
             return self._refuse(OUT_OF_RESOURCES, label, sender, f"{limits.max_queue} instances are waiting")
-        if self._spool.free_bytes() < limits.min_free_bytes + content.taken:
+        if self._spool.free_bytes() < limits.min_free_bytes + content.received:
             return self._refuse(OUT_OF_RESOURCES, label, sender, "the disk of the spool is full")
         head = b"\x00" * 128 + b"DICM" + encode_file_meta(event.file_meta)
         name, size = self._spool.store((head, content.getbuffer()))

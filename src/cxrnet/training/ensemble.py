@@ -146,8 +146,8 @@ def _facts(run: Path, parts: Mapping[str, Path], weights: str) -> Facts:
             data = DataFacts.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise UsageError(
-                f"{path}: is not of this version's form; train with --resume and the same words, which writes it again"
+                f"{path}: is not of this version's form; train with --resume and the same options to write it again"
             ) from error
         if data.sha256 != record["films"]["sha256"]:
-            raise UsageError(f"{path}: is of other images than the training; train with --resume and the same words")
+            raise UsageError(f"{path}: is of other images than the training; train with --resume and the same options")
     return Facts(training=training, data=data)

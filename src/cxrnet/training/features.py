@@ -160,7 +160,7 @@ def open_features(folder: Path, source: FeatureSource) -> Features:
     size = np.dtype(np.float16).itemsize * math.prod(source.shape)
 
     def find() -> bool | None:
-        """None until they are whole: the record is written after them, with a digest but in earlier versions."""
+        """True once they are complete, else None: the record is written last; early versions gave it no digest."""
         try:
             stored = dict(json.loads((folder / RECORD).read_bytes()))
             wanted = stored.pop("sha256", None)

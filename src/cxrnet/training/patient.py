@@ -90,7 +90,7 @@ def _fit(manifest: Manifest, samples: Sequence[Sample], name: str, kind: str) ->
     cells = {sample.line: sample.values[name].strip() for sample in samples if not is_missing(sample.values[name])}
     if len({text.casefold() for text in cells.values()}) < 2:
         found = "has one value in all rows" if cells else "has no value in any row"
-        raise UsageError(f"patient column {name}: {found}, which tells nothing; leave it out")
+        raise UsageError(f"patient column {name}: {found}, so it gives no information; leave it out")
     numbers = {line: parse_number(text) for line, text in cells.items()}
     others = [line for line, number in numbers.items() if number is None]
     if kind == "number" or (kind == "auto" and 2 * len(others) < len(cells)):

@@ -46,14 +46,14 @@ def draw_probabilities(labels: Int64, sources: Sequence[str], *, mixed_share: fl
     return _capped(probabilities / probabilities.sum(), MAX_RATIO / np.count_nonzero(probabilities))
 
 
-def _capped(probabilities: Float64, most: float) -> Float64:
+def _capped(probabilities: Float64, limit: float) -> Float64:
     is_capped = np.zeros(len(probabilities), bool)
-    while (beyond := ~is_capped & (probabilities > most)).any():
+    while (beyond := ~is_capped & (probabilities > limit)).any():
         is_capped |= beyond
         rest = probabilities[~is_capped]
         probabilities = probabilities.copy()
-        probabilities[is_capped] = most
-        probabilities[~is_capped] = rest * ((1 - most * is_capped.sum()) / rest.sum())
+        probabilities[is_capped] = limit
+        probabilities[~is_capped] = rest * ((1 - limit * is_capped.sum()) / rest.sum())
     return probabilities
 
 

@@ -129,10 +129,9 @@ class Application:
             entries = await asyncio.to_thread(self._service.entries)
             return JSONResponse({"images": [entry.record() for entry in entries]})
         await asyncio.to_thread(self._service.check_room)
-        length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._service.limits.image_bytes:
-            most = self._service.limits.image_bytes
-            raise RequestError(413, f"the file is {length} bytes; at most {most} are taken")
+        length, limit = request.headers.get("content-length", "0"), self._service.limits.image_bytes
+        if length.isdigit() and int(length) > limit:
+            raise RequestError(413, f"the file is {length} bytes; at most {limit} are accepted")
         upload = Upload(request.stream(), self._service.limits)
         try:
             entry = await asyncio.to_thread(self._service.take, upload)

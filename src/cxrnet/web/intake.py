@@ -34,15 +34,15 @@ class RateLimit:
     """Counts events and refuses those beyond a number per minute."""
 
     def __init__(self, per_minute: int) -> None:
-        self._most, self._left, self._last = per_minute, float(per_minute), time.monotonic()
+        self._per_minute, self._left, self._last = per_minute, float(per_minute), time.monotonic()
 
     def take(self) -> None:
         """Count one; RequestError if there were too many."""
         now = time.monotonic()
-        self._left = min(self._most, self._left + (now - self._last) * self._most / 60)
+        self._left = min(self._per_minute, self._left + (now - self._last) * self._per_minute / 60)
         self._last = now
         if self._left < 1:
-            raise RequestError(429, f"more than {self._most} files in a minute; send the rest later")
+            raise RequestError(429, f"more than {self._per_minute} files in a minute; send the rest later")
         self._left -= 1
 
 
@@ -79,7 +79,7 @@ class Upload:
             part += chunk
             self._size += len(chunk)
             if self._size > limits.image_bytes:
-                raise RequestError(413, f"the file is larger than {limits.image_bytes} bytes, the most that is taken")
+                raise RequestError(413, f"the file is larger than {limits.image_bytes} bytes; send a smaller one")
         if self._size == 0:
             raise RequestError(400, "the request has no content; send the file as the body of the request")
         return bytes(part)

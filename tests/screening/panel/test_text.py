@@ -70,7 +70,7 @@ def test_wrap_keeps_every_word_when_there_is_room():
 
 
 def test_wrap_stops_at_the_last_line():
-    assert len(wrap("word " * 500, 20, 200, most=3)) == 3
+    assert len(wrap("word " * 500, 20, 200, max_lines=3)) == 3
 
 
 def test_wrap_of_nothing_is_no_line():

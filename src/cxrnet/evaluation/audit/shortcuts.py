@@ -154,10 +154,10 @@ def identify_source(
     from sklearn.preprocessing import StandardScaler
 
     names, truth = np.unique(np.asarray(sources), return_inverse=True)
-    least = min(
+    smallest = min(
         len({group for group, own in zip(groups, truth, strict=True) if own == one}) for one in range(len(names))
     )
-    if len(names) < 2 or least < 5:
+    if len(names) < 2 or smallest < 5:
         return None
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000, class_weight="balanced"))
     folds = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=seed)

@@ -95,9 +95,9 @@ def _table(header: Dataset, keyword: str, *, is_signed: bool, is_scaled: bool = 
         values = np.append(values, values[-1:][: len(values) % 2])  # padded to whole words
         data, written = values.astype(np.uint8).tobytes(), 8
     else:
-        most = 2**bits - 1
-        if is_scaled and 8 < bits < 16 and values.max() <= most:
-            factor = 0xFFFF / most
+        largest = 2**bits - 1
+        if is_scaled and 8 < bits < 16 and values.max() <= largest:
+            factor = 0xFFFF / largest
             values = np.rint(values * factor)
         data, written = values.astype("<u2").tobytes(), 16
     entries = len(values)

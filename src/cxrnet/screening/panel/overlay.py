@@ -47,11 +47,11 @@ def _draw_key(colours: dict[str, Colour], width: int) -> UInt8:
     places: list[tuple[str, float, int]] = []
     left, row = float(_GAP), 0
     for name in colours:
-        taken = _BOX + _GAP + min(text_width(name, BODY), width - _BOX - 3 * _GAP) + 2 * _GAP
-        if left > _GAP and left + taken > width:
+        used = _BOX + _GAP + min(text_width(name, BODY), width - _BOX - 3 * _GAP) + 2 * _GAP
+        if left > _GAP and left + used > width:
             left, row = float(_GAP), row + 1
         places.append((name, left, row))
-        left += taken
+        left += used
     canvas = Canvas(_ROW * (row + 1))
     for name, start, line in places:
         canvas.box(start, _ROW * line + (_ROW - _BOX) / 2, _BOX, _BOX, colours[name])

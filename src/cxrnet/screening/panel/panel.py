@@ -73,8 +73,8 @@ def _draw_header(finding: Finding, title: str | None) -> UInt8:
     right = WIDTH - MARGIN
     canvas.text(headline, right, 70, size=HEADLINE, colour=colour, align="right", room=_INNER * 0.55)
     canvas.text(note, right, 104, colour=QUIET, align="right", room=_INNER * 0.55)
-    taken = max(text_width(headline, HEADLINE), text_width(note, SMALL))
-    room = _INNER - min(taken, _INNER * 0.55) - 60
+    used = max(text_width(headline, HEADLINE), text_width(note, SMALL))
+    room = _INNER - min(used, _INNER * 0.55) - 60
     canvas.text(title or finding.radiograph.name, MARGIN, 70, size=TITLE, room=room)
     rows, columns = finding.radiograph.pixels.shape
     canvas.text(f"{columns} pixels wide, {rows} high", MARGIN, 104, colour=QUIET, room=room)

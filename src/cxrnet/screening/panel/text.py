@@ -95,11 +95,11 @@ def _ends(words: str, kept: int) -> str:
     return words[: kept - tail] + ELLIPSIS + words[len(words) - tail :]
 
 
-def wrap(text: str, size: float, width: float, *, most: int = 4) -> list[str]:
-    """The text in at most `most` lines of at most `width` pixels; an ellipsis stands for the rest."""
+def wrap(text: str, size: float, width: float, *, max_lines: int = 4) -> list[str]:
+    """The text in at most `max_lines` lines of at most `width` pixels; an ellipsis stands for the rest."""
     lines: list[str] = []
     words = plain(text).split()
-    while words and len(lines) < most - 1:
+    while words and len(lines) < max_lines - 1:
         count = _words_that_fit(words, size, width)
         lines.append(ellipsise(" ".join(words[:count]), size, width))
         words = words[count:]
