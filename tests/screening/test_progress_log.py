@@ -38,9 +38,9 @@ def note(out, *items, finish=False):
             log.finish()
 
 
-def recalled(out, *items, settings=SETTINGS):
+def recorded(out, *items, settings=SETTINGS):
     with ProgressLog(out, settings, resume=True) as log:
-        return [log.recall(one) for one in items]
+        return [log.recorded(one) for one in items]
 
 
 def change(out, statement, *values):
@@ -50,32 +50,32 @@ def change(out, statement, *values):
 
 def test_log_recalls_what_is_done(out, item):
     note(out, item)
-    assert recalled(out, item, other(item, "new")) == ["image", None]
+    assert recorded(out, item, other(item, "new")) == ["image", None]
 
 
 def test_changed_input_is_done_again(out, item):
     note(out, item)
     item.path.write_bytes(b"another image")
-    assert recalled(out, item) == [None]
+    assert recorded(out, item) == [None]
 
 
 def test_input_that_has_come_since_is_done_again(out, item):
     late = other(item, "late")
     note(out, late)
     late.path.write_bytes(b"image")
-    assert recalled(out, late) == [None]
+    assert recorded(out, late) == [None]
 
 
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"{")])
 def test_input_with_damaged_results_is_done_again(out, item, change):
     note(out, item)
     change(out / "image" / "finding.json")
-    assert recalled(out, item) == [None]
+    assert recorded(out, item) == [None]
 
 
 def test_input_with_another_folder_is_done_again(out, item):
     note(out, item)
-    assert recalled(out, Input(path=item.path, folder="image-12345678")) == [None]
+    assert recorded(out, Input(path=item.path, folder="image-12345678")) == [None]
 
 
 def test_log_keeps_the_last_outcome_of_an_input(out, item):
@@ -83,7 +83,7 @@ def test_log_keeps_the_last_outcome_of_an_input(out, item):
         log.add(item, fingerprint(item), "first")
         log.add(item, fingerprint(item), "last")
         assert list(log.outcomes([item])) == ["last"]
-    assert recalled(out, item) == ["last"]
+    assert recorded(out, item) == ["last"]
 
 
 def test_log_gives_outcomes_in_the_order_asked_for(out, item):
@@ -97,19 +97,19 @@ def test_finished_run_is_started_over(out, item):
     note(out, item, finish=True)
     with ProgressLog(out, SETTINGS, resume=False) as log:
         assert not log.is_continued
-        assert log.recall(item) is None
+        assert log.recorded(item) is None
 
 
 def test_finished_run_can_be_continued(out, item):
     note(out, item, finish=True)
-    assert recalled(out, item) == ["image"]
+    assert recorded(out, item) == ["image"]
 
 
 def test_stopped_run_is_not_started_over_by_mistake(out, item):
     note(out, item)
     with pytest.raises(UsageError, match=r"holds a run that was stopped after 1 images; continue it with --resume"):
         ProgressLog(out, SETTINGS, resume=False)
-    assert recalled(out, item) == ["image"]
+    assert recorded(out, item) == ["image"]
 
 
 def test_run_that_was_stopped_before_its_first_input_starts_over(out):
@@ -130,7 +130,7 @@ def test_run_is_not_continued_with_other_settings(out, item, name, value, words)
     note(out, item)
     with pytest.raises(UsageError, match=words):
         ProgressLog(out, SETTINGS | {name: value}, resume=True)
-    assert recalled(out, item) == ["image"]
+    assert recorded(out, item) == ["image"]
 
 
 @pytest.mark.parametrize("content", [b"mine", b"SQLite format 3\x00" + bytes(84), bytes(4096)])
@@ -147,7 +147,7 @@ def test_file_of_another_program_is_left_alone(out, content):
 def test_input_with_a_damaged_entry_is_done_again(out, item, column, content):
     note(out, item)
     change(out, f"UPDATE done SET {column} = ?", content)
-    assert recalled(out, item) == [None]
+    assert recorded(out, item) == [None]
 
 
 @pytest.mark.parametrize("content", ["{", "3", None])
@@ -155,7 +155,7 @@ def test_damaged_settings_are_one_line(out, item, content):
     note(out, item)
     change(out, "UPDATE run SET settings = ?", content)
     with pytest.raises(UsageError, match=r"progress\.sqlite: is not a progress log .* or damaged"):
-        recalled(out, item)
+        recorded(out, item)
 
 
 def test_log_of_an_older_version_is_named(out):
@@ -180,7 +180,7 @@ def test_log_that_cannot_be_made_is_reported(tmp_path):
 def test_file_name_of_any_bytes_is_kept(out):
     odd = Input(path=Path("a\udcff\nb.png"), folder="odd")
     note(out, odd)
-    assert recalled(out, odd) == ["odd"]
+    assert recorded(out, odd) == ["odd"]
 
 
 def test_sizes_pass_by_what_is_half_written(out, item):

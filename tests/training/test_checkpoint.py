@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from cxrnet.errors import OutputError
-from cxrnet.training.checkpoint import WholeCheckpoints
+from cxrnet.training.checkpoint import AtomicCheckpoints
 
 OLD, NEW = ({"weights": torch.full((200_000,), value)} for value in (1.0, 2.0))
 
 KILLED = """
 import os, signal, sys, torch
-from cxrnet.training.checkpoint import WholeCheckpoints
+from cxrnet.training.checkpoint import AtomicCheckpoints
 
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # everything is written aside, nothing renamed
-WholeCheckpoints().save_checkpoint({"weights": torch.full((200_000,), 2.0)}, sys.argv[1])
+AtomicCheckpoints().save_checkpoint({"weights": torch.full((200_000,), 2.0)}, sys.argv[1])
 """
 
 
@@ -24,7 +24,7 @@ WholeCheckpoints().save_checkpoint({"weights": torch.full((200_000,), 2.0)}, sys
 def path(tmp_path):
     """Path of a checkpoint that is there already."""
     path = tmp_path / "checkpoints" / "last.ckpt"
-    WholeCheckpoints().save_checkpoint(OLD, path)
+    AtomicCheckpoints().save_checkpoint(OLD, path)
     return path
 
 
@@ -33,7 +33,7 @@ def holds(path, checkpoint):
 
 
 def test_checkpoint_is_read_back_and_the_one_before_is_kept(path):
-    WholeCheckpoints().save_checkpoint(NEW, path)
+    AtomicCheckpoints().save_checkpoint(NEW, path)
     assert holds(path, NEW)
     assert holds(path.with_name("previous.ckpt"), OLD)
 
@@ -42,7 +42,7 @@ def test_place_that_is_a_folder_is_an_output_error(path):
     path.unlink()
     path.mkdir()
     with pytest.raises(OutputError, match=r"last\.ckpt: cannot be written"):
-        WholeCheckpoints().save_checkpoint(NEW, path)
+        AtomicCheckpoints().save_checkpoint(NEW, path)
 
 
 def test_save_that_is_killed_leaves_the_old_checkpoint(path):
@@ -57,6 +57,6 @@ def test_save_on_a_full_disk_leaves_the_old_checkpoint_and_says_so(path, monkeyp
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OutputError, match="cannot be written"):
-        WholeCheckpoints().save_checkpoint(NEW, path)
+        AtomicCheckpoints().save_checkpoint(NEW, path)
     assert holds(path, OLD)
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]

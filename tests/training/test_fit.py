@@ -148,7 +148,7 @@ def test_tensorboard_shows_no_epoch_twice_after_a_kill_before_its_checkpoint(tmp
 
     cut(tmp_path, after_epoch(segmenter_module()))
     with monkeypatch.context() as patch:
-        patch.setattr("cxrnet.training.checkpoint.WholeCheckpoints.save_checkpoint", killed)
+        patch.setattr("cxrnet.training.checkpoint.AtomicCheckpoints.save_checkpoint", killed)
         cut(tmp_path, segmenter_module())
     assert [step for step, _ in points(tmp_path)["val_dice"]] == [0, 1]
     train_segmenter_in(tmp_path)

@@ -180,7 +180,7 @@ class FusedSegmenter(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the probability of each class, float [batch, class, height, width], as `Segmenter.forward`."""
-        logits = self._sized(image, self._logits(image))
+        logits = self._resized(image, self._logits(image))
         return torch.sigmoid(logits - logits.flip(1)) if logits.shape[1] == 2 else logits.softmax(dim=1)
 
     def lung_probability(self, image: Tensor) -> Tensor:
@@ -189,13 +189,13 @@ class FusedSegmenter(nn.Module):
             return self.lungs_of(self(image))
         logits, (channel,) = self._logits(image), lung_channels(self.class_names)
         own = slice(channel, channel + 1)
-        return torch.sigmoid(self._sized(image, logits[:, own] - logits.flip(1)[:, own]))[:, 0]
+        return torch.sigmoid(self._resized(image, logits[:, own] - logits.flip(1)[:, own]))[:, 0]
 
     def lungs_of(self, probability: Tensor) -> Tensor:
         """Return the lung probability, float [batch, height, width], of what `forward` returns."""
         return lungs_of(probability, self.class_names)
 
-    def _sized(self, image: Tensor, x: Tensor) -> Tensor:
+    def _resized(self, image: Tensor, x: Tensor) -> Tensor:
         return resized_as(image, x) if self.is_halved else x
 
     def _logits(self, x: Tensor) -> Tensor:

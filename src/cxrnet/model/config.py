@@ -254,7 +254,7 @@ class BundleConfig(Frozen):
         return self.classifier.patient.names if self.classifier and self.classifier.patient else ()
 
     @model_validator(mode="after")
-    def _classifier_is_whole(self) -> Self:
+    def _classifier_is_complete(self) -> Self:
         parts = (self.classifier is not None, self.folds > 0, self.standardisation is not None)
         if len(set(parts)) != 1:
             raise ValueError("classifier, folds and standardisation go together; give all three or none")

@@ -146,7 +146,7 @@ def wavelets(angles: int, scale: int, level: int, *, tail: float = WAVELET_TAIL)
 
     Real parts first, then imaginary parts, flipped so that a cross-correlation convolves.
     """
-    kernels = np.stack([coarsen(morlet(angles, angle, scale), level) for angle in range(angles)])
+    kernels = np.stack([subsample(morlet(angles, angle, scale), level) for angle in range(angles)])
     radius = max(tail_radius(kernel, tail) for kernel in kernels)
     kernels = np.stack([centre(kernel, radius) for kernel in kernels])[:, None, ::-1, ::-1]
     return np.concatenate([kernels.real, kernels.imag])
@@ -163,7 +163,7 @@ def averaging(scales: int, level: int, length: int) -> Float64:
     sigma, full = 0.8 * 2 ** (scales - 1), length << level
     distance = np.arange(full)[:, None] - full * np.arange(-2, 3)
     gaussian = np.exp(-(distance**2) / (2 * sigma**2)).sum(axis=1) / np.sqrt(TWO_PI * sigma**2)
-    kernel = np.fft.ifft(fold(np.fft.fft(gaussian), level)).real
+    kernel = np.fft.ifft(periodise(np.fft.fft(gaussian), level)).real
     centres = np.arange(length)[:: 2 ** (scales - level)][1:-1]
     matrix: Float64 = kernel[(centres[:, None] - np.arange(length)) % length]
     return matrix
@@ -190,22 +190,22 @@ def gabor(sigma: float, theta: float, frequency: float, slant: float) -> NDArray
     return wave
 
 
-def coarsen(kernel: NDArray[np.complex128], level: int) -> NDArray[np.complex128]:
+def subsample(kernel: NDArray[np.complex128], level: int) -> NDArray[np.complex128]:
     """Return the kernel for maps sampled each 2^level pixels."""
     spectrum = np.fft.fft2(np.fft.ifftshift(kernel))
-    folded = fold(fold(spectrum, level).T, level).T
-    return np.fft.fftshift(np.fft.ifft2(folded))
+    periodised = periodise(periodise(spectrum, level).T, level).T
+    return np.fft.fftshift(np.fft.ifft2(periodised))
 
 
-def fold(spectrum: NDArray[np.complex128], level: int) -> NDArray[np.complex128]:
+def periodise(spectrum: NDArray[np.complex128], level: int) -> NDArray[np.complex128]:
     """Return the spectrum, along its first axis, of what is sampled each 2^level, its band limited first."""
     if level == 0:
         return spectrum
     size, kept = len(spectrum), len(spectrum) >> level
     passed = spectrum.copy()
     passed[kept // 2 : size - kept // 2] = 0
-    folded: NDArray[np.complex128] = passed.reshape(2**level, kept, *spectrum.shape[1:]).sum(axis=0)
-    return folded
+    periodised: NDArray[np.complex128] = passed.reshape(2**level, kept, *spectrum.shape[1:]).sum(axis=0)
+    return periodised
 
 
 def tail_radius(kernel: NDArray[np.complex128], tail: float) -> int:

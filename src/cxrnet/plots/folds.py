@@ -77,8 +77,8 @@ def _draw_row(
         colour = colours[str(value)] if isinstance(colours, Mapping) else colours[turn % len(colours)]
         axes.broken_barh([(start, width)], (row + 0.06, 0.88), facecolor=colour, linewidth=0)
         if named and width >= _MIN_NAMED_FRACTION * len(values):
-            middle = start + width / 2
-            axes.text(middle, row + 0.5, str(value) or "none", ha="center", va="center", fontsize=8, color=_ink(colour))
+            middle, label = start + width / 2, str(value) or "none"
+            axes.text(middle, row + 0.5, label, ha="center", va="center", fontsize=8, color=_text_colour(colour))
         start += width
 
 
@@ -86,7 +86,7 @@ def _palette(names: Sequence[str], colours: Sequence[str]) -> dict[str, str]:
     return {name: colours[place % len(colours)] for place, name in enumerate(sorted(set(names)))}
 
 
-def _ink(colour: str) -> str:
+def _text_colour(colour: str) -> str:
     """Black or white, whichever is easier to read on `colour`."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 110 else "white"

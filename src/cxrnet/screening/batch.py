@@ -93,7 +93,7 @@ def run_batch(pipeline: Pipeline, items: Sequence[Input], out: Path, options: Op
         if not log.is_continued:
             remove(table)  # of a run whose results are about to be replaced
         try:
-            for outcome, file in parallel_map(partial(_recall_or_do, log, do), items, jobs=threads):
+            for outcome, file in parallel_map(partial(_resume_or_run, log, do), items, jobs=threads):
                 if not outcome.is_recalled:
                     log.add(outcome.item, file, outcome.model_dump_json())
                 yield outcome
@@ -140,9 +140,9 @@ def failure_reason(error: Exception) -> Reason:
     return Reason(INTERNAL, f"internal error in cxrnet, {type(error).__name__}; please report it with the lines above")
 
 
-def _recall_or_do(log: ProgressLog, do: Callable[[Input], Outcome], item: Input) -> tuple[Outcome, list[int] | None]:
+def _resume_or_run(log: ProgressLog, do: Callable[[Input], Outcome], item: Input) -> tuple[Outcome, list[int] | None]:
     """Return the outcome of one input, and the fingerprint of its file before it was read."""
-    text = log.recall(item)
+    text = log.recorded(item)
     if text is not None:
         with suppress(ValueError, TypeError):  # a damaged entry: the image is done again
             return Outcome.from_json(item, text).model_copy(update={"is_recalled": True}), None

@@ -23,7 +23,7 @@ MIN_LEVELS = 16
 """Minimum number of grey levels: with fewer, equalising makes steps of what was noise."""
 
 MIN_RANGE = 0.16
-"""Minimum distance of the 1st and the 99th percentile, as part of the whole range of greys; 8-bit images only."""
+"""Minimum distance of the 1st and the 99th percentile, as a share of the whole range of greys; 8-bit images only."""
 
 MAX_SAMPLES = 250_000
 """Pixels that are looked at for contrast and clipping."""

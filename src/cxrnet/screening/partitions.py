@@ -96,7 +96,7 @@ def run_partitions(plan: Plan, job: Job, distribute: Distribute) -> Generator[Ou
     size, done = _start(store, job, plan)
     try:
         ready = (partition for partition in plan.partitions(size) if partition.file in done)
-        for outcomes in parallel_map(functools.partial(_recall, store, job), ready, jobs=READERS):
+        for outcomes in parallel_map(functools.partial(_recorded_outcomes, store, job), ready, jobs=READERS):
             yield from outcomes
         todo = (partition for partition in plan.partitions(size) if partition.file not in done)
         for partition, content in distribute(todo):
@@ -167,7 +167,7 @@ def _record(store: Store, job: Job, size: int, *, is_finished: bool) -> None:
     store.write(RECORD, json.dumps(record, indent=2).encode() + b"\n")
 
 
-def _recall(store: Store, job: Job, partition: Partition) -> list[Outcome]:
+def _recorded_outcomes(store: Store, job: Job, partition: Partition) -> list[Outcome]:
     name = f"{job.folder}/{partition.file}"
     try:
         outcomes = decode_outcomes(store.read(name) or b"", partition.items)

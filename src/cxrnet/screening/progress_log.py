@@ -34,8 +34,8 @@ _SCHEMA = (
 class ProgressLog:
     """The progress log of a run in one folder, locked while it is open; use it in a `with` statement.
 
-    Several threads may call `recall` while one calls `add`. `settings` are everything that the results depend on except
-    the input. Without `resume` a run that was stopped is refused, and a finished one starts over.
+    Several threads may call `recorded` while one calls `add`. `settings` are everything but the input that the results
+    depend on. Without `resume` a run that was stopped is refused, and a finished one starts over.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
@@ -62,7 +62,7 @@ class ProgressLog:
             self._database.close()
             raise
 
-    def recall(self, item: Input) -> str | None:
+    def recorded(self, item: Input) -> str | None:
         """Return the outcome of an image that is done, as given to `add`; None for one that is to be done.
 
         An image is done again if its file or its patient data have changed since, or if one of its results is missing

@@ -19,7 +19,7 @@ _FIELDS = {"epoch", "loops", "callbacks", "optimizer_states", "lr_schedulers", "
 CHECKPOINTS, LAST, PREVIOUS, NEXT = "checkpoints", "last.ckpt", "previous.ckpt", "next.ckpt"
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpoints(TorchCheckpointIO):
     """Lightning's checkpoints, written aside, synced and renamed; the one before is kept as `previous.ckpt`."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
@@ -58,10 +58,10 @@ def _is_sound(path: Path, module: lightning.LightningModule, run: str) -> bool:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return False
-        stored = WholeCheckpoints().load_checkpoint(path, weights_only=True)
+        stored = AtomicCheckpoints().load_checkpoint(path, weights_only=True)
         state, own = stored["state_dict"], module.state_dict()
-        is_whole = stored.keys() >= _FIELDS and all(stored[name] for name in ("loops", "callbacks", "optimizer_states"))
-        is_whole &= state.keys() == own.keys() and stored.get(RUN, run) == run
-        return is_whole and all(state[name].shape == own[name].shape and state[name].isfinite().all() for name in own)
+        is_sound = stored.keys() >= _FIELDS and all(stored[name] for name in ("loops", "callbacks", "optimizer_states"))
+        is_sound &= state.keys() == own.keys() and stored.get(RUN, run) == run
+        return is_sound and all(state[name].shape == own[name].shape and state[name].isfinite().all() for name in own)
     except Exception:  # whatever zipfile and PyTorch raise on damaged bytes
         return False

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressB
 from cxrnet.errors import TrainingError, UsageError
 from cxrnet.quiet import quiet
 from cxrnet.training.callbacks import Best, Draw, History
-from cxrnet.training.checkpoint import CHECKPOINTS, WholeCheckpoints, find_checkpoint
+from cxrnet.training.checkpoint import CHECKPOINTS, AtomicCheckpoints, find_checkpoint
 from cxrnet.training.run import LAST, is_finished, read_result
 
 ADVISERS = ("lightning.pytorch", "lightning.fabric")
@@ -58,7 +58,7 @@ def fit(
         trainer = lightning.Trainer(
             max_epochs=epochs,
             callbacks=callbacks,
-            plugins=[WholeCheckpoints()],
+            plugins=[AtomicCheckpoints()],
             enable_progress_bar=sys.stderr.isatty(),
             enable_model_summary=False,
             num_sanity_val_steps=0,

@@ -143,7 +143,7 @@ class Application:
     async def _answer_image(self, request: Request) -> Response:
         number = request.path_params["number"]
         if request.method == "DELETE":
-            await self._until_written(number)
+            await self._wait_until_written(number)
             if not await asyncio.to_thread(self._service.delete, number):
                 raise _missing(number)
             return Response(status_code=204)
@@ -163,7 +163,7 @@ class Application:
 
         record = await self._service.notifier.until(look, seconds=seconds)
         if not record:
-            raise await self._why_none(number, other=other)
+            raise await self._missing_result(number, other=other)
         return JSONResponse(record)
 
     async def _answer_pixels(self, request: Request) -> Response:
@@ -185,18 +185,18 @@ class Application:
 
     async def _file(self, request: Request, find: Callable[[int, str], Path | None], name: str) -> Path:
         number = request.path_params["number"]
-        await self._until_written(number)
+        await self._wait_until_written(number)
         path = await asyncio.to_thread(find, number, name)
         if path is None:
-            raise await self._why_none(number, other=name.startswith(OTHER))
+            raise await self._missing_result(number, other=name.startswith(OTHER))
         return path
 
-    async def _until_written(self, number: int) -> None:
+    async def _wait_until_written(self, number: int) -> None:
         """Wait while a worker is at an image: its files are not all there, although its finding may be known."""
         service = self._service
         await service.notifier.until(lambda: None if service.is_claimed(number) else True, seconds=MAX_WAIT_SECONDS)
 
-    async def _why_none(self, number: int, *, other: bool = False) -> HTTPException:
+    async def _missing_result(self, number: int, *, other: bool = False) -> HTTPException:
         entry = await asyncio.to_thread(self._service.entry, number)
         if entry is None:
             return _missing(number)

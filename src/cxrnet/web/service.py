@@ -39,7 +39,7 @@ KEEP_DAYS = 30.0
 
 
 @dataclass
-class Known:
+class Pending:
     """What the model, and then the second one, if there is one, found in an image whose files are being written."""
 
     finding: Finding
@@ -71,7 +71,7 @@ class Service:
         self._spool, self._pipeline, self._other = Spool(spool), pipeline, other
         self._jobs, self._keep_days, self._kinds = jobs, keep_days, object_kinds()
         self._early = EarlyScreening(pipeline, jobs)
-        self._known: dict[str, Known] = {}
+        self._pending: dict[str, Pending] = {}
         self._threads: list[threading.Thread] = []
         self._making = threading.Lock()
         self._found: dict[int, Entry] = {}
@@ -147,9 +147,9 @@ class Service:
         row = self.queue.find(number)
         if row is None:
             return None
-        job, known = self._with_known(row)
-        if known is not None:
-            found = known.other if other else known.finding
+        job, pending = self._with_pending(row)
+        if pending is not None:
+            found = pending.other if other else pending.finding
             return None if found is None else found.record()
         if job.state == "received":
             return None
@@ -207,35 +207,35 @@ class Service:
         return self._spool.results / job.name
 
     def _write(self, finding: Finding, source: Path, kinds: Collection[str], folder: Path) -> WrittenObjects:
-        """Make a finding known, let the second model screen the image, and write the results of both."""
-        known = self._known[folder.name] = Known(finding)
+        """Hold a finding as pending, let the second model screen the image, and write the results of both."""
+        pending = self._pending[folder.name] = Pending(finding)
         self.notifier.notify()
         if self._other is not None:
             try:
-                known.other = self._other.screen(finding.radiograph, name=finding.input)
+                pending.other = self._other.screen(finding.radiograph, name=finding.input)
             except RadiographError as error:  # its preparation is another
-                known.other = Finding.failed(finding.input, Reason(error.code, str(error)), self._other.bundle)
+                pending.other = Finding.failed(finding.input, Reason(error.code, str(error)), self._other.bundle)
             self.notifier.notify()
-        return write_results(finding, source, kinds, folder, other=known.other)
+        return write_results(finding, source, kinds, folder, other=pending.other)
 
     def _finish(self, job: Job) -> None:
         """Forget what the files say by now; delete those of an image that was deleted in the meantime."""
-        self._known.pop(job.name, None)
+        self._pending.pop(job.name, None)
         if self.queue.find(job.number) is None:
             self._spool.delete(job.name)
         self.notifier.notify()
 
-    def _with_known(self, job: Job) -> tuple[Job, Known | None]:
+    def _with_pending(self, job: Job) -> tuple[Job, Pending | None]:
         """Return a row with what is known before its files are written; read again if they have been by now."""
-        known = self._known.get(job.name)
-        if known is None and job.state == "received" and job.is_claimed:
+        pending = self._pending.get(job.name)
+        if pending is None and job.state == "received" and job.is_claimed:
             job = self.queue.find(job.number) or job
-        return job, known
+        return job, pending
 
     def _entry(self, job: Job) -> Entry:
-        job, known = self._with_known(job)
-        if known is not None:
-            finding = known.finding
+        job, pending = self._with_pending(job)
+        if pending is not None:
+            finding = pending.finding
             is_source_kept = is_kept(finding, self._kinds)
             return entry_of(job.number, finding.record(), object_names(finding.status, is_kept=is_source_kept))
         if job.state == "failed":

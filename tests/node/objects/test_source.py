@@ -101,7 +101,7 @@ def test_a_deflated_file_is_read_up_to_a_limit(read, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "moment"),
+    ("given", "date_time"),
     [
         ({"ContentDate": "20240203", "ContentTime": "101112.5"}, ("20240203", "101112.5")),
         ({"AcquisitionDate": "20240204", "AcquisitionTime": "1011"}, ("20240204", "1011")),
@@ -110,14 +110,14 @@ def test_a_deflated_file_is_read_up_to_a_limit(read, tmp_path, monkeypatch):
         ({"StudyDate": None, "AcquisitionDateTime": "20240203101112.5+0100"}, ("20240203", "101112.5")),
     ],
 )
-def test_the_moment_is_that_of_the_image(read, study, given, moment):
-    assert read(study(**given)).moment == moment
+def test_date_and_time_are_those_of_the_image(read, study, given, date_time):
+    assert read(study(**given)).date_time == date_time
 
 
 def test_the_reference_holds_nothing_of_the_patient(read, study):
     source = read(study(StudyDate="", StudyTime=""))
     assert source.title == "CR PA, series 2, image 3"
-    assert source.moment[0] > "20240102"  # the clock's, where the file has no date
+    assert source.date_time[0] > "20240102"  # the clock's, where the file has no date
     reference = source.reference
     assert not any(reference.get(keyword) for keyword in ("PatientName", "PatientID", "PatientBirthDate", "StudyDate"))
     assert (reference.Rows, reference.Columns) == (130, 150)

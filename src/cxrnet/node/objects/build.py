@@ -72,7 +72,7 @@ def _encode(made: Dataset, source: Source) -> bytes:
     for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
         if keyword in made:
             del made[keyword]
-    made.SeriesDate, made.SeriesTime = source.moment
+    made.SeriesDate, made.SeriesTime = source.date_time
     for equipment in made.ContributingEquipmentSequence:
         if "ContributionDateTime" in equipment:
             del equipment.ContributionDateTime

@@ -58,9 +58,9 @@ class Identity:
 
     def series(self, kind: str, *, instance: int = 1, role: str | None = None) -> dict[str, Any]:
         """What highdicom asks of every object: series, instance, equipment, date and time of the content."""
-        date, time = self.source.moment
+        date, time = self.source.date_time
         # A presentation state has a date of its own in place of that of its content (PS3.3 C.11.10).
-        moment = {} if kind == "gsps" else {"content_date": date, "content_time": time}
+        content_time = {} if kind == "gsps" else {"content_date": date, "content_time": time}
         return {
             "series_instance_uid": self.uid(f"series {kind}"),
             "series_number": _SERIES[kind],
@@ -71,7 +71,7 @@ class Identity:
             "manufacturer_model_name": "cxrnet",
             "software_versions": [version("cxrnet"), ascii_text(self.model)],
             "device_serial_number": self.sha256,
-            **moment,
+            **content_time,
         }
 
     @property

@@ -49,7 +49,7 @@ def contours(identity: Identity) -> GrayscaleSoftcopyPresentationState:
         **identity.series("gsps"),
     )
     made.update(source.grey)
-    made.PresentationCreationDate, made.PresentationCreationTime = source.moment
+    made.PresentationCreationDate, made.PresentationCreationTime = source.date_time
     set_laterality(made, source)
     return made
 

@@ -67,7 +67,7 @@ class Source:
     patient_study: Dataset  # attributes of patient and study, to be put into an object as they are
     corrections: tuple[str, ...]  # what was invalid in them and in the grey values, for people; it holds no value
     grey: Dataset  # Modality and VOI LUT of the file, to be put into a presentation state
-    moment: tuple[str, str]  # date and time of the image, DICOM DA and TM
+    date_time: tuple[str, str]  # date and time of the image, DICOM DA and TM
     # directions of rows and columns, as in PA images ("L", "F"); empty where the file does not say
     orientation: tuple[str, ...]
     is_chest: bool  # whether Body Part Examined is CHEST
@@ -92,14 +92,14 @@ def read_source(finding: Finding, path: Path) -> Source:
         )
     header = _read_header(path, name, radiograph.sha256)
     try:
-        return _understand(header, finding, name)
+        return _parse_header(header, finding, name)
     except ObjectError:
         raise
     except Exception as error:  # its text may quote the header
         raise _unreadable(name, error) from None
 
 
-def _understand(header: Dataset, finding: Finding, name: str) -> Source:
+def _parse_header(header: Dataset, finding: Finding, name: str) -> Source:
     _refuse_huge(header, name)
     modality = code(header, "Modality").upper()
     numbered = [
@@ -118,7 +118,7 @@ def _understand(header: Dataset, finding: Finding, name: str) -> Source:
         patient_study=patient_study.attributes,
         corrections=patient_study.corrections,
         grey=shown(header),
-        moment=_moment(header),
+        date_time=_date_time(header),
         orientation=orientation if _is_orientation(orientation) else (),
         is_chest=code(header, "BodyPartExamined").upper() == "CHEST",
         laterality=laterality if laterality in ("L", "R") else "",
@@ -223,7 +223,7 @@ def _uid(header: Dataset, keyword: str, name: str) -> str:
     raise ObjectError("NO_UID", f"{name}: {problem}; DICOM objects refer to the image, its series and its study")
 
 
-def _moment(header: Dataset) -> tuple[str, str]:
+def _date_time(header: Dataset) -> tuple[str, str]:
     """When the picture was made, so that objects made of it twice are the same; now, where the file has no date."""
     for date_keyword, time_keyword in _MOMENTS:
         texts = [str(header.get(keyword) or "") for keyword in (date_keyword, time_keyword)]

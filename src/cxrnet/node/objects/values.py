@@ -94,7 +94,7 @@ def _decimal(value: str) -> str | None:
     return text if len(text) <= 16 else format_number_as_ds(number)
 
 
-def _whole(value: str) -> str | None:
+def _integer(value: str) -> str | None:
     found = _WHOLE.fullmatch(value.strip())
     return found[1] if found and -(2**31) <= int(found[1]) < 2**31 else None
 
@@ -137,5 +137,5 @@ def _name(group: str) -> str:
 
 
 _RULES: Final[Mapping[str, Callable[[str], str | None]]] = MappingProxyType(
-    {"AS": _age, "CS": _code, "DA": _date, "DS": _decimal, "IS": _whole, "TM": _time, "UI": _uid}
+    {"AS": _age, "CS": _code, "DA": _date, "DS": _decimal, "IS": _integer, "TM": _time, "UI": _uid}
 )

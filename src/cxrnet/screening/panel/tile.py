@@ -109,7 +109,7 @@ def class_tile(view: View, heatmap: Float32, *, score: float) -> UInt8:
     opacity = min(MAX_OPACITY, score)  # as in the paper's figures
     values, share = fit_map(heatmap, view.size)
     colours = colourise(values, SEQUENTIAL, low=0.0, high=1.0)
-    tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
+    tile = _blended(view.pixels, colours, share * np.float32(opacity))
     return draw_level(tile, values > CLASS_LEVEL, is_dashed=False, opacity=opacity / MAX_OPACITY)
 
 
@@ -121,13 +121,13 @@ def difference_tile(view: View, difference: Float32, *, distance: float) -> UInt
     opacity = min(MAX_OPACITY, distance)  # as in the paper's figures
     values, share = fit_map(difference, view.size)
     colours = colourise(values, DIVERGING, low=-1.0, high=1.0)
-    tile = _laid_over(view.pixels, colours, share * np.float32(opacity))
+    tile = _blended(view.pixels, colours, share * np.float32(opacity))
     for beyond, is_dashed in ((values > DIFFERENCE_LEVEL, False), (values < -DIFFERENCE_LEVEL, True)):
         tile = draw_level(tile, beyond, is_dashed=is_dashed, opacity=opacity / MAX_OPACITY)
     return tile
 
 
-def _laid_over(under: UInt8, over: UInt8, opacity: Float32) -> UInt8:
+def _blended(under: UInt8, over: UInt8, opacity: Float32) -> UInt8:
     return np.asarray(cv2.blendLinear(under, over, 1 - opacity, opacity), dtype=np.uint8)
 
 
