@@ -18,6 +18,7 @@ import faulthandler
 import hashlib
 import io
 import json
+import logging
 import os
 import random
 import re
@@ -137,6 +138,7 @@ def cover(runs: int, seed: int) -> None:
     for name, data in seeds().items():
         (corpus / f"seed-{name}").write_bytes(data)
     leave_out_codecs()
+    logging.disable()  # tifffile has a line for every damaged tag
     decoder_process.limit_memory(1536 * 2**20)
     ends: Counter[str] = Counter()
     began = time.monotonic()

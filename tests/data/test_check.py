@@ -210,3 +210,15 @@ def test_real_manifests_have_no_errors(shared, name):
 def test_line_breaks_and_controls_in_a_cell_leave_the_problem_one_line(check):
     (problem,) = found(check({0: {"split": "val\nERROR\x1b[31m"}}), "SPLIT")
     assert problem.text == "line 2: split is val\\nERROR\\x1b[31m; a training accepts train, val, test"
+
+
+def test_one_mask_on_three_images_is_a_warning(check, xrays):
+    shutil.copy(xrays.csv.parent / xrays.rows[0]["mask"], xrays.csv.parent / "copied.png")
+    (problem,) = found(check({1: {"mask": "copied.png"}, 4: {"mask": "copied.png"}}), "SHARED_MASK")
+    assert (problem.kind, problem.lines) == ("warning", (2, 3, 6))
+    assert "the masks are the same on different images" in problem.text
+
+
+def test_one_image_in_two_rows_shares_its_mask(check, xrays):
+    row = {name: xrays.rows[0][name] for name in ("image", "mask")}
+    assert not found(check({1: row, 2: row}), "SHARED_MASK")

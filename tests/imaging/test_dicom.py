@@ -199,6 +199,16 @@ def test_object_that_is_no_still_image_is_refused_and_named(write_dicom, ramp, u
     assert refused.value.code == Fault.NO_PIXELS
 
 
+def test_transfer_syntax_of_several_values_is_told_by_the_bytes(write_dicom, ramp):
+    path = write_dicom(ramp)
+    content = path.read_bytes()
+    syntax = b"1.2.840.10008.1.2.1"
+    path.write_bytes(content.replace(syntax, b"1.2.840.10008\\1.2.1", 1))
+    radiograph = read(path)
+    np.testing.assert_array_equal(radiograph.pixels, read(write_dicom(ramp)).pixels)
+    assert "Transfer Syntax UID (0002,0010) is no UID; read as Explicit VR Little Endian" in radiograph.warnings
+
+
 def test_images_of_unknown_classes_are_read(write_dicom, ramp):
     for uid in ("1.2.840.10008.5.1.4.1.1.7", "1.2.826.0.1.3680043.2", None):
         assert read(write_dicom(ramp, SOPClassUID=uid)).pixels.shape == ramp.shape

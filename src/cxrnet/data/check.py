@@ -14,7 +14,7 @@ import numpy as np
 
 from cxrnet.arrays import Float32
 from cxrnet.data.duplicates import SIMILARITY, near_pairs
-from cxrnet.data.examine import examine, merge_problems
+from cxrnet.data.examine import examine, merge_problems, shared_masks
 from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import EVERY_ROW, FOLD_COLUMN, STANDARD, Columns, Sample, scan_manifest
 from cxrnet.data.mask_values import AUTOMATIC, MaskValues
@@ -67,12 +67,14 @@ def check_manifest(
         problems.append(Problem(kind="error", code="EMPTY", text=f"{path.name}: has no sound row"))
     details: dict[str, Float32] = {}
     looks = read_many(lambda decoder, sample: examine(decoder, sample, values), samples, jobs=jobs)
+    drawn: list[tuple[str, str] | None] = []
     for done, look in enumerate(looks, start=1):
         problems += look.problems
+        drawn.append(look.drawn)
         if look.detail is not None:
             details[samples[done - 1].identity] = look.detail
         progress(done, len(samples))
-    problems += check_rows(samples)
+    problems += [*shared_masks(samples, drawn), *check_rows(samples)]
     parts = [sample.split for sample in samples]
     pairs = duplicate_pairs(samples, details, similarity)
     problems += find_duplicates(samples, parts, pairs)

@@ -1,6 +1,7 @@
 """One row of a manifest with its files: the image, its mask, and what is wrong with them."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cxrnet.arrays import Float32
@@ -15,6 +16,9 @@ from cxrnet.imaging import Decoder, Radiograph
 MAX_LUNG_SHARE = 0.75
 """Share of the image above which a mask is doubted: the lungs of a chest radiograph cover a third."""
 
+MIN_SHARED = 3
+"""Different images from which on a shared mask is doubted."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
@@ -24,6 +28,13 @@ class Look:
     mask: Mask | None  # None where the row has none, or it cannot be used
     detail: Float32 | None  # of the image, see `duplicates`; None where it cannot be read
     problems: tuple[Problem, ...]  # errors, warnings and notes about this row
+
+    @property
+    def drawn(self) -> tuple[str, str] | None:
+        """Digests of what the mask has as lung and of the image file; None without a lung."""
+        if self.radiograph is None or self.mask is None or self.mask.is_empty:
+            return None
+        return hashlib.sha256(self.mask.lung.tobytes()).hexdigest(), self.radiograph.sha256
 
 
 def examine(decoder: Decoder, sample: Sample, values: MaskValues = AUTOMATIC, *, with_mask: bool = True) -> Look:
@@ -57,6 +68,18 @@ def examine(decoder: Decoder, sample: Sample, values: MaskValues = AUTOMATIC, *,
             add("note", "LABEL_MAP", f"mask {sample.mask.name} is a label map; {mask.labels} are taken as lung")
     shown = None if radiograph is None else detail(radiograph.pixels)
     return Look(radiograph=radiograph, mask=mask, detail=shown, problems=tuple(problems))
+
+
+def shared_masks(samples: Sequence[Sample], drawn: Sequence[tuple[str, str] | None]) -> Iterator[Problem]:
+    """Warn of one mask on several images, pixel by pixel: no hand draws it again, so that names were mixed up."""
+    rows: dict[str, list[tuple[Sample, str]]] = {}
+    for sample, found in zip(samples, drawn, strict=True):
+        if found is not None:
+            rows.setdefault(found[0], []).append((sample, found[1]))
+    for alike in rows.values():
+        if len({image for _, image in alike}) >= MIN_SHARED:
+            text = "the masks are the same on different images, pixel by pixel; give each image its own"
+            yield problem_at([sample for sample, _ in alike], "warning", "SHARED_MASK", text)
 
 
 def merge_problems(problems: Sequence[Problem]) -> list[Problem]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from cxrnet.arrays import Bool, Float32, UInt8
 from cxrnet.atomic import write_atomic
-from cxrnet.data.examine import Look, examine, merge_problems
+from cxrnet.data.examine import Look, examine, merge_problems, shared_masks
 from cxrnet.data.manifest import Sample
 from cxrnet.data.mask_values import AUTOMATIC, ClassValues, MaskValues
 from cxrnet.data.masks import Mask, resize_classes, resize_mask, resize_void
@@ -125,8 +125,10 @@ def build_pack(
     looks: Iterator[Look] = read_many(
         lambda decoder, sample: examine(decoder, sample, values, with_mask=with_masks), samples, jobs=jobs
     )
+    drawn: list[tuple[str, str] | None] = []
     for place, (sample, look) in enumerate(zip(samples, looks, strict=True)):
         problems += look.problems
+        drawn.append(look.drawn)
         if look.detail is not None:
             details.append(look.detail)
         if look.radiograph is not None:
@@ -141,6 +143,7 @@ def build_pack(
         elif masks is not None and sample.mask is None:
             problems.append(problem_at((sample,), "error", "NO_MASK", "has no mask; give one, or choose with --where"))
         progress(place + 1, len(samples))
+    problems += shared_masks(samples, drawn)
     stacked = np.stack(details) if details else np.empty((0, 0), np.float32)
     return Pack(images=images, masks=masks, void=void, details=stacked, problems=tuple(merge_problems(problems)))
 

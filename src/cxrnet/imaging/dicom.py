@@ -133,10 +133,10 @@ def _read_dataset(source: BinaryIO, name: str, warnings: list[str], tags: tuple[
         syntax = meta.get("TransferSyntaxUID")
         for keyword in PIXEL_KEYWORDS:
             dataset.get(keyword)
-    if not syntax:
+    if not isinstance(syntax, str) or not syntax:  # several values, or a number where the VR is another
         dataset.file_meta.TransferSyntaxUID = _guess_syntax(dataset, name)
         guessed = syntax_name(dataset.file_meta.TransferSyntaxUID)
-        warnings.append(f"{label('TransferSyntaxUID')} is missing; read as {guessed}")
+        warnings.append(f"{label('TransferSyntaxUID')} is {'no UID' if syntax else 'missing'}; read as {guessed}")
     return dataset
 
 

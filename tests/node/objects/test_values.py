@@ -46,6 +46,10 @@ from cxrnet.node.objects.values import conforming
         ("StudyDescription", "LO", "CHEST\\PA\nAP", "CHEST/PA AP"),
         ("StudyDescription", "LO", "D" * 70, "D" * 64),
         ("PatientID", "LO", "1" * 65, None),
+        ("PatientID", "LO", "Ä" * 64, "Ä" * 64),  # characters, not bytes
+        ("PatientID", "LO", "Ä" * 65, None),
+        ("PatientName", "PN", "山" * 64 + "=" + "田" * 64, "山" * 64 + "=" + "田" * 64),
+        ("PatientName", "PN", "山" * 65, "山" * 64),
         ("AccessionNumber", "SH", "A\\B", None),
         ("PatientComments", "LT", "one\r\ntwo\x01", "one\r\ntwo "),
         ("PatientName", "PN", "a^b^c^d^e^f=g=h=i", "a^b^c^d^e f=g=h"),
