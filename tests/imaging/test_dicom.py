@@ -199,7 +199,7 @@ def test_object_that_is_no_still_image_is_refused_and_named(write_dicom, ramp, u
     assert refused.value.code == Fault.NO_PIXELS
 
 
-def test_transfer_syntax_of_several_values_is_told_by_the_bytes(write_dicom, ramp):
+def test_transfer_syntax_of_several_values_is_guessed_by_the_bytes(write_dicom, ramp):
     path = write_dicom(ramp)
     content = path.read_bytes()
     syntax = b"1.2.840.10008.1.2.1"
