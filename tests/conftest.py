@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections import defaultdict
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
+
+
+def pytest_collection_finish():
+    """Leave what is there for good, modules and tests, out of every collection of garbage to come."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +61,15 @@ def published(shared):
     from cxrnet.export.published import read_published
 
     return read_published([shared / "reference" / "weights"])
+
+
+@pytest.fixture(scope="session")
+def idle_children():
+    """Child processes that can read files at once and that no decoder has, by terms: see `tests.decoders`."""
+    idle = defaultdict(list)
+    yield idle
+    for each in chain.from_iterable(idle.values()):
+        each.end()
 
 
 @pytest.fixture(scope="session")

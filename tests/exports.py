@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 from filelock import FileLock
@@ -12,7 +13,12 @@ from cxrnet.training import features
 
 @contextmanager
 def kept_in(folder):
-    """Keep what `export_module` returns in `folder`, and take it from there for equal networks and inputs."""
+    """Keep what `export_module` returns in `folder`, and take it from there for equal networks and inputs.
+
+    PyTorch's table of operators, which every export makes anew in a second, is made once.
+    """
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
     export = onnx.export_module
 
     def export_once(module, image, outputs, **options):
@@ -25,6 +31,7 @@ def kept_in(folder):
     with pytest.MonkeyPatch.context() as patch:
         for place in (onnx, features):
             patch.setattr(place, "export_module", export_once)
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
         yield
 
 

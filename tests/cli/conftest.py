@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pytest
 
 from cxrnet.cli import main
+from tests.decoders import kept_children
 from tests.screening.conftest import chest, dicom
 
-__all__ = ["chest", "cxrnet", "dicom"]
+__all__ = ["chest", "cxrnet", "dicom", "kept_children"]
 
 
 @dataclass

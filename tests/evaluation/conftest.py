@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.decoders import kept_children
 from tests.evaluation.material import write_images
 from tests.screening.conftest import dicom, pipeline
 
-__all__ = ["dicom", "pipeline"]
+__all__ = ["dicom", "kept_children", "pipeline"]
 
 
 @pytest.fixture(scope="session")

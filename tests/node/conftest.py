@@ -9,9 +9,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from tests.decoders import kept_children
 from tests.screening.conftest import chest, dicom, pipeline
 
-__all__ = ["chest", "dicom", "pipeline"]
+__all__ = ["chest", "dicom", "kept_children", "pipeline"]
 
 
 @pytest.fixture

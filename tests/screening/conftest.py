@@ -6,7 +6,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from cxrnet import Pipeline
+from tests.decoders import kept_children
 from tests.material import draw_xray
+
+__all__ = ["kept_children"]
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from cxrnet.web.export import export_file, export_folder
 from cxrnet.web.intake import UploadLimits
 from cxrnet.web.service import Service
 from cxrnet.web.static_files import NAMES, read_static
+from tests.decoders import kept_children
 from tests.screening.conftest import chest, dicom, pipeline
 from tests.web.browser import CHROMIUM, hosted, serving
 
-__all__ = ["chest", "dicom", "pipeline"]
+__all__ = ["chest", "dicom", "kept_children", "pipeline"]
 
 INDEX = (
     b'<html lang="en" data-theme="dark"><meta http-equiv="Content-Security-Policy" content="default-src">'

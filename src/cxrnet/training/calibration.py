@@ -58,8 +58,9 @@ def operating_points(probability: Float64, is_positive: Bool) -> dict[str, float
     lowest that keeps 95 % specificity. Both arrays are [image].
     """
     thresholds = np.unique(np.concatenate([[0.0, 1.0], probability]))
-    recall = np.array([(probability[is_positive] >= threshold).mean() for threshold in thresholds])
-    specificity = np.array([(probability[~is_positive] < threshold).mean() for threshold in thresholds])
+    positive, negative = np.sort(probability[is_positive]), np.sort(probability[~is_positive])
+    recall = (len(positive) - np.searchsorted(positive, thresholds)) / len(positive)
+    specificity = np.searchsorted(negative, thresholds) / len(negative)
     sensitive = thresholds[recall >= SENSITIVE].max()
     specific = thresholds[specificity >= SPECIFIC]
     return {
