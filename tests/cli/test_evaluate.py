@@ -77,12 +77,3 @@ def test_evaluate_names_the_extra_when_a_library_is_missing(images, tmp_path, li
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"ERROR evaluate: {library} is not installed; pip install 'cxrnet[train]'" in done.stderr
-
-
-def test_screening_loads_no_library_of_evaluation():
-    program = (
-        "import sys, cxrnet.cli, cxrnet.screening.batch;"
-        "print([name for name in ('sklearn', 'matplotlib', 'jinja2', 'torch') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -13,3 +13,10 @@ __all__ = ["dicom", "kept_children", "pipeline"]
 def images(tmp_path_factory):
     """Path of a manifest of twelve images with masks and classes; look, do not change."""
     return write_images(tmp_path_factory.mktemp("images"))[0]
+
+
+@pytest.fixture
+def without_charts(monkeypatch):
+    """Leave out the charts, whose drawing takes most of an evaluation; for tests of its numbers."""
+    monkeypatch.setattr("cxrnet.evaluation.classifier.classifier_charts", lambda *_, **__: [])
+    monkeypatch.setattr("cxrnet.evaluation.segmenter.segmenter_charts", lambda *_, **__: [])

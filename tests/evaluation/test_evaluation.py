@@ -79,6 +79,7 @@ def test_each_class_has_its_dice(organs):
     assert "<td>heart</td>" in organs.report
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_lungs_alone_are_compared_where_their_value_is_named(organs, organs_bundle, images, tmp_path):
     with Pipeline.load(organs_bundle) as pipeline:
         done = evaluated(evaluate_segmenter, pipeline, images, tmp_path, mask_values=MaskValues(lung=("255",)))
@@ -132,6 +133,7 @@ def test_distances_are_in_pixels_where_no_spacing_is_known(segmented):
     assert "no image has a pixel spacing" in segmented.report
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_distances_are_in_mm_where_dicom_tells_the_spacing(pipeline, dicom, tmp_path):
     path = dicom(PixelSpacing=[0.5, 0.25])
     lungs = draw_xray(3, height=130, width=150)[1].astype(np.uint8)
@@ -177,6 +179,7 @@ def test_the_report_escapes_what_the_manifest_says(pipeline, tmp_path):
     assert "&lt;script&gt;alert(1)" in report
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_unreadable_and_refused_images_are_counted(pipeline, faulty, tmp_path):
     done = evaluated(evaluate_segmenter, pipeline, faulty, tmp_path / "out")
     assert done.metrics["status"] == {"failed": 1, "segmented": 11}
@@ -191,6 +194,7 @@ def test_unreadable_and_refused_images_are_counted(pipeline, faulty, tmp_path):
     assert done.rows[4]["gate"] == "LUNG_AREA | LOW_CONTRAST"
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_missing_and_unlike_masks_fail_and_an_empty_one_is_never_perfect(pipeline, tmp_path):
     path, _ = write_images(tmp_path / "images", count=4)
     missing, turned, empty = (path.parent / "masks" / f"image{number}.png" for number in (1, 2, 3))
@@ -205,6 +209,7 @@ def test_missing_and_unlike_masks_fail_and_an_empty_one_is_never_perfect(pipelin
     assert "1 reference masks have no lung" in done.report
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_columns_can_be_renamed(pipeline, tmp_path):
     path, _ = write_images(tmp_path / "images", count=3)
     path.write_text(path.read_text().replace("label", "finding", 1).replace("group_id", "person", 1))
@@ -215,6 +220,7 @@ def test_columns_can_be_renamed(pipeline, tmp_path):
     assert list(record.by) == ["view"]
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_label_map_is_lung_where_it_is_not_0(pipeline, tmp_path):
     path, _ = write_images(tmp_path / "images", count=3)
     before = evaluated(evaluate_segmenter, pipeline, path, tmp_path / "before").metrics["overall"]
@@ -271,6 +277,7 @@ def test_a_subset_of_one_class_has_no_auc(classified):
     assert block["accuracy"]["value"] is not None
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_images_without_a_score_are_counted_as_wrong(pipeline, faulty, tmp_path):
     done = evaluated(evaluate_classifier, pipeline, faulty, tmp_path / "out")
     overall = done.metrics["overall"]

@@ -71,6 +71,7 @@ def evaluate(run, out):
     return evaluation.record.content()
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_folder_of_a_fold_that_the_training_has_not_is_refused(run, tmp_path):
     (run / "fold1.old").mkdir()
     evaluate(run, tmp_path / "report")
@@ -79,6 +80,7 @@ def test_folder_of_a_fold_that_the_training_has_not_is_refused(run, tmp_path):
         evaluate(run, tmp_path / "report")
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_each_image_is_scored_by_the_fold_that_has_not_seen_it(run, tmp_path):
     record = evaluate(run, tmp_path / "report")
     assert record["folds"]["roc_auc"]["values"] == [1.0, 0.0]

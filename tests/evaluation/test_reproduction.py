@@ -102,6 +102,7 @@ def test_classifier_is_evaluated_on_rows_that_no_training_reads(task, split, whe
     assert [inputs[name]["where"] for name in ("table-2", "table-3")] == [where] * 2
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_out_of_fold_figures_of_the_card_stand_next_to_the_evaluation(task, pipeline):
     evaluation = evaluate_classifier(pipeline, Request(manifest=task.manifest("classification"), resamples=0))
     covid = read_bundle(SHIPPED / "covid")

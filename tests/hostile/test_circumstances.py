@@ -12,10 +12,11 @@ import pytest
 from cxrnet.screening.batch import run_batch
 from cxrnet.screening.inputs import find_inputs
 from cxrnet.screening.options import Options
+from tests.decoders import kept_children
 from tests.material import draw_xray
 from tests.screening.conftest import pipeline
 
-__all__ = ["pipeline"]
+__all__ = ["kept_children", "pipeline"]
 
 
 def rows(out):

@@ -136,11 +136,9 @@ def test_matrix_is_large_enough():
     assert len({one.group for one in REGISTER.values()}) == 6
 
 
-@pytest.mark.parametrize("one", FAST, ids=lambda one: one.name)
-def test_input_ends_in_one_line_and_the_right_code_in_python(reading, one):
-    assert reading.codes[one.name] in one.codes
-    assert reading.lines[one.name].isprintable()
-    assert "fault of cxrnet" not in reading.lines[one.name]
+def test_each_input_ends_in_one_line_and_the_right_code_in_python(reading):
+    assert {one.name: reading.codes[one.name] for one in FAST if reading.codes[one.name] not in one.codes} == {}
+    assert [line for line in reading.lines.values() if not line.isprintable() or "fault of cxrnet" in line] == []
 
 
 def test_no_input_takes_too_long_in_python(reading):
@@ -170,14 +168,15 @@ def run(bundle, paths, tmp_path_factory):
     return (*screened(bundle, paths, place / "out"), place)
 
 
-@pytest.mark.parametrize("one", FAST, ids=lambda one: one.name)
-def test_input_has_the_right_row_by_the_command_line(run, one):
+def code_of(row):
+    return row["reasons"].split(":")[0] if row["status"] == "failed" else DONE
+
+
+def test_each_input_has_the_right_row_by_the_command_line(run):
     _, rows, _ = run
-    if one.name not in rows:
-        pytest.skip("no command line can name it")
-    row = rows[one.name]
-    code = row["reasons"].split(":")[0] if row["status"] == "failed" else DONE
-    assert code in one.codes
+    named = [one for one in FAST if one.name in rows]  # no command line can name the others
+    assert len(named) > 0.9 * len(FAST)
+    assert {one.name: code_of(rows[one.name]) for one in named if code_of(rows[one.name]) not in one.codes} == {}
 
 
 def test_command_line_does_all_others(run):
@@ -233,8 +232,7 @@ def test_heavy_input_ends_in_time_and_memory_both_ways(bundle, tmp_path, one):
     assert reading.seconds[one.name] < SECONDS
     assert reading.most_bytes[one.name] < BYTES
     _, rows = screened(bundle, paths, tmp_path / "out")
-    row = rows[one.name]
-    assert (row["reasons"].split(":")[0] if row["status"] == "failed" else DONE) in one.codes
+    assert code_of(rows[one.name]) in one.codes
     assert rows["control"]["status"] == "scored"
 
 

@@ -61,11 +61,11 @@ def test_other_formats_are_refused_and_named(tmp_path, content, ending):
         b"\x02\0\0\0UL\4\0",
     ],
 )
-@pytest.mark.parametrize("rest", [b"", bytes(300), b"\xff" * 300, bytes(range(256))])
-def test_nonsense_behind_a_signature_is_refused(tmp_path, start, rest):
-    (tmp_path / "xray").write_bytes(start + rest)
-    with pytest.raises(RadiographError, match=r"^xray: .*; .*$"):
-        read(tmp_path / "xray")
+def test_nonsense_behind_a_signature_is_refused(tmp_path, start):
+    for rest in (b"", bytes(300), b"\xff" * 300, bytes(range(256))):
+        (tmp_path / "xray").write_bytes(start + rest)
+        with pytest.raises(RadiographError, match=r"^xray: .*; .*$"):
+            read(tmp_path / "xray")
 
 
 def test_forbidden_file_is_refused(monkeypatch):

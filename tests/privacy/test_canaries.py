@@ -124,9 +124,9 @@ def test_no_canary_leaves_by_python(pipeline, xrays, capfd):
     assert not sings("".join(capfd.readouterr()).encode())
 
 
-def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, xrays, tmp_path):
-    words = ["screen", str(xrays / "good.dcm"), "--out", "out", "--include-identifiers"]
-    assert screened(small_bundle, tmp_path, *words).returncode == 0
+def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, xrays, cxrnet, tmp_path):
+    words = ("screen", xrays / "good.dcm", "--out", tmp_path / "out", "--include-identifiers")
+    assert cxrnet(*words, "--bundle", small_bundle).code == 0
     record = json.loads((tmp_path / "out" / "good" / "finding.json").read_text())
     assert set(record["identifiers"]) == {
         "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber",
@@ -135,10 +135,10 @@ def test_identifiers_and_nothing_else_come_out_when_asked(small_bundle, xrays, t
     assert MARK.decode() not in json.dumps(record)
 
 
-def test_burnt_in_annotation_is_warned_about(small_bundle, xrays, tmp_path):
+def test_burnt_in_annotation_is_warned_about(small_bundle, cxrnet, tmp_path):
     path = tmp_path / "xray.dcm"
     path.write_bytes(canaries.encoded_with(BurnedInAnnotation="YES"))
-    done = screened(small_bundle, tmp_path, "screen", str(path), "--out", "out")
+    said = cxrnet("screen", path, "--out", tmp_path / "out", "--bundle", small_bundle)
     line = "WARNING xray.dcm: Burned In Annotation (0028,0301) is YES: text is part of the picture"
-    assert line in done.stderr.decode().splitlines()
+    assert line in said.err.splitlines()
     assert line.split(": ", 1)[1] in (tmp_path / "out" / "findings.csv").read_text()
