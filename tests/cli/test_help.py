@@ -19,13 +19,14 @@ def commands(command, names=()):
 
 
 COMMANDS = dict(commands(typer.main.get_command(app)))
+EVERY = pytest.mark.parametrize("names", COMMANDS, ids=lambda names: " ".join(names) or "cxrnet")
 
 
 def plain(text):
     return re.sub(r"\s+", " ", text)
 
 
-@pytest.mark.parametrize("names", COMMANDS, ids=lambda names: " ".join(names) or "cxrnet")
+@EVERY
 def test_help_prints_every_word_of_its_source_and_none_that_is_private(cxrnet, names):
     said, command = cxrnet(*names, "--help").out, COMMANDS[names]
     printed = plain(said)
@@ -39,14 +40,14 @@ def test_extras_keep_their_brackets(cxrnet):
     assert "cxrnet[train]" in cxrnet("evaluate", "--help").out
 
 
-@pytest.mark.parametrize("columns", [40, 52, 60, 80])
 @EVERY
-def test_help_fits_the_terminal_and_nothing_is_cut(cxrnet, monkeypatch, names, columns):
-    monkeypatch.setenv("COLUMNS", str(columns))
-    printed = cxrnet(*names, "--help").out
-    _, *rest = printed.split("\n\n", 1)  # it begins with the name of the test program
-    assert [line for line in "\n".join(rest).splitlines() if len(line.rstrip()) > columns] == []
-    whole = plain(printed).replace("- ", "-")
-    for name, inner in getattr(COMMANDS[names], "commands", {}).items():
-        summary = plain(inner.help).partition(". ")[0].rstrip(".").replace("- ", "-")
-        assert f"{name} {summary}." in whole
+def test_help_fits_the_terminal_and_nothing_is_cut(cxrnet, monkeypatch, names):
+    for columns in (40, 52, 60, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        printed = cxrnet(*names, "--help").out
+        _, *rest = printed.split("\n\n", 1)  # it begins with the name of the test program
+        assert [line for line in "\n".join(rest).splitlines() if len(line.rstrip()) > columns] == []
+        whole = plain(printed).replace("- ", "-")
+        for name, inner in getattr(COMMANDS[names], "commands", {}).items():
+            summary = plain(inner.help).partition(". ")[0].rstrip(".").replace("- ", "-")
+            assert f"{name} {summary}." in whole
