@@ -1,4 +1,4 @@
-"""Decoders of the tests: a child process is started once, not anew for every command that a test runs."""
+"""Decoders of the tests: a child process is started once, not again for every command that a test runs."""
 
 import pytest
 

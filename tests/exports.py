@@ -15,7 +15,7 @@ from cxrnet.training import features
 def kept_in(folder):
     """Keep what `export_module` returns in `folder`, and take it from there for equal networks and inputs.
 
-    PyTorch's table of operators, which every export makes anew in a second, is made once.
+    PyTorch's table of operators, which every export would build again in a second, is built once.
     """
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
