@@ -20,8 +20,8 @@ def _box(top, bottom, left, right, height=100, width=120):
 def test_box_around_the_lungs_gets_its_share_of_the_sides_in_the_middle():
     frame = lung_frame(_box(30, 60, 20, 70), SHARES)
     # 1 % of the lung pixels lie beyond each side
-    torch.testing.assert_close(frame.extent, torch.tensor([[0.98 * 30 / 0.5, 0.98 * 50 / 0.8]]))
-    torch.testing.assert_close(frame.start + frame.extent / 2, torch.tensor([[45.0, 45.0]]))
+    torch.testing.assert_close(frame.extent, torch.tensor([[0.98 * 30 / 0.5, 0.98 * 50 / 0.8]]).double())
+    torch.testing.assert_close(frame.start + frame.extent / 2, torch.tensor([[45.0, 45.0]]).double())
 
 
 def test_specks_do_not_move_the_frame():
@@ -40,7 +40,7 @@ def test_frame_is_the_image_without_lungs(mask):
 def test_frame_is_neither_tiny_nor_huge():
     assert lung_frame(_box(40, 60, 40, 80), AlignmentConfig(height=1, width=1)).extent.tolist() == [[45, 54]]
     extent = lung_frame(_box(0, 100, 0, 120), AlignmentConfig(height=0.3, width=0.3)).extent
-    torch.testing.assert_close(extent, torch.tensor([[160.0, 192.0]]))
+    torch.testing.assert_close(extent, torch.tensor([[160.0, 192.0]]).double())
 
 
 def test_image_in_a_wide_border_is_seen_as_without_it():
@@ -58,7 +58,7 @@ def test_image_in_a_wide_border_is_seen_as_without_it():
 
 def test_areas_outside_the_image_take_its_nearest_edge():
     plane = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    frame = Frame(torch.tensor([[-2.0, 0.0]]), torch.tensor([[6.0, 2.0]]))
+    frame = Frame(torch.tensor([[-2.0, 0.0]]).double(), torch.tensor([[6.0, 2.0]]).double())
     assert frame.resampled(plane, 6, 2).tolist() == [[[1, 2]] * 3 + [[3, 4]] * 3]
 
 

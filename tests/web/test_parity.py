@@ -12,9 +12,8 @@ from cxrnet.imaging.preprocess import prepare
 from cxrnet.screening.pipeline import Pipeline
 from tests.web.vectors import FEW, framed, write_vectors
 
-# Aligned greys are rounded, so that the last bit of an engine can change a grey.
-LARGEST = 1e-4
-LARGEST_IN_MAPS = 1e-3
+LARGEST = 1e-5
+LARGEST_IN_MAPS = 1e-5
 GROWN = 0.002
 """Part of the pixels of a prepared image that may differ, by one grey or so, where the image grows on an axis."""
 

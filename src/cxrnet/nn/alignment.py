@@ -26,9 +26,10 @@ GREYS = 256
 
 
 class Frame(NamedTuple):
-    """The part of each image that is seen, in pixels of the image: first edges and lengths, float [batch, 2].
+    """The part of each image that is seen, in pixels of the image: first edges and lengths, double [batch, 2].
 
-    Axis 1 has rows, then columns. A frame may reach beyond the image.
+    Axis 1 has rows, then columns. A frame may reach beyond the image. Double precision, because resampled greys are
+    rounded: in single precision the last bit of an engine decides some of them.
     """
 
     start: Tensor
@@ -43,7 +44,7 @@ class Frame(NamedTuple):
             overlaps(self.start[:, axis], self.extent[:, axis], plane.shape[1 + axis], count, is_replicated=True)
             for axis, count in enumerate((rows, columns))
         )
-        return down @ plane @ across.mT
+        return (down @ plane.double() @ across.mT).to(plane.dtype)
 
     def restored(self, maps: Tensor, height: int, width: int) -> Tensor:
         """Return maps of the frame, float [batch, ..., rows, columns], on as many positions of the whole image.
@@ -61,6 +62,7 @@ class Frame(NamedTuple):
             )
             for axis, (count, length) in enumerate(sides)
         )
+        down, across = down.to(maps.dtype), across.to(maps.dtype)
         for _ in range(maps.ndim - 3):
             down, across = down.unsqueeze(1), across.unsqueeze(1)
         return down @ maps @ across.mT
@@ -72,12 +74,12 @@ def lung_frame(mask: Tensor, config: AlignmentConfig, *, jitter: Tensor | None =
     `mask` is float [batch, height, width] in [0, 1]; `jitter`, float [batch, 2, 2], moves the sides of the box, in its
     lengths: rows, columns; first, last.
     """
-    is_lung = (mask > 0.5).to(mask.dtype)
-    sizes = torch.tensor(mask.shape[1:], dtype=mask.dtype, device=mask.device)
+    is_lung = (mask > 0.5).double()
+    sizes = torch.tensor(mask.shape[1:], dtype=torch.double, device=mask.device)
     box = torch.stack([_box(is_lung.sum(dim=2)), _box(is_lung.sum(dim=1))], dim=1)
     if jitter is not None:
         box = box + jitter * (box[..., 1:] - box[..., :1])
-    shares = torch.tensor([config.height, config.width], dtype=mask.dtype, device=mask.device)
+    shares = torch.tensor([config.height, config.width], dtype=torch.double, device=mask.device)
     extent = (box[..., 1] - box[..., 0]) / shares
     extent = torch.minimum(torch.maximum(extent, MIN_FRAME * sizes), MAX_FRAME * sizes)
     start = (box[..., 0] + box[..., 1] - extent) / 2
@@ -86,7 +88,7 @@ def lung_frame(mask: Tensor, config: AlignmentConfig, *, jitter: Tensor | None =
 
 
 def _box(counts: Tensor) -> Tensor:
-    """Return the positions below which the shares `EDGES` of the counts lie, float [batch, 2], of float [batch, n]."""
+    """Return the positions below which the shares `EDGES` of the counts lie, double [batch, 2], of double [batch, n]."""
     total = counts.sum(dim=1, keepdim=True).clamp(min=1)
     upto = counts.cumsum(dim=1)
     each = counts.clamp(min=1e-6)
@@ -96,9 +98,9 @@ def _box(counts: Tensor) -> Tensor:
 
 
 def overlaps(start: Tensor, extent: Tensor, length: int, count: int, *, is_replicated: bool) -> Tensor:
-    """Return the matrices float [batch, count, length] that average lines of pixels over `count` parts of a frame.
+    """Return the matrices double [batch, count, length] that average lines of pixels over `count` parts of a frame.
 
-    The frames begin at `start` and are as long as `extent`, float [batch], in pixels; a line has `length` pixels. If
+    The frames begin at `start` and are as long as `extent`, double [batch], in pixels; a line has `length` pixels. If
     `is_replicated`, the first and last pixel extend without an end; otherwise there is 0.
     """
     edges = torch.arange(count + 1, dtype=start.dtype, device=start.device) / count
