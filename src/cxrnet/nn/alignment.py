@@ -88,7 +88,7 @@ def lung_frame(mask: Tensor, config: AlignmentConfig, *, jitter: Tensor | None =
 
 
 def _box(counts: Tensor) -> Tensor:
-    """Return the positions below which the shares `EDGES` of the counts lie, double [batch, 2], of double [batch, n]."""
+    """Return the positions below which the shares `EDGES` of the counts lie: double [batch, n] to [batch, 2]."""
     total = counts.sum(dim=1, keepdim=True).clamp(min=1)
     upto = counts.cumsum(dim=1)
     each = counts.clamp(min=1e-6)

@@ -19,7 +19,7 @@ def model_statements(root: Path) -> Iterator[Statement]:
     four = _metrics(facts)["overall"]
     classes = [f"{block['roc_auc']['value']:.3f}" for block in four["per_class"].values()]
     values = (format_metric(four, "roc_auc"), *classes, format_metric(four, "calibration_error"))
-    yield Statement(LOG, "as `covid` 4.0, from its folds, 10 passes at 3e-3 and 10 at 2e-3 | {} | {} | {} | {} | {} | {} |", values)
+    yield Statement(LOG, "from its folds, 10 passes at 3e-3 and 10 at 2e-3 | {} | {} | {} | {} | {} | {} |", values)
 
 
 def _lungs(root: Path) -> Iterator[Statement]:
