@@ -6,7 +6,7 @@ import pytest
 from cxrnet.data.manifest import read_manifest
 from cxrnet.data.mask_values import MaskValues
 from cxrnet.data.pack import digest_files, open_pack
-from cxrnet.errors import OutputError
+from cxrnet.errors import OutputError, UsageError
 from cxrnet.imaging import read_radiograph
 from cxrnet.imaging.preprocess import equalise, prepare
 from cxrnet.model.config import PreparationConfig
@@ -58,6 +58,20 @@ def test_other_mask_values_are_read_again(pack):
     assert pack().void is None
     pack(values=MaskValues(lung=("0",), void=("255",)))
     assert pack(values=MaskValues(lung=("0",), void=("255",))).void.any()
+
+
+@pytest.mark.parametrize("kind", ["text", "hdf5"])
+def test_file_that_is_no_pack_is_not_replaced(pack, xrays, kind):
+    path = xrays.folder / "xrays.h5"
+    if kind == "text":
+        path.write_bytes(b"image,mask\n")
+    else:
+        with h5py.File(path, "w") as file:
+            file["measurements"] = [1, 2]
+    content = path.read_bytes()
+    with pytest.raises(UsageError, match=r"is there and is no pack of cxrnet; name another file"):
+        pack()
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip"])

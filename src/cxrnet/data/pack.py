@@ -29,7 +29,7 @@ from cxrnet.data.mask_values import AUTOMATIC, ClassValues, MaskValues
 from cxrnet.data.masks import Mask, resize_classes, resize_mask, resize_void
 from cxrnet.data.problem import Problem, problem_at
 from cxrnet.data.reading import read_many
-from cxrnet.errors import RadiographError, require
+from cxrnet.errors import RadiographError, UsageError, require
 from cxrnet.imaging import Radiograph
 from cxrnet.imaging.preprocess import prepare, resize
 from cxrnet.model.config import PreparationConfig
@@ -81,6 +81,7 @@ def open_pack(
         time.sleep(_WAIT_SECONDS)
     if found is not None:
         return found
+    _refuse_to_replace(path)
     pack = build_pack(samples, preparation, with_masks=with_masks, values=values, jobs=jobs, progress=progress)
     if not pack.has_errors:
         _write(path, key, pack, samples, preparation)
@@ -182,6 +183,27 @@ def _read(path: Path, key: str) -> Pack | None:
             )
     except (OSError, KeyError, ValueError, TypeError, RuntimeError):  # what h5py raises on a damaged file
         return None
+
+
+def _refuse_to_replace(path: Path) -> None:
+    """Refuse to write where another file is: what begins as HDF5 and cannot be opened may be a damaged pack.
+
+    Raises:
+        UsageError: There is a file that is no pack.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with require("train", "packs"):
+        import h5py
+    with path.open("rb") as file:
+        is_other = file.read(8) != b"\x89HDF\r\n\x1a\n"
+    try:
+        with h5py.File(path, "r") as file:
+            is_other = "key" not in file.attrs
+    except (OSError, ValueError, RuntimeError):
+        pass
+    if is_other:
+        raise UsageError(f"{path}: is there and is no pack of cxrnet; name another file, or remove it")
 
 
 def _write(path: Path, key: str, pack: Pack, samples: Sequence[Sample], preparation: PreparationConfig) -> None:
