@@ -30,7 +30,7 @@ from cxrnet.data.folds import group_ids
 from cxrnet.data.manifest import Sample, read_manifest
 from cxrnet.evaluation.audit.audit import draw_evenly
 from cxrnet.evaluation.audit.changes import SETS
-from cxrnet.evaluation.audit.reading import Reading, called
+from cxrnet.evaluation.audit.reading import Reading, predicted_class
 from cxrnet.evaluation.audit.stability import Trial, stability_record, try_changes
 from cxrnet.evaluation.bootstrap import estimate
 from cxrnet.evaluation.metrics import binary_statistic
@@ -216,7 +216,7 @@ class FoldReader:
                 for side in sides
             ]
         scores = self.calibration.probabilities(torch.stack(logits).mean(dim=0)[0].numpy()).astype(np.float64)
-        return Reading(scores=scores, answer=called(scores, self.calibration.operating_points.get("balanced")))
+        return Reading(scores=scores, answer=predicted_class(scores, self.calibration.operating_points.get("balanced")))
 
 
 def figures(reader: FoldReader, chosen: Sequence[tuple[Sample, int]], mixed: str) -> dict[str, Any]:

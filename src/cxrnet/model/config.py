@@ -249,6 +249,11 @@ class BundleConfig(Frozen):
     calibration: Calibration | None = None
 
     @property
+    def is_aligned(self) -> bool:
+        """Whether the classifier, if there is one, sees images aligned by their lungs."""
+        return self.classifier is not None and self.classifier.alignment is not None
+
+    @property
     def patient_columns(self) -> tuple[str, ...]:
         """Names of the patient data that the model takes in addition to the image."""
         return self.classifier.patient.names if self.classifier and self.classifier.patient else ()

@@ -13,14 +13,17 @@ from torch import Tensor
 
 from cxrnet.model.config import AlignmentConfig
 
-EDGES = (0.01, 0.99)
-"""Shares of the lung pixels left of, or above, the sides of the box: a speck far away does not move it."""
+EDGES = (1, 99)
+"""Percentages of the lung pixels left of, or above, the sides of the box: a speck far away does not move it."""
 
 MIN_LUNGS = 0.03
 """Share of the image below which the mask is not trusted and the frame is the whole image."""
 
-MAX_FRAME, MIN_FRAME = 1.6, 0.45
-"""Sides of the frame over those of the image, at most and at least."""
+MAX_FRAME, MIN_FRAME = 160, 45
+"""Sides of the frame in percent of those of the image, at most and at least.
+
+Whole percentages, because the exporter rounds other constants to single precision.
+"""
 
 GREYS = 256
 
@@ -81,20 +84,19 @@ def lung_frame(mask: Tensor, config: AlignmentConfig, *, jitter: Tensor | None =
         box = box + jitter * (box[..., 1:] - box[..., :1])
     shares = torch.tensor([config.height, config.width], dtype=torch.double, device=mask.device)
     extent = (box[..., 1] - box[..., 0]) / shares
-    extent = torch.minimum(torch.maximum(extent, MIN_FRAME * sizes), MAX_FRAME * sizes)
+    extent = torch.minimum(torch.maximum(extent, sizes * MIN_FRAME / 100), sizes * MAX_FRAME / 100)
     start = (box[..., 0] + box[..., 1] - extent) / 2
     is_found = (is_lung.mean(dim=(1, 2)) >= MIN_LUNGS).unsqueeze(1)
     return Frame(torch.where(is_found, start, torch.zeros_like(start)), torch.where(is_found, extent, sizes))
 
 
 def _box(counts: Tensor) -> Tensor:
-    """Return the positions below which the shares `EDGES` of the counts lie: double [batch, n] to [batch, 2]."""
+    """Return the positions below which the percentages `EDGES` of the counts lie: double [batch, n] to [batch, 2]."""
     total = counts.sum(dim=1, keepdim=True).clamp(min=1)
     upto = counts.cumsum(dim=1)
-    each = counts.clamp(min=1e-6)
-    return torch.cat(
-        [((share * total - upto + counts) / each).clamp(0, 1).sum(dim=1, keepdim=True) for share in EDGES], dim=1
-    )
+    each = counts.clamp(min=2**-20)
+    wanted = [total * percent / 100 for percent in EDGES]
+    return torch.cat([((one - upto + counts) / each).clamp(0, 1).sum(dim=1, keepdim=True) for one in wanted], dim=1)
 
 
 def overlaps(start: Tensor, extent: Tensor, length: int, count: int, *, is_replicated: bool) -> Tensor:

@@ -186,7 +186,10 @@ class Network(nn.Module):
 
     def _stages(self, grey: Tensor, probability: Tensor, patient: Tensor | None) -> NetworkOutput:
         """Return all stages, of grey values and lung probability, float [batch, height, width] each."""
-        mask = lung_mask(probability, grey, self.config.lung_mask)
+        return self.stages_on_mask(grey, probability, lung_mask(probability, grey, self.config.lung_mask), patient)
+
+    def stages_on_mask(self, grey: Tensor, probability: Tensor, mask: Tensor, patient: Tensor | None) -> NetworkOutput:
+        """Return all stages where the lung mask, float [batch, height, width], is given as well."""
         scattering, ensemble = self.classify(grey, mask, patient)
         return NetworkOutput(
             lung_probability=probability,
