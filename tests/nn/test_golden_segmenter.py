@@ -14,6 +14,15 @@ IMAGES = (
     "v7_train_1676192",
     "v7_val_1676231",
 )
+
+
+def check_stages(stages, recorded):
+    """Check each stage, name -> array, against the recorded one, relative to its largest value."""
+    for stage, ours in stages.items():
+        largest = np.abs(recorded[stage]).max()
+        np.testing.assert_allclose(ours, recorded[stage], rtol=0, atol=2e-6 * largest, err_msg=stage)
+
+
 SIZES = ("module1_size_61x83", "module1_size_256x256", "module1_size_512x416")
 
 
@@ -90,6 +99,4 @@ def stages(published, golden):
 def test_every_stage_is_that_of_the_published_implementation(stages, golden):
     recorded = golden("unit_module1_v7_blocks_32x40")
     assert len(stages) == 8
-    for stage, ours in stages.items():
-        largest = np.abs(recorded[stage]).max()
-        np.testing.assert_allclose(ours, recorded[stage], rtol=0, atol=2e-6 * largest, err_msg=stage)
+    check_stages(stages, recorded)

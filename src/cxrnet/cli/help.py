@@ -10,17 +10,34 @@ from typer.core import TyperCommand, TyperGroup
 _NARROW = 56
 """Columns below which a description stands under its option and not next to it."""
 
-_LONGEST_SUMMARY = 1000
+_MAX_SUMMARY = 1000
+"""Characters of a summary in a list of commands."""
 
 
-def _printed(command: TyperCommand | TyperGroup, context: Any) -> str:
-    formatter = context.make_formatter()
-    columns = shutil.get_terminal_size().columns
-    if columns < _NARROW:
-        formatter.width = max(columns - 2, 24)
-        formatter.write_dl = partial(_stack, formatter)
-    command.format_help(context, formatter)
-    return str(formatter.getvalue()).rstrip("\n")
+class _WholeHelp:
+    """Prints the help of a command or group whole; comes before the class of typer."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help as printed."""
+        formatter = ctx.make_formatter()
+        columns = shutil.get_terminal_size().columns
+        if columns < _NARROW:
+            formatter.width = max(columns - 2, 24)
+            formatter.write_dl = partial(_stack, formatter)
+        self.format_help(ctx, formatter)  # type: ignore[attr-defined]
+        return str(formatter.getvalue()).rstrip("\n")
+
+    def get_short_help_str(self, limit: int = _MAX_SUMMARY) -> str:
+        """Return the first sentence of the help, which a list of commands shows."""
+        return str(super().get_short_help_str(max(limit, _MAX_SUMMARY)))  # type: ignore[misc]
+
+
+class Command(_WholeHelp, TyperCommand):
+    """A command with its help."""
+
+
+class Group(_WholeHelp, TyperGroup):
+    """Commands with their help."""
 
 
 def _stack(formatter: Any, rows: Sequence[tuple[str, str]]) -> None:
@@ -32,27 +49,3 @@ def _stack(formatter: Any, rows: Sequence[tuple[str, str]]) -> None:
         formatter.write_text(description)
         formatter.dedent()
         formatter.dedent()
-
-
-class Command(TyperCommand):
-    """A command with its help."""
-
-    def get_help(self, ctx: Any) -> str:
-        """Return the help as printed."""
-        return _printed(self, ctx)
-
-    def get_short_help_str(self, limit: int = _LONGEST_SUMMARY) -> str:
-        """Return the first sentence of the help, which a list of commands shows."""
-        return super().get_short_help_str(max(limit, _LONGEST_SUMMARY))
-
-
-class Group(TyperGroup):
-    """Commands with their help."""
-
-    def get_help(self, ctx: Any) -> str:
-        """Return the help as printed."""
-        return _printed(self, ctx)
-
-    def get_short_help_str(self, limit: int = _LONGEST_SUMMARY) -> str:
-        """Return the first sentence of the help, which a list of commands shows."""
-        return super().get_short_help_str(max(limit, _LONGEST_SUMMARY))

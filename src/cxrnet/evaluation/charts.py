@@ -40,14 +40,12 @@ def segmenter_charts(cases: Sequence[SegmenterCase], lowest: Sequence[SegmenterC
     if not done:
         return []
     values = np.array([case.metrics["dice"] for case in done])
-    drawn = [case.view for case in lowest if case.view is not None]
-    captions = [f"{case.sample.image.name}\n{_caption(case)}" for case in lowest]
+    drawn = [(case.view, f"{case.sample.image.name}\n{_caption(case)}") for case in lowest if case.view is not None]
+    worst = draw_cases([view for view, _ in drawn], [caption for _, caption in drawn])
     spread = draw_overlap(values, _sources(done, column), source_name=column)
     return [
         Chart("dice", f"Dice of each image, and by {column}.", png(spread), is_wide=True),
-        Chart(
-            "worst", f"The {len(drawn)} images with the lowest Dice.", png(draw_cases(drawn, captions)), is_wide=True
-        ),
+        Chart("worst", f"The {len(drawn)} images with the lowest Dice.", png(worst), is_wide=True),
     ]
 
 

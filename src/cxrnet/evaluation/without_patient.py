@@ -39,12 +39,12 @@ def hide_patient(bundle: Bundle) -> Hide:
         if finding.patient_inputs is None or not finding.folds:
             return case
         with torch.inference_mode():
-            given, none = (
+            given, without = (
                 torch.stack([network(torch.from_numpy(one)) for network in networks]).numpy()
                 for one in (finding.patient_inputs, missing)
             )
         calibrated = logits_of(np.stack([finding.folds[name] for name in config.classes], axis=-1))
-        logits = calibrated + (none - given) / fit.temperature
+        logits = calibrated + (without - given) / fit.temperature
         scores, folds = softmax(logits.mean(axis=0)), softmax(logits, axis=-1)
         values = dict(zip(config.classes, map(float, scores), strict=True))
         return replace(
